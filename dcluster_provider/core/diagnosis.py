@@ -1,0 +1,43 @@
+"""Why something failed: the cause in one sentence, the evidence, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """An explanation that a person can act on.
+
+    :param reason: a stable CamelCase code, for example ``ApplicationFileMissing``.
+    :param cause: what happened, in one sentence.
+    :param remedy: what to do next, in one sentence.
+    :param evidence: log lines, events or exit codes that show it, oldest first.
+    """
+
+    reason: str
+    cause: str
+    remedy: str
+    evidence: tuple[str, ...] = ()
+
+    def render(self) -> str:
+        """The explanation as text for an error message or a log, several lines when there is evidence."""
+        lines = [f"{self.cause} [{self.reason}]"]
+        lines += [f"  | {line}" for line in self.evidence]
+        lines.append(f"What to do: {self.remedy}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation as a JSON object, the reverse of :meth:`from_json`."""
+        return {
+            "reason": self.reason,
+            "cause": self.cause,
+            "remedy": self.remedy,
+            "evidence": list(self.evidence),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Diagnosis:
+        """The explanation that :meth:`as_json` wrote."""
+        return cls(value["reason"], value["cause"], value["remedy"], tuple(value["evidence"]))

@@ -1,0 +1,61 @@
+"""The errors that callers of this package see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dcluster_provider.core.diagnosis import Diagnosis
+
+
+class DClusterError(Exception):
+    """Any failure of this package."""
+
+
+class InvalidSpec(DClusterError, ValueError):
+    """A field of a specification, setting or argument cannot be accepted; nothing was started."""
+
+
+class NotFound(DClusterError, LookupError):
+    """No cluster or job has this id or name."""
+
+
+class StaleRecord(DClusterError):
+    """Another process saved the record first; read it again."""
+
+
+class DuplicateJob(DClusterError):
+    """A job of the same client and module is live already."""
+
+
+class WaitTimeout(DClusterError, TimeoutError):
+    """A cluster or job did not reach the wanted state in time."""
+
+
+class Diagnosed(DClusterError):
+    """A failure with its cause, evidence and remedy.
+
+    :param subject: what failed, for example ``cluster 12 (spark3-dev-team-...)``.
+    :param diagnosis: why, with the evidence and what to do next.
+    """
+
+    def __init__(self, subject: str, diagnosis: Diagnosis) -> None:
+        super().__init__(f"{subject}: {diagnosis.render()}")
+        self.subject = subject
+        self.diagnosis = diagnosis
+
+
+class ClusterFailed(Diagnosed):
+    """The cluster failed, was refused by its platform, or ended when it was needed."""
+
+
+class JobFailed(Diagnosed):
+    """The job failed, was killed, or was lost by its cluster."""
+
+
+class PlatformRefused(Diagnosed):
+    """The platform cannot do what was asked, and will not be able to without a change."""
+
+
+class PlatformUnavailable(DClusterError):
+    """The platform could not be asked just now; asking again later may work."""

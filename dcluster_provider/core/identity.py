@@ -1,0 +1,103 @@
+"""Keys, names and labels: how one request stays one cluster or one job, however often it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+MAX_NAME = 52  # a StatefulSet's pods append to it and must stay below 63
+_LABEL_PREFIX = "dcluster.io/"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The Airflow task that asked.
+
+    :param epoch: ``ti.max_tries - task.retries``: it moves when a person clears the task and not when Airflow
+        retries it.
+    """
+
+    deployment: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+    epoch: int = 0
+
+    @property
+    def key(self) -> str:
+        """The request key: the same for every try of one epoch of the task."""
+        return _digest(*(str(part) for part in asdict(self).values()))
+
+    def __str__(self) -> str:
+        index = f"[{self.map_index}]" if self.map_index >= 0 else ""
+        return f"{self.dag_id}.{self.task_id}{index} of {self.run_id}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The owner as a JSON object."""
+        return asdict(self)
+
+
+def fresh_key() -> str:
+    """A key for a request that brings none (from a person's command, say)."""
+    return secrets.token_hex(16)
+
+
+def derived_key(key: str, purpose: str) -> str:
+    """The key of a request that another one implies, such as a job's own cluster."""
+    return _digest(key, purpose)
+
+
+def flink_job_id(key: str, generation: int) -> str:
+    """The id that a Flink job is submitted under: 32 hexadecimal digits, so a second submission is refused."""
+    return _digest(key, str(generation))
+
+
+def cluster_name(cluster_type: str, env: str, tenant: str, at: datetime, suffix: str = "") -> str:
+    """A cluster's name, ``{type}-{env}-{tenant}-{timestamp}``, a DNS label of at most 52 characters.
+
+    A tenant that is too long or has no usable character keeps its identity through a short hash.
+    """
+    stamp = at.strftime("%Y%m%d%H%M%S") + f"{at.microsecond // 1000:03d}"
+    tail = "-".join(part for part in (stamp, suffix) if part)
+    head = "-".join(part for part in (cluster_type, dns_label(env, 12)) if part)
+    room = MAX_NAME - len(head) - len(tail) - 2
+    return f"{head}-{dns_label(tenant, room)}-{tail}"
+
+
+def dns_label(text: str, length: int) -> str:
+    """Text as a DNS label part: lower case letters, digits and dashes; a hash replaces what does not fit."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if label and len(label) <= length:
+        return label
+    mark = hashlib.sha256(text.encode()).hexdigest()[:6]
+    stem = label[: max(0, length - 7)].strip("-")
+    return f"{stem}-{mark}" if stem else mark[:length]
+
+
+def label_value(text: str) -> str:
+    """Text as a Kubernetes label value: at most 63 of letters, digits, ``-``, ``_`` and ``.``."""
+    value = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-_.")
+    if value == text and len(value) <= 63:
+        return value
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    stem = value[:54].rstrip("-_.")
+    return f"{stem}-{mark}" if stem else mark
+
+
+def labels(deployment: str, cluster_id: int, name: str, key: str, owner: Owner | None) -> dict[str, str]:
+    """The labels that everything made for a cluster carries."""
+    values = {"deployment": deployment, "cluster-id": str(cluster_id), "cluster-name": name, "key": key}
+    if owner is not None:
+        values |= {"dag": owner.dag_id, "run": owner.run_id, "task": owner.task_id}
+    return {_LABEL_PREFIX + part: label_value(value) for part, value in values.items()}
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

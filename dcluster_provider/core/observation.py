@@ -1,0 +1,56 @@
+"""What a platform saw of a cluster or a job at one moment: facts, no judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dcluster_provider.core.diagnosis import Diagnosis
+
+
+class ClusterPhase(str, Enum):
+    """What there is of a cluster."""
+
+    ABSENT = "ABSENT"  # nothing of it exists
+    STARTING = "STARTING"  # something exists, the master does not answer yet or workers are missing
+    READY = "READY"  # the master or JobManager itself reports every worker
+    BROKEN = "BROKEN"  # it cannot become or stay usable by itself
+
+
+class JobPhase(str, Enum):
+    """What there is of a job."""
+
+    ABSENT = "ABSENT"  # the platform knows nothing of it
+    PENDING = "PENDING"  # started, not yet working
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    LOST = "LOST"  # it was started and its outcome can no longer be learnt
+
+
+@dataclass(frozen=True)
+class ClusterObservation:
+    """A cluster as it was seen.
+
+    :param diagnosis: why, when the phase is BROKEN.
+    """
+
+    phase: ClusterPhase
+    master_url: str = ""
+    ui_url: str = ""
+    workers_ready: int = 0
+    diagnosis: Diagnosis | None = None
+
+
+@dataclass(frozen=True)
+class JobObservation:
+    """A job as it was seen.
+
+    :param diagnosis: why, when the phase is FAILED or LOST.
+    """
+
+    phase: JobPhase
+    ui_url: str = ""
+    exit_code: int | None = None
+    diagnosis: Diagnosis | None = None

@@ -1,0 +1,174 @@
+"""What is remembered of a cluster and of a job: immutable records, replaced and never changed in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+
+
+class ClusterState(str, Enum):
+    """The life of a cluster. RUNNING means that the master or JobManager itself reports every worker or slot."""
+
+    REQUESTED = "REQUESTED"
+    PROVISIONING = "PROVISIONING"
+    RUNNING = "RUNNING"
+    DEGRADED = "DEGRADED"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing of the cluster is left and nothing more will happen to it."""
+        return self in (ClusterState.TERMINATED, ClusterState.FAILED)
+
+    @property
+    def takes_jobs(self) -> bool:
+        """A job can be started on the cluster now."""
+        return self in (ClusterState.RUNNING, ClusterState.DEGRADED)
+
+
+class JobState(str, Enum):
+    """The life of a job. UNKNOWN means that its cluster lost it: it may have done its work or not."""
+
+    REQUESTED = "REQUESTED"
+    SUBMITTED = "SUBMITTED"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more will happen to the job."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.KILLED, JobState.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as the registry remembers it.
+
+    :param id: assigned by the registry.
+    :param key: the request it answers; with ``generation`` it is unique.
+    :param generation: 1 for the first cluster of the key, one more for each that replaces a failed one.
+    :param version: moves with every save; a save from an older version is refused.
+    :param conn_id: the Airflow connection it was launched through.
+    :param platform: ``local`` or ``kubernetes``.
+    :param owner: the Airflow task that asked, none when a person did.
+    :param state_since: when the present state began.
+    :param job_seen_at: when a job last was live on it; its launch before the first.
+    """
+
+    id: int
+    name: str
+    key: str
+    generation: int
+    version: int
+    deployment: str
+    conn_id: str
+    platform: str
+    spec: ClusterSpec
+    owner: Owner | None
+    state: ClusterState
+    created_at: datetime
+    state_since: datetime
+    job_seen_at: datetime
+    master_url: str = ""
+    ui_url: str = ""
+    workers_ready: int = 0
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def type(self) -> str:
+        """``spark``, ``spark3`` or ``flink``."""
+        return self.spec.type
+
+    def __str__(self) -> str:
+        return f"cluster {self.id} ({self.name})"
+
+    def as_json(self) -> dict[str, Any]:
+        """The cluster as a JSON object: ClusterEntity's fields and what is known of it."""
+        return self.spec.as_json() | {
+            "clusterId": self.id,
+            "clusterName": self.name,
+            "state": self.state.value,
+            "stateSince": self.state_since.isoformat(),
+            "createdAt": self.created_at.isoformat(),
+            "platform": self.platform,
+            "connection": self.conn_id,
+            "masterUrl": self.master_url,
+            "uiUrl": self.ui_url,
+            "workersReady": self.workers_ready,
+            "owner": self.owner.as_json() if self.owner else None,
+            "diagnosis": self.diagnosis.as_json() if self.diagnosis else None,
+        }
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the registry remembers it; fields shared with :class:`Cluster` mean the same.
+
+    :param cluster_id: the cluster it runs on.
+    :param owns_cluster: the cluster was launched for this job alone and ends with it, unless ``keepAlive``.
+    :param exit_code: of the driver or client process, none while it runs or when there is no such process.
+    :param started_at: when it was first seen running.
+    :param ended_at: when its final state began.
+    """
+
+    id: int
+    key: str
+    generation: int
+    version: int
+    deployment: str
+    conn_id: str
+    spec: JobSpec
+    owner: Owner | None
+    state: JobState
+    created_at: datetime
+    state_since: datetime
+    cluster_id: int
+    owns_cluster: bool = False
+    ui_url: str = ""
+    exit_code: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def client(self) -> str:
+        """Who the job is for."""
+        return self.spec.client
+
+    @property
+    def module(self) -> str:
+        """What the job does."""
+        return self.spec.module
+
+    def __str__(self) -> str:
+        return f"job {self.id} ({self.client}/{self.module})"
+
+    def as_json(self) -> dict[str, Any]:
+        """The job as a JSON object: JobsTableEntity's fields and what is known of it."""
+        return self.spec.as_json() | {
+            "jobId": self.id,
+            "clusterId": self.cluster_id,
+            "state": self.state.value,
+            "stateSince": self.state_since.isoformat(),
+            "createdAt": self.created_at.isoformat(),
+            "startedAt": self.started_at.isoformat() if self.started_at else None,
+            "endedAt": self.ended_at.isoformat() if self.ended_at else None,
+            "connection": self.conn_id,
+            "ownsCluster": self.owns_cluster,
+            "uiUrl": self.ui_url,
+            "exitCode": self.exit_code,
+            "owner": self.owner.as_json() if self.owner else None,
+            "diagnosis": self.diagnosis.as_json() if self.diagnosis else None,
+        }

@@ -1,0 +1,61 @@
+"""Quantities of processor and memory as Kubernetes and the JVM write them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from math import ceil
+
+from dcluster_provider.core.errors import InvalidSpec
+
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+# The JVM and Spark write 512m and 2g and mean powers of two.
+_JVM = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_QUANTITY = re.compile(r"^(\d+(?:\.\d+)?)([A-Za-z]*)$")
+_MEMORY_EXAMPLES = "512Mi, 8Gi, 8G or the JVM's 8g"
+
+MIB = 2**20
+GIB = 2**30
+
+
+def cpu_cores(text: str) -> Decimal:
+    """The number of cores that a Kubernetes CPU quantity means.
+
+    :param text: ``2``, ``0.5`` or ``500m`` (thousandths of a core).
+    :raises InvalidSpec: it is not such a quantity, or not more than zero.
+    """
+    matched = _QUANTITY.match(text.strip())
+    if matched is None or matched[2] not in ("", "m"):
+        raise InvalidSpec(f"{text!r} is not an amount of CPU; write cores as 2 or 0.5, or thousandths as 500m")
+    cores = Decimal(matched[1]) / (1000 if matched[2] else 1)
+    if cores <= 0:
+        raise InvalidSpec(f"{text!r} is no CPU at all; the least is 1m")
+    return cores
+
+
+def whole_cores(text: str) -> int:
+    """Cores rounded up to whole ones, for engines that count only whole cores (a Spark worker, a Flink slot)."""
+    return max(1, ceil(cpu_cores(text)))
+
+
+def memory_bytes(text: str) -> int:
+    """The number of bytes that a memory quantity means.
+
+    :param text: a Kubernetes quantity (``8Gi``, ``512Mi``, ``8G``) or a JVM size (``8g``, ``512m``, powers of two).
+    :raises InvalidSpec: it is not such a quantity, or less than 1 MiB; the message names the nearest valid one.
+    """
+    matched = _QUANTITY.match(text.strip())
+    unit = matched[2] if matched else ""
+    factor = _BINARY.get(unit) or _JVM.get(unit) or _DECIMAL.get(unit)
+    if matched is None or factor is None:
+        raise InvalidSpec(f"{text!r} is not an amount of memory; write {_nearest_memory(text) or _MEMORY_EXAMPLES}")
+    amount = int(Decimal(matched[1]) * factor)
+    if amount < MIB:
+        raise InvalidSpec(f"{text!r} is {amount} bytes of memory, less than 1Mi; write {_MEMORY_EXAMPLES}")
+    return amount
+
+
+def _nearest_memory(text: str) -> str | None:
+    found = re.match(r"^\s*(\d+(?:\.\d+)?)\s*([KMGTkmgt])(?:[iI]?[bB]|I)?(?:ytes?)?\s*$", text)
+    return f"{found[1]}{found[2].upper()}i" if found else None

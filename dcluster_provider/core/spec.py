@@ -1,0 +1,295 @@
+"""What a user asks for: a cluster or a job, every field checked where it enters.
+
+Field names and meanings are those of ClusterEntity (section 1.2) and JobsTableEntity (section 2.1) of the dCluster
+API; each is accepted in snake_case and in the API's camelCase. The fields after the blank line in each class are
+this package's own.
+"""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.sizing import cpu_cores, memory_bytes
+
+ClusterType = Literal["spark", "spark3", "flink"]
+Spec = TypeVar("Spec", bound="Entity")
+
+
+def _scalar_text(value: Any) -> Any:
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _cpu(value: str) -> str:
+    cpu_cores(value)
+    return value.strip()
+
+
+def _memory(value: str) -> str:
+    memory_bytes(value)
+    return value.strip()
+
+
+def _settings(value: Any) -> Any:
+    """Engine settings from JSON text or a mapping, each value as the engine's configuration writes it."""
+    if value is None or value == "":
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}; "
+                'write an object such as {"spark.executor.instances": 2}'
+            ) from None
+    if not isinstance(value, dict):
+        raise ValueError('is not a JSON object; write one such as {"spark.executor.instances": 2}')
+    return {str(name): _setting(str(name), item) for name, item in value.items()}
+
+
+def _setting(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise ValueError(f"has a value for {name!r} that is neither text, a number nor a boolean")
+
+
+def _printable(value: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("has a control character (a line break, a tab or the like) in it")
+    return value.strip()
+
+
+Cpu = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_cpu)]
+Memory = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_memory)]
+Settings = Annotated[dict[str, str], BeforeValidator(_settings)]
+Line = Annotated[str, BeforeValidator(_scalar_text), Field(max_length=253), AfterValidator(_printable)]
+Name = Annotated[Line, Field(min_length=1)]
+
+
+class Entity(BaseModel):
+    """A specification whose unknown fields are refused with the nearest known one."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        validate_default=False,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_fields(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            known = field_names(cls)
+            for name in value:
+                if name not in known:
+                    raise ValueError(f"unknown field {name!r}{nearest(str(name), known)}")
+        return value
+
+    def as_json(self) -> dict[str, Any]:
+        """The specification with the API's camelCase names."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class ClusterSpec(Entity):
+    """A Spark or Flink cluster: ClusterEntity.
+
+    :param tenant: who the cluster is for; part of its name.
+    :param workers: number of workers (Flink: TaskManagers), 1 to 1000.
+    :param worker_cpu: CPU of each worker, a Kubernetes quantity (``2``, ``500m``).
+    :param worker_memory: memory of each worker (``8Gi``).
+    :param master_cpu: CPU of the Spark master or Flink JobManager.
+    :param master_memory: memory of the Spark master or Flink JobManager.
+    :param type: ``spark``, ``spark3`` or ``flink``.
+    :param use_on_demand_master: keep the master off spot capacity.
+    :param extra_configs: engine settings, JSON text or a mapping.
+    :param launch_new_node: launch nodes for this cluster.
+    :param launch_dynamic_disk: give the workers disks of their own.
+    :param use_external_namespace: run in the namespace for external work.
+    :param cluster_suffix: appended to the generated name.
+    :param long_living: the cluster is shared by jobs and outlives the run that launched it.
+    :param idle_timeout: seconds without a job after which the cluster is ended; none means the connection's default.
+    :param max_lifetime: seconds after its launch at which the cluster is ended; none means the connection's default.
+    """
+
+    tenant: Name
+    workers: int = Field(default=1, ge=1, le=1000)
+    worker_cpu: Cpu = "1"
+    worker_memory: Memory = "2Gi"
+    master_cpu: Cpu = "1"
+    master_memory: Memory = "1Gi"
+    type: ClusterType = "spark3"
+    use_on_demand_master: bool = False
+    extra_configs: Settings = Field(default_factory=dict)
+    launch_new_node: bool = False
+    launch_dynamic_disk: bool = False
+    use_external_namespace: bool = False
+    cluster_suffix: Annotated[str, Field(pattern=r"^[a-z0-9]?([a-z0-9-]{0,14}[a-z0-9])?$")] = ""
+
+    long_living: bool = False
+    idle_timeout: int | None = Field(default=None, ge=1)
+    max_lifetime: int | None = Field(default=None, ge=1)
+
+    @property
+    def engine(self) -> Literal["spark", "flink"]:
+        """The engine that the type means."""
+        return "flink" if self.type == "flink" else "spark"
+
+
+class JobSpec(Entity):
+    """An application to run on a cluster: JobsTableEntity.
+
+    :param client: who the job is for.
+    :param module: what the job does; client and module together are what a duplicate repeats.
+    :param cluster_name: the cluster to run on; empty means the job gets a cluster of its own.
+    :param extra_cmd: engine settings of the job, JSON text or a mapping.
+    :param driver_mem_gb: memory of the driver in GiB.
+    :param worker_mem_gb: memory of each worker or executor in GiB.
+    :param num_workers: number of workers or executors.
+    :param email_recipients: addresses, separated by commas, told of a failure.
+    :param pipeline_version: handed to the application.
+    :param pipeline_config: handed to the application.
+    :param code_version: handed to the application.
+    :param job_type: the engine: ``spark``, ``spark3`` or ``flink``.
+    :param module_type: handed to the application.
+    :param keep_alive: keep the job's own cluster after the job has ended.
+    :param use_long_living_cluster: run on the client's long-living cluster.
+    :param use_external_cluster: run on a cluster that is not ours.
+    :param use_external_namespace: run in the namespace for external work.
+    :param worker_cpu: cores of each worker or executor.
+    :param worker_daemon_memory: memory of the worker's own process (``2g``).
+    :param master_memory: memory of the master of the job's own cluster (``4g``).
+    :param docker_image_name: image of the job where the platform runs images.
+    :param cluster_id: the cluster to run on, by id instead of name.
+    :param application: the file to run: ``.py``, ``.jar`` or, on Flink, ``.sql``.
+    :param main_class: the class to run in a jar that names none.
+    :param args: arguments of the application.
+    :param allow_duplicate: run even while a job of the same client and module is live.
+    """
+
+    client: Name
+    module: Name
+    cluster_name: Line = ""
+    extra_cmd: Settings = Field(default_factory=dict)
+    driver_mem_gb: float = Field(default=1, gt=0, le=4096)
+    worker_mem_gb: float | None = Field(default=None, gt=0, le=4096)
+    num_workers: int | None = Field(default=None, ge=1, le=1000)
+    email_recipients: Line = ""
+    pipeline_version: Line = ""
+    pipeline_config: Line = ""
+    code_version: Line = ""
+    job_type: ClusterType = "spark3"
+    module_type: Line = ""
+    keep_alive: bool = False
+    use_long_living_cluster: bool = False
+    use_external_cluster: bool = False
+    use_external_namespace: bool = False
+    worker_cpu: int | None = Field(default=None, ge=1, le=1024)
+    worker_daemon_memory: Memory | None = None
+    master_memory: Memory | None = None
+    docker_image_name: Line = ""
+
+    cluster_id: int | None = Field(default=None, ge=1)
+    application: Annotated[str, Field(max_length=4096), AfterValidator(_printable)] = ""
+    main_class: Line = ""
+    args: tuple[Annotated[str, BeforeValidator(_scalar_text)], ...] = ()
+    allow_duplicate: bool = False
+
+    @model_validator(mode="after")
+    def _check_application(self) -> JobSpec:
+        kind = self.application.rsplit(".", 1)[-1].lower()
+        if self.application and kind not in ("py", "jar", "sql"):
+            raise ValueError(f"field application: {self.application!r} is neither a .py, a .jar nor a .sql file")
+        if kind == "sql" and self.engine != "flink":
+            raise ValueError(f"field application: a .sql file runs on Flink; jobType is {self.job_type!r}, write 'flink'")
+        if self.main_class and kind == "py":
+            raise ValueError("field mainClass: a .py application has no main class; leave it out")
+        if self.cluster_id is not None and self.cluster_name:
+            raise ValueError("field clusterId: clusterName names a cluster too; give one of them")
+        return self
+
+    @property
+    def engine(self) -> Literal["spark", "flink"]:
+        """The engine that the job type means."""
+        return "flink" if self.job_type == "flink" else "spark"
+
+    @property
+    def names_cluster(self) -> bool:
+        """Whether the job asks for a given cluster."""
+        return bool(self.cluster_name) or self.cluster_id is not None
+
+    def own_cluster(self) -> ClusterSpec:
+        """The cluster that the job gets when it names none, sized by the job's own fields."""
+        fields: dict[str, Any] = {
+            "tenant": self.client,
+            "type": self.job_type,
+            "workers": self.num_workers or 1,
+            "worker_cpu": str(self.worker_cpu or 1),
+            "long_living": self.use_long_living_cluster,
+            "use_external_namespace": self.use_external_namespace,
+        }
+        if self.worker_mem_gb is not None:
+            fields["worker_memory"] = f"{self.worker_mem_gb:g}Gi"
+        if self.master_memory is not None:
+            fields["master_memory"] = self.master_memory
+        return ClusterSpec(**fields)
+
+
+def parse(kind: type[Spec], value: Spec | dict[str, Any] | str) -> Spec:
+    """Read a specification.
+
+    :param kind: :class:`ClusterSpec` or :class:`JobSpec`.
+    :param value: one already read, a mapping with snake_case or camelCase names, or JSON text of such an object.
+    :raises InvalidSpec: it cannot be accepted; the message names each field and, for an unknown one, the nearest.
+    """
+    if isinstance(value, kind):
+        return value
+    try:
+        if isinstance(value, str):
+            value = json.loads(value)
+        return kind.model_validate(value)
+    except json.JSONDecodeError as error:
+        raise InvalidSpec(
+            f"{kind.__name__}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except ValidationError as error:
+        raise InvalidSpec(f"{kind.__name__}: {_explain(error)}") from None
+
+
+def field_names(kind: type[Entity]) -> set[str]:
+    """Every accepted name of the fields of an entity, snake_case and camelCase."""
+    names = set(kind.model_fields)
+    return names | {to_camel(name) for name in names}
+
+
+def nearest(name: str, known: set[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, or nothing when none is near."""
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _explain(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors(include_url=False, include_input=True):
+        where = ".".join(str(step) for step in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        shown = repr(item["input"])
+        given = "" if not where or item["type"] in ("missing", "value_error") else f" (given: {shown[:80]})"
+        parts.append(f"field {where}: {message}{given}" if where else message)
+    return "; ".join(parts)

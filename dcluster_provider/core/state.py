@@ -1,0 +1,155 @@
+"""The one place that decides states: record + observation + clock -> the next record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+
+_CLUSTER_VANISHED = Diagnosis(
+    "ClusterVanished",
+    "Everything of the cluster disappeared while it was in use.",
+    "Find out who removed it (events of the cluster: airflow dcluster clusters show), then run the task again.",
+)
+_CLUSTER_BROKEN = Diagnosis(
+    "ClusterBroken", "The cluster stopped working.", "Read the logs of its master, then run the task again."
+)
+_JOB_LOST = Diagnosis(
+    "JobLost",
+    "The cluster no longer knows the job, so whether it finished cannot be told.",
+    "Check the job's output; if it has to run again, clear the task.",
+)
+_JOB_FAILED = Diagnosis("JobFailed", "The job failed.", "Read the job's log.")
+_JOB_PHASES = {
+    JobPhase.PENDING: JobState.SUBMITTED,
+    JobPhase.RUNNING: JobState.RUNNING,
+    JobPhase.SUCCEEDED: JobState.SUCCEEDED,
+    JobPhase.FAILED: JobState.FAILED,
+    JobPhase.KILLED: JobState.KILLED,
+    JobPhase.LOST: JobState.UNKNOWN,
+}
+
+
+def advance_cluster(cluster: Cluster, seen: ClusterObservation, now: datetime) -> Cluster:
+    """The cluster after an observation; the same object when nothing about it changed.
+
+    A failing cluster passes through TERMINATING with its diagnosis, and is FAILED once nothing of it is left.
+    """
+    if cluster.state.is_final:
+        return cluster
+    if seen.phase is ClusterPhase.ABSENT:
+        return _without_cluster(cluster, now)
+    if seen.phase is ClusterPhase.BROKEN and cluster.state is not ClusterState.TERMINATING:
+        return fail_cluster(_with_addresses(cluster, seen), seen.diagnosis or _CLUSTER_BROKEN, now)
+    return _in_cluster_state(_with_addresses(cluster, seen), _alive_state(cluster.state, seen.phase), now)
+
+
+def begin_cluster(cluster: Cluster, now: datetime) -> Cluster:
+    """The cluster once its platform has been asked for it."""
+    if cluster.state is not ClusterState.REQUESTED:
+        return cluster
+    return _in_cluster_state(cluster, ClusterState.PROVISIONING, now)
+
+
+def end_cluster(cluster: Cluster, now: datetime) -> Cluster:
+    """The cluster once its end has been asked for."""
+    return cluster if cluster.state.is_final else _in_cluster_state(cluster, ClusterState.TERMINATING, now)
+
+
+def fail_cluster(cluster: Cluster, diagnosis: Diagnosis, now: datetime) -> Cluster:
+    """The cluster once it is known to have failed: it is being removed, and the reason is kept."""
+    if cluster.state.is_final or cluster.state is ClusterState.TERMINATING:
+        return cluster
+    return replace(_in_cluster_state(cluster, ClusterState.TERMINATING, now), diagnosis=diagnosis)
+
+
+def advance_job(job: Job, seen: JobObservation, now: datetime) -> Job:
+    """The job after an observation; the same object when nothing about it changed."""
+    if job.state.is_final:
+        return job
+    state, diagnosis = _job_state(job, seen)
+    ended = now if state.is_final else None
+    working = state in (JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED)
+    after = replace(
+        job,
+        state=state,
+        state_since=job.state_since if state is job.state else now,
+        ui_url=seen.ui_url or job.ui_url,
+        exit_code=seen.exit_code if seen.exit_code is not None else job.exit_code,
+        started_at=job.started_at or (now if working else None),
+        ended_at=ended,
+        diagnosis=diagnosis or job.diagnosis,
+    )
+    return job if after == job else after
+
+
+def begin_job(job: Job, now: datetime) -> Job:
+    """The job once its platform has been asked to run it."""
+    return replace(job, state=JobState.SUBMITTED, state_since=now) if job.state is JobState.REQUESTED else job
+
+
+def stop_job(job: Job, now: datetime) -> Job:
+    """The job once its end has been asked for; one that never started is KILLED at once."""
+    if job.state.is_final or job.state is JobState.STOPPING:
+        return job
+    return replace(job, state=JobState.STOPPING, state_since=now)
+
+
+def fail_job(job: Job, diagnosis: Diagnosis, now: datetime, state: JobState = JobState.FAILED) -> Job:
+    """The job once it is known, without an observation of it, to have failed or been lost."""
+    if job.state.is_final:
+        return job
+    if job.state is JobState.STOPPING:
+        state = JobState.KILLED
+    return replace(job, state=state, state_since=now, ended_at=now, diagnosis=diagnosis)
+
+
+def _without_cluster(cluster: Cluster, now: datetime) -> Cluster:
+    if cluster.state is ClusterState.REQUESTED:
+        return cluster
+    if cluster.state is ClusterState.TERMINATING:
+        ended = ClusterState.FAILED if cluster.diagnosis else ClusterState.TERMINATED
+        return _in_cluster_state(replace(cluster, workers_ready=0), ended, now)
+    return replace(
+        _in_cluster_state(cluster, ClusterState.FAILED, now), diagnosis=_CLUSTER_VANISHED, workers_ready=0
+    )
+
+
+def _alive_state(state: ClusterState, phase: ClusterPhase) -> ClusterState:
+    if state is ClusterState.TERMINATING:
+        return state
+    if phase is ClusterPhase.READY:
+        return ClusterState.RUNNING
+    return ClusterState.DEGRADED if state.takes_jobs else ClusterState.PROVISIONING
+
+
+def _with_addresses(cluster: Cluster, seen: ClusterObservation) -> Cluster:
+    after = replace(
+        cluster,
+        master_url=seen.master_url or cluster.master_url,
+        ui_url=seen.ui_url or cluster.ui_url,
+        workers_ready=seen.workers_ready,
+    )
+    return cluster if after == cluster else after
+
+
+def _in_cluster_state(cluster: Cluster, state: ClusterState, now: datetime) -> Cluster:
+    return cluster if state is cluster.state else replace(cluster, state=state, state_since=now)
+
+
+def _job_state(job: Job, seen: JobObservation) -> tuple[JobState, Diagnosis | None]:
+    if job.state is JobState.STOPPING:
+        if seen.phase is JobPhase.SUCCEEDED:
+            return JobState.SUCCEEDED, None
+        going_on = seen.phase in (JobPhase.PENDING, JobPhase.RUNNING)
+        return (JobState.STOPPING if going_on else JobState.KILLED), None
+    if seen.phase is JobPhase.ABSENT:
+        return (job.state, None) if job.state is JobState.REQUESTED else (JobState.UNKNOWN, _JOB_LOST)
+    state = _JOB_PHASES[seen.phase]
+    if state is JobState.SUBMITTED and job.state is JobState.RUNNING:
+        state = JobState.RUNNING
+    fallback = {JobState.FAILED: _JOB_FAILED, JobState.UNKNOWN: _JOB_LOST}.get(state)
+    return state, seen.diagnosis or fallback

@@ -1,0 +1,84 @@
+"""What a place where clusters run has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dcluster_provider.core.observation import ClusterObservation, JobObservation
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """A piece of a job's log.
+
+    :param text: whole lines, or all there is when the job has ended.
+    :param end: the byte offset to read on from.
+    """
+
+    text: str
+    end: int
+
+
+class Platform(Protocol):
+    """A place where clusters run.
+
+    Every method may be called by several processes at once and again after any of them was killed at any line:
+    asking twice for the same thing gives one thing. All block; none is called on an event loop.
+    """
+
+    name: str
+
+    def check_cluster(self, spec: ClusterSpec) -> None:
+        """Refuse, before anything is stored or started, what cannot run here.
+
+        :raises InvalidSpec: naming the field.
+        :raises PlatformRefused: what the platform lacks (no Java, an engine version that does not fit).
+        """
+
+    def check_job(self, spec: JobSpec) -> None:
+        """The same for a job: an application file that is missing is refused here.
+
+        :raises InvalidSpec: naming the field.
+        """
+
+    def prepare(self, spec: ClusterSpec, report: Report) -> None:
+        """Do what may take long before the first cluster of this type (install an engine), telling of progress.
+
+        :raises PlatformRefused: it cannot be done, with the evidence.
+        """
+
+    def apply_cluster(self, cluster: Cluster) -> None:
+        """Make the cluster, or what is missing of it. Returns without waiting for it to be ready.
+
+        :raises PlatformRefused: it can never be made so.
+        """
+
+    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
+        """What there is of each cluster, by id; one that could not be asked about is left out."""
+
+    def delete_cluster(self, cluster: Cluster) -> None:
+        """Begin to remove everything of the cluster, jobs included; nothing to remove is no error."""
+
+    def apply_job(self, job: Job, cluster: Cluster) -> None:
+        """Start the job, unless this very job (key and generation) was started before, ended or not.
+
+        :raises PlatformRefused: it can never be started so.
+        """
+
+    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+        """What there is of each job, by id; one that could not be asked about is left out."""
+
+    def stop_job(self, job: Job, cluster: Cluster) -> None:
+        """Begin to stop the job; one that is not there is no error, and can no longer be started."""
+
+    def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
+        """The job's log from a byte offset on."""
+
+    def list_clusters(self) -> list[str]:
+        """The names of all clusters of this deployment that exist here, known to the registry or not."""
