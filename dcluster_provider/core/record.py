@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.spec import ClusterSpec, JobSpec, nearest
+
+State = TypeVar("State", "ClusterState", "JobState")
 
 
 class ClusterState(str, Enum):
@@ -172,3 +176,19 @@ class Job:
             "owner": self.owner.as_json() if self.owner else None,
             "diagnosis": self.diagnosis.as_json() if self.diagnosis else None,
         }
+
+
+def parse_states(kind: type[State], value: str | Iterable[str] | None) -> tuple[State, ...] | None:
+    """States from their names in any letter case; nothing stays nothing and means every state.
+
+    :raises InvalidSpec: there is no such state; the nearest is named.
+    """
+    if value is None or value == "":
+        return None
+    names = [value] if isinstance(value, str) else list(value)
+    known = {state.value: state for state in kind}
+    for name in names:
+        if name.upper() not in known:
+            choice = nearest(name.upper(), set(known)) or f"; the states are {', '.join(known)}"
+            raise InvalidSpec(f"field state: there is no state {name!r}{choice}")
+    return tuple(known[name.upper()] for name in names)

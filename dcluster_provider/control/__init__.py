@@ -1,0 +1,1 @@
+"""The use cases: plain Python that joins registry and platform, usable without Airflow."""

@@ -1,0 +1,257 @@
+"""Launching, watching and ending clusters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.control.endings import after_cluster, cluster_terminated
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.errors import ClusterFailed, PlatformRefused, StaleRecord, WaitTimeout
+from dcluster_provider.core.identity import Owner, fresh_key
+from dcluster_provider.core.record import Cluster, ClusterState, JobState, parse_states
+from dcluster_provider.core.spec import ClusterSpec, parse
+from dcluster_provider.core.state import advance_cluster, begin_cluster, end_cluster, fail_cluster, stop_job
+from dcluster_provider.platforms.base import Platform, Report
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+
+LIVE_JOBS = tuple(state for state in JobState if not state.is_final)
+# Stale saves mean that another process moved the record on; it has finitely many states to move through.
+_SAVE_ATTEMPTS = 100
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(timezone.utc)
+
+
+def silent(message: str) -> None:
+    """A report that tells nobody."""
+
+
+class Clusters:
+    """The clusters of one connection."""
+
+    def __init__(self, registry: Registry, platform: Platform, settings: Settings) -> None:
+        self._registry = registry
+        self._platform = platform
+        self._settings = settings
+
+    def launch(
+        self,
+        spec: ClusterSpec | dict[str, Any] | str,
+        key: str | None = None,
+        *,
+        owner: Owner | None = None,
+        launched_for: Owner | None = None,
+        actor: str = "",
+        report: Report = silent,
+    ) -> Cluster:
+        """Ask for a cluster, and return without waiting for it to be ready.
+
+        The same key gives the same cluster while that is live; after it has failed or ended, a new one.
+
+        :param spec: a ClusterSpec, a mapping with its fields, or JSON text of ClusterEntity.
+        :param key: what makes the request the same request; none means the owner's, or a fresh one.
+        :param owner: the Airflow task that asks; clusters that older epochs of it still have are ended first.
+        :param launched_for: the Airflow task on whose behalf a job asks for its own cluster; its older epochs are the
+            job's concern.
+        :param actor: who asks, for the cluster's events.
+        :param report: told of progress that may take long (an engine being installed).
+        :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
+        :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
+        """
+        spec = parse(ClusterSpec, spec)
+        self._platform.check_cluster(spec)
+        if owner is not None:
+            self.end_older_epochs(owner)
+        cluster = self._claim(spec, key or (owner.key if owner else fresh_key()), owner or launched_for)
+        return self._make(cluster, actor, report)
+
+    def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
+        """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
+
+        :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
+        """
+        return self._make(self.get(cluster_id), "", report)
+
+    def end_older_epochs(self, owner: Owner) -> None:
+        """End the clusters that a task still has from before a person cleared it."""
+        for cluster in self._registry.live_clusters_of_older_epochs(owner):
+            self.terminate(cluster.id, actor=str(owner))
+            self._finish(cluster.id)
+
+    def _make(self, cluster: Cluster, actor: str, report: Report) -> Cluster:
+        if cluster.state not in (ClusterState.REQUESTED, ClusterState.PROVISIONING):
+            return cluster
+        try:
+            self._platform.prepare(cluster.spec, report)
+            self._platform.apply_cluster(cluster)
+        except PlatformRefused as refusal:
+            failed = self._change(cluster.id, lambda now, it: fail_cluster(it, refusal.diagnosis, now), actor=actor)
+            self._remove(failed)
+            raise ClusterFailed(str(cluster), refusal.diagnosis) from refusal
+        begun = self._change(cluster.id, lambda now, it: begin_cluster(it, now), actor=actor)
+        if begun.state is ClusterState.TERMINATING or begun.state.is_final:
+            # It was ended while it was being made, so what was made after that has to go as well.
+            begun = self._remove(begun)
+        return begun
+
+    def get(self, cluster: int | str) -> Cluster:
+        """A cluster by id or name, as it was last seen.
+
+        :raises NotFound: there is none.
+        """
+        if isinstance(cluster, int):
+            return self._registry.get_cluster(cluster)
+        return self._registry.find_cluster(cluster)
+
+    def list(
+        self, state: str | Collection[str] | None = None, tenant: str | None = None, *, limit: int = 1000
+    ) -> list[Cluster]:
+        """Clusters as they were last seen, newest first.
+
+        :param state: one state or several, in any letter case.
+        :raises InvalidSpec: there is no such state.
+        """
+        return self._registry.list_clusters(states=parse_states(ClusterState, state), tenant=tenant, limit=limit)
+
+    def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
+        """Look at clusters, all in one batch, and return them in their states of this moment by id.
+
+        A cluster that fails or is being terminated is removed a step further by it.
+        """
+        records = self._registry.get_clusters(list(ids))
+        live = [cluster for cluster in records if not cluster.state.is_final]
+        seen = self._platform.observe_clusters(live) if live else {}
+        after = {cluster.id: cluster for cluster in records}
+        for cluster in live:
+            if cluster.id in seen:
+                sight = seen[cluster.id]
+                after[cluster.id] = self._change(cluster.id, lambda now, it, s=sight: advance_cluster(it, s, now), cluster)
+            if after[cluster.id].state is ClusterState.TERMINATING:
+                after[cluster.id] = self._remove(after[cluster.id])
+        return after
+
+    def status(self, cluster: int | str) -> ClusterState:
+        """The state of a cluster at this moment.
+
+        :raises NotFound: there is no such cluster.
+        """
+        return self.observe([self.get(cluster).id]).popitem()[1].state
+
+    def wait(
+        self,
+        cluster_id: int,
+        states: Collection[ClusterState] = (ClusterState.RUNNING,),
+        timeout: float | None = None,
+        *,
+        poll_interval: float = 1.0,
+        on_change: Callable[[Cluster], None] | None = None,
+    ) -> Cluster:
+        """Watch a cluster until it is in one of the states, and return it.
+
+        :param timeout: seconds; none means for ever.
+        :param poll_interval: seconds between two looks.
+        :param on_change: called with the cluster whenever its state has changed, first of all with the present one.
+        :raises ClusterFailed: it ended in a state that is not one of them.
+        :raises WaitTimeout: time is up; the cluster is left as it is.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        told: ClusterState | None = None
+        while True:
+            cluster = self.observe([cluster_id])[cluster_id]
+            if on_change is not None and cluster.state is not told:
+                on_change(cluster)
+            told = cluster.state
+            if cluster.state in states:
+                return cluster
+            raise_if_ended(cluster)
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WaitTimeout(
+                    f"{cluster} is {cluster.state.value} after {timeout:g} s, "
+                    f"{cluster.workers_ready} of {cluster.spec.workers} workers ready; it was left as it is"
+                )
+            time.sleep(poll_interval)
+
+    def terminate(self, cluster: int | str, *, actor: str = "") -> Cluster:
+        """End a cluster and the jobs on it; one that has ended stays as it is.
+
+        :returns: the cluster: TERMINATED, or TERMINATING while its platform still removes it.
+        :raises NotFound: there is no such cluster.
+        """
+        found = self.get(cluster)
+        if found.state.is_final:
+            return found
+        for job in self._registry.list_jobs(states=LIVE_JOBS, cluster_id=found.id):
+            with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
+                self._registry.save_job(stop_job(job, utc_now()), actor=actor)
+        return self._remove(self._change(found.id, lambda now, it: end_cluster(it, now), actor=actor))
+
+    def _claim(self, spec: ClusterSpec, key: str, owner: Owner | None) -> Cluster:
+        while True:
+            claim = self._registry.claim_cluster(
+                key=key,
+                spec=spec,
+                env=self._settings.env,
+                deployment=self._settings.deployment,
+                conn_id=self._settings.conn_id,
+                platform=self._platform.name,
+                owner=owner,
+                now=utc_now(),
+            )
+            if claim.record.state is not ClusterState.TERMINATING:
+                return claim.record
+            self._finish(claim.record.id)
+
+    def _finish(self, cluster_id: int) -> None:
+        # A cluster that is on its way out is seen out, so that its key is free for the next generation.
+        final = tuple(state for state in ClusterState if state.is_final)
+        self.wait(cluster_id, final)
+
+    def _remove(self, cluster: Cluster) -> Cluster:
+        """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left."""
+        jobs = self._registry.list_jobs(states=LIVE_JOBS, cluster_id=cluster.id)
+        settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
+        self._platform.delete_cluster(cluster)
+        for job in settled:
+            with suppress(StaleRecord):  # whoever was first saw the same end
+                self._registry.save_job(job)
+        if cluster.state.is_final:
+            return cluster
+        seen = self._platform.observe_clusters([cluster]).get(cluster.id)
+        if seen is None:
+            return cluster
+        return self._change(cluster.id, lambda now, it: advance_cluster(it, seen, now), cluster)
+
+    def _change(
+        self,
+        cluster_id: int,
+        change: Callable[[datetime, Cluster], Cluster],
+        known: Cluster | None = None,
+        actor: str = "",
+    ) -> Cluster:
+        before = known or self._registry.get_cluster(cluster_id)
+        for _ in range(_SAVE_ATTEMPTS):
+            after = change(utc_now(), before)
+            if after is before:
+                return before
+            try:
+                return self._registry.save_cluster(after, actor=actor)
+            except StaleRecord:
+                before = self._registry.get_cluster(cluster_id)
+        raise StaleRecord(f"cluster {cluster_id} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
+
+
+def raise_if_ended(cluster: Cluster) -> None:
+    """Refuse to go on waiting for a cluster of which nothing is left.
+
+    :raises ClusterFailed: with the cluster's diagnosis, or saying that it was terminated.
+    """
+    if cluster.state.is_final:
+        raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))

@@ -1,0 +1,57 @@
+"""What becomes of the jobs of a cluster that has ended or is ending."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.observation import JobPhase
+from dcluster_provider.core.record import Cluster, Job, JobState
+from dcluster_provider.core.state import advance_job, fail_job
+from dcluster_provider.platforms.base import Platform
+
+
+def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: datetime) -> list[Job]:
+    """The live jobs of an ending cluster, each in its final state.
+
+    A job that has already succeeded stays so. A Spark driver is ended with its cluster, so its job failed; whether a
+    Flink job finished before its JobManager went cannot be told, so that job is UNKNOWN.
+    """
+    seen = platform.observe_jobs([(job, cluster) for job in jobs])
+    after = []
+    for job in jobs:
+        if job.id in seen and seen[job.id].phase in (JobPhase.SUCCEEDED, JobPhase.FAILED):
+            own = seen[job.id].diagnosis
+            told_by_job = cluster.diagnosis is None or (own is not None and not own.reason.startswith("Killed"))
+            if seen[job.id].phase is JobPhase.SUCCEEDED or (told_by_job and job.state is not JobState.STOPPING):
+                after.append(advance_job(job, seen[job.id], now))
+                continue
+        after.append(fail_job(job, _cluster_ended(cluster), now, _state_without_cluster(job, cluster)))
+    return after
+
+
+def _state_without_cluster(job: Job, cluster: Cluster) -> JobState:
+    if cluster.diagnosis is None:
+        return JobState.KILLED
+    started = job.state is not JobState.REQUESTED
+    return JobState.UNKNOWN if started and job.spec.engine == "flink" else JobState.FAILED
+
+
+def cluster_terminated(cluster: Cluster) -> Diagnosis:
+    """The explanation for those who needed a cluster that somebody terminated."""
+    return Diagnosis(
+        "ClusterTerminated",
+        f"The {cluster} was terminated.",
+        f"See who ended it: airflow dcluster clusters show {cluster.id}; then use a cluster that is live.",
+    )
+
+
+def _cluster_ended(cluster: Cluster) -> Diagnosis:
+    if cluster.diagnosis is None:
+        return cluster_terminated(cluster)
+    return Diagnosis(
+        cluster.diagnosis.reason,
+        f"The job's {cluster} failed: {cluster.diagnosis.cause}",
+        cluster.diagnosis.remedy,
+        cluster.diagnosis.evidence,
+    )

@@ -1,0 +1,357 @@
+"""Submitting, watching and stopping jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.control.clusters import LIVE_JOBS, Clusters, silent, utc_now
+from dcluster_provider.control.endings import after_cluster
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import (
+    ClusterFailed,
+    DuplicateJob,
+    InvalidSpec,
+    JobFailed,
+    PlatformRefused,
+    StaleRecord,
+    WaitTimeout,
+)
+from dcluster_provider.core.identity import Owner, derived_key, fresh_key
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState, parse_states
+from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.state import advance_job, begin_job, fail_job, stop_job
+from dcluster_provider.platforms.base import LogPart, Platform, Report
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+
+_SAVE_ATTEMPTS = 100
+# What a repeated request finds and takes as its answer; after FAILED or KILLED it runs the job again.
+_ANSWERS = (*LIVE_JOBS, JobState.SUCCEEDED, JobState.UNKNOWN)
+
+
+class Jobs:
+    """The jobs of one connection."""
+
+    def __init__(
+        self, registry: Registry, platform: Platform, settings: Settings, clusters: Clusters
+    ) -> None:
+        self._registry = registry
+        self._platform = platform
+        self._settings = settings
+        self._clusters = clusters
+
+    def submit(
+        self,
+        spec: JobSpec | dict[str, Any] | str,
+        key: str | None = None,
+        *,
+        owner: Owner | None = None,
+        actor: str = "",
+        report: Report = silent,
+    ) -> Job:
+        """Ask for a job to be run, and return without waiting for it.
+
+        The job starts as soon as its cluster runs, in whichever process observes it then. The same key gives the same
+        job while that is live, after it has succeeded, and after its cluster has lost it; after it has failed or was
+        killed, a new run of it.
+
+        :param spec: a JobSpec, a mapping with its fields, or JSON text of JobsTableEntity.
+        :param key: what makes the request the same request; none means the owner's, or a fresh one.
+        :param owner: the Airflow task that asks; jobs that older epochs of it still have are stopped first.
+        :param actor: who asks, for the job's events.
+        :param report: told of progress that may take long.
+        :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
+        :raises NotFound: the cluster that it names does not exist.
+        :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
+        :raises ClusterFailed: its cluster has ended or is refused by the platform.
+        """
+        spec = parse(JobSpec, spec)
+        key = key or (owner.key if owner else fresh_key())
+        if owner is not None:
+            self._stop_older_epochs(owner)
+        known = self._registry.latest_job_of_key(key)
+        if known is not None and known.state in _ANSWERS:
+            if not known.state.is_final:
+                self._clusters.resume(known.cluster_id, report)
+            return self.observe([known.id])[known.id]
+        self._check(spec)
+        cluster, owned = self._cluster_for(spec, key, owner, actor, report)
+        try:
+            claim = self._registry.claim_job(
+                key=key,
+                spec=spec,
+                deployment=self._settings.deployment,
+                conn_id=self._settings.conn_id,
+                owner=owner,
+                cluster_id=cluster.id,
+                owns_cluster=owned,
+                now=utc_now(),
+            )
+        except DuplicateJob:
+            if owned:
+                self._clusters.terminate(cluster.id, actor=actor)
+            raise
+        return self.observe([claim.record.id])[claim.record.id]
+
+    def get(self, job_id: int) -> Job:
+        """A job as it was last seen.
+
+        :raises NotFound: there is none with this id.
+        """
+        return self._registry.get_job(job_id)
+
+    def list(
+        self,
+        status: str | Collection[str] | None = None,
+        *,
+        client: str | None = None,
+        module: str | None = None,
+        limit: int = 1000,
+    ) -> list[Job]:
+        """Jobs as they were last seen, newest first.
+
+        :param status: one state or several, in any letter case.
+        :raises InvalidSpec: there is no such state.
+        """
+        states = parse_states(JobState, status)
+        return self._registry.list_jobs(states=states, client=client, module=module, limit=limit)
+
+    def observe(self, ids: Iterable[int]) -> dict[int, Job]:
+        """Look at jobs and their clusters, each in one batch, and return the jobs in their states of this moment by id.
+
+        What is due is done on the way: a job whose cluster runs by now is started, a job's own cluster is ended with
+        it.
+        """
+        after = {job.id: job for job in self._registry.get_jobs(list(ids))}
+        live = [job for job in after.values() if not job.state.is_final]
+        clusters = self._clusters.observe({job.cluster_id for job in live})
+        going = []
+        for job in live:
+            cluster = clusters[job.cluster_id]
+            if cluster.state is ClusterState.TERMINATING or cluster.state.is_final:
+                after[job.id] = self._settle_without_cluster(job, cluster)
+            elif job.state is JobState.REQUESTED:
+                if cluster.state.takes_jobs:
+                    after[job.id] = self._start(job, cluster)
+            else:
+                going.append((job, cluster))
+        seen = self._platform.observe_jobs(going) if going else {}
+        for job, _ in going:
+            if job.id in seen:
+                sight = seen[job.id]
+                after[job.id] = self._change(job.id, lambda now, it, s=sight: advance_job(it, s, now), job)
+        for job in after.values():
+            self._end_own_cluster(job)
+        return after
+
+    def wait(
+        self,
+        job_id: int,
+        states: Collection[JobState] = (JobState.SUCCEEDED,),
+        timeout: float | None = None,
+        *,
+        poll_interval: float = 1.0,
+        on_look: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Watch a job until it is in one of the states, and return it.
+
+        :param timeout: seconds; none means for ever.
+        :param poll_interval: seconds between two looks.
+        :param on_look: called with the job at every look.
+        :raises JobFailed: it ended in a state that is not one of them.
+        :raises WaitTimeout: time is up; the job is left as it is.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            job = self.observe([job_id])[job_id]
+            if on_look is not None:
+                on_look(job)
+            if job.state in states:
+                return job
+            raise_if_job_ended(job)
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WaitTimeout(f"{job} is {job.state.value} after {timeout:g} s; it was left as it is")
+            time.sleep(poll_interval)
+
+    def terminate(self, job_id: int, *, actor: str = "") -> Job:
+        """Stop a job; one that has ended stays as it is.
+
+        :returns: the job: in its final state, or STOPPING while its platform still stops it.
+        :raises NotFound: there is no such job.
+        """
+        job = self.get(job_id)
+        if not job.state.is_final:
+            job = self._change(job.id, lambda now, it: stop_job(it, now), job, actor)
+        if not job.state.is_final:
+            self._platform.stop_job(job, self._registry.get_cluster(job.cluster_id))
+        return self.observe([job.id])[job.id]
+
+    def find_duplicate(self, client: str, module: str) -> Job | None:
+        """The live job of a client and module, if there is one."""
+        return self._registry.find_duplicate(client, module)
+
+    def stop_client(self, client: str, module: str, *, actor: str = "") -> list[Job]:
+        """Stop every live job of a client and module.
+
+        :returns: those that were live, as they are now.
+        """
+        live = self._registry.list_jobs(states=LIVE_JOBS, client=client, module=module)
+        return [self.terminate(job.id, actor=actor) for job in live]
+
+    def read_log(self, job_id: int, start: int = 0) -> LogPart:
+        """A piece of the job's log from a byte offset on; read on from its end.
+
+        :raises NotFound: there is no such job.
+        """
+        job = self.get(job_id)
+        return self._platform.read_log(job, self._registry.get_cluster(job.cluster_id), start)
+
+    def logs(self, job_id: int) -> str:
+        """The whole log of a job as it is now.
+
+        :raises NotFound: there is no such job.
+        """
+        text, part = "", self.read_log(job_id)
+        while part.text:
+            text += part.text
+            part = self.read_log(job_id, part.end)
+        return text
+
+    def is_monitored(self, client: str) -> bool:
+        """Whether long-running jobs of the client are watched for."""
+        return self._registry.is_monitored(client)
+
+    def set_monitoring(self, client: str, enabled: bool, alert_after: int | None = None) -> None:
+        """Have long-running jobs of the client watched for, or not.
+
+        :param alert_after: seconds after which a job runs long; none means the connection's default.
+        """
+        self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
+
+    def _check(self, spec: JobSpec) -> None:
+        if not spec.application:
+            raise InvalidSpec(
+                "JobSpec: field application: missing; name the .py, .jar or .sql file to run "
+                "(no application template is configured on the connection)"
+            )
+        if spec.use_external_cluster:
+            raise InvalidSpec(
+                f"JobSpec: field useExternalCluster: the {self._platform.name} platform of connection "
+                f"{self._settings.conn_id!r} has no external cluster; leave it out"
+            )
+        self._platform.check_job(spec)
+
+    def _cluster_for(
+        self, spec: JobSpec, key: str, owner: Owner | None, actor: str, report: Report
+    ) -> tuple[Cluster, bool]:
+        if spec.names_cluster:
+            cluster = self._clusters.get(spec.cluster_id or spec.cluster_name)
+            if cluster.spec.engine != spec.engine:
+                raise InvalidSpec(
+                    f"JobSpec: field jobType: {spec.job_type!r} does not run on {cluster}, which is of type "
+                    f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
+                )
+            cluster = self._clusters.observe([cluster.id])[cluster.id]
+            if cluster.state.is_final or cluster.state is ClusterState.TERMINATING:
+                raise ClusterFailed(str(cluster), cluster.diagnosis or _cluster_over(cluster))
+            return cluster, False
+        self._refuse_duplicate(spec)
+        own = spec.own_cluster()
+        if spec.use_long_living_cluster:
+            shared = self._registry.find_long_living(spec.client, spec.engine)
+            if shared is not None:
+                return shared, False
+            shared_key = derived_key(self._settings.deployment, f"long-living {spec.engine} of {spec.client}")
+            return self._clusters.launch(own, shared_key, actor=actor, report=report), False
+        own_key = derived_key(key, "the job's own cluster")
+        return self._clusters.launch(own, own_key, launched_for=owner, actor=actor, report=report), True
+
+    def _refuse_duplicate(self, spec: JobSpec) -> None:
+        # Asked again when the job is claimed; asked here so that no cluster is launched for nothing.
+        if not spec.allow_duplicate and (live := self.find_duplicate(spec.client, spec.module)):
+            raise DuplicateJob(
+                f"{live} is {live.state.value}, and a client runs a module once at a time; wait for it, stop it "
+                f"(airflow dcluster jobs terminate {live.id}) or set allowDuplicate"
+            )
+
+    def _start(self, job: Job, cluster: Cluster) -> Job:
+        try:
+            self._platform.apply_job(job, cluster)
+        except PlatformRefused as refusal:
+            return self._change(job.id, lambda now, it: fail_job(it, refusal.diagnosis, now), job)
+        begun = self._change(job.id, lambda now, it: begin_job(it, now), job)
+        if begun.state is JobState.STOPPING or begun.state.is_final:
+            # It was stopped while it was being started.
+            self._platform.stop_job(begun, cluster)
+        return begun
+
+    def _settle_without_cluster(self, job: Job, cluster: Cluster) -> Job:
+        current = self._registry.get_job(job.id)
+        if current.state.is_final:
+            return current
+        (ended,) = after_cluster(self._platform, [current], cluster, utc_now())
+        with suppress(StaleRecord):
+            return self._registry.save_job(ended)
+        return self._registry.get_job(job.id)
+
+    def _end_own_cluster(self, job: Job) -> None:
+        if job.state.is_final and job.owns_cluster and not job.spec.keep_alive:
+            self._clusters.terminate(job.cluster_id, actor=f"{job} has ended")
+
+    def _stop_older_epochs(self, owner: Owner) -> None:
+        for job in self._registry.live_jobs_of_older_epochs(owner):
+            self.terminate(job.id, actor=str(owner))
+            final = tuple(state for state in JobState if state.is_final)
+            self.wait(job.id, final)
+        self._clusters.end_older_epochs(owner)
+
+    def _change(
+        self,
+        job_id: int,
+        change: Callable[[datetime, Job], Job],
+        known: Job,
+        actor: str = "",
+    ) -> Job:
+        before = known
+        for _ in range(_SAVE_ATTEMPTS):
+            after = change(utc_now(), before)
+            if after is before:
+                return before
+            try:
+                return self._registry.save_job(after, actor=actor)
+            except StaleRecord:
+                before = self._registry.get_job(job_id)
+        raise StaleRecord(f"job {job_id} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
+
+
+def raise_if_job_ended(job: Job) -> None:
+    """Refuse to go on waiting for a job that has ended.
+
+    :raises JobFailed: with the job's diagnosis.
+    """
+    if job.state.is_final:
+        raise JobFailed(f"{job} is {job.state.value}", job.diagnosis or _job_over(job))
+
+
+def _job_over(job: Job) -> Diagnosis:
+    if job.state is JobState.KILLED:
+        return Diagnosis(
+            "JobKilled",
+            "The job was stopped.",
+            f"See who stopped it: airflow dcluster jobs show {job.id}.",
+        )
+    return Diagnosis("JobEnded", f"The job ended as {job.state.value}.", "Read the job's log.")
+
+
+def _cluster_over(cluster: Cluster) -> Diagnosis:
+    return Diagnosis(
+        "ClusterTerminated",
+        f"The cluster is {cluster.state.value}, so no job can be started on it.",
+        "Launch a cluster, or leave the cluster out so that the job gets its own.",
+    )

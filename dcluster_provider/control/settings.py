@@ -1,0 +1,38 @@
+"""Everything that one connection decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dcluster_provider.core.lifetime import Limits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a ``dcluster`` connection says, every default filled in.
+
+    :param conn_id: the connection's id, remembered with each cluster and job.
+    :param registry_url: SQLAlchemy address of the registry; may hold a password, so it is kept out of ``repr``.
+    :param home: folder of the local platform's clusters and logs.
+    :param engines_folder: folder of the local platform's engine environments.
+    :param deployment: tells this Airflow's clusters from another's on the same platform.
+    :param env: the ``{env}`` of cluster names.
+    :param limits: how long clusters may live unless they say otherwise.
+    :param java_home: a Java 17 or later to use instead of the one found.
+    :param python: the interpreter that engines are installed with instead of the one found.
+    """
+
+    conn_id: str
+    registry_url: str = field(repr=False)
+    home: Path
+    engines_folder: Path
+    deployment: str = "airflow"
+    env: str = "dev"
+    platform: Literal["local"] = "local"
+    limits: Limits = Limits()
+    spark_version: str | None = None
+    flink_version: str | None = None
+    java_home: str | None = None
+    python: str | None = None
