@@ -1,0 +1,44 @@
+# make test    everything this machine can run         make demo   a cluster, a job and its clean-up, on real data
+# make lint    style, types and layers                 make docs   the users' pages, into site/
+# PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
+PYTHON ?= python3
+VENV ?= .venv
+ENGINE ?= spark
+ARGS ?=
+BIN := $(VENV)/bin
+ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
+
+.PHONY: demo test lint bench docs format constraints clean
+
+demo:
+	@$(ENVIRONMENT)
+	@$(BIN)/python -m demo $(ENGINE)
+
+test:
+	@$(ENVIRONMENT) test lint docs
+	$(BIN)/python -m pytest $(ARGS)
+
+lint:
+	@$(ENVIRONMENT) test lint docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs:
+	@$(ENVIRONMENT) test lint docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs site
+
+format:
+	@$(ENVIRONMENT) test lint docs
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# One file for every supported Python, each line with the versions it is for.
+constraints:
+	@$(ENVIRONMENT) test lint docs
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras --all-groups \
+		--upgrade --no-annotate --no-header --no-emit-index-url --quiet --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) .demo site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

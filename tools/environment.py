@@ -1,0 +1,107 @@
+"""Make the environment that the Makefile's targets run in, or find it complete and leave it as it is.
+
+Usage: environment.py FOLDER [DEPENDENCY GROUP ...]
+
+Needs nothing but Python, and any Python 3 can read it far enough to say which one is wanted.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+SUPPORTED = ((3, 13), (3, 12), (3, 11), (3, 10))
+INPUTS = ("pyproject.toml", "constraints.txt")
+
+
+def main(folder: Path, groups: "set[str]") -> None:
+    """Bring the environment in ``folder`` up to date with the project's files and these dependency groups."""
+    run_in_supported_python()
+    os.chdir(str(Path(__file__).resolve().parent.parent))
+    folder = folder.resolve()
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second finds the first one's work
+        present = installed_groups(folder)
+        if present is None or not groups <= present:
+            install(folder, groups | (present or set()), anew=present is None)
+
+
+def run_in_supported_python() -> None:
+    """Go on with a Python that Airflow runs on: this one or another on the path. Without one, say so and end."""
+    if sys.version_info[:2] in SUPPORTED:
+        return
+    for version in SUPPORTED:
+        python = shutil.which("python{}.{}".format(*version))
+        if python and subprocess.call([python, "-c", ""], stderr=subprocess.DEVNULL) == 0:
+            os.execv(python, [python, *sys.argv])  # noqa: S606 - the same script, in another interpreter
+    sys.exit(
+        f"{sys.executable} is Python {version_here()}, and no Python 3.10 to 3.13 is on the path. "
+        "Install one, then name it: make PYTHON=/path/to/python3.12 ..."
+    )
+
+
+def version_here() -> str:
+    """The running interpreter's version."""
+    return sys.version.split()[0]
+
+
+def installed_groups(folder: Path) -> "set[str] | None":
+    """The dependency groups that are installed completely; none when the environment has to be made anew."""
+    stamp = stamp_file(folder)
+    if not stamp.is_file() or not (folder / "bin" / "python").exists():
+        return None
+    fingerprint, *groups = stamp.read_text().split()
+    return set(groups) if fingerprint == fingerprint_of_inputs() else None
+
+
+def install(folder: Path, groups: "set[str]", anew: bool) -> None:
+    """Install the package, editable, with these dependency groups; leaves no stamp when it is cut off."""
+    stamp_file(folder).unlink(missing_ok=True)
+    print(f"Preparing {folder.name} with Python {version_here()} ...", flush=True)
+    if anew:
+        make_virtual_environment(folder)
+    pip = [str(folder / "bin" / "uv"), "pip", "install", "--python", str(folder / "bin" / "python")]
+    pip += ["--quiet", "--constraint", "constraints.txt"]
+    for group in sorted(groups):
+        pip += ["--group", group]
+    run([*pip, "--editable", "."], "the package and what it needs")
+    stamp_file(folder).write_text(" ".join([fingerprint_of_inputs(), *sorted(groups)]))
+
+
+def make_virtual_environment(folder: Path) -> None:
+    """A fresh environment with uv in it, which installs the rest in a tenth of pip's time."""
+    run(
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
+        "a virtual environment (on Debian and Ubuntu it needs the package python3-venv)",
+    )
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    run([*pip, "--constraint", "constraints.txt", "uv"], "uv")
+
+
+def run(command: "list[str]", purpose: str) -> None:
+    """Run a step; when it fails, end with its purpose and its exit code below its own output."""
+    code = subprocess.call(command)
+    if code:
+        sys.exit(f"Could not install {purpose}: exit code {code} of {' '.join(command)}")
+
+
+def fingerprint_of_inputs() -> str:
+    """What the environment is made of: the project's files and the interpreter."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in INPUTS:
+        digest.update(Path(name).read_bytes())
+    return digest.hexdigest()
+
+
+def stamp_file(folder: Path) -> Path:
+    """Where a complete environment says what it was made of."""
+    return folder / "installed.txt"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), set(sys.argv[2:]))
