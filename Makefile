@@ -20,10 +20,10 @@ test:
 
 lint:
 	@$(ENVIRONMENT) test lint docs
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@failed=0; \
+	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-cache"; do \
+		echo "$$check"; $(BIN)/$$check || failed=1; \
+	done; exit $$failed
 
 docs:
 	@$(ENVIRONMENT) test lint docs
