@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
@@ -21,6 +22,14 @@ class Control:
     clusters: Clusters
     jobs: Jobs
     registry: Registry
+    platform: Platform
+
+    def describe(self) -> str:
+        """What is reached, in a sentence.
+
+        :raises DClusterError: the registry or the platform cannot be used.
+        """
+        return f"{self.registry.describe()}; {self.platform.describe()}"
 
 
 @lru_cache(maxsize=32)
@@ -48,4 +57,4 @@ def connect(settings: Settings) -> Control:
         )
     )
     clusters = Clusters(registry, platform, settings)
-    return Control(clusters, Jobs(registry, platform, settings, clusters), registry)
+    return Control(clusters, Jobs(registry, platform, settings, clusters), registry, platform)

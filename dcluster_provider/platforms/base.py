@@ -34,6 +34,12 @@ class Platform(Protocol):
 
     name: str
 
+    def describe(self) -> str:
+        """What this platform is and whether it can be used, in a sentence.
+
+        :raises PlatformRefused: it cannot be used at all.
+        """
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse, before anything is stored or started, what cannot run here.
 

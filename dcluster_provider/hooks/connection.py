@@ -1,0 +1,173 @@
+"""Reading a ``dcluster`` connection into settings."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.lifetime import Limits
+from dcluster_provider.core.spec import nearest
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+DEFAULT_CONN_ID = "dcluster_default"
+
+# Name in the connection's extra -> what the form says of it. The form and the reader share this one table.
+FIELDS: dict[str, dict[str, Any]] = {
+    "platform": {
+        "label": "Platform",
+        "description": "Where clusters run: local (this machine).",
+        "schema": {"type": ["string", "null"], "enum": ["local"], "default": "local"},
+    },
+    "env": {
+        "label": "Environment",
+        "description": "The {env} in cluster names {type}-{env}-{tenant}-{timestamp}.",
+        "schema": {"type": ["string", "null"], "default": "dev"},
+    },
+    "deployment": {
+        "label": "Deployment",
+        "description": "Tells this Airflow's clusters from another's on the same platform.",
+        "schema": {"type": ["string", "null"], "default": "airflow"},
+    },
+    "registry_conn_id": {
+        "label": "Registry connection",
+        "description": "Id of a PostgreSQL connection for the registry; empty means SQLite under AIRFLOW_HOME.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "idle_timeout": {
+        "label": "Idle timeout",
+        "description": "Seconds without a job after which a cluster is ended; empty means never.",
+        "schema": {"type": ["integer", "null"]},
+    },
+    "max_lifetime": {
+        "label": "Maximum lifetime",
+        "description": "Seconds after its launch at which a cluster is ended; empty means never.",
+        "schema": {"type": ["integer", "null"]},
+    },
+    "spark_version": {
+        "label": "Spark version",
+        "description": "Version of pyspark for the local platform; empty means the tested one.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "flink_version": {
+        "label": "Flink version",
+        "description": "Version of apache-flink for the local platform; empty means the tested one.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "java_home": {
+        "label": "Java home",
+        "description": "Folder of a Java 17 or later; empty means the one found, or one from PyPI.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "python": {
+        "label": "Python",
+        "description": "Interpreter that engines are installed with; empty means one that fits.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
+
+def read_settings(conn_id: str) -> Settings:
+    """The settings of a connection; ``dcluster_default`` need not exist and then means every default.
+
+    :raises AirflowNotFoundException: another connection does not exist.
+    :raises InvalidSpec: the connection has an unknown field, or a value that cannot be accepted.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        if conn_id != DEFAULT_CONN_ID:
+            raise
+        return settings_from(conn_id, {})
+    return settings_from(conn_id, dict(connection.extra_dejson))
+
+
+def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
+    """The settings that the extra of a connection means, with what the [dcluster] configuration section adds.
+
+    :raises InvalidSpec: an unknown field or a value that cannot be accepted; the connection and field are named.
+    """
+    for name in extra:
+        if name not in FIELDS:
+            raise InvalidSpec(f"connection {conn_id!r}: unknown field {name!r}{nearest(name, set(FIELDS))}")
+    given = {name: value for name, value in extra.items() if value not in (None, "")}
+    platform = given.get("platform", "local")
+    if platform != "local":
+        raise InvalidSpec(f"connection {conn_id!r}: field platform: there is no platform {platform!r}; write 'local'")
+    home = _folder("home", _airflow_home() / "dcluster")
+    return Settings(
+        conn_id=conn_id,
+        registry_url=_registry_url(conn_id, given.get("registry_conn_id"), home),
+        home=home,
+        engines_folder=_folder("engines_folder", home / "engines"),
+        deployment=str(given.get("deployment", "airflow")),
+        env=str(given.get("env", "dev")),
+        limits=Limits(_seconds(conn_id, given, "idle_timeout"), _seconds(conn_id, given, "max_lifetime")),
+        spark_version=given.get("spark_version"),
+        flink_version=given.get("flink_version"),
+        java_home=given.get("java_home"),
+        python=given.get("python"),
+    )
+
+
+def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str:
+    if not registry_conn_id:
+        return f"sqlite:///{home / 'registry.db'}"
+    from airflow.sdk import BaseHook
+
+    connection = BaseHook.get_connection(registry_conn_id)
+    if connection.conn_type not in ("postgres", "postgresql"):
+        raise InvalidSpec(
+            f"connection {conn_id!r}: field registry_conn_id: {registry_conn_id!r} is of type "
+            f"{connection.conn_type!r}; name a connection of type 'postgres'"
+        )
+    return _postgresql_url(connection)
+
+
+def _postgresql_url(connection: Connection) -> str:
+    from importlib.util import find_spec
+
+    from sqlalchemy.engine import URL
+
+    driver = "psycopg2" if find_spec("psycopg2") else "psycopg"
+    url = URL.create(
+        f"postgresql+{driver}",
+        username=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        database=connection.schema,
+        query={name: str(value) for name, value in connection.extra_dejson.items()},
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None:
+    if name not in given:
+        return None
+    try:
+        seconds = int(given[name])
+    except (TypeError, ValueError):
+        seconds = 0
+    if seconds < 1:
+        raise InvalidSpec(f"connection {conn_id!r}: field {name}: {given[name]!r} is not a number of seconds above 0")
+    return timedelta(seconds=seconds)
+
+
+def _folder(option: str, default: Path) -> Path:
+    from airflow.sdk.configuration import conf
+
+    configured = conf.get("dcluster", option, fallback="")
+    return Path(configured).expanduser() if configured else default
+
+
+def _airflow_home() -> Path:
+    return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()

@@ -1,0 +1,65 @@
+"""The hook: clusters and jobs of one connection."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from dcluster_provider.hooks.connection import DEFAULT_CONN_ID, read_settings
+
+if TYPE_CHECKING:
+    from dcluster_provider.control.clusters import Clusters
+    from dcluster_provider.control.connect import Control
+    from dcluster_provider.control.jobs import Jobs
+    from dcluster_provider.control.settings import Settings
+
+
+class DClusterHook(BaseHook):
+    """Clusters and jobs of one ``dcluster`` connection, from Python.
+
+    :param dcluster_conn_id: the connection; the default one need not exist and then means the local platform with
+        its registry under ``AIRFLOW_HOME/dcluster``.
+
+    ``hook.clusters`` and ``hook.jobs`` hold the calls; see :class:`~dcluster_provider.control.clusters.Clusters` and
+    :class:`~dcluster_provider.control.jobs.Jobs`. All of them block.
+    """
+
+    conn_name_attr = "dcluster_conn_id"
+    default_conn_name = DEFAULT_CONN_ID
+    conn_type = "dcluster"
+    hook_name = "dCluster"
+
+    def __init__(self, dcluster_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dcluster_conn_id = dcluster_conn_id
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the connection says, with every default filled in."""
+        return read_settings(self.dcluster_conn_id)
+
+    @property
+    def control(self) -> Control:
+        """The use cases behind this hook."""
+        from dcluster_provider.control.connect import connect
+
+        return connect(self.settings)
+
+    @property
+    def clusters(self) -> Clusters:
+        """Launching, watching and ending clusters."""
+        return self.control.clusters
+
+    @property
+    def jobs(self) -> Jobs:
+        """Submitting, watching and stopping jobs."""
+        return self.control.jobs
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the connection works, and what it reaches; the Test button of the connection form asks this."""
+        try:
+            return True, self.control.describe()
+        except Exception as error:
+            return False, str(error)

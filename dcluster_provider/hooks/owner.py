@@ -1,0 +1,48 @@
+"""The Airflow task instance as the owner of what it asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcluster_provider.core.identity import Owner
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_RUNNING_STATES = ("running", "deferred")
+
+
+def owner_of(context: Context, deployment: str) -> Owner:
+    """The owner that a task's context means.
+
+    The epoch is ``max_tries - retries``: clearing a task sets ``max_tries`` to ``try_number + retries``, an automatic
+    retry leaves it alone.
+    """
+    ti = context["ti"]
+    return Owner(
+        deployment=deployment,
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=ti.map_index if ti.map_index is not None else -1,
+        epoch=(ti.max_tries or 0) - (context["task"].retries or 0),
+    )
+
+
+def is_still_going(owner: Owner) -> bool:
+    """Whether Airflow counts the task as running or deferred, so that its work must be left alone.
+
+    A task whose state cannot be read counts as over: it is being killed, and what it asked for costs money.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    try:
+        states = RuntimeTaskInstance.get_task_states(
+            dag_id=owner.dag_id,
+            task_ids=[owner.task_id],
+            run_ids=[owner.run_id],
+            map_index=owner.map_index if owner.map_index >= 0 else None,
+        )
+    except Exception:
+        return False
+    return any(state in _RUNNING_STATES for state in states.get(owner.run_id, {}).values())

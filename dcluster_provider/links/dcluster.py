@@ -1,0 +1,38 @@
+"""Links from a task to the engine's own page and to the log; each carries only a name and an attribute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import TaskInstanceKey
+
+
+@attrs.define
+class _OperatorAttributeLink(BaseOperatorLink):
+    """A link whose address the operator has found while it ran; Airflow stores it when the task ends or defers."""
+
+    attribute = ""
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        """The address, or nothing while there is none."""
+        return getattr(operator, self.attribute, "") or ""
+
+
+@attrs.define
+class EngineUILink(_OperatorAttributeLink):
+    """The Spark or Flink page of the cluster or job."""
+
+    name = "Engine UI"
+    attribute = "engine_ui_url"
+
+
+@attrs.define
+class LogLink(_OperatorAttributeLink):
+    """The log of the job."""
+
+    name = "Job log"
+    attribute = "log_url"

@@ -1,0 +1,75 @@
+"""What Airflow is told of this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcluster_provider import __version__
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's description, in the form of Airflow's provider info schema."""
+    from dcluster_provider.hooks.connection import FIELDS
+
+    package = "dcluster_provider"
+    return {
+        "package-name": "dcluster-provider",
+        "name": "dCluster",
+        "description": "Spark and Flink clusters: launched, used and cleaned up, whatever dies in between.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": "dCluster", "external-doc-url": "https://spark.apache.org/", "tags": ["apache"]}
+        ],
+        "hooks": [{"integration-name": "dCluster", "python-modules": [f"{package}.hooks.dcluster"]}],
+        "operators": [
+            {
+                "integration-name": "dCluster",
+                "python-modules": [f"{package}.operators.cluster", f"{package}.operators.job"],
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": "dCluster",
+                "python-modules": [f"{package}.sensors.cluster", f"{package}.sensors.job"],
+            }
+        ],
+        "triggers": [{"integration-name": "dCluster", "python-modules": [f"{package}.triggers.dcluster"]}],
+        "connection-types": [
+            {
+                "hook-class-name": f"{package}.hooks.dcluster.DClusterHook",
+                "hook-name": "dCluster",
+                "connection-type": "dcluster",
+                "conn-fields": FIELDS,
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "schema", "login", "password", "port", "extra"],
+                    "relabeling": {},
+                    "placeholders": {},
+                },
+            }
+        ],
+        "extra-links": [f"{package}.links.dcluster.EngineUILink", f"{package}.links.dcluster.LogLink"],
+        "cli": [f"{package}.cli.definition.get_dcluster_cli_commands"],
+        "config": {
+            "dcluster": {
+                "description": "Settings of the dCluster provider.",
+                "options": {
+                    "home": {
+                        "description": "Folder of the local platform's clusters, logs and SQLite registry; empty means "
+                        "AIRFLOW_HOME/dcluster.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "",
+                    },
+                    "engines_folder": {
+                        "description": "Folder of the local platform's engine environments; empty means the folder "
+                        "engines in home.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "",
+                    },
+                },
+            }
+        },
+    }
