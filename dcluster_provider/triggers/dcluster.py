@@ -1,0 +1,125 @@
+"""The triggers: a cluster or a job is waited for until it is in a wanted state or has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timezone
+from typing import Any, ClassVar, Literal
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.triggers.shared_watch import SharedWatch, Sight, Subscription
+from dcluster_provider.triggers.task_log import describe_change
+
+
+class RecordTrigger(BaseTrigger):
+    """Waits for one record of the registry; subclasses say of which kind.
+
+    :param conn_id: the connection.
+    :param record_id: the id of the cluster or job.
+    :param states: the states waited for; a final state ends the wait in any case.
+    :param poll_interval: seconds between two looks.
+    :param deadline: Unix time at which the wait gives up; none means never.
+    :param owner: the waiting task when what it waits for is its own and has to end if a person ends the task; none
+        when it only watches.
+    :param log_start: byte offset from which the job's log is copied to the task's log; none means not at all.
+    """
+
+    kind: ClassVar[Literal["cluster", "job"]]
+
+    def __init__(
+        self,
+        conn_id: str,
+        record_id: int,
+        states: Sequence[str],
+        poll_interval: float,
+        deadline: float | None = None,
+        owner: dict[str, Any] | None = None,
+        log_start: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self.record_id = record_id
+        self.states = list(states)
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.owner = owner
+        self.log_start = log_start
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and arguments that Airflow stores."""
+        names = ("conn_id", "record_id", "states", "poll_interval", "deadline", "owner", "log_start")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event: the state waited for or a final one, or that the deadline has passed."""
+        wait = Subscription(self.kind, self.record_id, self.poll_interval, self.log_start)
+        sights = SharedWatch.of(self.conn_id).follow(wait)
+        last: Cluster | Job | None = None
+        try:
+            while True:
+                try:
+                    sight = await asyncio.wait_for(anext(sights), self._seconds_left())
+                except asyncio.TimeoutError:
+                    yield self._event("timeout", last, wait.log_start)
+                    return
+                self._tell(last, sight)
+                last = sight.record
+                if last.state.is_final or last.state.value in self.states:
+                    yield self._event("state", last, wait.log_start)
+                    return
+        except asyncio.CancelledError:
+            if not hasattr(BaseTrigger, "on_kill"):  # Airflow before 3.3 tells nobody why a trigger is cancelled
+                await self.on_kill()
+            raise
+        finally:
+            await sights.aclose()
+
+    async def on_kill(self) -> None:
+        """End what the task asked for, when a person ended the task.
+
+        The task's state is read again first: Airflow also cancels a trigger that moves to another triggerer.
+        """
+        if self.owner is None:
+            return
+        from asgiref.sync import sync_to_async
+
+        from dcluster_provider.hooks.owner import is_still_going
+
+        owner = Owner(**self.owner)
+        if await sync_to_async(is_still_going)(owner):
+            self.log.info("%s %s is left alone: %s is still going", self.kind, self.record_id, owner)
+            return
+        control = await SharedWatch.of(self.conn_id).control()
+        calls = control.jobs if self.kind == "job" else control.clusters
+        ended = await asyncio.to_thread(lambda: calls.terminate(self.record_id, actor=f"a person who ended {owner}"))
+        self.log.info("Ended %s, now %s, because a person ended the task", ended, ended.state.value)
+
+    def _seconds_left(self) -> float | None:
+        return None if self.deadline is None else max(0.0, self.deadline - datetime.now(timezone.utc).timestamp())
+
+    def _tell(self, before: Cluster | Job | None, sight: Sight) -> None:
+        if sight.log_text:
+            for line in sight.log_text.splitlines():
+                self.log.info("  | %s", line)
+        if before is None or before.state is not sight.record.state:
+            self.log.info(describe_change(before, sight.record))
+
+    def _event(self, cause: str, record: Cluster | Job | None, log_end: int | None) -> TriggerEvent:
+        state = record.state.value if record else None
+        return TriggerEvent({"cause": cause, "id": self.record_id, "state": state, "log_end": log_end})
+
+
+class ClusterTrigger(RecordTrigger):
+    """Waits for a cluster."""
+
+    kind = "cluster"
+
+
+class JobTrigger(RecordTrigger):
+    """Waits for a job, copying its log to the task's."""
+
+    kind = "job"
