@@ -28,6 +28,10 @@ class DuplicateJob(DClusterError):
     """A job of the same client and module is live already."""
 
 
+class RegistryUnusable(DClusterError):
+    """The registry's database cannot be opened, or is of a newer schema than this package knows."""
+
+
 class WaitTimeout(DClusterError, TimeoutError):
     """A cluster or job did not reach the wanted state in time."""
 

@@ -1,0 +1,1 @@
+"""What is remembered: clusters, jobs, settings and events, in SQLite or PostgreSQL."""

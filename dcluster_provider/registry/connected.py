@@ -1,0 +1,127 @@
+"""What the parts of the registry share: its database, its schema up to date, and the queries of both record kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Table, insert, select
+from sqlalchemy.engine import Connection
+from typing_extensions import NamedTuple
+
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.registry.engine import Database
+from dcluster_provider.registry.migrations import ensure_schema
+
+Record = TypeVar("Record")
+_CHUNK = 500  # SQLite takes a limited number of variables
+
+
+class Claim(NamedTuple, Generic[Record]):
+    """The answer to a request.
+
+    :param record: the cluster or job that answers it.
+    :param created: this call made it; true for exactly one of the callers that ask at once.
+    """
+
+    record: Record
+    created: bool
+
+
+class Connected:
+    """A part of the registry.
+
+    :param url: of the database: ``sqlite:////absolute/path/registry.db`` or ``postgresql+psycopg2://...``.
+    :raises InvalidSpec: the URL is of another kind.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self._schema_is_known = False
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        self._ensure_schema()
+        return self._database.read()
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        self._ensure_schema()
+        return self._database.write()
+
+    def _ensure_schema(self) -> None:
+        # Two threads may both come here, which does no harm; a lock could be inherited, held, by a fork.
+        if not self._schema_is_known:
+            ensure_schema(self._database)
+            self._schema_is_known = True
+
+
+def latest_of_key(connection: Connection, table: Table, key: str) -> Any:
+    """The row of the key's newest generation, or nothing."""
+    query = select(table).where(table.c.key == key).order_by(table.c.generation.desc()).limit(1)
+    return connection.execute(query).first()
+
+
+def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:
+    """Add a row and return the id that the database gave it."""
+    key: Any = connection.execute(insert(table).values(values)).inserted_primary_key
+    return int(key[0])
+
+
+def rows_of(connection: Connection, table: Table, ids: Iterable[int]) -> list[Any]:
+    """The rows with these ids, in their order; an id without a row is left out."""
+    wanted = list(dict.fromkeys(ids))
+    found = {}
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(table).where(table.c.id.in_(wanted[start : start + _CHUNK]))
+        found.update({row.id: row for row in connection.execute(query)})
+    return [found[number] for number in wanted if number in found]
+
+
+def page_of(
+    connection: Connection,
+    table: Table,
+    conditions: Sequence[Any],
+    states: Collection[Enum] | None,
+    all_states: type[Enum],
+    after_id: int,
+    limit: int,
+) -> list[Any]:
+    """A page of rows, newest first.
+
+    Each state is asked for by itself: an index then gives its rows in the order of their ids, while for several
+    states at once the database would have to sort all of them.
+    """
+    chosen: Iterable[Enum | None] = states if states is not None else (all_states if conditions else [None])
+    ids = [
+        number for state in chosen for number in _ids(connection, table, conditions, state, after_id, limit)
+    ]
+    return rows_of(connection, table, sorted(ids, reverse=True)[:limit])
+
+
+def of_older_epochs(table: Table, owner: Owner) -> list[Any]:
+    """The conditions for what earlier epochs of the task asked for."""
+    return [
+        table.c.owner_dag_id == owner.dag_id,
+        table.c.owner_run_id == owner.run_id,
+        table.c.owner_task_id == owner.task_id,
+        table.c.owner_map_index == owner.map_index,
+        table.c.owner_epoch < owner.epoch,
+        table.c.deployment == owner.deployment,
+    ]
+
+
+def _ids(
+    connection: Connection,
+    table: Table,
+    conditions: Sequence[Any],
+    state: Enum | None,
+    after_id: int,
+    limit: int,
+) -> Iterator[int]:
+    query = select(table.c.id).where(*conditions).order_by(table.c.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(table.c.state == state.value)
+    if after_id:
+        query = query.where(table.c.id < after_id)
+    return connection.execute(query).scalars()

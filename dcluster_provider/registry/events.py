@@ -1,0 +1,100 @@
+"""Who did what to which cluster and job, when, and for which Airflow run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.engine import Connection
+
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.models import event_table
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened.
+
+    :param actor: who did it: a user, a task, a maintenance pass; empty when unknown.
+    :param action: the new state of the cluster or job, or the name of an act.
+    :param dag_id: with ``run_id`` and ``task_id``, the owner of the cluster or job.
+    :param detail: why, in words.
+    """
+
+    at: datetime
+    actor: str
+    action: str
+    cluster_id: int | None = None
+    job_id: int | None = None
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    detail: str = ""
+
+
+class EventStore(Connected):
+    """The events of a registry."""
+
+    def record_event(
+        self,
+        *,
+        now: datetime,
+        actor: str,
+        action: str,
+        detail: str = "",
+        cluster_id: int | None = None,
+        job_id: int | None = None,
+        owner: Owner | None = None,
+    ) -> None:
+        """Record an act that changes no state; claims and saves record theirs by themselves."""
+        with self._write() as connection:
+            _insert(connection, now, actor, action, detail, cluster_id, job_id, owner)
+
+    def list_events(
+        self, cluster_id: int | None = None, job_id: int | None = None, limit: int = 100
+    ) -> list[Event]:
+        """The latest events, newest first, of a cluster, a job or all."""
+        columns = [column for column in event_table.c if column is not event_table.c.id]
+        query = select(*columns).order_by(event_table.c.id.desc()).limit(limit)
+        if cluster_id is not None:
+            query = query.where(event_table.c.cluster_id == cluster_id)
+        if job_id is not None:
+            query = query.where(event_table.c.job_id == job_id)
+        with self._read() as connection:
+            return [Event(**row._mapping) for row in connection.execute(query)]
+
+
+def event_of(connection: Connection, record: Cluster | Job, at: datetime, actor: str, action: str) -> None:
+    """Record what was done to a cluster or job, in the transaction that does it."""
+    is_job = isinstance(record, Job)
+    detail = f"{record.diagnosis.cause} [{record.diagnosis.reason}]" if record.diagnosis else ""
+    cluster_id = record.cluster_id if isinstance(record, Job) else record.id
+    _insert(connection, at, actor, action, detail, cluster_id, record.id if is_job else None, record.owner)
+
+
+def _insert(
+    connection: Connection,
+    at: datetime,
+    actor: str,
+    action: str,
+    detail: str,
+    cluster_id: int | None,
+    job_id: int | None,
+    owner: Owner | None,
+) -> None:
+    values = {
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "cluster_id": cluster_id,
+        "job_id": job_id,
+        "dag_id": owner.dag_id if owner else None,
+        "run_id": owner.run_id if owner else None,
+        "task_id": owner.task_id if owner else None,
+        # PostgreSQL has no text with this character in it.
+        "detail": detail.replace("\0", ""),
+    }
+    connection.execute(insert(event_table).values(values))

@@ -1,0 +1,206 @@
+"""The jobs of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.record import Job, JobState
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.registry.connected import (
+    Claim,
+    Connected,
+    insert_row,
+    latest_of_key,
+    of_older_epochs,
+    page_of,
+    rows_of,
+)
+from dcluster_provider.registry.engine import lock
+from dcluster_provider.registry.events import event_of
+from dcluster_provider.registry.models import cluster_table
+from dcluster_provider.registry.models import job_table as table
+from dcluster_provider.registry.rows import job_changes, job_of, job_values
+
+_LIVE = [state for state in JobState if not state.is_final]
+_LIVE_VALUES = [state.value for state in _LIVE]
+_REPEATED = (JobState.FAILED, JobState.KILLED)
+_LIST_COMMAND = "see the known ones with: airflow dcluster jobs list"
+
+
+class JobStore(Connected):
+    """The jobs of a registry."""
+
+    def claim_job(
+        self,
+        *,
+        key: str,
+        spec: JobSpec,
+        deployment: str,
+        conn_id: str,
+        owner: Owner | None,
+        cluster_id: int,
+        owns_cluster: bool,
+        now: datetime,
+    ) -> Claim[Job]:
+        """The job that answers the request: the one it already has, or a new one.
+
+        A job that is live or has SUCCEEDED is the answer however often it is asked for, and so is an UNKNOWN
+        one, which may have done its work. One that FAILED or was KILLED is followed by the next generation.
+
+        :returns: the job, and whether this call made it.
+        :raises DuplicateJob: another request's job of this client and module is live, and ``spec`` does not allow it.
+        """
+        with self._write() as connection:
+            lock(connection, ("job", key), ("module", spec.client, spec.module))
+            row = latest_of_key(connection, table, key)
+            latest = job_of(row) if row else None
+            actor = str(owner) if owner else ""
+            if latest is not None and latest.state not in _REPEATED:
+                if not latest.state.is_final:
+                    event_of(connection, latest, now, actor, "ADOPTED")
+                return Claim(latest, False)
+            if not spec.allow_duplicate:
+                _refuse_duplicate(connection, spec)
+            job = Job(
+                id=0,
+                key=key,
+                generation=latest.generation + 1 if latest else 1,
+                version=1,
+                deployment=deployment,
+                conn_id=conn_id,
+                spec=spec,
+                owner=owner,
+                state=JobState.REQUESTED,
+                created_at=now,
+                state_since=now,
+                cluster_id=cluster_id,
+                owns_cluster=owns_cluster,
+            )
+            job = replace(job, id=insert_row(connection, table, job_values(job)))
+            event_of(connection, job, now, actor, job.state.value)
+            _see_job(connection, cluster_id, now)
+            return Claim(job, True)
+
+    def get_job(self, job_id: int) -> Job:
+        """The job with this id.
+
+        :raises NotFound: there is none.
+        """
+        with self._read() as connection:
+            row = connection.execute(select(table).where(table.c.id == job_id)).first()
+        if row is None:
+            raise NotFound(f"There is no job {job_id}; {_LIST_COMMAND}")
+        return job_of(row)
+
+    def get_jobs(self, ids: Iterable[int]) -> list[Job]:
+        """The jobs with these ids, in their order; an id that no job has is left out."""
+        with self._read() as connection:
+            return [job_of(row) for row in rows_of(connection, table, ids)]
+
+    def list_jobs(
+        self,
+        *,
+        states: Collection[JobState] | None = None,
+        client: str | None = None,
+        module: str | None = None,
+        cluster_id: int | None = None,
+        after_id: int = 0,
+        limit: int = 1000,
+    ) -> list[Job]:
+        """A page of jobs, newest first.
+
+        :param states: only these; none means all.
+        :param after_id: the last id of the page before; 0 begins with the newest.
+        """
+        wanted = {table.c.client: client, table.c.module: module, table.c.cluster_id: cluster_id}
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+        with self._read() as connection:
+            rows = page_of(connection, table, conditions, states, JobState, after_id, limit)
+        return [job_of(row) for row in rows]
+
+    def live_jobs_of_older_epochs(self, owner: Owner) -> list[Job]:
+        """What the owner's task still has alive from before a person cleared it, newest first."""
+        with self._read() as connection:
+            rows = page_of(connection, table, of_older_epochs(table, owner), _LIVE, JobState, 0, 1000)
+        return [job_of(row) for row in rows]
+
+    def find_duplicate(self, client: str, module: str) -> Job | None:
+        """The newest live job of this client and module, or nothing."""
+        with self._read() as connection:
+            return _live_job(connection, client, module)
+
+    def latest_job_of_key(self, key: str) -> Job | None:
+        """The newest generation of the request's job, ended or not, or nothing."""
+        with self._read() as connection:
+            row = latest_of_key(connection, table, key)
+        return job_of(row) if row else None
+
+    def save_job(self, job: Job, *, actor: str = "", action: str = "", now: datetime | None = None) -> Job:
+        """Save what changed of a job, unless somebody else saved it since it was read.
+
+        A change of state is recorded as an event. What was asked for (key, specification, owner) does not change.
+        A job that is live, or ends with this save, counts as seen on its cluster.
+
+        :param actor: who did it, for the event.
+        :param action: what was done, for the event; the new state when empty.
+        :param now: when the job was seen live; the last change of its state when none.
+        :returns: the job as saved, with its new version.
+        :raises StaleRecord: another process saved it first; nothing was changed.
+        :raises NotFound: it was never in this registry.
+        """
+        with self._write() as connection:
+            columns = select(table.c.version, table.c.state).where(table.c.id == job.id)
+            stored = connection.execute(columns.with_for_update()).first()
+            if stored is None:
+                raise NotFound(f"There is no {job}; {_LIST_COMMAND}")
+            if stored.version != job.version:
+                raise StaleRecord(
+                    f"{job} was saved by another process (version {stored.version}, here {job.version}); "
+                    "read it again and decide anew"
+                )
+            saved = replace(job, version=job.version + 1)
+            connection.execute(update(table).where(table.c.id == job.id).values(job_changes(saved)))
+            if stored.state != saved.state.value:
+                event_of(connection, saved, saved.state_since, actor, action or saved.state.value)
+            if stored.state in _LIVE_VALUES:
+                _see_job(connection, saved.cluster_id, now or saved.state_since)
+        return saved
+
+    def see_live_jobs(self, now: datetime) -> None:
+        """Count every live job as seen on its cluster now: jobs that run for long are seldom saved."""
+        live = select(table.c.cluster_id).where(table.c.state.in_(_LIVE_VALUES))
+        columns = cluster_table.c
+        statement = update(cluster_table).where(columns.id.in_(live), columns.job_seen_at < now)
+        with self._write() as connection:
+            lock(connection, ("see_live_jobs",))
+            connection.execute(statement.values(job_seen_at=now))
+
+
+def _refuse_duplicate(connection: Connection, spec: JobSpec) -> None:
+    live = _live_job(connection, spec.client, spec.module)
+    if live is None:
+        return
+    origin = f", asked for by {live.owner}" if live.owner else ""
+    raise DuplicateJob(
+        f"{live} is {live.state.value}{origin}: the client {spec.client!r} has its module {spec.module!r} at work "
+        f"already. Wait for it, terminate it (airflow dcluster jobs terminate {live.id}), or set allowDuplicate."
+    )
+
+
+def _live_job(connection: Connection, client: str, module: str) -> Job | None:
+    conditions = [table.c.client == client, table.c.module == module]
+    rows = page_of(connection, table, conditions, _LIVE, JobState, 0, 1)
+    return job_of(rows[0]) if rows else None
+
+
+def _see_job(connection: Connection, cluster_id: int, at: datetime) -> None:
+    columns = cluster_table.c
+    statement = update(cluster_table).where(columns.id == cluster_id, columns.job_seen_at < at)
+    connection.execute(statement.values(job_seen_at=at))

@@ -1,0 +1,148 @@
+"""Records as rows and rows as records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+
+
+def cluster_values(cluster: Cluster) -> dict[str, Any]:
+    """The columns of a new cluster's row."""
+    return {
+        **_request_values(cluster),
+        **cluster_changes(cluster),
+        "name": cluster.name,
+        "platform": cluster.platform,
+        "tenant": cluster.spec.tenant,
+        "engine": cluster.spec.engine,
+        "long_living": cluster.spec.long_living,
+        "job_seen_at": cluster.job_seen_at,
+    }
+
+
+def cluster_changes(cluster: Cluster) -> dict[str, Any]:
+    """The columns that a save may change; those of the request itself never do."""
+    return {
+        **_state_values(cluster),
+        "master_url": cluster.master_url,
+        "workers_ready": cluster.workers_ready,
+    }
+
+
+def cluster_of(row: Any) -> Cluster:
+    """The cluster of a row with all columns."""
+    return Cluster(
+        **_request_of(row),
+        spec=_spec_of(ClusterSpec, row.spec),
+        state=ClusterState(row.state),
+        name=row.name,
+        platform=row.platform,
+        job_seen_at=row.job_seen_at,
+        master_url=row.master_url,
+        workers_ready=row.workers_ready,
+    )
+
+
+def job_values(job: Job) -> dict[str, Any]:
+    """The columns of a new job's row."""
+    return {**_request_values(job), **job_changes(job), "client": job.client, "module": job.module}
+
+
+def job_changes(job: Job) -> dict[str, Any]:
+    """The columns that a save may change; those of the request itself never do."""
+    return {
+        **_state_values(job),
+        "cluster_id": job.cluster_id,
+        "owns_cluster": job.owns_cluster,
+        "exit_code": job.exit_code,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+    }
+
+
+def job_of(row: Any) -> Job:
+    """The job of a row with all columns."""
+    spec = dict(row.spec)
+    spec["args"] = tuple(spec.get("args", ()))
+    return Job(
+        **_request_of(row),
+        spec=_spec_of(JobSpec, spec),
+        state=JobState(row.state),
+        cluster_id=row.cluster_id,
+        owns_cluster=row.owns_cluster,
+        exit_code=row.exit_code,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+def _request_values(record: Cluster | Job) -> dict[str, Any]:
+    owner = record.owner
+    if owner is not None and owner.deployment != record.deployment:
+        raise InvalidSpec(
+            f"The owner {owner} belongs to the deployment {owner.deployment!r}, the request to {record.deployment!r}"
+        )
+    return {
+        "key": record.key,
+        "generation": record.generation,
+        "deployment": record.deployment,
+        "conn_id": record.conn_id,
+        "spec": record.spec.model_dump(mode="json"),
+        "owner_dag_id": owner.dag_id if owner else None,
+        "owner_run_id": owner.run_id if owner else None,
+        "owner_task_id": owner.task_id if owner else None,
+        "owner_map_index": owner.map_index if owner else None,
+        "owner_epoch": owner.epoch if owner else None,
+        "created_at": record.created_at,
+    }
+
+
+def _state_values(record: Cluster | Job) -> dict[str, Any]:
+    return {
+        "version": record.version,
+        "state": record.state.value,
+        "state_since": record.state_since,
+        "ui_url": record.ui_url,
+        "diagnosis": record.diagnosis.as_json() if record.diagnosis else None,
+    }
+
+
+def _request_of(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "key": row.key,
+        "generation": row.generation,
+        "version": row.version,
+        "deployment": row.deployment,
+        "conn_id": row.conn_id,
+        "owner": _owner_of(row),
+        "created_at": row.created_at,
+        "state_since": row.state_since,
+        "ui_url": row.ui_url,
+        "diagnosis": Diagnosis.from_json(row.diagnosis) if row.diagnosis else None,
+    }
+
+
+def _owner_of(row: Any) -> Owner | None:
+    if row.owner_dag_id is None:
+        return None
+    return Owner(
+        row.deployment,
+        row.owner_dag_id,
+        row.owner_run_id,
+        row.owner_task_id,
+        row.owner_map_index,
+        row.owner_epoch,
+    )
+
+
+def _spec_of(kind: Any, fields: dict[str, Any]) -> Any:
+    # Checked when it came in; checked again, a rule made later would make old rows unreadable.
+    return kind.model_construct(
+        **{name: value for name, value in fields.items() if name in kind.model_fields}
+    )

@@ -1,0 +1,85 @@
+"""What is remembered beside clusters and jobs: the settings of clients, and the instances of the clouds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, insert, select, update
+from sqlalchemy.engine import Connection
+
+from dcluster_provider.core.errors import NotFound
+from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.engine import lock
+from dcluster_provider.registry.models import client_setting_table, instance_table
+
+
+@dataclass(frozen=True)
+class ClientSetting:
+    """How a client's jobs are watched.
+
+    :param monitored: long-running jobs of the client raise an alert.
+    :param alert_after: seconds that a job may run before; none means the connection's default.
+    """
+
+    client: str
+    monitored: bool = True
+    alert_after: int | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What a cloud instance told of itself, and when."""
+
+    instance_id: str
+    info: dict[str, Any]
+    recorded_at: datetime
+
+
+class SettingStore(Connected):
+    """The client settings and instances of a registry."""
+
+    def client_setting(self, client: str) -> ClientSetting:
+        """The client's setting; a client without one is monitored."""
+        table = client_setting_table
+        with self._read() as connection:
+            row = connection.execute(select(table).where(table.c.client == client)).first()
+        return ClientSetting(**row._mapping) if row else ClientSetting(client)
+
+    def is_monitored(self, client: str) -> bool:
+        """Whether long-running jobs of the client raise an alert."""
+        return self.client_setting(client).monitored
+
+    def set_client_setting(self, setting: ClientSetting) -> None:
+        """Replace the client's setting."""
+        values = {"monitored": setting.monitored, "alert_after": setting.alert_after}
+        with self._write() as connection:
+            _put(connection, client_setting_table, {"client": setting.client}, values)
+
+    def record_instance(self, instance_id: str, info: dict[str, Any], now: datetime) -> None:
+        """Remember what an instance told of itself, in place of what it told before."""
+        with self._write() as connection:
+            _put(connection, instance_table, {"instance_id": instance_id}, {"info": info, "recorded_at": now})
+
+    def get_instance(self, instance_id: str) -> Instance:
+        """What the instance told of itself last.
+
+        :raises NotFound: it never did.
+        """
+        table = instance_table
+        with self._read() as connection:
+            row = connection.execute(select(table).where(table.c.instance_id == instance_id)).first()
+        if row is None:
+            raise NotFound(
+                f"Nothing is recorded of the instance {instance_id!r}; record or synchronise it first"
+            )
+        return Instance(**row._mapping)
+
+
+def _put(connection: Connection, table: Table, key: dict[str, str], values: dict[str, Any]) -> None:
+    [(name, value)] = key.items()
+    lock(connection, (table.name, value))
+    found = connection.execute(update(table).where(table.c[name] == value).values(values))
+    if not found.rowcount:
+        connection.execute(insert(table).values({**key, **values}))
