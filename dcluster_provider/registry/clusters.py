@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
-from sqlalchemy.engine import Connection
 
 from dcluster_provider.core.errors import NotFound, StaleRecord
 from dcluster_provider.core.identity import Owner, cluster_name
@@ -23,9 +23,12 @@ from dcluster_provider.registry.connected import (
     rows_of,
 )
 from dcluster_provider.registry.engine import lock
-from dcluster_provider.registry.events import event_of
+from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.models import cluster_table as table
 from dcluster_provider.registry.rows import cluster_changes, cluster_of, cluster_values
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 _LIVE = [state for state in ClusterState if not state.is_final]
 _USABLE = [state for state in _LIVE if state is not ClusterState.TERMINATING]
@@ -63,7 +66,7 @@ class ClusterStore(Connected):
             latest = cluster_of(row) if row else None
             actor = str(owner) if owner else ""
             if latest is not None and not latest.state.is_final:
-                event_of(connection, latest, now, actor, "ADOPTED")
+                add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
             cluster = Cluster(
                 id=0,
@@ -82,7 +85,7 @@ class ClusterStore(Connected):
                 job_seen_at=now,
             )
             cluster = replace(cluster, id=insert_row(connection, table, cluster_values(cluster)))
-            event_of(connection, cluster, now, actor, cluster.state.value)
+            add_event(connection, cluster, now, actor, cluster.state.value)
             return Claim(cluster, True)
 
     def get_cluster(self, cluster_id: int) -> Cluster:
@@ -134,21 +137,23 @@ class ClusterStore(Connected):
             conditions.append(table.c.tenant == tenant)
         if owner_run is not None:
             conditions += [table.c.owner_dag_id == owner_run[0], table.c.owner_run_id == owner_run[1]]
+        if states is None and conditions:
+            states = list(ClusterState)
         with self._read() as connection:
-            rows = page_of(connection, table, conditions, states, ClusterState, after_id, limit)
+            rows = page_of(connection, table, conditions, states, after_id=after_id, limit=limit)
         return [cluster_of(row) for row in rows]
 
     def find_long_living(self, tenant: str, engine: str) -> Cluster | None:
         """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""
         conditions = [table.c.tenant == tenant, table.c.engine == engine, table.c.long_living.is_(True)]
         with self._read() as connection:
-            rows = page_of(connection, table, conditions, _USABLE, ClusterState, 0, 1)
+            rows = page_of(connection, table, conditions, _USABLE, limit=1)
         return cluster_of(rows[0]) if rows else None
 
     def live_clusters_of_older_epochs(self, owner: Owner) -> list[Cluster]:
         """What the owner's task still has alive from before a person cleared it, newest first."""
         with self._read() as connection:
-            rows = page_of(connection, table, of_older_epochs(table, owner), _LIVE, ClusterState, 0, 1000)
+            rows = page_of(connection, table, of_older_epochs(table, owner), _LIVE)
         return [cluster_of(row) for row in rows]
 
     def latest_cluster_of_key(self, key: str) -> Cluster | None:
@@ -182,7 +187,7 @@ class ClusterStore(Connected):
             saved = replace(cluster, version=cluster.version + 1, job_seen_at=stored.job_seen_at)
             connection.execute(update(table).where(table.c.id == cluster.id).values(cluster_changes(saved)))
             if stored.state != saved.state.value:
-                event_of(connection, saved, saved.state_since, actor, action or saved.state.value)
+                add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
         return saved
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Table, insert, select
-from sqlalchemy.engine import Connection
 from typing_extensions import NamedTuple
 
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.registry.engine import Database
-from dcluster_provider.registry.migrations import ensure_schema
+from dcluster_provider.registry.migrations import ensure_schema, schema_version
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 Record = TypeVar("Record")
 _CHUNK = 500  # SQLite takes a limited number of variables
@@ -40,6 +42,14 @@ class Connected:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self._schema_is_known = False
+
+    def describe(self) -> str:
+        """Where the registry is, and that it can be used.
+
+        :raises RegistryUnusable: it cannot be opened, or has a newer schema than this package knows.
+        """
+        with self._read() as connection:
+            return f"registry {self._database} (schema {schema_version(connection)})"
 
     def _read(self) -> AbstractContextManager[Connection]:
         self._ensure_schema()
@@ -82,21 +92,24 @@ def page_of(
     connection: Connection,
     table: Table,
     conditions: Sequence[Any],
-    states: Collection[Enum] | None,
-    all_states: type[Enum],
-    after_id: int,
-    limit: int,
+    states: Iterable[Enum] | None = None,
+    *,
+    after_id: int = 0,
+    limit: int = 1000,
 ) -> list[Any]:
     """A page of rows, newest first.
 
     Each state is asked for by itself: an index then gives its rows in the order of their ids, while for several
     states at once the database would have to sort all of them.
+
+    :param states: the states to look for; none means any, and is quick only without other conditions.
     """
-    chosen: Iterable[Enum | None] = states if states is not None else (all_states if conditions else [None])
-    ids = [
-        number for state in chosen for number in _ids(connection, table, conditions, state, after_id, limit)
-    ]
-    return rows_of(connection, table, sorted(ids, reverse=True)[:limit])
+    ids = select(table.c.id).where(*conditions).order_by(table.c.id.desc()).limit(limit)
+    if after_id:
+        ids = ids.where(table.c.id < after_id)
+    queries = [ids] if states is None else [ids.where(table.c.state == state.value) for state in states]
+    found = [number for query in queries for number in connection.execute(query).scalars()]
+    return rows_of(connection, table, sorted(found, reverse=True)[:limit])
 
 
 def of_older_epochs(table: Table, owner: Owner) -> list[Any]:
@@ -109,19 +122,3 @@ def of_older_epochs(table: Table, owner: Owner) -> list[Any]:
         table.c.owner_epoch < owner.epoch,
         table.c.deployment == owner.deployment,
     ]
-
-
-def _ids(
-    connection: Connection,
-    table: Table,
-    conditions: Sequence[Any],
-    state: Enum | None,
-    after_id: int,
-    limit: int,
-) -> Iterator[int]:
-    query = select(table.c.id).where(*conditions).order_by(table.c.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(table.c.state == state.value)
-    if after_id:
-        query = query.where(table.c.id < after_id)
-    return connection.execute(query).scalars()

@@ -61,7 +61,7 @@ class Database:
         On SQLite it waits for its turn at the beginning, so that what it reads cannot change before it writes.
         """
         with self.engine() as engine, self._connect(engine) as connection:
-            connection = connection.execution_options(dcluster_write=True)
+            connection.execution_options(dcluster_write=True)
             with connection.begin():
                 yield connection
 
@@ -113,15 +113,16 @@ class Database:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
 
-    def _hold(self) -> None:
-        """Close every connection and let none be opened until :meth:`_release`, around a fork."""
+    def hold(self) -> None:
+        """Close every connection and let none be opened until :meth:`release`, around a fork."""
         self._gate.acquire()
         self._gate.wait_for(lambda: self._active == 0, timeout=_FORK_PATIENCE)
         if self._engine is not None and self._active == 0:
             self._engine.dispose()
         self._engine = None
 
-    def _release(self, in_child: bool) -> None:
+    def release(self, in_child: bool) -> None:
+        """Let connections be opened again, once the fork has happened."""
         if in_child:
             self._active = 0
         self._gate.release()
@@ -148,7 +149,7 @@ def _checked(url: str) -> URL:
     backend, _, driver = parsed.drivername.partition("+")
     if backend not in _DRIVERS or (driver and driver not in _DRIVERS[backend]):
         raise InvalidSpec(f"The registry cannot be kept in {parsed.drivername!r}; write {_SUPPORTED}")
-    if backend == "sqlite" and not os.path.isabs(parsed.database or ""):
+    if backend == "sqlite" and not Path(parsed.database or "").is_absolute():
         raise InvalidSpec(
             f"The registry's SQLite file {parsed.database or ':memory:'!r} is not an absolute path, "
             f"so other processes would not find it; write {_SUPPORTED}"
@@ -176,12 +177,12 @@ def _before_fork() -> None:
     _forking.acquire()
     _held.extend(_databases)
     for database in _held:
-        database._hold()
+        database.hold()
 
 
 def _after_fork(in_child: bool) -> None:
     for database in _held:
-        database._release(in_child)
+        database.release(in_child)
     _held.clear()
     _forking.release()
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
-from sqlalchemy.engine import Connection
 
-from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.models import event_table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,10 @@ class Event:
 class EventStore(Connected):
     """The events of a registry."""
 
-    def record_event(
-        self,
-        *,
-        now: datetime,
-        actor: str,
-        action: str,
-        detail: str = "",
-        cluster_id: int | None = None,
-        job_id: int | None = None,
-        owner: Owner | None = None,
-    ) -> None:
+    def record_event(self, event: Event) -> None:
         """Record an act that changes no state; claims and saves record theirs by themselves."""
         with self._write() as connection:
-            _insert(connection, now, actor, action, detail, cluster_id, job_id, owner)
+            _insert(connection, event)
 
     def list_events(
         self, cluster_id: int | None = None, job_id: int | None = None, limit: int = 100
@@ -64,37 +56,27 @@ class EventStore(Connected):
         if job_id is not None:
             query = query.where(event_table.c.job_id == job_id)
         with self._read() as connection:
-            return [Event(**row._mapping) for row in connection.execute(query)]
+            return [Event(**row._asdict()) for row in connection.execute(query)]
 
 
-def event_of(connection: Connection, record: Cluster | Job, at: datetime, actor: str, action: str) -> None:
+def add_event(connection: Connection, record: Cluster | Job, at: datetime, actor: str, action: str) -> None:
     """Record what was done to a cluster or job, in the transaction that does it."""
-    is_job = isinstance(record, Job)
-    detail = f"{record.diagnosis.cause} [{record.diagnosis.reason}]" if record.diagnosis else ""
-    cluster_id = record.cluster_id if isinstance(record, Job) else record.id
-    _insert(connection, at, actor, action, detail, cluster_id, record.id if is_job else None, record.owner)
+    owner = record.owner
+    event = Event(
+        at=at,
+        actor=actor,
+        action=action,
+        cluster_id=record.cluster_id if isinstance(record, Job) else record.id,
+        job_id=record.id if isinstance(record, Job) else None,
+        dag_id=owner.dag_id if owner else None,
+        run_id=owner.run_id if owner else None,
+        task_id=owner.task_id if owner else None,
+        detail=f"{record.diagnosis.cause} [{record.diagnosis.reason}]" if record.diagnosis else "",
+    )
+    _insert(connection, event)
 
 
-def _insert(
-    connection: Connection,
-    at: datetime,
-    actor: str,
-    action: str,
-    detail: str,
-    cluster_id: int | None,
-    job_id: int | None,
-    owner: Owner | None,
-) -> None:
-    values = {
-        "at": at,
-        "actor": actor,
-        "action": action,
-        "cluster_id": cluster_id,
-        "job_id": job_id,
-        "dag_id": owner.dag_id if owner else None,
-        "run_id": owner.run_id if owner else None,
-        "task_id": owner.task_id if owner else None,
-        # PostgreSQL has no text with this character in it.
-        "detail": detail.replace("\0", ""),
-    }
-    connection.execute(insert(event_table).values(values))
+def _insert(connection: Connection, event: Event) -> None:
+    # PostgreSQL has no text with a NUL character in it.
+    storable = replace(event, detail=event.detail.replace("\0", ""))
+    connection.execute(insert(event_table).values(asdict(storable)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
-from sqlalchemy.engine import Connection
 
 from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
 from dcluster_provider.core.identity import Owner
@@ -23,10 +23,13 @@ from dcluster_provider.registry.connected import (
     rows_of,
 )
 from dcluster_provider.registry.engine import lock
-from dcluster_provider.registry.events import event_of
+from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
 from dcluster_provider.registry.rows import job_changes, job_of, job_values
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 _LIVE = [state for state in JobState if not state.is_final]
 _LIVE_VALUES = [state.value for state in _LIVE]
@@ -64,7 +67,7 @@ class JobStore(Connected):
             actor = str(owner) if owner else ""
             if latest is not None and latest.state not in _REPEATED:
                 if not latest.state.is_final:
-                    event_of(connection, latest, now, actor, "ADOPTED")
+                    add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
             if not spec.allow_duplicate:
                 _refuse_duplicate(connection, spec)
@@ -84,7 +87,7 @@ class JobStore(Connected):
                 owns_cluster=owns_cluster,
             )
             job = replace(job, id=insert_row(connection, table, job_values(job)))
-            event_of(connection, job, now, actor, job.state.value)
+            add_event(connection, job, now, actor, job.state.value)
             _see_job(connection, cluster_id, now)
             return Claim(job, True)
 
@@ -121,14 +124,16 @@ class JobStore(Connected):
         """
         wanted = {table.c.client: client, table.c.module: module, table.c.cluster_id: cluster_id}
         conditions = [column == value for column, value in wanted.items() if value is not None]
+        if states is None and conditions:
+            states = list(JobState)
         with self._read() as connection:
-            rows = page_of(connection, table, conditions, states, JobState, after_id, limit)
+            rows = page_of(connection, table, conditions, states, after_id=after_id, limit=limit)
         return [job_of(row) for row in rows]
 
     def live_jobs_of_older_epochs(self, owner: Owner) -> list[Job]:
         """What the owner's task still has alive from before a person cleared it, newest first."""
         with self._read() as connection:
-            rows = page_of(connection, table, of_older_epochs(table, owner), _LIVE, JobState, 0, 1000)
+            rows = page_of(connection, table, of_older_epochs(table, owner), _LIVE)
         return [job_of(row) for row in rows]
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
@@ -168,7 +173,7 @@ class JobStore(Connected):
             saved = replace(job, version=job.version + 1)
             connection.execute(update(table).where(table.c.id == job.id).values(job_changes(saved)))
             if stored.state != saved.state.value:
-                event_of(connection, saved, saved.state_since, actor, action or saved.state.value)
+                add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
             if stored.state in _LIVE_VALUES:
                 _see_job(connection, saved.cluster_id, now or saved.state_since)
         return saved
@@ -196,7 +201,7 @@ def _refuse_duplicate(connection: Connection, spec: JobSpec) -> None:
 
 def _live_job(connection: Connection, client: str, module: str) -> Job | None:
     conditions = [table.c.client == client, table.c.module == module]
-    rows = page_of(connection, table, conditions, _LIVE, JobState, 0, 1)
+    rows = page_of(connection, table, conditions, _LIVE, limit=1)
     return job_of(rows[0]) if rows else None
 
 

@@ -7,7 +7,7 @@ list costs the same however many rows there are. Specifications and diagnoses ar
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
@@ -27,13 +27,19 @@ VERSION_TABLE = "dcluster_alembic_version"
 metadata = MetaData()
 
 
-class UtcDateTime(TypeDecorator[datetime]):
+if TYPE_CHECKING:
+    _DateTimeDecorator = TypeDecorator[datetime]
+else:
+    _DateTimeDecorator = TypeDecorator  # SQLAlchemy 1.4 has no type parameters
+
+
+class UtcDateTime(_DateTimeDecorator):
     """A moment: aware of its time zone on the way in, UTC on the way out, on both databases."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """The moment in UTC; a time without a time zone is a mistake of the caller."""
         if value is None:
             return None
@@ -41,7 +47,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"{value} has no time zone; the registry stores moments, not local times")
         return value.astimezone(timezone.utc)
 
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """The moment in UTC; SQLite gives back what was stored, without its time zone."""
         if value is None:
             return None

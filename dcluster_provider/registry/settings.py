@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, insert, select, update
-from sqlalchemy.engine import Connection
 
 from dcluster_provider.core.errors import NotFound
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import client_setting_table, instance_table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,17 @@ class SettingStore(Connected):
         table = client_setting_table
         with self._read() as connection:
             row = connection.execute(select(table).where(table.c.client == client)).first()
-        return ClientSetting(**row._mapping) if row else ClientSetting(client)
+        return ClientSetting(**row._asdict()) if row else ClientSetting(client)
 
     def is_monitored(self, client: str) -> bool:
         """Whether long-running jobs of the client raise an alert."""
         return self.client_setting(client).monitored
 
-    def set_client_setting(self, setting: ClientSetting) -> None:
-        """Replace the client's setting."""
-        values = {"monitored": setting.monitored, "alert_after": setting.alert_after}
+    def set_client_setting(self, client: str, *, monitored: bool, alert_after: int | None = None) -> None:
+        """Replace the client's setting; the arguments are those of :class:`ClientSetting`."""
+        values = {"monitored": monitored, "alert_after": alert_after}
         with self._write() as connection:
-            _put(connection, client_setting_table, {"client": setting.client}, values)
+            _put(connection, client_setting_table, {"client": client}, values)
 
     def record_instance(self, instance_id: str, info: dict[str, Any], now: datetime) -> None:
         """Remember what an instance told of itself, in place of what it told before."""
@@ -74,7 +76,7 @@ class SettingStore(Connected):
             raise NotFound(
                 f"Nothing is recorded of the instance {instance_id!r}; record or synchronise it first"
             )
-        return Instance(**row._mapping)
+        return Instance(**row._asdict())
 
 
 def _put(connection: Connection, table: Table, key: dict[str, str], values: dict[str, Any]) -> None:

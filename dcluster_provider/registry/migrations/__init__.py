@@ -6,14 +6,16 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, inspect, select, table
-from sqlalchemy.engine import Connection
 
 from dcluster_provider.core.errors import RegistryUnusable
 from dcluster_provider.registry.engine import Database, lock
 from dcluster_provider.registry.models import VERSION_TABLE
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 HEAD = "0001"  # the newest migration under versions/
 
@@ -93,7 +95,7 @@ def _use_write_ahead_log(database: Database) -> None:
 @contextmanager
 def _file_lock(file: Path) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file.with_name(file.name + ".lock"), "w") as handle:
+    with file.with_name(file.name + ".lock").open("w") as handle:
         # Not flock: a child forked meanwhile would keep it.
         fcntl.lockf(handle, fcntl.LOCK_EX)
         yield
