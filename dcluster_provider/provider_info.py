@@ -18,7 +18,11 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Spark and Flink clusters: launched, used and cleaned up, whatever dies in between.",
         "versions": [__version__],
         "integrations": [
-            {"integration-name": "dCluster", "external-doc-url": "https://spark.apache.org/", "tags": ["apache"]}
+            {
+                "integration-name": "dCluster",
+                "external-doc-url": "https://spark.apache.org/",
+                "tags": ["apache"],
+            }
         ],
         "hooks": [{"integration-name": "dCluster", "python-modules": [f"{package}.hooks.dcluster"]}],
         "operators": [

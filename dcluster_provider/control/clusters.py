@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from dcluster_provider.control.endings import after_cluster, cluster_terminated
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import ClusterFailed, PlatformRefused, StaleRecord, WaitTimeout
 from dcluster_provider.core.identity import Owner, fresh_key
+from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import Cluster, ClusterState, JobState, parse_states
 from dcluster_provider.core.spec import ClusterSpec, parse
 from dcluster_provider.core.state import advance_cluster, begin_cluster, end_cluster, fail_cluster, stop_job
@@ -93,10 +95,10 @@ class Clusters:
             self._platform.prepare(cluster.spec, report)
             self._platform.apply_cluster(cluster)
         except PlatformRefused as refusal:
-            failed = self._change(cluster.id, lambda now, it: fail_cluster(it, refusal.diagnosis, now), actor=actor)
-            self._remove(failed)
-            raise ClusterFailed(str(cluster), refusal.diagnosis) from refusal
-        begun = self._change(cluster.id, lambda now, it: begin_cluster(it, now), actor=actor)
+            diagnosis = refusal.diagnosis
+            self._remove(self._change(cluster, lambda it, now: fail_cluster(it, diagnosis, now), actor))
+            raise ClusterFailed(str(cluster), diagnosis) from refusal
+        begun = self._change(cluster, begin_cluster, actor)
         if begun.state is ClusterState.TERMINATING or begun.state.is_final:
             # It was ended while it was being made, so what was made after that has to go as well.
             begun = self._remove(begun)
@@ -111,6 +113,16 @@ class Clusters:
             return self._registry.get_cluster(cluster)
         return self._registry.find_cluster(cluster)
 
+    def of_key(self, key: str) -> Cluster | None:
+        """The latest cluster that a request key has led to, if any."""
+        return self._registry.latest_cluster_of_key(key)
+
+    def end_owned_by(self, owner: Owner, *, actor: str = "") -> None:
+        """End the live clusters of a task's run of this epoch and older ones, long-living ones excepted."""
+        for cluster in self._registry.live_clusters_of_older_epochs(replace(owner, epoch=owner.epoch + 1)):
+            if not cluster.spec.long_living:
+                self.terminate(cluster.id, actor=actor)
+
     def list(
         self, state: str | Collection[str] | None = None, tenant: str | None = None, *, limit: int = 1000
     ) -> list[Cluster]:
@@ -119,7 +131,9 @@ class Clusters:
         :param state: one state or several, in any letter case.
         :raises InvalidSpec: there is no such state.
         """
-        return self._registry.list_clusters(states=parse_states(ClusterState, state), tenant=tenant, limit=limit)
+        return self._registry.list_clusters(
+            states=parse_states(ClusterState, state), tenant=tenant, limit=limit
+        )
 
     def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
         """Look at clusters, all in one batch, and return them in their states of this moment by id.
@@ -132,8 +146,7 @@ class Clusters:
         after = {cluster.id: cluster for cluster in records}
         for cluster in live:
             if cluster.id in seen:
-                sight = seen[cluster.id]
-                after[cluster.id] = self._change(cluster.id, lambda now, it, s=sight: advance_cluster(it, s, now), cluster)
+                after[cluster.id] = self._advance(cluster, seen[cluster.id])
             if after[cluster.id].state is ClusterState.TERMINATING:
                 after[cluster.id] = self._remove(after[cluster.id])
         return after
@@ -191,7 +204,7 @@ class Clusters:
         for job in self._registry.list_jobs(states=LIVE_JOBS, cluster_id=found.id):
             with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
                 self._registry.save_job(stop_job(job, utc_now()), actor=actor)
-        return self._remove(self._change(found.id, lambda now, it: end_cluster(it, now), actor=actor))
+        return self._remove(self._change(found, end_cluster, actor))
 
     def _claim(self, spec: ClusterSpec, key: str, owner: Owner | None) -> Cluster:
         while True:
@@ -225,27 +238,23 @@ class Clusters:
         if cluster.state.is_final:
             return cluster
         seen = self._platform.observe_clusters([cluster]).get(cluster.id)
-        if seen is None:
-            return cluster
-        return self._change(cluster.id, lambda now, it: advance_cluster(it, seen, now), cluster)
+        return cluster if seen is None else self._advance(cluster, seen)
+
+    def _advance(self, cluster: Cluster, seen: ClusterObservation) -> Cluster:
+        return self._change(cluster, lambda it, now: advance_cluster(it, seen, now))
 
     def _change(
-        self,
-        cluster_id: int,
-        change: Callable[[datetime, Cluster], Cluster],
-        known: Cluster | None = None,
-        actor: str = "",
+        self, before: Cluster, change: Callable[[Cluster, datetime], Cluster], actor: str = ""
     ) -> Cluster:
-        before = known or self._registry.get_cluster(cluster_id)
         for _ in range(_SAVE_ATTEMPTS):
-            after = change(utc_now(), before)
+            after = change(before, utc_now())
             if after is before:
                 return before
             try:
                 return self._registry.save_cluster(after, actor=actor)
             except StaleRecord:
-                before = self._registry.get_cluster(cluster_id)
-        raise StaleRecord(f"cluster {cluster_id} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
+                before = self._registry.get_cluster(before.id)
+        raise StaleRecord(f"{before} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
 
 
 def raise_if_ended(cluster: Cluster) -> None:

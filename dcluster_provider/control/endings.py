@@ -22,8 +22,12 @@ def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: da
     for job in jobs:
         if job.id in seen and seen[job.id].phase in (JobPhase.SUCCEEDED, JobPhase.FAILED):
             own = seen[job.id].diagnosis
-            told_by_job = cluster.diagnosis is None or (own is not None and not own.reason.startswith("Killed"))
-            if seen[job.id].phase is JobPhase.SUCCEEDED or (told_by_job and job.state is not JobState.STOPPING):
+            told_by_job = cluster.diagnosis is None or (
+                own is not None and not own.reason.startswith("Killed")
+            )
+            if seen[job.id].phase is JobPhase.SUCCEEDED or (
+                told_by_job and job.state is not JobState.STOPPING
+            ):
                 after.append(advance_job(job, seen[job.id], now))
                 continue
         after.append(fail_job(job, _cluster_ended(cluster), now, _state_without_cluster(job, cluster)))

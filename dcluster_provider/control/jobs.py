@@ -22,6 +22,7 @@ from dcluster_provider.core.errors import (
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner, derived_key, fresh_key
+from dcluster_provider.core.observation import JobObservation
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState, parse_states
 from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.core.state import advance_job, begin_job, fail_job, stop_job
@@ -106,6 +107,10 @@ class Jobs:
         """
         return self._registry.get_job(job_id)
 
+    def of_key(self, key: str) -> Job | None:
+        """The latest job that a request key has led to, if any."""
+        return self._registry.latest_job_of_key(key)
+
     def list(
         self,
         status: str | Collection[str] | None = None,
@@ -144,8 +149,7 @@ class Jobs:
         seen = self._platform.observe_jobs(going) if going else {}
         for job, _ in going:
             if job.id in seen:
-                sight = seen[job.id]
-                after[job.id] = self._change(job.id, lambda now, it, s=sight: advance_job(it, s, now), job)
+                after[job.id] = self._advance(job, seen[job.id])
         for job in after.values():
             self._end_own_cluster(job)
         return after
@@ -187,7 +191,7 @@ class Jobs:
         """
         job = self.get(job_id)
         if not job.state.is_final:
-            job = self._change(job.id, lambda now, it: stop_job(it, now), job, actor)
+            job = self._change(job, stop_job, actor)
         if not job.state.is_final:
             self._platform.stop_job(job, self._registry.get_cluster(job.cluster_id))
         return self.observe([job.id])[job.id]
@@ -196,13 +200,13 @@ class Jobs:
         """The live job of a client and module, if there is one."""
         return self._registry.find_duplicate(client, module)
 
-    def stop_client(self, client: str, module: str, *, actor: str = "") -> list[Job]:
+    def stop_client(self, client: str, module: str, *, actor: str = "") -> tuple[Job, ...]:
         """Stop every live job of a client and module.
 
         :returns: those that were live, as they are now.
         """
         live = self._registry.list_jobs(states=LIVE_JOBS, client=client, module=module)
-        return [self.terminate(job.id, actor=actor) for job in live]
+        return tuple(self.terminate(job.id, actor=actor) for job in live)
 
     def read_log(self, job_id: int, start: int = 0) -> LogPart:
         """A piece of the job's log from a byte offset on; read on from its end.
@@ -283,9 +287,10 @@ class Jobs:
     def _start(self, job: Job, cluster: Cluster) -> Job:
         try:
             self._platform.apply_job(job, cluster)
-        except PlatformRefused as refusal:
-            return self._change(job.id, lambda now, it: fail_job(it, refusal.diagnosis, now), job)
-        begun = self._change(job.id, lambda now, it: begin_job(it, now), job)
+        except PlatformRefused:
+            diagnosis = refusal.diagnosis
+            return self._change(job, lambda it, now: fail_job(it, diagnosis, now))
+        begun = self._change(job, begin_job)
         if begun.state is JobState.STOPPING or begun.state.is_final:
             # It was stopped while it was being started.
             self._platform.stop_job(begun, cluster)
@@ -311,23 +316,19 @@ class Jobs:
             self.wait(job.id, final)
         self._clusters.end_older_epochs(owner)
 
-    def _change(
-        self,
-        job_id: int,
-        change: Callable[[datetime, Job], Job],
-        known: Job,
-        actor: str = "",
-    ) -> Job:
-        before = known
+    def _advance(self, job: Job, seen: JobObservation) -> Job:
+        return self._change(job, lambda it, now: advance_job(it, seen, now))
+
+    def _change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
         for _ in range(_SAVE_ATTEMPTS):
-            after = change(utc_now(), before)
+            after = change(before, utc_now())
             if after is before:
                 return before
             try:
                 return self._registry.save_job(after, actor=actor)
             except StaleRecord:
-                before = self._registry.get_job(job_id)
-        raise StaleRecord(f"job {job_id} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
+                before = self._registry.get_job(before.id)
+        raise StaleRecord(f"{before} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
 
 
 def raise_if_job_ended(job: Job) -> None:

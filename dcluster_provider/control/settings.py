@@ -22,6 +22,7 @@ class Settings:
     :param limits: how long clusters may live unless they say otherwise.
     :param java_home: a Java 17 or later to use instead of the one found.
     :param python: the interpreter that engines are installed with instead of the one found.
+    :param job_log_url_template: address of a job's log, with ``{jobId}`` in it.
     """
 
     conn_id: str
@@ -31,8 +32,13 @@ class Settings:
     deployment: str = "airflow"
     env: str = "dev"
     platform: Literal["local"] = "local"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     spark_version: str | None = None
     flink_version: str | None = None
     java_home: str | None = None
     python: str | None = None
+    job_log_url_template: str = ""
+
+    def job_log_url(self, job_id: int) -> str:
+        """Where a person reads the log of a job, or nothing when no address is configured."""
+        return self.job_log_url_template.replace("{jobId}", str(job_id))

@@ -27,7 +27,9 @@ def cpu_cores(text: str) -> Decimal:
     """
     matched = _QUANTITY.match(text.strip())
     if matched is None or matched[2] not in ("", "m"):
-        raise InvalidSpec(f"{text!r} is not an amount of CPU; write cores as 2 or 0.5, or thousandths as 500m")
+        raise InvalidSpec(
+            f"{text!r} is not an amount of CPU; write cores as 2 or 0.5, or thousandths as 500m"
+        )
     cores = Decimal(matched[1]) / (1000 if matched[2] else 1)
     if cores <= 0:
         raise InvalidSpec(f"{text!r} is no CPU at all; the least is 1m")
@@ -49,7 +51,9 @@ def memory_bytes(text: str) -> int:
     unit = matched[2] if matched else ""
     factor = _BINARY.get(unit) or _JVM.get(unit) or _DECIMAL.get(unit)
     if matched is None or factor is None:
-        raise InvalidSpec(f"{text!r} is not an amount of memory; write {_nearest_memory(text) or _MEMORY_EXAMPLES}")
+        raise InvalidSpec(
+            f"{text!r} is not an amount of memory; write {_nearest_memory(text) or _MEMORY_EXAMPLES}"
+        )
     amount = int(Decimal(matched[1]) * factor)
     if amount < MIB:
         raise InvalidSpec(f"{text!r} is {amount} bytes of memory, less than 1Mi; write {_MEMORY_EXAMPLES}")

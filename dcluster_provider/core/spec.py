@@ -215,9 +215,13 @@ class JobSpec(Entity):
     def _check_application(self) -> JobSpec:
         kind = self.application.rsplit(".", 1)[-1].lower()
         if self.application and kind not in ("py", "jar", "sql"):
-            raise ValueError(f"field application: {self.application!r} is neither a .py, a .jar nor a .sql file")
+            raise ValueError(
+                f"field application: {self.application!r} is neither a .py, a .jar nor a .sql file"
+            )
         if kind == "sql" and self.engine != "flink":
-            raise ValueError(f"field application: a .sql file runs on Flink; jobType is {self.job_type!r}, write 'flink'")
+            raise ValueError(
+                f"field application: a .sql file runs on Flink; jobType is {self.job_type!r}, write 'flink'"
+            )
         if self.main_class and kind == "py":
             raise ValueError("field mainClass: a .py application has no main class; leave it out")
         if self.cluster_id is not None and self.cluster_name:

@@ -101,7 +101,9 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
     given = {name: value for name, value in extra.items() if value not in (None, "")}
     platform = given.get("platform", "local")
     if platform != "local":
-        raise InvalidSpec(f"connection {conn_id!r}: field platform: there is no platform {platform!r}; write 'local'")
+        raise InvalidSpec(
+            f"connection {conn_id!r}: field platform: there is no platform {platform!r}; write 'local'"
+        )
     home = _folder("home", _airflow_home() / "dcluster")
     return Settings(
         conn_id=conn_id,
@@ -158,7 +160,9 @@ def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None
     except (TypeError, ValueError):
         seconds = 0
     if seconds < 1:
-        raise InvalidSpec(f"connection {conn_id!r}: field {name}: {given[name]!r} is not a number of seconds above 0")
+        raise InvalidSpec(
+            f"connection {conn_id!r}: field {name}: {given[name]!r} is not a number of seconds above 0"
+        )
     return timedelta(seconds=seconds)
 
 

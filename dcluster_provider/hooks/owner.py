@@ -43,6 +43,6 @@ def is_still_going(owner: Owner) -> bool:
             run_ids=[owner.run_id],
             map_index=owner.map_index if owner.map_index >= 0 else None,
         )
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever it is, the state is unknown
         return False
     return any(state in _RUNNING_STATES for state in states.get(owner.run_id, {}).values())

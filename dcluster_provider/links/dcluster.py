@@ -17,7 +17,7 @@ class _OperatorAttributeLink(BaseOperatorLink):
 
     attribute = ""
 
-    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  # Airflow passes it
         """The address, or nothing while there is none."""
         return getattr(operator, self.attribute, "") or ""
 

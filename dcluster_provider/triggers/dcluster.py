@@ -30,7 +30,7 @@ class RecordTrigger(BaseTrigger):
 
     kind: ClassVar[Literal["cluster", "job"]]
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # Airflow passes what serialize() gave by keyword
         self,
         conn_id: str,
         record_id: int,
@@ -40,7 +40,7 @@ class RecordTrigger(BaseTrigger):
         owner: dict[str, Any] | None = None,
         log_start: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow has no types there
         self.conn_id = conn_id
         self.record_id = record_id
         self.states = list(states)
@@ -52,7 +52,9 @@ class RecordTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and arguments that Airflow stores."""
         names = ("conn_id", "record_id", "states", "poll_interval", "deadline", "owner", "log_start")
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            name: getattr(self, name) for name in names
+        }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event: the state waited for or a final one, or that the deadline has passed."""
@@ -72,7 +74,9 @@ class RecordTrigger(BaseTrigger):
                     yield self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:
-            if not hasattr(BaseTrigger, "on_kill"):  # Airflow before 3.3 tells nobody why a trigger is cancelled
+            if not hasattr(
+                BaseTrigger, "on_kill"
+            ):  # Airflow before 3.3 tells nobody why a trigger is cancelled
                 await self.on_kill()
             raise
         finally:
@@ -95,11 +99,17 @@ class RecordTrigger(BaseTrigger):
             return
         control = await SharedWatch.of(self.conn_id).control()
         calls = control.jobs if self.kind == "job" else control.clusters
-        ended = await asyncio.to_thread(lambda: calls.terminate(self.record_id, actor=f"a person who ended {owner}"))
+        ended = await asyncio.to_thread(
+            lambda: calls.terminate(self.record_id, actor=f"a person who ended {owner}")
+        )
         self.log.info("Ended %s, now %s, because a person ended the task", ended, ended.state.value)
 
     def _seconds_left(self) -> float | None:
-        return None if self.deadline is None else max(0.0, self.deadline - datetime.now(timezone.utc).timestamp())
+        return (
+            None
+            if self.deadline is None
+            else max(0.0, self.deadline - datetime.now(timezone.utc).timestamp())
+        )
 
     def _tell(self, before: Cluster | Job | None, sight: Sight) -> None:
         if sight.log_text:
@@ -110,7 +120,9 @@ class RecordTrigger(BaseTrigger):
 
     def _event(self, cause: str, record: Cluster | Job | None, log_end: int | None) -> TriggerEvent:
         state = record.state.value if record else None
-        return TriggerEvent({"cause": cause, "id": self.record_id, "state": state, "log_end": log_end})
+        return TriggerEvent(  # type: ignore[no-untyped-call]  # nor here
+            {"cause": cause, "id": self.record_id, "state": state, "log_end": log_end}
+        )
 
 
 class ClusterTrigger(RecordTrigger):

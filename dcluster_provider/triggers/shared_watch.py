@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dcluster_provider.core.errors import NotFound
 from dcluster_provider.core.record import Cluster, Job
@@ -52,7 +52,7 @@ class Subscription:
 class SharedWatch:
     """The one watch of a connection on one event loop."""
 
-    _watches: dict[tuple[int, str], SharedWatch] = {}
+    _watches: ClassVar[dict[tuple[int, str], SharedWatch]] = {}
 
     def __init__(self, conn_id: str) -> None:
         self._conn_id = conn_id
@@ -67,7 +67,7 @@ class SharedWatch:
         place = (id(asyncio.get_running_loop()), conn_id)
         return cls._watches.setdefault(place, cls(conn_id))
 
-    async def follow(self, subscription: Subscription) -> AsyncIterator[Sight]:
+    async def follow(self, subscription: Subscription) -> AsyncGenerator[Sight, None]:
         """Everything new that the looks show to one wait, first of all how things stand; it never ends by itself.
 
         :raises NotFound: there is no such cluster or job.
@@ -75,7 +75,9 @@ class SharedWatch:
         """
         self._subscriptions.add(subscription)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._look_while_needed(), name=f"dcluster watch {self._conn_id}")
+            self._task = asyncio.create_task(
+                self._look_while_needed(), name=f"dcluster watch {self._conn_id}"
+            )
         try:
             while True:
                 sight = await subscription.sights.get()
@@ -108,7 +110,7 @@ class SharedWatch:
         try:
             control = await self.control()
             sights = await loop.run_in_executor(thread, look, control, waits)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # one failed look must not end every wait
             self._failures += 1
             log.warning("Look %d at connection %s failed: %s", self._failures, self._conn_id, error)
             if self._failures >= _FAILURES_BORNE:
@@ -131,7 +133,9 @@ def look(control: Control, waits: Iterable[Subscription]) -> list[tuple[Subscrip
     for wait in waits:
         record = (jobs if wait.kind == "job" else clusters).get(wait.record_id)
         if record is None:
-            shown.append((wait, NotFound(f"there is no {wait.kind} {wait.record_id} in the registry any more")))
+            shown.append(
+                (wait, NotFound(f"there is no {wait.kind} {wait.record_id} in the registry any more"))
+            )
         else:
             shown.append((wait, _with_log(control, wait, Sight(record))))
     return shown

@@ -8,7 +8,8 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 def describe_launch(cluster: Cluster) -> str:
     """What was launched, and where."""
     spec = cluster.spec
-    workers = f"{spec.workers} worker{'s' if spec.workers > 1 else ''} of {spec.worker_cpu} CPU and {spec.worker_memory}"
+    plural = "s" if spec.workers > 1 else ""
+    workers = f"{spec.workers} worker{plural} of {spec.worker_cpu} CPU and {spec.worker_memory}"
     return f"{cluster}: {spec.type} on the {cluster.platform} platform, {workers}, generation {cluster.generation}"
 
 

@@ -1,0 +1,1 @@
+"""Operators: arguments, one call, one wait."""

@@ -1,0 +1,253 @@
+"""Operators that launch and end clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.operators.arguments import build_spec, check_literals
+from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, states_named
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dcluster_provider.core.identity import Owner
+    from dcluster_provider.core.record import Cluster
+
+_FIELDS = tuple(ClusterSpec.model_fields)
+
+
+class DClusterLaunchOperator(DClusterOperator):
+    """Launches a cluster and waits until its master reports every worker; subclasses name the engine.
+
+    Returns the cluster's integer id. A retry of the task adopts the cluster that an earlier try launched; a clear
+    ends it and launches another. If the launch fails, nothing is left of it.
+
+    :param spec: the whole ClusterEntity, as a mapping or JSON text, instead of single fields.
+    :param launch_timeout: seconds until the launch is given up and undone.
+
+    The other arguments are the fields of :class:`~dcluster_provider.core.spec.ClusterSpec`, templated, and those of
+    :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
+
+    :raises InvalidSpec: while the DAG file is parsed, when a literal argument cannot be accepted.
+    :raises ClusterFailed: the cluster failed, with cause, evidence and what to do.
+    """
+
+    template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_configs": "json"}
+    default_type: ClassVar[str]
+    types: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self,
+        *,
+        tenant: str | None = None,
+        workers: int | str | None = None,
+        worker_cpu: str | float | None = None,
+        worker_memory: str | None = None,
+        master_cpu: str | float | None = None,
+        master_memory: str | None = None,
+        type: str | None = None,  # noqa: A002  # the name of the field
+        use_on_demand_master: bool | str | None = None,
+        extra_configs: dict[str, Any] | str | None = None,
+        launch_new_node: bool | str | None = None,
+        launch_dynamic_disk: bool | str | None = None,
+        use_external_namespace: bool | str | None = None,
+        cluster_suffix: str | None = None,
+        long_living: bool | str | None = None,
+        idle_timeout: int | str | None = None,
+        max_lifetime: int | str | None = None,
+        spec: dict[str, Any] | str | None = None,
+        launch_timeout: float = 900,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tenant = tenant
+        self.workers = workers
+        self.worker_cpu = worker_cpu
+        self.worker_memory = worker_memory
+        self.master_cpu = master_cpu
+        self.master_memory = master_memory
+        self.type = type if type is not None or spec is not None else self.default_type
+        self.use_on_demand_master = use_on_demand_master
+        self.extra_configs = extra_configs
+        self.launch_new_node = launch_new_node
+        self.launch_dynamic_disk = launch_dynamic_disk
+        self.use_external_namespace = use_external_namespace
+        self.cluster_suffix = cluster_suffix
+        self.long_living = long_living
+        self.idle_timeout = idle_timeout
+        self.max_lifetime = max_lifetime
+        self.spec = spec
+        self.launch_timeout = launch_timeout
+        check_literals(self, ClusterSpec, _FIELDS)
+
+    @ends_own_when_killed
+    def execute(self, context: Context) -> int:
+        """Launch the cluster and wait for it, on the worker or in the triggerer."""
+        from dcluster_provider.core.record import ClusterState
+        from dcluster_provider.triggers.task_log import describe_launch
+
+        owner = self.task_owner(context)
+        spec = self._checked(build_spec(self, ClusterSpec, _FIELDS))
+        launched = self.hook.clusters.launch(spec, owner=owner, actor=str(owner), report=self.log.info)
+        self.log.info("Launched %s", describe_launch(launched))
+        cluster = self._look(launched)
+        self._known(cluster)
+        deadline = self.deadline_of(context, self.launch_timeout)
+        if self.deferrable and not (cluster.state.takes_jobs or cluster.state.is_final):
+            from dcluster_provider.triggers.dcluster import ClusterTrigger
+
+            states = states_named((ClusterState.RUNNING,))
+            self.defer_to(
+                ClusterTrigger(
+                    self.dcluster_conn_id, cluster.id, states, self.poll_interval, deadline, owner.as_json()
+                ),
+                "execute_complete",
+            )
+        return self._wait(cluster, seconds_until(deadline))
+
+    @ends_own_when_killed
+    def execute_complete(self, _context: Context, event: dict[str, Any]) -> int:
+        """Go on after the wait in the triggerer: the cluster runs, failed, or is late."""
+        cluster = self.hook.clusters.get(event["id"])
+        self._known(cluster)
+        return self._wait(cluster, 0)
+
+    def end_own(self, owner: Owner, why: str) -> None:
+        """End the cluster that the task launched."""
+        cluster = self.hook.clusters.of_key(owner.key)
+        if cluster is not None and not cluster.state.is_final:
+            ended = self.hook.clusters.terminate(cluster.id, actor=f"{owner}: {why}")
+            self.log.info("Ended %s, now %s: %s", ended, ended.state.value, why)
+
+    def _checked(self, spec: ClusterSpec) -> ClusterSpec:
+        from dcluster_provider.core.errors import InvalidSpec
+
+        if spec.type not in self.types:
+            raise InvalidSpec(
+                f"ClusterSpec: field type: {spec.type!r} is not launched by {type(self).__name__}, which takes "
+                f"{' or '.join(map(repr, self.types))}"
+            )
+        return spec
+
+    def _look(self, before: Cluster) -> Cluster:
+        after = self.hook.clusters.observe([before.id])[before.id]
+        self.log_change(None, after)
+        return after
+
+    def _wait(self, cluster: Cluster, timeout: float | None) -> int:
+        from dcluster_provider.core.record import ClusterState
+
+        # A cluster that ran and lost a worker since is launched all the same: its jobs can run.
+        states = tuple(state for state in ClusterState if state.takes_jobs)
+        last = [cluster]
+
+        def tell(after: Cluster) -> None:
+            self.log_change(last[0], after)
+            last[0] = after
+
+        running = self.hook.clusters.wait(
+            cluster.id, states, timeout, poll_interval=min(self.poll_interval, 1.0), on_change=tell
+        )
+        self._known(running)
+        return running.id
+
+    def _known(self, cluster: Cluster) -> None:
+        self.engine_ui_url = cluster.ui_url
+
+
+class DClusterLaunchSparkOperator(DClusterLaunchOperator):
+    """Launches a Spark cluster and waits for it; arguments and result are those of DClusterLaunchOperator."""
+
+    default_type = "spark3"
+    types = ("spark", "spark3")
+
+
+class DClusterLaunchFlinkOperator(DClusterLaunchOperator):
+    """Launches a Flink cluster and waits for it; arguments and result are those of DClusterLaunchOperator."""
+
+    default_type = "flink"
+    types = ("flink",)
+
+
+class DClusterTerminateOperator(DClusterOperator):
+    """Ends a cluster and the jobs on it; one that has ended already is no error.
+
+    :param cluster_id: the cluster's id, templated; none after templating (its launch gave no id) means there is
+        nothing to end.
+    :param cluster_name: its name instead.
+    :param terminate_timeout: seconds until the task fails because something of the cluster is still there.
+    """
+
+    template_fields: Sequence[str] = ("cluster_id", "cluster_name", "dcluster_conn_id")
+
+    def __init__(
+        self,
+        *,
+        cluster_id: int | str | None = None,
+        cluster_name: str | None = None,
+        terminate_timeout: float = 300,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if cluster_id is None and cluster_name is None:
+            raise TypeError(f"{self.task_id}: name the cluster to end with cluster_id or cluster_name")
+        self.cluster_id = cluster_id
+        self.cluster_name = cluster_name
+        self.terminate_timeout = terminate_timeout
+
+    @ends_own_when_killed
+    def execute(self, context: Context) -> None:
+        """End the cluster and wait until nothing of it is left."""
+        wanted = named_cluster(self.cluster_id, self.cluster_name)
+        if wanted is None:
+            self.log.info("There is no cluster to end: its launch gave no id")
+            return
+        cluster = self.hook.clusters.terminate(wanted, actor=str(self.task_owner(context)))
+        self.log_change(None, cluster)
+        if cluster.state.is_final:
+            return
+        deadline = self.deadline_of(context, self.terminate_timeout)
+        if self.deferrable:
+            from dcluster_provider.triggers.dcluster import ClusterTrigger
+
+            self.defer_to(
+                ClusterTrigger(self.dcluster_conn_id, cluster.id, [], self.poll_interval, deadline),
+                "execute_complete",
+            )
+        self._wait(cluster.id, seconds_until(deadline))
+
+    @ends_own_when_killed
+    def execute_complete(self, _context: Context, event: dict[str, Any]) -> None:
+        """Go on after the wait in the triggerer."""
+        self._wait(event["id"], 0)
+
+    def _wait(self, cluster_id: int, timeout: float | None) -> None:
+        from dcluster_provider.core.record import ClusterState
+
+        ended = tuple(state for state in ClusterState if state.is_final)
+        self.hook.clusters.wait(cluster_id, ended, timeout, poll_interval=min(self.poll_interval, 1.0))
+
+
+def named_cluster(cluster_id: int | str | None, cluster_name: str | None) -> int | str | None:
+    """The cluster that two rendered arguments name, or nothing.
+
+    :raises InvalidSpec: the id is not a number.
+    """
+    from dcluster_provider.core.errors import InvalidSpec
+
+    if cluster_id not in (None, "", "None"):
+        try:
+            return int(cluster_id)
+        except (TypeError, ValueError):
+            raise InvalidSpec(f"field cluster_id: {cluster_id!r} is not a cluster's number") from None
+    return cluster_name if cluster_name not in ("", "None") else None
+
+
+def seconds_until(deadline: float | None) -> float | None:
+    """The seconds that are left until a Unix time."""
+    import time
+
+    return None if deadline is None else max(0.0, deadline - time.time())

@@ -1,0 +1,255 @@
+"""Operators that run and stop jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.operators.arguments import build_spec, check_literals
+from dcluster_provider.operators.cluster import seconds_until
+from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, states_named
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dcluster_provider.core.identity import Owner
+    from dcluster_provider.core.record import Job
+
+_FIELDS = tuple(JobSpec.model_fields)
+
+
+class DClusterSubmitJobOperator(DClusterOperator):
+    """Runs an application on a cluster and waits until it has succeeded, copying its log to the task's.
+
+    Returns the job's integer id. A retry of the task adopts a job that is live or has succeeded; a clear stops it and
+    runs another. Without ``cluster_id``, ``cluster_name`` or ``use_long_living_cluster`` the job gets a cluster of its
+    own, which ends with it unless ``keep_alive``.
+
+    :param spec: the whole JobsTableEntity, as a mapping or JSON text, instead of single fields.
+    :param job_timeout: seconds until the job is stopped and the task fails; none means no limit of its own.
+    :param wait_for_completion: whether to wait at all; without it the task succeeds once the job is accepted.
+
+    The other arguments are the fields of :class:`~dcluster_provider.core.spec.JobSpec`, templated, and those of
+    :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
+
+    :raises InvalidSpec: while the DAG file is parsed, when a literal argument cannot be accepted.
+    :raises JobFailed: the job failed, with cause, evidence and what to do.
+    :raises DuplicateJob: a job of the same client and module is live.
+    """
+
+    template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_cmd": "json"}
+
+    def __init__(
+        self,
+        *,
+        client: str | None = None,
+        module: str | None = None,
+        cluster_name: str | None = None,
+        extra_cmd: dict[str, Any] | str | None = None,
+        driver_mem_gb: float | str | None = None,
+        worker_mem_gb: float | str | None = None,
+        num_workers: int | str | None = None,
+        email_recipients: str | None = None,
+        pipeline_version: str | None = None,
+        pipeline_config: str | None = None,
+        code_version: str | None = None,
+        job_type: str | None = None,
+        module_type: str | None = None,
+        keep_alive: bool | str | None = None,
+        use_long_living_cluster: bool | str | None = None,
+        use_external_cluster: bool | str | None = None,
+        use_external_namespace: bool | str | None = None,
+        worker_cpu: int | str | None = None,
+        worker_daemon_memory: str | None = None,
+        master_memory: str | None = None,
+        docker_image_name: str | None = None,
+        cluster_id: int | str | None = None,
+        application: str | None = None,
+        main_class: str | None = None,
+        args: Sequence[Any] | None = None,
+        allow_duplicate: bool | str | None = None,
+        spec: dict[str, Any] | str | None = None,
+        job_timeout: float | None = None,
+        wait_for_completion: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.client = client
+        self.module = module
+        self.cluster_name = cluster_name
+        self.extra_cmd = extra_cmd
+        self.driver_mem_gb = driver_mem_gb
+        self.worker_mem_gb = worker_mem_gb
+        self.num_workers = num_workers
+        self.email_recipients = email_recipients
+        self.pipeline_version = pipeline_version
+        self.pipeline_config = pipeline_config
+        self.code_version = code_version
+        self.job_type = job_type
+        self.module_type = module_type
+        self.keep_alive = keep_alive
+        self.use_long_living_cluster = use_long_living_cluster
+        self.use_external_cluster = use_external_cluster
+        self.use_external_namespace = use_external_namespace
+        self.worker_cpu = worker_cpu
+        self.worker_daemon_memory = worker_daemon_memory
+        self.master_memory = master_memory
+        self.docker_image_name = docker_image_name
+        self.cluster_id = cluster_id
+        self.application = application
+        self.main_class = main_class
+        self.args = args
+        self.allow_duplicate = allow_duplicate
+        self.spec = spec
+        self.job_timeout = job_timeout
+        self.wait_for_completion = wait_for_completion
+        check_literals(self, JobSpec, _FIELDS)
+
+    @ends_own_when_killed
+    def execute(self, context: Context) -> int:
+        """Submit the job and wait for it, on the worker or in the triggerer."""
+        from dcluster_provider.core.record import JobState
+        from dcluster_provider.triggers.task_log import describe_submission
+
+        owner = self.task_owner(context)
+        spec = build_spec(self, JobSpec, _FIELDS)
+        job = self.hook.jobs.submit(spec, owner=owner, actor=str(owner), report=self.log.info)
+        self.log.info("Submitted %s", describe_submission(job))
+        self.log_change(None, job)
+        self._known(job)
+        if not self.wait_for_completion and not job.state.is_final:
+            return job.id
+        deadline = self.deadline_of(context, self.job_timeout)
+        if self.deferrable and not job.state.is_final:
+            from dcluster_provider.triggers.dcluster import JobTrigger
+
+            states = states_named((JobState.SUCCEEDED,))
+            self.defer_to(
+                JobTrigger(
+                    self.dcluster_conn_id, job.id, states, self.poll_interval, deadline, owner.as_json(), 0
+                ),
+                "execute_complete",
+            )
+        return self._wait(job, seconds_until(deadline), 0)
+
+    @ends_own_when_killed
+    def execute_complete(self, _context: Context, event: dict[str, Any]) -> int:
+        """Go on after the wait in the triggerer: the job has ended, or is late."""
+        job = self.hook.jobs.get(event["id"])
+        self._known(job)
+        return self._wait(job, 0, event.get("log_end") or 0)
+
+    def end_own(self, owner: Owner, why: str) -> None:
+        """Stop the job that the task submitted; its own cluster ends with it."""
+        job = self.hook.jobs.of_key(owner.key)
+        if job is not None and not job.state.is_final:
+            job = self.hook.jobs.terminate(job.id, actor=f"{owner}: {why}")
+            self.log.info("Stopped %s, now %s: %s", job, job.state.value, why)
+        # The job's own cluster may have been asked for without the job being claimed yet.
+        self.hook.clusters.end_owned_by(owner, actor=f"{owner}: {why}")
+
+    def _wait(self, job: Job, timeout: float | None, log_start: int) -> int:
+        from airflow.sdk.exceptions import AirflowFailException
+
+        from dcluster_provider.core.errors import JobFailed
+        from dcluster_provider.core.record import JobState
+
+        last, read_to = [job], [log_start]
+
+        def tell(after: Job) -> None:
+            part = self.hook.jobs.read_log(after.id, read_to[0])
+            read_to[0] = part.end
+            for line in part.text.splitlines():
+                self.log.info("  | %s", line)
+            self.log_change(last[0], after)
+            last[0] = after
+
+        try:
+            ended = self.hook.jobs.wait(
+                job.id, timeout=timeout, poll_interval=min(self.poll_interval, 1.0), on_look=tell
+            )
+        except JobFailed as failure:
+            if last[0].state is JobState.UNKNOWN:
+                # Running it again might do the work twice: a person has to decide.
+                raise AirflowFailException(str(failure)) from failure
+            raise
+        self._known(ended)
+        return ended.id
+
+    def _known(self, job: Job) -> None:
+        self.engine_ui_url = job.ui_url or self.hook.clusters.get(job.cluster_id).ui_url
+        self.log_url = self.hook.settings.job_log_url(job.id)
+
+
+class DClusterTerminateJobOperator(DClusterOperator):
+    """Stops a job; one that has ended already is no error.
+
+    :param job_id: the job's id, templated.
+    :param terminate_timeout: seconds until the task fails because the job is still there.
+    """
+
+    template_fields: Sequence[str] = ("job_id", "dcluster_conn_id")
+
+    def __init__(self, *, job_id: int | str, terminate_timeout: float = 300, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+        self.terminate_timeout = terminate_timeout
+
+    @ends_own_when_killed
+    def execute(self, context: Context) -> str:
+        """Stop the job and wait until it has ended; returns its state."""
+        from dcluster_provider.core.errors import InvalidSpec
+
+        try:
+            job_id = int(self.job_id)
+        except (TypeError, ValueError):
+            raise InvalidSpec(f"field job_id: {self.job_id!r} is not a job's number") from None
+        job = self.hook.jobs.terminate(job_id, actor=str(self.task_owner(context)))
+        self.log_change(None, job)
+        deadline = self.deadline_of(context, self.terminate_timeout)
+        if not job.state.is_final and self.deferrable:
+            from dcluster_provider.triggers.dcluster import JobTrigger
+
+            self.defer_to(
+                JobTrigger(self.dcluster_conn_id, job.id, [], self.poll_interval, deadline),
+                "execute_complete",
+            )
+        return self._wait(job_id, seconds_until(deadline))
+
+    @ends_own_when_killed
+    def execute_complete(self, _context: Context, event: dict[str, Any]) -> str:
+        """Go on after the wait in the triggerer."""
+        return self._wait(event["id"], 0)
+
+    def _wait(self, job_id: int, timeout: float | None) -> str:
+        from dcluster_provider.core.record import JobState
+
+        ended = tuple(state for state in JobState if state.is_final)
+        return self.hook.jobs.wait(
+            job_id, ended, timeout, poll_interval=min(self.poll_interval, 1.0)
+        ).state.value
+
+
+class DClusterStopClientJobsOperator(DClusterOperator):
+    """Stops every live job of a client and module; returns the ids of those that were live.
+
+    :param client: the client, templated.
+    :param module: the module, templated.
+    """
+
+    template_fields: Sequence[str] = ("client", "module", "dcluster_conn_id")
+
+    def __init__(self, *, client: str, module: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.client = client
+        self.module = module
+
+    @ends_own_when_killed
+    def execute(self, context: Context) -> list[int]:
+        """Stop the jobs."""
+        stopped = self.hook.jobs.stop_client(self.client, self.module, actor=str(self.task_owner(context)))
+        for job in stopped:
+            self.log_change(None, job)
+        return [job.id for job in stopped]

@@ -1,0 +1,189 @@
+"""What every operator that asks for something of its own does when its task ends otherwise than well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
+
+from dcluster_provider.core.arguments import refuse_unknown_arguments
+from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
+from dcluster_provider.links.dcluster import EngineUILink, LogLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dcluster_provider.core.identity import Owner
+    from dcluster_provider.core.record import Cluster, Job
+    from dcluster_provider.hooks.dcluster import DClusterHook
+    from dcluster_provider.triggers.dcluster import RecordTrigger
+
+Result = TypeVar("Result")
+
+# A deferral outlives its trigger's own deadline by this much, so that the trigger has its say first.
+_DEFERRAL_GRACE = timedelta(seconds=60)
+
+
+class TaskKilled(BaseException):
+    """Airflow sent SIGTERM to the task's process."""
+
+
+class DClusterOperator(BaseOperator):
+    """Arguments, hook, owner and ways out that the operators share.
+
+    :param dcluster_conn_id: the connection; the default one need not exist.
+    :param deferrable: wait in the triggerer instead of on a worker; Airflow's ``[operators] default_deferrable``
+        unless given.
+    :param poll_interval: seconds between two looks.
+    """
+
+    ui_color = "#e6f0fa"
+    operator_extra_links = (EngineUILink(), LogLink())
+    engine_ui_url: str = ""
+    log_url: str = ""
+
+    def __init__(
+        self,
+        *,
+        dcluster_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool | None = None,
+        poll_interval: float = 5.0,
+        **kwargs: Any,
+    ) -> None:
+        refuse_unknown_arguments(type(self), kwargs)
+        super().__init__(**kwargs)
+        if poll_interval <= 0:
+            raise ValueError(
+                f"{self.task_id}: poll_interval: {poll_interval!r} is not a number of seconds above 0"
+            )
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self.dcluster_conn_id = dcluster_conn_id
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self._in_execution = False
+
+    @cached_property
+    def hook(self) -> DClusterHook:
+        """The hook of the operator's connection."""
+        from dcluster_provider.hooks.dcluster import DClusterHook
+
+        return DClusterHook(self.dcluster_conn_id)
+
+    def task_owner(self, context: Context) -> Owner:
+        """The task instance as an owner."""
+        from dcluster_provider.hooks.owner import owner_of
+
+        return owner_of(context, self.hook.settings.deployment)
+
+    def end_own(self, owner: Owner, why: str) -> None:
+        """End what the task has asked for, however far that got; operators that own nothing do nothing."""
+
+    def on_kill(self) -> None:
+        """Called by Airflow on SIGTERM, in the middle of whatever the task does, and after an execution timeout.
+
+        In the middle of it a signal handler must not use the registry, whose transaction it may have interrupted; so
+        the work is unwound first and :func:`ends_own_when_killed` does the rest.
+        """
+        if self._in_execution:
+            raise TaskKilled
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; one that failed ends what the task asked for, unless a retry will adopt it."""
+        from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            self.end_own(self.task_owner(context), "its time is up")
+            raise
+        except TaskDeferralError:
+            if not will_retry(context):
+                self.end_own(self.task_owner(context), "its wait failed")
+            raise
+
+    def deadline_of(self, context: Context, seconds: float | None) -> float | None:
+        """The Unix time at which a wait gives up: the sooner of its own time and the task's execution timeout."""
+        ends = []
+        if seconds is not None:
+            ends.append(time.time() + seconds)
+        started = context["ti"].start_date
+        if self.execution_timeout is not None and started is not None:
+            ends.append((started + self.execution_timeout).timestamp())
+        return min(ends) if ends else None
+
+    def defer_to(self, trigger: RecordTrigger, method_name: str) -> None:
+        """Wait in the triggerer, with a deferral timeout behind the trigger's own deadline."""
+        timeout = None
+        if trigger.deadline is not None:
+            timeout = timedelta(seconds=max(1.0, trigger.deadline - time.time())) + _DEFERRAL_GRACE
+        self.defer(trigger=trigger, method_name=method_name, timeout=timeout)
+
+    def log_change(self, before: Cluster | Job | None, after: Cluster | Job) -> None:
+        """Tell the task's log of a change of state."""
+        from dcluster_provider.triggers.task_log import describe_change
+
+        if before is None or before.state is not after.state:
+            self.log.info(describe_change(before, after))
+
+
+def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]:
+    """Make an operator's execute method end what the task asked for on each way out but success and deferral.
+
+    Killed by a person or a timeout: it is ended. Killed because the worker shuts down, or failed with a retry to come:
+    it is left for the retry to adopt. Failed for good: it is ended.
+    """
+
+    @wraps(method)
+    def execute(self: DClusterOperator, context: Context, *args: Any, **kwargs: Any) -> Result:
+        from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTerminated, AirflowTaskTimeout
+
+        from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, JobFailed, NotFound, WaitTimeout
+        from dcluster_provider.hooks.owner import is_still_going
+
+        self._in_execution = True
+        try:
+            return method(self, context, *args, **kwargs)
+        except TaskKilled:
+            self._in_execution = False
+            owner = self.task_owner(context)
+            if is_still_going(owner):
+                self.log.warning(
+                    "SIGTERM while the task is still running: the worker shuts down; a retry goes on"
+                )
+                raise SystemExit(143) from None
+            self.end_own(owner, "a person ended the task")
+            raise AirflowTaskTerminated(f"{owner} was ended while it was running") from None
+        except (InvalidSpec, NotFound) as error:
+            raise AirflowFailException(str(error)) from error
+        except (AirflowTaskTimeout, WaitTimeout):
+            self._in_execution = False
+            self.end_own(self.task_owner(context), "its time is up")
+            raise
+        except (ClusterFailed, JobFailed):
+            raise
+        except Exception:  # whatever it is, it is raised again
+            self._in_execution = False
+            if not will_retry(context):
+                self.end_own(self.task_owner(context), "the task failed")
+            raise
+        finally:
+            self._in_execution = False
+
+    return execute
+
+
+def will_retry(context: Context) -> bool:
+    """Whether Airflow tries the task again if it fails now."""
+    ti = context["ti"]
+    return ti.try_number <= (ti.max_tries or 0)
+
+
+def states_named(states: Sequence[Any]) -> list[str]:
+    """The names of states, for a trigger."""
+    return [getattr(state, "value", state) for state in states]

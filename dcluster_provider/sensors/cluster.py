@@ -1,0 +1,54 @@
+"""The sensor for clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dcluster_provider.core.record import Cluster, ClusterState, parse_states
+from dcluster_provider.sensors.waiting import RecordSensor
+
+
+class DClusterClusterSensor(RecordSensor):
+    """Waits for a cluster to be in one of some states.
+
+    :param cluster_id: the cluster's id, templated.
+    :param cluster_name: its name instead.
+
+    The other arguments are those of :class:`~dcluster_provider.sensors.waiting.RecordSensor`.
+
+    :raises ClusterFailed: the cluster ended in another state.
+    """
+
+    kind = "cluster"
+    template_fields: Sequence[str] = ("cluster_id", "cluster_name", "states", "dcluster_conn_id")
+
+    def __init__(
+        self,
+        *,
+        cluster_id: int | str | None = None,
+        cluster_name: str | None = None,
+        states: str | Sequence[str] = "RUNNING",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(states=states, **kwargs)
+        if cluster_id is None and cluster_name is None:
+            raise TypeError(f"{self.task_id}: name the cluster to watch with cluster_id or cluster_name")
+        self.cluster_id = cluster_id
+        self.cluster_name = cluster_name
+
+    def check_states(self) -> list[str]:
+        """The names of the states waited for."""
+        return [state.value for state in parse_states(ClusterState, self.states) or ()]
+
+    def look(self) -> Cluster:
+        """The cluster at this moment."""
+        name: int | str = int(self.cluster_id) if self.cluster_id is not None else str(self.cluster_name)
+        cluster = self.hook.clusters.get(name)
+        return self.hook.clusters.observe([cluster.id])[cluster.id]
+
+    def refuse_end(self, record: Any) -> None:
+        """Raise if the cluster has ended."""
+        from dcluster_provider.control.clusters import raise_if_ended
+
+        raise_if_ended(record)

@@ -1,0 +1,45 @@
+"""The sensor for jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dcluster_provider.core.record import Job, JobState, parse_states
+from dcluster_provider.sensors.waiting import RecordSensor
+
+
+class DClusterJobSensor(RecordSensor):
+    """Waits for a job to be in one of some states.
+
+    :param job_id: the job's id, templated.
+
+    The other arguments are those of :class:`~dcluster_provider.sensors.waiting.RecordSensor`.
+
+    :raises JobFailed: the job ended in another state.
+    """
+
+    kind = "job"
+    template_fields: Sequence[str] = ("job_id", "states", "dcluster_conn_id")
+
+    def __init__(
+        self, *, job_id: int | str, states: str | Sequence[str] = "SUCCEEDED", **kwargs: Any
+    ) -> None:
+        super().__init__(states=states, **kwargs)
+        self.job_id = job_id
+
+    def check_states(self) -> list[str]:
+        """The names of the states waited for."""
+        return [state.value for state in parse_states(JobState, self.states) or ()]
+
+    def look(self) -> Job:
+        """The job at this moment."""
+        job_id = int(self.job_id)
+        seen = self.hook.jobs.observe([job_id])
+        return seen[job_id] if job_id in seen else self.hook.jobs.get(job_id)
+
+    def refuse_end(self, record: Any) -> None:
+        """Raise if the job has ended."""
+        from dcluster_provider.control.jobs import raise_if_job_ended
+
+        raise_if_job_ended(record)

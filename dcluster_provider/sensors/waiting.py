@@ -1,0 +1,128 @@
+"""What the sensors share: look, tell, and wait on a worker or in the triggerer."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.bases.sensor import PokeReturnValue
+from airflow.sdk.configuration import conf
+
+from dcluster_provider.core.arguments import refuse_unknown_arguments
+from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
+from dcluster_provider.links.dcluster import EngineUILink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from dcluster_provider.core.record import Cluster, Job
+    from dcluster_provider.hooks.dcluster import DClusterHook
+
+
+class RecordSensor(BaseSensorOperator):
+    """Waits for a cluster or job to be in one of some states; it never ends what it watches.
+
+    :param states: the states waited for, in any letter case.
+    :param dcluster_conn_id: the connection; the default one need not exist.
+    :param deferrable: wait in the triggerer instead of on a worker; Airflow's ``[operators] default_deferrable``
+        unless given.
+
+    The other arguments are those of Airflow's sensors (``poke_interval``, ``timeout``, ``mode``, ``soft_fail``).
+    """
+
+    kind: ClassVar[Literal["cluster", "job"]]
+    operator_extra_links = (EngineUILink(),)
+    engine_ui_url: str = ""
+
+    def __init__(
+        self,
+        *,
+        states: str | Sequence[str],
+        dcluster_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool | None = None,
+        poke_interval: float = 10,
+        **kwargs: Any,
+    ) -> None:
+        refuse_unknown_arguments(type(self), kwargs)
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self.states = states
+        self.dcluster_conn_id = dcluster_conn_id
+        self.deferrable = deferrable
+        self.check_states()
+
+    @cached_property
+    def hook(self) -> DClusterHook:
+        """The hook of the sensor's connection."""
+        from dcluster_provider.hooks.dcluster import DClusterHook
+
+        return DClusterHook(self.dcluster_conn_id)
+
+    @abstractmethod
+    def check_states(self) -> list[str]:
+        """The names of the states waited for.
+
+        :raises InvalidSpec: there is no such state.
+        """
+
+    @abstractmethod
+    def look(self) -> Cluster | Job:
+        """The watched record at this moment."""
+
+    @abstractmethod
+    def refuse_end(self, record: Any) -> None:
+        """Raise if the record has ended, so that waiting on would be in vain."""
+
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  # Airflow passes it
+        """One look."""
+        from dcluster_provider.triggers.task_log import describe_change
+
+        record = self.look()
+        self.engine_ui_url = record.ui_url
+        self.log.info(describe_change(None, record))
+        if record.state.value in self.check_states():
+            return PokeReturnValue(True, record.state.value)
+        self.refuse_end(record)
+        return PokeReturnValue(False)
+
+    def execute(self, context: Context) -> Any:
+        """Wait, on the worker or in the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        seen = self.poke(context)
+        if seen.is_done:
+            return seen.xcom_value
+        from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
+
+        trigger = {"cluster": ClusterTrigger, "job": JobTrigger}[self.kind]
+        self.defer(
+            trigger=trigger(
+                self.dcluster_conn_id,
+                self.look().id,
+                self.check_states(),
+                self.poke_interval,
+                time.time() + self.timeout,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout + 60),
+        )
+        return None  # never reached: defer raises
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the wait in the triggerer."""
+        from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+
+        seen = self.poke(context)
+        if seen.is_done:
+            return seen.xcom_value
+        message = f"{self.kind} {event['id']} is {event['state']} after {self.timeout:g} s"
+        if self.soft_fail:
+            raise AirflowSkipException(message)
+        raise AirflowSensorTimeout(message)
