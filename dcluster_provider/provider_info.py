@@ -9,7 +9,7 @@ from dcluster_provider import __version__
 
 def get_provider_info() -> dict[str, Any]:
     """The provider's description, in the form of Airflow's provider info schema."""
-    from dcluster_provider.hooks.connection import FIELDS
+    from dcluster_provider.hooks.form import FIELDS
 
     package = "dcluster_provider"
     return {

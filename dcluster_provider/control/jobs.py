@@ -287,7 +287,7 @@ class Jobs:
     def _start(self, job: Job, cluster: Cluster) -> Job:
         try:
             self._platform.apply_job(job, cluster)
-        except PlatformRefused:
+        except PlatformRefused as refusal:
             diagnosis = refusal.diagnosis
             return self._change(job, lambda it, now: fail_job(it, diagnosis, now))
         begun = self._change(job, begin_job)

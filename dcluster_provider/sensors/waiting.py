@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
@@ -97,8 +97,11 @@ class RecordSensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         seen = self.poke(context)
-        if seen.is_done:
-            return seen.xcom_value
+        if not seen.is_done:
+            self._defer()
+        return seen.xcom_value
+
+    def _defer(self) -> NoReturn:
         from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 
         trigger = {"cluster": ClusterTrigger, "job": JobTrigger}[self.kind]
@@ -113,7 +116,6 @@ class RecordSensor(BaseSensorOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout + 60),
         )
-        return None  # never reached: defer raises
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after the wait in the triggerer."""

@@ -1,0 +1,59 @@
+"""The fields of the connection form; nothing is imported here, since Airflow reads them in every process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Name in the connection's extra -> what the form says of it. The form and the reader share this one table.
+FIELDS: dict[str, dict[str, Any]] = {
+    "platform": {
+        "label": "Platform",
+        "description": "Where clusters run: local (this machine).",
+        "schema": {"type": ["string", "null"], "enum": ["local"], "default": "local"},
+    },
+    "env": {
+        "label": "Environment",
+        "description": "The {env} in cluster names {type}-{env}-{tenant}-{timestamp}.",
+        "schema": {"type": ["string", "null"], "default": "dev"},
+    },
+    "deployment": {
+        "label": "Deployment",
+        "description": "Tells this Airflow's clusters from another's on the same platform.",
+        "schema": {"type": ["string", "null"], "default": "airflow"},
+    },
+    "registry_conn_id": {
+        "label": "Registry connection",
+        "description": "Id of a PostgreSQL connection for the registry; empty means SQLite under AIRFLOW_HOME.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "idle_timeout": {
+        "label": "Idle timeout",
+        "description": "Seconds without a job after which a cluster is ended; empty means never.",
+        "schema": {"type": ["integer", "null"]},
+    },
+    "max_lifetime": {
+        "label": "Maximum lifetime",
+        "description": "Seconds after its launch at which a cluster is ended; empty means never.",
+        "schema": {"type": ["integer", "null"]},
+    },
+    "spark_version": {
+        "label": "Spark version",
+        "description": "Version of pyspark for the local platform; empty means the tested one.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "flink_version": {
+        "label": "Flink version",
+        "description": "Version of apache-flink for the local platform; empty means the tested one.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "java_home": {
+        "label": "Java home",
+        "description": "Folder of a Java 17 or later; empty means the one found, or one from PyPI.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "python": {
+        "label": "Python",
+        "description": "Interpreter that engines are installed with; empty means one that fits.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
