@@ -11,9 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 SUPPORTED = ((3, 13), (3, 12), (3, 11), (3, 10))
+DOWNLOAD = "some 100 MB from PyPI the first time, a minute"
 INPUTS = ("pyproject.toml", "constraints.txt")
 
 
@@ -60,32 +62,38 @@ def installed_groups(folder: Path) -> "set[str] | None":
 def install(folder: Path, groups: "set[str]", anew: bool) -> None:
     """Install the package, editable, with these dependency groups; leaves no stamp when it is cut off."""
     stamp_file(folder).unlink(missing_ok=True)
-    print(f"Preparing {folder.name} with Python {version_here()} ...", flush=True)
+    print(f"Preparing {folder.name} with Python {version_here()}: {DOWNLOAD}", flush=True)
     if anew:
         make_virtual_environment(folder)
     pip = [str(folder / "bin" / "uv"), "pip", "install", "--python", str(folder / "bin" / "python")]
     pip += ["--quiet", "--constraint", "constraints.txt"]
     for group in sorted(groups):
         pip += ["--group", group]
-    run([*pip, "--editable", "."], "the package and what it needs")
+    run([*pip, "--editable", "."], "the package and what it needs", folder)
     stamp_file(folder).write_text(" ".join([fingerprint_of_inputs(), *sorted(groups)]))
 
 
 def make_virtual_environment(folder: Path) -> None:
     """A fresh environment with uv in it, which installs the rest in a tenth of pip's time."""
-    run(
-        [sys.executable, "-m", "venv", "--clear", str(folder)],
-        "a virtual environment (on Debian and Ubuntu it needs the package python3-venv)",
-    )
+    purpose = "a virtual environment (on Debian and Ubuntu it needs the package python3-venv)"
+    run([sys.executable, "-m", "venv", "--clear", str(folder)], purpose, folder)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    run([*pip, "--constraint", "constraints.txt", "uv"], "uv")
+    run([*pip, "--constraint", "constraints.txt", "uv"], "uv", folder)
 
 
-def run(command: "list[str]", purpose: str) -> None:
-    """Run a step; when it fails, end with its purpose and its exit code below its own output."""
-    code = subprocess.call(command)
-    if code:
-        sys.exit(f"Could not install {purpose}: exit code {code} of {' '.join(command)}")
+def run(command: "list[str]", purpose: str, folder: Path) -> None:
+    """Run a step, telling of progress on a terminal; when it fails, end with its purpose and exit code."""
+    process = subprocess.Popen(command)
+    begun, free = time.monotonic(), shutil.disk_usage(folder.parent).free
+    while process.poll() is None:
+        if sys.stderr.isatty():
+            written = max(0, free - shutil.disk_usage(folder.parent).free) // 10**6
+            print(f"\r{written} MB written, {time.monotonic() - begun:.0f} s ", end="", file=sys.stderr)
+        time.sleep(0.2)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    if process.returncode:
+        sys.exit(f"Could not install {purpose}: exit code {process.returncode} of {' '.join(command)}")
 
 
 def fingerprint_of_inputs() -> str:
