@@ -10,7 +10,7 @@ from dcluster_provider.operators.arguments import build_spec, check_literals
 from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, states_named
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from dcluster_provider.core.identity import Owner
     from dcluster_provider.core.record import Cluster
@@ -186,7 +186,7 @@ class DClusterTerminateOperator(DClusterOperator):
     def __init__(
         self,
         *,
-        cluster_id: int | str | None = None,
+        cluster_id: int | str | XComArg | None = None,
         cluster_name: str | None = None,
         terminate_timeout: float = 300,
         **kwargs: Any,
@@ -231,7 +231,7 @@ class DClusterTerminateOperator(DClusterOperator):
         self.hook.clusters.wait(cluster_id, ended, timeout, poll_interval=min(self.poll_interval, 1.0))
 
 
-def named_cluster(cluster_id: int | str | None, cluster_name: str | None) -> int | str | None:
+def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None:
     """The cluster that two rendered arguments name, or nothing.
 
     :raises InvalidSpec: the id is not a number.

@@ -11,7 +11,7 @@ from dcluster_provider.operators.cluster import seconds_until
 from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, states_named
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from dcluster_provider.core.identity import Owner
     from dcluster_provider.core.record import Job
@@ -65,7 +65,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         worker_daemon_memory: str | None = None,
         master_memory: str | None = None,
         docker_image_name: str | None = None,
-        cluster_id: int | str | None = None,
+        cluster_id: int | str | XComArg | None = None,
         application: str | None = None,
         main_class: str | None = None,
         args: Sequence[Any] | None = None,
@@ -192,7 +192,7 @@ class DClusterTerminateJobOperator(DClusterOperator):
 
     template_fields: Sequence[str] = ("job_id", "dcluster_conn_id")
 
-    def __init__(self, *, job_id: int | str, terminate_timeout: float = 300, **kwargs: Any) -> None:
+    def __init__(self, *, job_id: int | str | XComArg, terminate_timeout: float = 300, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
         self.terminate_timeout = terminate_timeout
@@ -203,7 +203,7 @@ class DClusterTerminateJobOperator(DClusterOperator):
         from dcluster_provider.core.errors import InvalidSpec
 
         try:
-            job_id = int(self.job_id)
+            job_id = int(str(self.job_id))
         except (TypeError, ValueError):
             raise InvalidSpec(f"field job_id: {self.job_id!r} is not a job's number") from None
         job = self.hook.jobs.terminate(job_id, actor=str(self.task_owner(context)))

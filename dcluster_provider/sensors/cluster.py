@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.record import Cluster, ClusterState, parse_states
 from dcluster_provider.sensors.waiting import RecordSensor
+
+if TYPE_CHECKING:
+    from airflow.sdk import XComArg
 
 
 class DClusterClusterSensor(RecordSensor):
@@ -26,7 +29,7 @@ class DClusterClusterSensor(RecordSensor):
     def __init__(
         self,
         *,
-        cluster_id: int | str | None = None,
+        cluster_id: int | str | XComArg | None = None,
         cluster_name: str | None = None,
         states: str | Sequence[str] = "RUNNING",
         **kwargs: Any,
@@ -43,7 +46,7 @@ class DClusterClusterSensor(RecordSensor):
 
     def look(self) -> Cluster:
         """The cluster at this moment."""
-        name: int | str = int(self.cluster_id) if self.cluster_id is not None else str(self.cluster_name)
+        name: int | str = int(str(self.cluster_id)) if self.cluster_id is not None else str(self.cluster_name)
         cluster = self.hook.clusters.get(name)
         return self.hook.clusters.observe([cluster.id])[cluster.id]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.record import Job, JobState, parse_states
 from dcluster_provider.sensors.waiting import RecordSensor
+
+if TYPE_CHECKING:
+    from airflow.sdk import XComArg
 
 
 class DClusterJobSensor(RecordSensor):
@@ -23,7 +26,7 @@ class DClusterJobSensor(RecordSensor):
     template_fields: Sequence[str] = ("job_id", "states", "dcluster_conn_id")
 
     def __init__(
-        self, *, job_id: int | str, states: str | Sequence[str] = "SUCCEEDED", **kwargs: Any
+        self, *, job_id: int | str | XComArg, states: str | Sequence[str] = "SUCCEEDED", **kwargs: Any
     ) -> None:
         super().__init__(states=states, **kwargs)
         self.job_id = job_id
@@ -34,7 +37,7 @@ class DClusterJobSensor(RecordSensor):
 
     def look(self) -> Job:
         """The job at this moment."""
-        job_id = int(self.job_id)
+        job_id = int(str(self.job_id))
         seen = self.hook.jobs.observe([job_id])
         return seen[job_id] if job_id in seen else self.hook.jobs.get(job_id)
 

@@ -1,0 +1,46 @@
+"""``airflow dcluster clusters``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from dcluster_provider.cli.printing import print_clusters, print_record
+from dcluster_provider.cli.session import cluster_reference, command, person, read_spec, tell
+from dcluster_provider.core.record import Cluster
+from dcluster_provider.hooks.dcluster import DClusterHook
+
+
+@command
+def list_clusters(args: Namespace, hook: DClusterHook) -> None:
+    """List clusters, newest first."""
+    print_clusters(hook.clusters.list(args.state, limit=args.limit), args.output)
+
+
+@command
+def show_clusters(args: Namespace, hook: DClusterHook) -> None:
+    """Show a cluster as it is now, and its events."""
+    cluster = hook.clusters.get(cluster_reference(args.cluster))
+    cluster = hook.clusters.observe([cluster.id])[cluster.id]
+    print_record(cluster, hook.control.registry.list_events(cluster_id=cluster.id), args.output)
+
+
+@command
+def launch_clusters(args: Namespace, hook: DClusterHook) -> None:
+    """Launch a cluster and print its id (as JSON, the whole cluster)."""
+    cluster = hook.clusters.launch(read_spec(args.spec), args.key, actor=person(), report=tell)
+    if args.wait:
+        cluster = hook.clusters.wait(cluster.id, timeout=args.timeout, on_change=_tell_state)
+    if args.output == "json":
+        print_record(cluster, (), args.output)
+    else:
+        print(cluster.id)  # noqa: T201  # a command's output
+
+
+@command
+def terminate_clusters(args: Namespace, hook: DClusterHook) -> None:
+    """End a cluster and print what it is then."""
+    print_clusters([hook.clusters.terminate(cluster_reference(args.cluster), actor=person())], args.output)
+
+
+def _tell_state(cluster: Cluster) -> None:
+    tell(f"{cluster}: {cluster.state.value}")

@@ -1,0 +1,94 @@
+"""The commands and their arguments; what they do is imported only when one is run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+
+
+def _argument(*flags: str, **settings: Any) -> Arg:
+    return Arg(flags, **settings)  # type: ignore[no-untyped-call]  # Airflow has no types there
+
+
+_CONN_ID = _argument(
+    "--conn-id", default="dcluster_default", help="dCluster connection; the default one need not exist"
+)
+_OUTPUT = _argument(
+    "-o", "--output", choices=("table", "json"), default="table", help="how to print the result"
+)
+_CLUSTER = _argument("cluster", help="id or name of the cluster")
+_JOB = _argument("job_id", type=int, help="id of the job")
+_STATE = _argument("--state", help="only those in this state, in any letter case")
+_LIMIT = _argument("--limit", type=int, default=100, help="at most so many, newest first")
+_SPEC = _argument(
+    "spec", nargs="?", default="-", help="file with the JSON; - (the default) is standard input"
+)
+_KEY = _argument("--key", help="request key: the same key gives the same cluster or job again")
+_WAIT = _argument("--wait", action="store_true", help="wait until it runs (a cluster) or has ended (a job)")
+_TIMEOUT = _argument("--timeout", type=float, help="seconds to wait at most; without it, for ever")
+_FOLLOW = _argument("-f", "--follow", action="store_true", help="go on until the job has ended")
+_ENGINE = _argument("engine", choices=("spark", "flink"), help="spark or flink")
+
+
+def _command(group: str, name: str, text: str, *args: Arg) -> ActionCommand:
+    path = f"dcluster_provider.cli.{group}.{name.replace('-', '_')}_{group}"
+    return ActionCommand(name=name, help=text, func=lazy_load_command(path), args=args)
+
+
+def get_dcluster_cli_commands() -> list[CLICommand]:
+    """The ``dcluster`` command group, for Airflow's command line."""
+    clusters = (
+        _command("clusters", "list", "List clusters, newest first", _STATE, _LIMIT, _CONN_ID, _OUTPUT),
+        _command("clusters", "show", "Show a cluster and its events", _CLUSTER, _CONN_ID, _OUTPUT),
+        _command(
+            "clusters",
+            "launch",
+            "Launch a cluster from ClusterEntity JSON",
+            _SPEC,
+            _KEY,
+            _WAIT,
+            _TIMEOUT,
+            _CONN_ID,
+            _OUTPUT,
+        ),
+        _command("clusters", "terminate", "End a cluster and the jobs on it", _CLUSTER, _CONN_ID, _OUTPUT),
+    )
+    jobs = (
+        _command("jobs", "list", "List jobs, newest first", _STATE, _LIMIT, _CONN_ID, _OUTPUT),
+        _command("jobs", "show", "Show a job and its events", _JOB, _CONN_ID, _OUTPUT),
+        _command(
+            "jobs",
+            "submit",
+            "Submit a job from JobsTableEntity JSON",
+            _SPEC,
+            _KEY,
+            _WAIT,
+            _TIMEOUT,
+            _CONN_ID,
+            _OUTPUT,
+        ),
+        _command("jobs", "terminate", "Stop a job", _JOB, _CONN_ID, _OUTPUT),
+        _command("jobs", "logs", "Print a job's log", _JOB, _FOLLOW, _CONN_ID),
+    )
+    engines = (
+        _command("engines", "list", "List the installed engines of the local platform", _CONN_ID, _OUTPUT),
+        _command("engines", "install", "Install an engine of the local platform", _ENGINE, _CONN_ID),
+        _command("engines", "remove", "Remove an engine of the local platform", _ENGINE, _CONN_ID),
+    )
+    registry = (
+        _command("registry", "migrate", "Bring the registry's schema up to date", _CONN_ID),
+        _command("registry", "check", "Say whether the connection works, and what it reaches", _CONN_ID),
+    )
+    return [
+        GroupCommand(
+            name="dcluster",
+            help="Spark and Flink clusters",
+            subcommands=(
+                GroupCommand(name="clusters", help="Clusters", subcommands=clusters),
+                GroupCommand(name="jobs", help="Jobs", subcommands=jobs),
+                GroupCommand(name="engines", help="Engines of the local platform", subcommands=engines),
+                GroupCommand(name="registry", help="What is remembered", subcommands=registry),
+            ),
+        )
+    ]

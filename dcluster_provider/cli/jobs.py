@@ -1,0 +1,74 @@
+"""``airflow dcluster jobs``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+
+from dcluster_provider.cli.printing import print_jobs, print_record
+from dcluster_provider.cli.session import command, person, read_spec, tell
+from dcluster_provider.core.record import Job, JobState
+from dcluster_provider.hooks.dcluster import DClusterHook
+
+_FINAL = tuple(state for state in JobState if state.is_final)
+_STARTED = tuple(state for state in JobState if state not in {JobState.REQUESTED, JobState.FAILED})
+
+
+@command
+def list_jobs(args: Namespace, hook: DClusterHook) -> None:
+    """List jobs, newest first."""
+    print_jobs(hook.jobs.list(args.state, limit=args.limit), args.output)
+
+
+@command
+def show_jobs(args: Namespace, hook: DClusterHook) -> None:
+    """Show a job as it is now, and its events."""
+    job = hook.jobs.get(args.job_id)
+    job = hook.jobs.observe([job.id])[job.id]
+    print_record(job, hook.control.registry.list_events(job_id=job.id), args.output)
+
+
+@command
+def submit_jobs(args: Namespace, hook: DClusterHook) -> None:
+    """Submit a job, see it started and print its id (as JSON, the whole job).
+
+    With ``--wait`` it is seen to its end, and the exit code is 1 unless it succeeded.
+    """
+    job = hook.jobs.submit(read_spec(args.spec), args.key, actor=person(), report=tell)
+    told: list[JobState] = []
+
+    def tell_state(seen: Job) -> None:
+        if told[-1:] != [seen.state]:
+            told.append(seen.state)
+            tell(f"{seen}: {seen.state.value}")
+
+    states = (JobState.SUCCEEDED,) if args.wait else _STARTED
+    job = hook.jobs.wait(job.id, states, args.timeout, on_look=tell_state)
+    if args.output == "json":
+        print_record(job, (), args.output)
+    else:
+        print(job.id)  # noqa: T201  # a command's output
+
+
+@command
+def terminate_jobs(args: Namespace, hook: DClusterHook) -> None:
+    """Stop a job and print what it is then."""
+    print_jobs([hook.jobs.terminate(args.job_id, actor=person())], args.output)
+
+
+@command
+def logs_jobs(args: Namespace, hook: DClusterHook) -> None:
+    """Print a job's log, and with ``--follow`` go on until it has ended."""
+    offset = 0
+    while True:
+        ended = not args.follow or hook.jobs.observe([args.job_id])[args.job_id].state in _FINAL
+        part = hook.jobs.read_log(args.job_id, offset)
+        while part.text:
+            sys.stdout.write(part.text)
+            offset = part.end
+            part = hook.jobs.read_log(args.job_id, offset)
+        sys.stdout.flush()
+        if ended:
+            return
+        time.sleep(1)

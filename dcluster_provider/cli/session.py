@@ -1,0 +1,63 @@
+"""What the commands share: the hook, the person, input, and errors as one message instead of a traceback."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+from dcluster_provider.core.errors import DClusterError, InvalidSpec
+from dcluster_provider.hooks.dcluster import DClusterHook
+
+
+def command(function: Callable[[Namespace, DClusterHook], None]) -> Callable[[Namespace], None]:
+    """Make a function of arguments and hook a command that prints our errors and exits with 1."""
+
+    @wraps(function)
+    def run(args: Namespace) -> None:
+        # The command line reads connections from Airflow's own database, as Airflow's commands do.
+        os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+        try:
+            function(args, DClusterHook(args.conn_id))
+        except DClusterError as error:
+            raise SystemExit(f"{type(error).__name__}: {error}") from None
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output has gone, and has all it wanted
+
+    return run
+
+
+def person() -> str:
+    """Who runs the command, for the events."""
+    return f"{getpass.getuser()} (airflow dcluster)"
+
+
+def read_spec(source: str) -> str:
+    """The JSON text of a specification.
+
+    :param source: a file's path, or ``-`` for standard input.
+    :raises InvalidSpec: the file cannot be read, or there is no text.
+    """
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidSpec(
+            f"{source}: {error.strerror}; give a file with the JSON, or - and the JSON on standard input"
+        ) from None
+    if not text.strip():
+        raise InvalidSpec("no JSON was given; pipe it in, or name the file that holds it")
+    return text
+
+
+def cluster_reference(text: str) -> int | str:
+    """A cluster's id when the text is a number, else its name."""
+    return int(text) if text.isdigit() else text
+
+
+def tell(message: str) -> None:
+    """A line of progress, kept apart from the result."""
+    print(message, file=sys.stderr, flush=True)  # noqa: T201  # a command's output

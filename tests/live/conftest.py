@@ -1,0 +1,82 @@
+"""A live Airflow for the tests that need its scheduler, triggerer and retries."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from demo.rest import Rest
+from demo.standalone import Standalone, wait_until
+from dcluster_provider.control.connect import Control, connect
+from dcluster_provider.control.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+def engines_folder() -> Path:
+    """Where engines are installed once for all tests of this user."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "dcluster-provider" / "engines"
+
+
+class PersonsRest(Rest):
+    """What a person does to a task in Airflow's pages."""
+
+    def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        self._client.patch(path, json={"new_state": state}).raise_for_status()
+
+    def clear_task(self, dag_id: str, run_id: str, task_id: str) -> None:
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "only_failed": False}
+        self._client.post(f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body).raise_for_status()
+
+
+@dataclass
+class LiveAirflow:
+    """A running Airflow, its REST API and the registry that its tasks use."""
+
+    standalone: Standalone
+    rest: PersonsRest
+    control: Control
+    work: Path
+
+
+@pytest.fixture(scope="session")
+def live_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
+    home = tmp_path_factory.mktemp("airflow")
+    work = tmp_path_factory.mktemp("work")
+    dags = home / "dags"
+    shutil.copytree(HERE / "dags", dags)
+    for application in (HERE / "applications").glob("*.py"):
+        shutil.copy(application, work)
+    variables = {
+        "DCLUSTER_TEST_FOLDER": str(work),
+        "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
+    }
+    standalone = Standalone(home, dags, variables)
+    standalone.start()
+    try:
+        rest = PersonsRest(standalone.url)
+        healthy = wait_until(lambda: rest.is_healthy() or standalone.ended_by_itself(), 180)
+        assert healthy, standalone.log.read_text()[-5000:]
+        assert not standalone.ended_by_itself(), standalone.log.read_text()[-5000:]
+        rest.log_in()
+        settings = Settings(
+            conn_id="dcluster_default",
+            registry_url=f"sqlite:///{home / 'dcluster' / 'registry.db'}",
+            home=home / "dcluster",
+            engines_folder=engines_folder(),
+        )
+        control = connect(settings)
+        yield LiveAirflow(standalone, rest, control, work)
+        for cluster in control.clusters.list():
+            control.clusters.terminate(cluster.id, actor="the tests' end")
+    finally:
+        standalone.stop()
+    left = standalone.leftovers()
+    assert not left, f"processes are left over: {left}"

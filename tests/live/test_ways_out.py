@@ -1,0 +1,147 @@
+"""A person ends a task on a live Airflow, while it runs and while it is deferred: what it asked for goes with it."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import psutil
+import pytest
+
+from demo.standalone import wait_until
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+
+pytestmark = pytest.mark.timeout(400)
+GONE_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
+
+
+@pytest.fixture(scope="module")
+def shared(live_airflow) -> Cluster:
+    control = live_airflow.control
+    cluster = control.clusters.launch(
+        {"tenant": "shared", "workers": 1, "workerCpu": "8", "longLiving": True}
+    )
+    return control.clusters.wait(cluster.id, timeout=60)
+
+
+def start(live_airflow, dag_id: str, conf: dict | None = None) -> str:
+    assert wait_until(lambda: live_airflow.rest.has_dag(dag_id), 120)
+    live_airflow.rest.unpause(dag_id)
+    return live_airflow.rest.trigger(dag_id, conf or {})
+
+
+def owned(records, dag_id: str, run_id: str) -> list:
+    return [it for it in records if it.owner and (it.owner.dag_id, it.owner.run_id) == (dag_id, run_id)]
+
+
+def clusters_of(live_airflow, dag_id: str, run_id: str) -> list[Cluster]:
+    return owned(live_airflow.control.clusters.list(), dag_id, run_id)
+
+
+def jobs_of(live_airflow, dag_id: str, run_id: str) -> list[Job]:
+    return owned(live_airflow.control.jobs.list(), dag_id, run_id)
+
+
+def task_state(live_airflow, dag_id: str, run_id: str) -> str:
+    (task,) = live_airflow.rest.tasks(dag_id, run_id)
+    return task["state"]
+
+
+def hold_back_workers(live_airflow, cluster: Cluster) -> None:
+    """Stop the cluster's workers, so that its launch goes on until somebody ends it."""
+    folder = str(live_airflow.control.platform.cluster_folder(cluster.name))
+
+    def stop() -> bool:
+        found = False
+        for process in psutil.process_iter():
+            try:
+                line = process.cmdline()
+            except psutil.Error:
+                continue
+            if any("deploy.worker.Worker" in word for word in line) and any(folder in word for word in line):
+                process.send_signal(signal.SIGSTOP)
+                found = True
+        return found
+
+    assert wait_until(stop, 30, 0.1)
+
+
+def end_as(live_airflow, action: str, dag_id: str, run_id: str) -> None:
+    if action == "clear":
+        live_airflow.rest.clear_task(dag_id, run_id, "task")
+    else:
+        live_airflow.rest.mark_task(dag_id, run_id, "task", "failed")
+
+
+@pytest.mark.parametrize("path", ["running", "deferred"])
+@pytest.mark.parametrize("action", ["mark failed", "clear"])
+def test_launch_that_a_person_ends_leaves_no_cluster(live_airflow, path, action):
+    dag_id = f"ended_launch_{path}"
+    run_id = start(live_airflow, dag_id)
+    assert wait_until(lambda: clusters_of(live_airflow, dag_id, run_id), 120, 0.1)
+    (first,) = clusters_of(live_airflow, dag_id, run_id)
+    hold_back_workers(live_airflow, first)
+    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == path, 60)
+    end_as(live_airflow, action, dag_id, run_id)
+    assert_cluster_goes(live_airflow, first)
+    if action == "clear":
+        assert wait_until(lambda: len(clusters_of(live_airflow, dag_id, run_id)) == 2, 120)
+        newest = clusters_of(live_airflow, dag_id, run_id)[0]
+        assert newest.owner.epoch > first.owner.epoch
+        assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "success", 120)
+        live_airflow.control.clusters.terminate(newest.id)
+
+
+@pytest.mark.parametrize("path", ["running", "deferred"])
+@pytest.mark.parametrize("action", ["mark failed", "clear"])
+@pytest.mark.parametrize("where", ["shared cluster", "own cluster"])
+def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, shared, path, action, where):
+    dag_id = f"ended_job_{path}" if where == "shared cluster" else f"ended_job_with_own_cluster_{path}"
+    run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
+
+    def at_work() -> bool:
+        return [job.state for job in jobs_of(live_airflow, dag_id, run_id)] == [JobState.RUNNING]
+
+    assert wait_until(at_work, 120)
+    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == path, 60)
+    (first,) = jobs_of(live_airflow, dag_id, run_id)
+    end_as(live_airflow, action, dag_id, run_id)
+    ended = time.monotonic() + GONE_WITHIN
+    assert wait_until(lambda: live_airflow.control.jobs.get(first.id).state is JobState.KILLED, GONE_WITHIN)
+    if first.owns_cluster:
+        cluster = live_airflow.control.clusters.get(first.cluster_id)
+        assert_cluster_goes(live_airflow, cluster, ended - time.monotonic())
+    assert live_airflow.control.clusters.status(shared.id) is ClusterState.RUNNING
+    if action == "clear":
+        assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2, 120)
+        end_as(live_airflow, "mark failed", dag_id, run_id)
+        again = jobs_of(live_airflow, dag_id, run_id)[0]
+        assert wait_until(lambda: live_airflow.control.jobs.get(again.id).state.is_final, GONE_WITHIN)
+
+
+def test_retry_after_success_takes_the_answer_and_a_clear_runs_the_job_again(live_airflow, shared):
+    dag_id = "succeeds_then_fails"
+    run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
+    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "success", 180)
+    ran = live_airflow.work / f"{run_id}.ran"
+    assert ran.read_text().count("ran") == 1
+    assert [job.state for job in jobs_of(live_airflow, dag_id, run_id)] == [JobState.SUCCEEDED]
+    live_airflow.rest.clear_task(dag_id, run_id, "task")
+    assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2, 120)
+    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "success", 180)
+    assert ran.read_text().count("ran") == 2
+
+
+def test_two_tasks_that_claim_the_same_key_at_once_get_one_cluster(live_airflow):
+    run_id = start(live_airflow, "same_key")
+    rest = live_airflow.rest
+    assert wait_until(lambda: rest.run_state("same_key", run_id) in {"success", "failed"}, 180)
+    (cluster,) = clusters_of(live_airflow, "same_key", run_id)
+    assert rest.run_state("same_key", run_id) == "success"
+    live_airflow.control.clusters.terminate(cluster.id)
+
+
+def assert_cluster_goes(live_airflow, cluster: Cluster, seconds: float = GONE_WITHIN) -> None:
+    control = live_airflow.control
+    assert wait_until(lambda: control.clusters.get(cluster.id).state is ClusterState.TERMINATED, seconds)
+    assert cluster.name not in control.platform.list_clusters()
