@@ -12,6 +12,7 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
+    from dcluster_provider.platforms.local.settings import LocalSettings
     from dcluster_provider.registry.store import Registry
 
 
@@ -35,26 +36,25 @@ class Control:
 @lru_cache(maxsize=32)
 def connect(settings: Settings) -> Control:
     """The use cases for these settings; made once for each in a process."""
-    from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
+    from dcluster_provider.platforms.local.platform import LocalPlatform
     from dcluster_provider.registry.store import Registry
 
     registry = Registry(settings.registry_url)
-    platform = LocalPlatform(
-        LocalSettings(
-            home=settings.home,
-            engines_folder=settings.engines_folder,
-            deployment=settings.deployment,
-            java_home=settings.java_home,
-            python=settings.python,
-            **{
-                name: version
-                for name, version in (
-                    ("spark_version", settings.spark_version),
-                    ("flink_version", settings.flink_version),
-                )
-                if version
-            },
-        )
-    )
+    platform = LocalPlatform(local_settings(settings))
     clusters = Clusters(registry, platform, settings)
     return Control(clusters, Jobs(registry, platform, settings, clusters), registry, platform)
+
+
+def local_settings(settings: Settings) -> LocalSettings:
+    """What the settings say to the local platform."""
+    from dcluster_provider.platforms.local.settings import FLINK_VERSION, SPARK_VERSION, LocalSettings
+
+    return LocalSettings(
+        home=settings.home,
+        engines_folder=settings.engines_folder,
+        deployment=settings.deployment,
+        spark_version=settings.spark_version or SPARK_VERSION,
+        flink_version=settings.flink_version or FLINK_VERSION,
+        java_home=settings.java_home,
+        python=settings.python,
+    )
