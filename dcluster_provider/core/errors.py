@@ -29,7 +29,7 @@ class DuplicateJob(DClusterError):
 
 
 class RegistryUnusable(DClusterError):
-    """The registry's database cannot be opened, or is of a newer schema than this package knows."""
+    """The registry's database cannot be reached, read or written, or is of a newer schema than this package knows."""
 
 
 class WaitTimeout(DClusterError, TimeoutError):

@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool
 
 from dcluster_provider.core.errors import InvalidSpec, RegistryUnusable
@@ -51,7 +51,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one state of the database and changes nothing."""
-        with self.engine() as engine, self._connect(engine) as connection:
+        with self.explain(), self.engine() as engine, engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -60,7 +60,7 @@ class Database:
 
         On SQLite it waits for its turn at the beginning, so that what it reads cannot change before it writes.
         """
-        with self.engine() as engine, self._connect(engine) as connection:
+        with self.explain(), self.engine() as engine, engine.connect() as connection:
             connection.execution_options(dcluster_write=True)
             with connection.begin():
                 yield connection
@@ -80,13 +80,18 @@ class Database:
                 self._active -= 1
                 self._gate.notify_all()
 
-    def _connect(self, engine: Engine) -> Connection:
+    @contextmanager
+    def explain(self) -> Iterator[None]:
+        """Tell what the operating system, the database or the way to it refuses as ``RegistryUnusable``."""
         try:
-            return engine.connect()
-        except OperationalError as error:
+            yield
+        except (OSError, DatabaseError) as error:
+            if isinstance(error, (DataError, IntegrityError, ProgrammingError)):
+                raise
+            reason = error.orig if isinstance(error, DatabaseError) else error
             raise RegistryUnusable(
-                f"The registry {self} cannot be opened: {str(error.orig).strip()}. "
-                "Check that its folder or server can be reached and written by this user."
+                f"The registry {self} cannot be used: {str(reason).strip()}. "
+                "Check that its folder or server can be reached, and can be written by this user."
             ) from None
 
     def _make_engine(self) -> Engine:

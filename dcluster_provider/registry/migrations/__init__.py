@@ -36,7 +36,7 @@ def ensure_schema(database: Database) -> None:
     exists = database.file is None or database.file.exists()
     if exists and _is_at_head(database):
         return
-    with _file_lock(database.file) if database.file else nullcontext():
+    with database.explain(), _file_lock(database.file) if database.file else nullcontext():
         if database.file:
             _use_write_ahead_log(database)
         with database.write() as connection:

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
+from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.registry.store import Registry
+
+LIVE = [state for state in JobState if not state.is_final]
+FINAL = [state for state in JobState if state.is_final]
+DIAGNOSIS = Diagnosis("JobFailed", "It failed.", "Read the log.", ("exit 1",))
+
+
+def test_new_claim_gives_a_requested_job(registry, claim_job, now, owner):
+    job, created = claim_job(registry, cluster_id=7, owns_cluster=True, args=["a", 1], driver_mem_gb=4)
+    assert created
+    assert (job.state, job.generation, job.version) == (JobState.REQUESTED, 1, 1)
+    assert (job.cluster_id, job.owns_cluster, job.owner) == (7, True, owner)
+    assert job.created_at == job.state_since == now
+    assert job.spec.args == ("a", "1")
+
+
+def test_what_was_claimed_is_read_back_alike(registry, registry_url, claim_job):
+    job = claim_job(
+        registry, args=["ü", "$(x)"], extra_cmd='{"a": 1}', application="/x.py", num_workers=2
+    ).record
+    other = Registry(registry_url)
+    assert other.get_job(job.id) == job
+    assert other.get_jobs([job.id]) == [job]
+    assert other.list_jobs() == [job]
+    assert other.latest_job_of_key("key") == job
+    assert other.find_duplicate("team", "report") == job
+    assert other.get_job(job.id).as_json() == job.as_json()
+
+
+@pytest.mark.parametrize("state", [*LIVE, JobState.SUCCEEDED, JobState.UNKNOWN])
+def test_job_that_may_have_done_its_work_is_the_answer(registry, claim_job, state):
+    job = registry.save_job(replace(claim_job(registry).record, state=state))
+    assert claim_job(registry) == (job, False)
+    assert len(registry.list_jobs()) == 1
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.KILLED])
+def test_failed_job_is_followed_by_the_next_generation(registry, claim_job, state):
+    first = registry.save_job(replace(claim_job(registry).record, state=state))
+    second, created = claim_job(registry, cluster_id=2)
+    assert created
+    assert (second.generation, second.cluster_id) == (2, 2)
+    assert registry.get_job(first.id) == first
+    assert registry.latest_job_of_key("key") == second
+    assert claim_job(registry) == (second, False)
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_live_job_of_the_same_client_and_module_is_a_duplicate(registry, claim_job, state):
+    job = registry.save_job(replace(claim_job(registry).record, state=state))
+    with pytest.raises(DuplicateJob) as raised:
+        claim_job(registry, key="other")
+    message = str(raised.value)
+    for part in (f"job {job.id}", state.value, "manual__2026-03-29", "Wait", "terminate", "allowDuplicate"):
+        assert part in message
+    assert registry.list_jobs() == [job]
+    assert registry.find_duplicate("team", "report") == job
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_ended_job_is_no_duplicate(registry, claim_job, state):
+    registry.save_job(replace(claim_job(registry).record, state=state))
+    assert registry.find_duplicate("team", "report") is None
+    assert claim_job(registry, key="other").created
+
+
+def test_another_client_or_module_is_no_duplicate(registry, claim_job):
+    claim_job(registry)
+    assert claim_job(registry, key="2", module="other").created
+    assert claim_job(registry, key="3", client="other").created
+    assert registry.find_duplicate("nobody", "report") is None
+
+
+def test_duplicate_is_allowed_when_asked_for(registry, claim_job):
+    claim_job(registry)
+    duplicate = claim_job(registry, key="other", allow_duplicate=True)
+    assert duplicate.created
+    assert registry.find_duplicate("team", "report") == duplicate.record
+
+
+def test_retry_of_a_failed_job_respects_another_live_one(registry, claim_job):
+    registry.save_job(replace(claim_job(registry).record, state=JobState.FAILED))
+    claim_job(registry, key="other")
+    with pytest.raises(DuplicateJob):
+        claim_job(registry)
+
+
+def test_unknown_id_is_named_with_what_to_do(registry):
+    with pytest.raises(NotFound, match=r"no job 4711; .*airflow dcluster jobs list"):
+        registry.get_job(4711)
+
+
+def test_lists_are_filtered_and_paged_newest_first(registry, claim_job):
+    for number in range(6):
+        job = claim_job(
+            registry,
+            key=str(number),
+            client=f"team{number % 2}",
+            module=f"m{number // 3}",
+            cluster_id=number // 2,
+            allow_duplicate=True,
+        ).record
+        if number < 4:
+            registry.save_job(replace(job, state=JobState.RUNNING))
+
+    def ids(**filters):
+        return [job.id for job in registry.list_jobs(**filters)]
+
+    assert ids() == [6, 5, 4, 3, 2, 1]
+    assert ids(limit=2, after_id=5) == [4, 3]
+    assert ids(states=[JobState.RUNNING], limit=2) == [4, 3]
+    assert ids(states=[JobState.RUNNING, JobState.REQUESTED], after_id=6, limit=3) == [5, 4, 3]
+    assert ids(states=[]) == []
+    assert ids(client="team0") == [5, 3, 1]
+    assert ids(client="team0", module="m0") == [3, 1]
+    assert ids(client="team1", states=[JobState.RUNNING]) == [4, 2]
+    assert ids(cluster_id=2) == [6, 5]
+    assert ids(cluster_id=1, states=[JobState.RUNNING], client="team1") == [4]
+
+
+def test_live_jobs_of_older_epochs(registry, claim_job, owner):
+    def claim(key, state=JobState.RUNNING, **changes):
+        job = claim_job(registry, key=key, allow_duplicate=True, owner=replace(owner, **changes)).record
+        return registry.save_job(replace(job, state=state))
+
+    first = claim("0", epoch=0)
+    second = claim("1", epoch=1, state=JobState.STOPPING)
+    claim("present", epoch=2)
+    claim("ended", epoch=1, state=JobState.UNKNOWN)
+    claim("other task", task_id="other")
+    claim("other index", map_index=3)
+    assert registry.live_jobs_of_older_epochs(replace(owner, epoch=2)) == [second, first]
+
+
+def test_save_keeps_what_changed(registry, claim_job, now):
+    job = claim_job(registry).record
+    changed = replace(
+        job,
+        state=JobState.FAILED,
+        state_since=now + timedelta(seconds=5),
+        ui_url="http://x:4040",
+        exit_code=1,
+        started_at=now + timedelta(seconds=1),
+        ended_at=now + timedelta(seconds=5),
+        diagnosis=DIAGNOSIS,
+        cluster_id=9,
+    )
+    saved = registry.save_job(changed)
+    assert saved == replace(changed, version=2)
+    assert registry.get_job(job.id) == saved
+
+
+def test_save_of_an_outdated_record_changes_nothing(registry, claim_job):
+    job = claim_job(registry).record
+    saved = registry.save_job(replace(job, ui_url="x"))
+    with pytest.raises(StaleRecord, match=r"job 1 \(team/report\).*version 2, here 1"):
+        registry.save_job(replace(job, state=JobState.KILLED))
+    assert registry.get_job(job.id) == saved
+    with pytest.raises(NotFound):
+        registry.save_job(replace(job, id=4711))
+
+
+def test_jobs_tell_when_they_were_seen_on_their_cluster(registry, claim_cluster, claim_job, now):
+    cluster = claim_cluster(registry).record
+    other = claim_cluster(registry, key="other").record
+    times = [now + timedelta(minutes=number) for number in range(6)]
+
+    def seen():
+        return registry.get_cluster(cluster.id).job_seen_at
+
+    job = claim_job(registry, cluster_id=cluster.id, now=times[1]).record
+    assert seen() == times[1]
+    job = registry.save_job(replace(job, state=JobState.RUNNING, state_since=times[2]))
+    assert seen() == times[2]
+    job = registry.save_job(replace(job, ui_url="x"), now=times[3])
+    assert seen() == times[3]
+    job = registry.save_job(replace(job, ui_url="y"), now=times[1])
+    assert seen() == times[3], "it never moves back"
+    registry.see_live_jobs(times[4])
+    assert seen() == times[4]
+    job = registry.save_job(replace(job, state=JobState.SUCCEEDED, state_since=times[5]))
+    assert seen() == times[5]
+    registry.save_job(replace(job, ui_url="z"), now=times[5] + timedelta(hours=1))
+    registry.see_live_jobs(times[5] + timedelta(hours=1))
+    assert seen() == times[5], "an ended job is not seen any more"
+    assert registry.get_cluster(cluster.id).version == cluster.version
+    assert registry.get_cluster(other.id) == other
+
+
+def test_events_tell_who_did_what(registry, claim_cluster, claim_job, now, owner):
+    cluster = claim_cluster(registry, now=now).record
+    claim_cluster(registry, now=now + timedelta(seconds=1))
+    job = claim_job(registry, cluster_id=cluster.id, owner=None).record
+    later = now + timedelta(minutes=1)
+    saved = registry.save_cluster(replace(cluster, state=ClusterState.PROVISIONING, state_since=later))
+    saved = registry.save_cluster(replace(saved, workers_ready=1), actor="nobody")
+    failed = replace(saved, state=ClusterState.FAILED, diagnosis=DIAGNOSIS)
+    registry.save_cluster(failed, actor="cluster check", action="END")
+    registry.save_job(replace(job, state=JobState.KILLED), actor="ann")
+    told = [(event.actor, event.action, event.cluster_id, event.job_id) for event in registry.list_events()]
+    assert told == [
+        ("ann", "KILLED", cluster.id, job.id),
+        ("cluster check", "END", cluster.id, None),
+        ("", "PROVISIONING", cluster.id, None),
+        ("", "REQUESTED", cluster.id, job.id),
+        (str(owner), "ADOPTED", cluster.id, None),
+        (str(owner), "REQUESTED", cluster.id, None),
+    ]
+    end, begin = registry.list_events(cluster_id=cluster.id)[1:3]
+    assert begin.at == later
+    assert end.detail == "It failed. [JobFailed]"
+    assert (end.dag_id, end.run_id, end.task_id) == (owner.dag_id, owner.run_id, owner.task_id)
+    assert [event.dag_id for event in registry.list_events(job_id=job.id)] == [None, None]
+    assert len(registry.list_events(limit=2)) == 2

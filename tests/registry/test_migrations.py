@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from dcluster_provider.core.errors import RegistryUnusable
+from dcluster_provider.registry.migrations import HEAD, alembic_config, migrate
+from dcluster_provider.registry.models import VERSION_TABLE, metadata
+from dcluster_provider.registry.store import Registry
+
+
+@pytest.fixture
+def engine(registry_url):
+    migrate(registry_url)
+    engine = create_engine(registry_url, future=True)
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_of_the_models(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_migration_is_the_one_that_the_code_expects():
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert scripts.get_current_head() == HEAD
+
+
+def test_migrating_again_changes_nothing(registry_url, claim_cluster):
+    cluster = claim_cluster(Registry(registry_url)).record
+    migrate(registry_url)
+    assert Registry(registry_url).list_clusters() == [cluster]
+
+
+def test_other_tables_of_the_database_are_left_alone(registry_url, tmp_path):
+    (tmp_path / "new").mkdir()
+    engine = create_engine(registry_url, future=True)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('of another program')"))
+    migrate(registry_url)
+    with engine.connect() as connection:
+        assert (
+            connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            == "of another program"
+        )
+    engine.dispose()
+
+
+def test_a_newer_schema_is_refused_and_left_as_it_is(engine, registry_url, claim_cluster):
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+        connection.execute(text("DROP TABLE dcluster_event"))
+    tables = sorted(inspect(engine).get_table_names())
+    with pytest.raises(RegistryUnusable, match=r"schema 9999.*up to 0001.*Upgrade dcluster-provider"):
+        claim_cluster(Registry(registry_url))
+    assert sorted(inspect(engine).get_table_names()) == tables
+    with engine.connect() as connection:
+        assert connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
