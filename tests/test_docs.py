@@ -1,0 +1,153 @@
+"""Every code block of the documentation is read by what it is written for, and the tables name everything."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.hooks.connection import FIELDS, settings_from
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(*languages):
+    """The code blocks in these languages, as pytest parameters named after their page and line."""
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        for match in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            if match[1] in languages:
+                line = text[: match.start()].count("\n") + 1
+                found.append(pytest.param(match[2], id=f"{page.name}:{line}"))
+    return found
+
+
+def commands(program):
+    """The lines of the bash blocks that call a program, as pytest parameters."""
+    lines = [line for block in blocks("bash") for line in block.values[0].splitlines()]
+    return [line for line in lines if shlex.split(line)[:1] == [program]]
+
+
+def page(name):
+    return (ROOT / "docs" / name).read_text()
+
+
+def test_every_block_is_of_a_kind_that_is_read():
+    languages = {language for path in PAGES for language in re.findall(r"^```(\S+)$", path.read_text(), re.MULTILINE)}
+    assert languages == {"python", "bash", "json", "{toctree}"}
+    programs = {shlex.split(line)[0] for block in blocks("bash") for line in block.values[0].splitlines()}
+    assert programs == {"make", "pip", "airflow"}
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_blocks_are_dags_that_import(code, tmp_path):
+    from airflow.dag_processing.dagbag import DagBag
+
+    (tmp_path / "example.py").write_text(code)
+    bag = DagBag(str(tmp_path))
+    assert bag.import_errors == {}
+    assert len(bag.dags) == 1
+
+
+@pytest.mark.parametrize("line", commands("airflow"))
+def test_airflow_commands_are_understood(line):
+    from airflow.cli.cli_parser import get_parser
+
+    get_parser().parse_args(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("line", commands("make"))
+def test_make_targets_exist(line):
+    dry = subprocess.run(
+        [*shlex.split(line), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert dry.returncode == 0, dry.stderr
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_json_blocks_are_accepted(text):
+    value = json.loads(text)
+    if "conn_type" in value:
+        value["extra"].pop("registry_conn_id", None)  # names a connection that only exists for the reader
+        settings_from("dcluster_default", value["extra"])
+    else:
+        parse(JobSpec if "client" in value else ClusterSpec, value)
+
+
+def test_every_field_of_the_specifications_is_explained():
+    text = page("operators.md")
+    names = {*ClusterSpec.model_fields, *JobSpec.model_fields}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_every_state_is_explained():
+    text = page("operators.md")
+    names = {state.value for state in (*ClusterState, *JobState)}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_every_field_of_the_connection_is_explained():
+    rows = set(
+        re.findall(r"^\| `(\w+)` \|", page("connection.md").split("## Settings of Airflow")[0], re.MULTILINE)
+    )
+    assert rows == set(FIELDS)
+
+
+def test_every_option_of_the_configuration_is_explained():
+    from dcluster_provider.provider_info import get_provider_info
+
+    options = get_provider_info()["config"]["dcluster"]["options"]
+    rows = set(
+        re.findall(r"^\| `(\w+)` \|", page("connection.md").split("## Settings of Airflow")[1], re.MULTILINE)
+    )
+    assert rows == set(options)
+
+
+def test_every_command_is_explained():
+    from dcluster_provider.cli.definition import get_dcluster_cli_commands
+
+    (root,) = get_dcluster_cli_commands()
+    commands = {f"{group.name} {command.name}" for group in root.subcommands for command in group.subcommands}
+    assert set(re.findall(r"^\| `([a-z ]+)` \|", page("cli.md"), re.MULTILINE)) == commands
+
+
+def test_links_between_files_lead_somewhere():
+    broken = [
+        f"{path.name}: {target}"
+        for path in PAGES
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
+        if not (path.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_every_operator_and_sensor_is_explained():
+    import importlib
+
+    from airflow.sdk import BaseOperator
+
+    from dcluster_provider.provider_info import get_provider_info
+
+    info = get_provider_info()
+    text = page("operators.md")
+    missing = []
+    for kind in ("operators", "sensors"):
+        for name in info[kind][0]["python-modules"]:
+            module = importlib.import_module(name)
+            for public in vars(module).values():
+                own = (
+                    isinstance(public, type)
+                    and issubclass(public, BaseOperator)
+                    and public.__module__ == name
+                )
+                if own and public.__name__ not in text and not public.__subclasses__():
+                    missing.append(public.__name__)
+    assert missing == []
