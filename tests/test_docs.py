@@ -41,7 +41,9 @@ def page(name):
 
 
 def test_every_block_is_of_a_kind_that_is_read():
-    languages = {language for path in PAGES for language in re.findall(r"^```(\S+)$", path.read_text(), re.MULTILINE)}
+    languages = {
+        language for path in PAGES for language in re.findall(r"^```(\S+)$", path.read_text(), re.MULTILINE)
+    }
     assert languages == {"python", "bash", "json", "{toctree}"}
     programs = {shlex.split(line)[0] for block in blocks("bash") for line in block.values[0].splitlines()}
     assert programs == {"make", "pip", "airflow"}
