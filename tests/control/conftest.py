@@ -1,0 +1,105 @@
+"""The use cases over a real SQLite registry and a platform in memory that does what it is told.
+
+What it stands in for is run for real in tests/live, through the same use cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.connect import Control
+from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.base import LogPart, Report
+from dcluster_provider.registry.store import Registry
+
+
+@dataclass
+class MemoryPlatform:
+    """Clusters are ready at once and jobs run until a test says otherwise."""
+
+    name: str = "local"
+    clusters: dict[str, ClusterObservation] = field(default_factory=dict)
+    jobs: dict[tuple[str, int], JobObservation] = field(default_factory=dict)
+    refuses: Diagnosis | None = None
+    applied: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+
+    def describe(self) -> str:
+        return "in memory"
+
+    def check_cluster(self, spec: ClusterSpec) -> None:
+        pass
+
+    def check_job(self, spec: JobSpec) -> None:
+        pass
+
+    def prepare(self, spec: ClusterSpec, report: Report) -> None:
+        if self.refuses:
+            raise PlatformRefused("engine", self.refuses)
+
+    def apply_cluster(self, cluster: Cluster) -> None:
+        if cluster.name not in self.clusters:
+            self.applied.append(cluster.name)
+            self.clusters[cluster.name] = ClusterObservation(
+                ClusterPhase.READY, "spark://here:7077", "http://here:8080", cluster.spec.workers
+            )
+
+    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
+        absent = ClusterObservation(ClusterPhase.ABSENT)
+        return {cluster.id: self.clusters.get(cluster.name, absent) for cluster in clusters}
+
+    def delete_cluster(self, cluster: Cluster) -> None:
+        self.clusters.pop(cluster.name, None)
+
+    def apply_job(self, job: Job, cluster: Cluster) -> None:
+        place = (job.key, job.generation)
+        if place not in self.jobs:
+            self.started.append(job.module)
+            self.jobs[place] = JobObservation(JobPhase.RUNNING)
+
+    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+        absent = JobObservation(JobPhase.ABSENT)
+        return {job.id: self.jobs.get((job.key, job.generation), absent) for job, _ in jobs}
+
+    def stop_job(self, job: Job, cluster: Cluster) -> None:
+        self.jobs[job.key, job.generation] = JobObservation(JobPhase.KILLED, exit_code=143)
+
+    def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
+        return LogPart("", start)
+
+    def list_clusters(self) -> list[str]:
+        return list(self.clusters)
+
+    def set_cluster(self, cluster: Cluster, phase: ClusterPhase, workers: int = 0, reason: str = "") -> None:
+        diagnosis = Diagnosis(reason, "It broke.", "Mend it.") if reason else None
+        seen = self.clusters.get(cluster.name, ClusterObservation(phase))
+        self.clusters[cluster.name] = replace(seen, phase=phase, workers_ready=workers, diagnosis=diagnosis)
+
+    def set_job(self, job: Job, phase: JobPhase, exit_code: int | None = None) -> None:
+        self.jobs[job.key, job.generation] = JobObservation(phase, exit_code=exit_code)
+
+
+@pytest.fixture
+def platform() -> MemoryPlatform:
+    return MemoryPlatform()
+
+
+@pytest.fixture
+def control(tmp_path: Path, platform: MemoryPlatform) -> Control:
+    settings = Settings(
+        "dcluster_default", f"sqlite:///{tmp_path / 'registry.db'}", tmp_path, tmp_path / "engines"
+    )
+    registry = Registry(settings.registry_url)
+    clusters = Clusters(registry, platform, settings)
+    return Control(clusters, Jobs(registry, platform, settings, clusters), registry, platform)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, InvalidSpec, JobFailed, NotFound
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.observation import ClusterPhase, JobPhase
+from dcluster_provider.core.record import ClusterState, JobState
+
+OWNER = Owner("airflow", "dag", "run", "task")
+SPEC = {"client": "team", "module": "etl", "application": "etl.py"}
+
+
+@pytest.fixture
+def cluster(control):
+    return control.clusters.launch({"tenant": "team"})
+
+
+def on(cluster, **more):
+    return SPEC | {"clusterId": cluster.id} | more
+
+
+def test_a_job_waits_for_its_cluster_and_starts_once_it_runs(control, platform, cluster):
+    platform.set_cluster(cluster, ClusterPhase.STARTING)
+    job = control.jobs.submit(on(cluster))
+    assert (job.state, platform.started) == (JobState.REQUESTED, [])
+    platform.set_cluster(cluster, ClusterPhase.READY, workers=1)
+    assert control.jobs.observe([job.id])[job.id].state is JobState.SUBMITTED
+    assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
+    assert platform.started == ["etl"]
+
+
+def test_a_retry_adopts_a_live_job_and_takes_a_success_as_its_answer(control, platform, cluster):
+    job = control.jobs.submit(on(cluster), owner=OWNER)
+    assert control.jobs.submit(on(cluster), owner=OWNER).id == job.id
+    platform.set_job(job, JobPhase.SUCCEEDED, exit_code=0)
+    again = control.jobs.submit(on(cluster), owner=OWNER)
+    assert (again.id, again.state, platform.started) == (job.id, JobState.SUCCEEDED, ["etl"])
+
+
+def test_a_retry_runs_a_failed_job_again_and_a_lost_one_not(control, platform, cluster):
+    job = control.jobs.submit(on(cluster), owner=OWNER)
+    platform.set_job(job, JobPhase.FAILED, exit_code=1)
+    assert control.jobs.observe([job.id])[job.id].state is JobState.FAILED
+    second = control.jobs.submit(on(cluster), owner=OWNER)
+    assert second.generation == 2
+    platform.set_job(second, JobPhase.LOST)
+    assert control.jobs.submit(on(cluster), owner=OWNER).state is JobState.UNKNOWN
+    assert len(platform.started) == 2
+
+
+def test_a_clear_stops_the_job_and_runs_another(control, platform, cluster):
+    job = control.jobs.submit(on(cluster), owner=OWNER)
+    second = control.jobs.submit(on(cluster), owner=replace(OWNER, epoch=2))
+    assert control.jobs.get(job.id).state is JobState.KILLED
+    assert (second.id != job.id, platform.started) == (True, ["etl", "etl"])
+
+
+def test_a_job_without_a_cluster_gets_its_own_which_ends_with_it(control, platform):
+    job = control.jobs.submit(SPEC | {"numWorkers": 3, "workerMemGb": 2, "workerCpu": 4}, owner=OWNER)
+    job = control.jobs.observe([job.id])[job.id]
+    cluster = control.clusters.get(job.cluster_id)
+    assert (cluster.spec.workers, cluster.spec.worker_memory, cluster.spec.worker_cpu) == (3, "2Gi", "4")
+    assert cluster.owner == OWNER
+    platform.set_job(job, JobPhase.SUCCEEDED)
+    control.jobs.wait(job.id, timeout=5, poll_interval=0.01)
+    assert control.clusters.get(cluster.id).state is ClusterState.TERMINATED
+
+
+def test_keep_alive_keeps_the_own_cluster(control, platform):
+    job = control.jobs.submit(SPEC | {"keepAlive": True})
+    job = control.jobs.observe([job.id])[job.id]
+    platform.set_job(job, JobPhase.SUCCEEDED)
+    control.jobs.observe([job.id])
+    assert control.clusters.status(job.cluster_id) is ClusterState.RUNNING
+
+
+def test_the_long_living_cluster_is_launched_once_and_shared(control, platform):
+    first = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
+    second = control.jobs.submit(SPEC | {"useLongLivingCluster": True, "module": "other"})
+    assert first.cluster_id == second.cluster_id
+    assert control.clusters.get(first.cluster_id).spec.long_living
+    control.jobs.terminate(first.id)
+    assert control.clusters.status(first.cluster_id) is ClusterState.RUNNING
+
+
+def test_a_duplicate_is_refused_before_a_cluster_is_launched(control, platform, cluster):
+    control.jobs.submit(on(cluster))
+    with pytest.raises(DuplicateJob, match="team"):
+        control.jobs.submit(SPEC)
+    assert platform.list_clusters() == [cluster.name]
+    assert control.jobs.submit(on(cluster, allowDuplicate=True)).id
+
+
+def test_terminating_a_job_that_has_not_started_keeps_it_from_starting(control, platform, cluster):
+    platform.set_cluster(cluster, ClusterPhase.STARTING)
+    job = control.jobs.submit(on(cluster))
+    assert control.jobs.terminate(job.id).state is JobState.KILLED
+    platform.set_cluster(cluster, ClusterPhase.READY, workers=1)
+    control.jobs.observe([job.id])
+    assert platform.started == []
+
+
+def test_stop_client_stops_what_is_live_of_client_and_module(control, platform, cluster):
+    live = control.jobs.submit(on(cluster))
+    other = control.jobs.submit(on(cluster, module="other"))
+    assert [job.id for job in control.jobs.stop_client("team", "etl")] == [live.id]
+    assert control.jobs.get(live.id).state is JobState.KILLED
+    assert not control.jobs.get(other.id).state.is_final
+    assert control.jobs.stop_client("team", "etl") == ()
+
+
+@pytest.mark.parametrize(("engine", "state"), [("spark3", JobState.FAILED), ("flink", JobState.UNKNOWN)])
+def test_a_job_whose_cluster_breaks_tells_the_clusters_reason(control, platform, engine, state):
+    cluster = control.clusters.launch({"tenant": "team", "type": engine})
+    job = control.jobs.submit(on(cluster, jobType=engine))
+    control.jobs.observe([job.id])
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
+    with pytest.raises(JobFailed, match="MasterKilled"):
+        control.jobs.wait(job.id, timeout=5, poll_interval=0.01)
+    assert control.jobs.get(job.id).state is state
+
+
+def test_a_job_that_succeeded_before_its_cluster_broke_has_succeeded(control, platform, cluster):
+    job = control.jobs.submit(on(cluster))
+    platform.set_job(job, JobPhase.SUCCEEDED)
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
+    assert control.jobs.observe([job.id])[job.id].state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"application": ""}, "field application: missing"),
+        ({"jobType": "flink"}, "field jobType: 'flink' does not run on cluster"),
+        ({"useExternalCluster": True}, "field useExternalCluster"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_is_stored(control, cluster, change, message):
+    with pytest.raises(InvalidSpec, match=message):
+        control.jobs.submit(on(cluster, **change))
+    assert control.jobs.list() == []
+
+
+def test_an_ended_or_unknown_cluster_is_refused(control, cluster):
+    control.clusters.terminate(cluster.id)
+    with pytest.raises(ClusterFailed, match="TERMINATED"):
+        control.jobs.submit(on(cluster))
+    with pytest.raises(NotFound, match="no cluster 99"):
+        control.jobs.submit(SPEC | {"clusterId": 99})
+    assert control.jobs.list() == []
+
+
+def test_monitoring_is_switched_per_client(control):
+    before = control.jobs.is_monitored("team")
+    control.jobs.set_monitoring("team", not before, alert_after=60)
+    assert control.jobs.is_monitored("team") is not before
