@@ -143,6 +143,7 @@ def _owner_of(row: Any) -> Owner | None:
 
 def _spec_of(kind: Any, fields: dict[str, Any]) -> Any:
     # Checked when it came in; checked again, a rule made later would make old rows unreadable.
-    return kind.model_construct(
-        **{name: value for name, value in fields.items() if name in kind.model_fields}
-    )
+    known = kind.model_fields.keys()
+    if not fields.keys() <= known:
+        fields = {name: value for name, value in fields.items() if name in known}
+    return kind.model_construct(**fields)
