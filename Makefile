@@ -1,5 +1,6 @@
 # make test    everything this machine can run         make demo   a cluster, a job and its clean-up, on real data
 # make lint    style, types and layers                 make docs   the users' pages, into site/
+# make bench   how long things take here               make format what lint can mend by itself
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
 PYTHON ?= python3
 VENV ?= .venv
@@ -24,6 +25,10 @@ lint:
 	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-cache"; do \
 		echo "$$check"; $(BIN)/$$check || failed=1; \
 	done; exit $$failed
+
+bench:
+	@$(ENVIRONMENT) test lint docs
+	@for file in benchmarks/*_bench.py; do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
 docs:
 	@$(ENVIRONMENT) test lint docs
