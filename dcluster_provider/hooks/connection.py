@@ -64,6 +64,7 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         flink_version=given.get("flink_version"),
         java_home=given.get("java_home"),
         python=given.get("python"),
+        job_log_url_template=given.get("job_log_url") or _own_log_page(conn_id),
     )
 
 
@@ -118,6 +119,12 @@ def _folder(option: str, default: Path) -> Path:
 
     configured = conf.get("dcluster", option, fallback="")
     return Path(configured).expanduser() if configured else default
+
+
+def _own_log_page(conn_id: str) -> str:
+    from airflow.sdk.configuration import conf
+
+    return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dcluster/{conn_id}/jobs/{{jobId}}/log"
 
 
 def _airflow_home() -> Path:

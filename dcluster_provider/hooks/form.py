@@ -56,4 +56,9 @@ FIELDS: dict[str, dict[str, Any]] = {
         "description": "Interpreter that engines are installed with; empty means one that fits.",
         "schema": {"type": ["string", "null"]},
     },
+    "job_log_url": {
+        "label": "Job log address",
+        "description": "Where a job's log is read, with {jobId} in it; empty means a page of this Airflow.",
+        "schema": {"type": ["string", "null"]},
+    },
 }

@@ -1,0 +1,24 @@
+"""The plugin that Airflow finds by entry point."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+
+def _served_apps() -> list[dict[str, Any]]:
+    # Every Airflow process reads its plugins; only the API server needs what they serve.
+    if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") != "server":
+        return []
+    from dcluster_provider.plugin.job_log import app
+
+    return [{"app": app, "url_prefix": "/dcluster", "name": "dCluster"}]
+
+
+class DClusterPlugin(AirflowPlugin):
+    """Serves the logs of jobs to those who may read the log of the task that asked for them."""
+
+    name = "dcluster"
+    fastapi_apps: list[dict[str, Any]] = _served_apps()

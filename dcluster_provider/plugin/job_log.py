@@ -1,0 +1,61 @@
+"""``GET /dcluster/{conn_id}/jobs/{job_id}/log``: the log of a job, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AccessView,
+    DagAccessEntity,
+    DagDetails,
+)
+from airflow.api_fastapi.core_api.security import GetUserDep, auth_manager_from_app
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
+
+from dcluster_provider.core.errors import DClusterError, NotFound
+from dcluster_provider.core.record import Job
+from dcluster_provider.hooks.dcluster import DClusterHook
+
+app = FastAPI(title="dCluster")
+# A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.
+app.dependency_overrides[auth_manager_from_app] = get_auth_manager
+
+
+@app.get("/{conn_id}/jobs/{job_id}/log")
+def read_job_log(conn_id: str, job_id: int, user: GetUserDep) -> StreamingResponse:
+    """The whole log of a job as it is now.
+
+    Readable by who may read the log of the task that asked for the job; the log of a job that no task asked for, by
+    who may see the plugins.
+    """
+    try:
+        hook = DClusterHook(conn_id)
+        job = hook.jobs.get(job_id)
+    except NotFound as error:
+        raise HTTPException(404, str(error)) from error
+    except DClusterError as error:
+        raise HTTPException(400, str(error)) from error
+    if not _may_read(user, job):
+        raise HTTPException(403, f"You may not read the log of job {job_id}")
+    return StreamingResponse(_parts(hook, job), media_type="text/plain; charset=utf-8")
+
+
+def _may_read(user: GetUserDep, job: Job) -> bool:
+    manager = get_auth_manager()
+    if job.owner is None:
+        return manager.is_authorized_view(access_view=AccessView.PLUGINS, user=user)
+    return manager.is_authorized_dag(
+        method="GET",
+        access_entity=DagAccessEntity.TASK_LOGS,
+        details=DagDetails(id=job.owner.dag_id),
+        user=user,
+    )
+
+
+def _parts(hook: DClusterHook, job: Job) -> Iterator[str]:
+    part = hook.jobs.read_log(job.id)
+    while part.text:
+        yield part.text
+        part = hook.jobs.read_log(job.id, part.end)
