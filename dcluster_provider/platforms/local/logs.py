@@ -1,0 +1,54 @@
+"""Reading logs that are being written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dcluster_provider.platforms.base import LogPart
+
+_TAIL = 65536  # bytes
+
+
+def last_lines(path: Path, size: int = _TAIL) -> list[str]:
+    """The last whole lines of a log; nothing when there is none."""
+    try:
+        with path.open("rb") as file:
+            length = file.seek(0, 2)
+            file.seek(max(0, length - size))
+            lines = file.read(size).decode(errors="replace").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return lines[1:] if length > size else lines
+
+
+def read_part(path: Path, start: int, most: int, is_ended: bool) -> LogPart:
+    """A piece of a log from a byte offset on.
+
+    :param most: bytes; a longer line is split all the same, as it could never be read otherwise.
+    :param is_ended: nothing more is written, so an unfinished line is all there will be.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            part = file.read(most)
+    except (FileNotFoundError, NotADirectoryError):
+        return LogPart("", start)
+    whole = part.rfind(b"\n") + 1
+    if (whole == 0 and (is_ended or len(part) == most)) or (is_ended and len(part) < most):
+        whole = len(part)
+    part = part[: _without_split_character(part, whole)]
+    return LogPart(part.decode(errors="replace"), start + len(part))
+
+
+def _without_split_character(part: bytes, end: int) -> int:
+    """The end, moved before a UTF-8 character that is cut in two by the end of what was read."""
+    if end < len(part) or end == 0:
+        return end
+    for back in range(1, min(4, end) + 1):
+        byte = part[end - back]
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return end - back if length > back and end > back else end
+        if byte < 0x80:
+            return end
+    return end

@@ -1,0 +1,105 @@
+"""What is decided once for a cluster, and stored before anything of it is started."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
+from dcluster_provider.platforms.local.engines import Engine
+from dcluster_provider.platforms.local.files import locked, read_json, write_json
+from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.ports import HOST, free_ports
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """The decisions for one cluster.
+
+    :param ports: by purpose.
+    :param given_ports: the purposes whose port the user chose.
+    :param secret: what the cluster's processes know each other by.
+    :param worker_cores: of each worker.
+    :param worker_mib: memory of each worker, in MiB.
+    :param master_mib: memory of the master, in MiB.
+    """
+
+    deployment: str
+    cluster_id: int
+    engine: Engine
+    ports: dict[str, int]
+    given_ports: tuple[str, ...]
+    secret: str
+    workers: int
+    worker_cores: int
+    worker_mib: int
+    master_mib: int
+
+    def address(self, purpose: str) -> str:
+        """``host:port`` of a purpose."""
+        return f"{HOST}:{self.ports[purpose]}"
+
+    @property
+    def worker_roles(self) -> tuple[str, ...]:
+        """The names of the workers' processes."""
+        return tuple(f"worker-{number}" for number in range(self.workers))
+
+
+def read_plan(place: ClusterPlace) -> ClusterPlan | None:
+    """The plan of a cluster; none when the cluster does not exist."""
+    stored = read_json(place.plan)
+    if stored is None:
+        return None
+    return ClusterPlan(
+        **stored | {"engine": Engine.from_json(stored["engine"]), "given_ports": tuple(stored["given_ports"])}
+    )
+
+
+def make_plan(
+    place: ClusterPlace, cluster: Cluster, engine: Engine, wanted_ports: Mapping[str, int | None]
+) -> ClusterPlan:
+    """Decide and store the plan of a cluster that has none; its folder exists from then on, and not before.
+
+    :param wanted_ports: by purpose; none means any free one.
+    """
+    with locked(place.home / "ports.lock"):
+        spec = cluster.spec
+        plan = ClusterPlan(
+            deployment=cluster.deployment,
+            cluster_id=cluster.id,
+            engine=engine,
+            ports=_choose_ports(place.home, wanted_ports),
+            given_ports=tuple(purpose for purpose, port in wanted_ports.items() if port is not None),
+            secret=secrets.token_hex(32),
+            workers=spec.workers,
+            worker_cores=whole_cores(spec.worker_cpu),
+            worker_mib=memory_bytes(spec.worker_memory) // MIB,
+            master_mib=memory_bytes(spec.master_memory) // MIB,
+        )
+        _store(place, plan)
+    return plan
+
+
+def _choose_ports(home: Path, wanted: Mapping[str, int | None]) -> dict[str, int]:
+    promised = {
+        port
+        for path in home.glob("clusters/*/plan.json")
+        for port in (read_json(path) or {"ports": {}})["ports"].values()
+    }
+    free = iter(free_ports(sum(port is None for port in wanted.values()), promised))
+    return {purpose: next(free) if port is None else port for purpose, port in wanted.items()}
+
+
+def _store(place: ClusterPlace, plan: ClusterPlan) -> None:
+    draft = place.home / "clusters" / f".{place.name}.{secrets.token_hex(4)}"
+    draft.mkdir(parents=True, mode=0o700)
+    try:
+        write_json(draft / "plan.json", asdict(plan) | {"engine": plan.engine.as_json()})
+        draft.rename(place.folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise

@@ -1,0 +1,169 @@
+"""Clusters as processes of this machine, real Spark and Flink, on the loopback interface only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.base import LogPart, Report
+from dcluster_provider.platforms.local import ending
+from dcluster_provider.platforms.local.application import check_application
+from dcluster_provider.platforms.local.engine_side import EngineSide, View
+from dcluster_provider.platforms.local.engines import check_engine, ensure_engine, find_engine
+from dcluster_provider.platforms.local.failures import start_failure
+from dcluster_provider.platforms.local.job_process import settled
+from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.logs import read_part
+from dcluster_provider.platforms.local.plan import ClusterPlan, make_plan, read_plan
+from dcluster_provider.platforms.local.process import Life, StartFailed
+from dcluster_provider.platforms.local.settings import LocalSettings
+from dcluster_provider.platforms.local.spark import SparkSide
+
+__all__ = ["LocalPlatform", "LocalSettings"]
+
+_LOG = logging.getLogger(__name__)
+_ASKED_AT_ONCE = 8
+_SIDES: dict[str, EngineSide] = {"spark": SparkSide()}
+# Fields that mean something only where there are machines, disks, images and namespaces to choose from.
+_CLUSTER_FLAGS = ("use_on_demand_master", "launch_new_node", "launch_dynamic_disk", "use_external_namespace")
+_JOB_FLAGS = ("use_external_namespace", "docker_image_name")
+
+_ORPHAN = JobObservation(JobPhase.RUNNING)  # its cluster has gone and it has not noticed yet
+_NOT_INSTALLED = Diagnosis(
+    "EngineMissing",
+    "The engine of the cluster is not installed.",
+    "Install it with the command airflow dcluster engines install, then run the task again.",
+)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class LocalPlatform:
+    """Runs clusters on this machine; see :class:`~dcluster_provider.platforms.base.Platform` for the methods."""
+
+    name = "local"
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self.settings = settings
+        self._told: set[str] = set()
+
+    def check_cluster(self, spec: ClusterSpec) -> None:
+        """Refuse what cannot run here: too little memory, an engine that fits neither Python nor Java at hand."""
+        self._tell_of_flags(spec, _CLUSTER_FLAGS)
+        _SIDES[spec.engine].check_cluster(spec)
+        check_engine(spec.engine, self.settings)
+
+    def check_job(self, spec: JobSpec) -> None:
+        """Refuse a job whose application cannot be run."""
+        self._tell_of_flags(spec, _JOB_FLAGS)
+        check_application(spec)
+
+    def prepare(self, spec: ClusterSpec, report: Report) -> None:
+        """Install the engine, unless it is installed."""
+        ensure_engine(spec.engine, self.settings, report)
+
+    def apply_cluster(self, cluster: Cluster) -> None:
+        """Start the processes of the cluster, or those that were not started yet."""
+        place, side = self._place(cluster.name), _SIDES[cluster.spec.engine]
+        try:
+            with ending.while_not_ended(place, str(cluster)):
+                plan = read_plan(place) or self._plan(place, cluster, side)
+                for role, command in side.commands(place, plan, cluster).items():
+                    place.process(role).start(command)
+        except (StartFailed, OSError) as error:
+            raise PlatformRefused(str(cluster), start_failure(place.home, error)) from error
+        ending.prune(self.settings.home, self.settings.keep_logs_days)
+
+    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
+        """Look at clusters, several at once, each by one request to its master."""
+        return _at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), clusters)
+
+    def delete_cluster(self, cluster: Cluster) -> None:
+        """End every process of the cluster and remove its folder; logs stay."""
+        ending.end_cluster(self._place(cluster.name))
+
+    def apply_job(self, job: Job, cluster: Cluster) -> None:
+        """Start the driver or client of the job, or hand its jar to Flink."""
+        place, side = self._place(cluster.name), _SIDES[cluster.spec.engine]
+        try:
+            side.start_job(place, ending.existing_plan(place, str(job)), cluster, job)
+        except (StartFailed, OSError) as error:
+            raise PlatformRefused(str(job), start_failure(place.home, error)) from error
+
+    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+        """Look at jobs, by one request to each cluster that has one of them running."""
+        by_cluster: dict[str, list[tuple[Job, Cluster]]] = {}
+        for job, cluster in jobs:
+            by_cluster.setdefault(cluster.name, []).append((job, cluster))
+        seen = _at_once(lambda group: (group[0][1].name, self._observe_group(group)), by_cluster.values())
+        return {number: observation for group in seen.values() for number, observation in group.items()}
+
+    def stop_job(self, job: Job, cluster: Cluster) -> None:
+        """End the job's processes; one that was not started can no longer be."""
+        place = self._place(cluster.name)
+        place.job(job).process.forbid()
+        plan = read_plan(place)
+        if plan is not None:
+            _SIDES[cluster.spec.engine].stop_job(place, plan, job)
+
+    def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
+        """The output of the driver or client; after the cluster has gone, too."""
+        own = self._place(cluster.name).job(job)
+        is_ended = own.process.state().life is not Life.RUNNING
+        return read_part(own.log, start, most, is_ended)
+
+    def list_clusters(self) -> list[str]:
+        """The names of this deployment's clusters that exist here."""
+        folders = sorted((self.settings.home / "clusters").glob("*/plan.json"))
+        places = [self._place(path.parent.name) for path in folders if not path.parent.name.startswith(".")]
+        plans = ((place.name, read_plan(place)) for place in places)
+        return [name for name, plan in plans if plan and plan.deployment == self.settings.deployment]
+
+    def _place(self, name: str) -> ClusterPlace:
+        return ClusterPlace(self.settings.home, name)
+
+    def _plan(self, place: ClusterPlace, cluster: Cluster, side: EngineSide) -> ClusterPlan:
+        engine = find_engine(cluster.spec.engine, self.settings)
+        if engine is None:
+            raise PlatformRefused(str(cluster), _NOT_INSTALLED)
+        return make_plan(place, cluster, engine, side.wanted_ports(cluster.spec))
+
+    def _observe_cluster(self, cluster: Cluster) -> ClusterObservation:
+        place = self._place(cluster.name)
+        plan = read_plan(place)
+        if plan is None or place.ended.exists():
+            gone = ending.go_on(place) if place.ended.exists() else ending.is_gone(place)
+            return ClusterObservation(ClusterPhase.ABSENT if gone else ClusterPhase.STARTING)
+        return _SIDES[cluster.spec.engine].look(place, plan).cluster()
+
+    def _observe_group(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+        cluster = group[0][1]
+        place = self._place(cluster.name)
+        plan = read_plan(place)
+        if plan is None:
+            return {job.id: settled(place.job(job), "The driver") or _ORPHAN for job, _ in group}
+        view: View = _SIDES[cluster.spec.engine].look(place, plan)
+        return {job.id: view.job(job) for job, _ in group}
+
+    def _tell_of_flags(self, spec: ClusterSpec | JobSpec, flags: Iterable[str]) -> None:
+        for flag in flags:
+            if getattr(spec, flag) and flag not in self._told:
+                self._told.add(flag)
+                _LOG.info("%s means nothing on the local platform and is ignored", flag)
+
+
+def _at_once(ask: Callable[[Item], tuple[Any, Result]], items: Iterable[Item]) -> dict[Any, Result]:
+    """The answers about items, asked a few at a time; no thread is left when it returns."""
+    wanted = list(items)
+    if len(wanted) < 2:
+        return dict(map(ask, wanted))
+    with ThreadPoolExecutor(min(_ASKED_AT_ONCE, len(wanted)), thread_name_prefix="dcluster-local") as pool:
+        return dict(pool.map(ask, wanted))

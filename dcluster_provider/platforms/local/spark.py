@@ -1,0 +1,68 @@
+"""Spark standalone clusters and their jobs."""
+
+from __future__ import annotations
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.sizing import MIB, memory_bytes
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.local import spark_launch
+from dcluster_provider.platforms.local.ending import while_not_ended
+from dcluster_provider.platforms.local.job_process import STOP_GRACE
+from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.process import Command, end
+from dcluster_provider.platforms.local.spark_view import SparkView, executor_too_large, too_many_cores
+
+
+class SparkSide:
+    """Spark's part in the local platform."""
+
+    def check_cluster(self, spec: ClusterSpec) -> None:
+        """See :class:`~dcluster_provider.platforms.local.engine_side.EngineSide`."""
+        spark_launch.check_cluster(spec)
+
+    def wanted_ports(self, spec: ClusterSpec) -> dict[str, int | None]:
+        """The ports of the master and its page."""
+        return spark_launch.wanted_ports(spec)
+
+    def commands(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
+        """The master and the workers."""
+        return spark_launch.commands(place, plan, cluster)
+
+    def start_job(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
+        """Start the driver.
+
+        :raises PlatformRefused: no worker could ever hold one of its executors.
+        """
+        diagnosis = _never_fits(plan, cluster, job)
+        if diagnosis:
+            raise PlatformRefused(str(job), diagnosis)
+        with while_not_ended(place, str(job)):
+            place.job(job).process.start(spark_launch.driver_command(place, plan, cluster, job))
+
+    def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:  # noqa: ARG002
+        """End the driver; its executors go with it."""
+        end([place.job(job).process], STOP_GRACE)
+
+    def look(self, place: ClusterPlace, plan: ClusterPlan) -> SparkView:
+        """Ask the master."""
+        return SparkView.take(place, plan)
+
+
+def _never_fits(plan: ClusterPlan, cluster: Cluster, job: Job) -> Diagnosis | None:
+    settings = spark_launch.driver_settings(plan, cluster, job)
+    memory = memory_bytes(_with_unit(settings["spark.executor.memory"])) // MIB
+    if memory > plan.worker_mib:
+        return executor_too_large(memory, plan.worker_mib)
+    cores = settings.get("spark.executor.cores", "")
+    if cores.isdigit() and int(cores) > plan.worker_cores:
+        return too_many_cores(int(cores), plan.worker_cores)
+    return None
+
+
+def _with_unit(memory: str) -> str:
+    """Spark reads a bare number as MiB, and takes 512mb as 512m."""
+    memory = memory.strip().lower().removesuffix("b")
+    return f"{memory}m" if memory.isdigit() else memory

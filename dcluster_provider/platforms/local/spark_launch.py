@@ -1,0 +1,324 @@
+"""The commands and configuration of a Spark standalone cluster and of its drivers."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.sizing import MIB, memory_bytes
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.local.application import application_location, handed_over
+from dcluster_provider.platforms.local.files import write_text
+from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.ports import HOST
+from dcluster_provider.platforms.local.process import Command, clean_environment
+
+MASTER_PORT, UI_PORT = "master", "ui"
+_PORT_SETTINGS = {MASTER_PORT: "spark.master.port", UI_PORT: "spark.master.ui.port"}
+_LEAST_MASTER_MIB = 256
+_LEAST_WORKER_MIB = 512  # an executor has to have 450 MiB
+_WORKER_HEAP = "512m"  # of the worker's own process; its executors have their own
+_MASTER_WAIT_SECONDS = 90
+
+_OPENED = (
+    "java.lang java.lang.invoke java.lang.reflect java.io java.net java.nio java.util java.util.concurrent "
+    "java.util.concurrent.atomic jdk.internal.ref sun.nio.ch sun.nio.cs sun.security.action sun.util.calendar"
+)
+# What Spark's own launcher gives to every JVM since Java 17.
+_JVM = (
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED.split()),
+    "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "-Djdk.reflect.useDirectMethodHandle=false",
+)
+# A master and a worker do little for long: they had better start soon.
+_DAEMON_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+
+# The driver's log tells the application's id and the port of its page; this keeps those two lines findable however
+# much the application prints.
+_DRIVER_LOGGING = """\
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{{yy/MM/dd HH:mm:ss}} %p %c{{1}}: %m%n%ex
+appender.facts.type = File
+appender.facts.name = facts
+appender.facts.fileName = {facts}
+appender.facts.layout.type = PatternLayout
+appender.facts.layout.pattern = %m%n
+logger.backend.name = org.apache.spark.scheduler.cluster.StandaloneSchedulerBackend
+logger.backend.level = info
+logger.backend.appenderRef.facts.ref = facts
+logger.services.name = org.apache.spark.util.Utils
+logger.services.level = info
+logger.services.appenderRef.facts.ref = facts
+logger.jetty.name = org.sparkproject.jetty
+logger.jetty.level = warn
+"""
+
+
+def check_cluster(spec: ClusterSpec) -> None:
+    """Refuse a cluster that cannot run an executor.
+
+    :raises InvalidSpec: naming the field and the least valid value.
+    """
+    if memory_bytes(spec.worker_memory) < _LEAST_WORKER_MIB * MIB:
+        raise InvalidSpec(
+            f"field workerMemory: {spec.worker_memory!r} is too little for a Spark executor; "
+            f"the least is {_LEAST_WORKER_MIB}Mi"
+        )
+    if memory_bytes(spec.master_memory) < _LEAST_MASTER_MIB * MIB:
+        raise InvalidSpec(
+            f"field masterMemory: {spec.master_memory!r} is too little for a Spark master; "
+            f"the least is {_LEAST_MASTER_MIB}Mi"
+        )
+    wanted_ports(spec)
+
+
+def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:
+    """The ports that the cluster's settings choose, by purpose; none means any."""
+    return {purpose: chosen_port(spec, setting) for purpose, setting in _PORT_SETTINGS.items()}
+
+
+def chosen_port(spec: ClusterSpec, setting: str) -> int | None:
+    """A port of ``extraConfigs``; none when it is not there or 0.
+
+    :raises InvalidSpec: it is no port.
+    """
+    text = spec.extra_configs.get(setting, "0")
+    if not text.isdigit() or int(text) > 65535:
+        raise InvalidSpec(f"field extraConfigs: {setting} is {text!r}, not a port from 1 to 65535")
+    return int(text) or None
+
+
+def port_setting(purpose: str) -> str:
+    """The setting that chooses the port of a purpose."""
+    return _PORT_SETTINGS[purpose]
+
+
+def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
+    """What to run for the cluster, by role, after its configuration was written.
+
+    :raises OSError: the configuration cannot be written.
+    """
+    properties = place.conf / "daemons.properties"
+    settings = {
+        "spark.master.rest.enabled": "false",  # it would run anybody's code, whatever spark.authenticate says
+        "spark.ui.killEnabled": "false",  # any web page could ask for it
+        "spark.port.maxRetries": "0",  # a taken port is an error, not a reason to listen elsewhere
+    }
+    settings |= cluster.spec.extra_configs | _secret(plan)
+    _write_properties(properties, settings)
+    daemon = _DaemonCommands(place, plan, properties)
+    return {"master": daemon.master()} | {role: daemon.worker(role) for role in plan.worker_roles}
+
+
+class _DaemonCommands:
+    def __init__(self, place: ClusterPlace, plan: ClusterPlan, properties: Path) -> None:
+        self._place, self._plan, self._properties = place, plan, properties
+
+    def master(self) -> Command:
+        ports = self._plan.ports
+        heap = f"-Xmx{max(192, self._plan.master_mib * 3 // 4)}m"
+        arguments = ["--host", HOST, "--port", str(ports[MASTER_PORT]), "--webui-port", str(ports[UI_PORT])]
+        return self._command("master", heap, "org.apache.spark.deploy.master.Master", arguments)
+
+    def worker(self, role: str) -> Command:
+        plan = self._plan
+        arguments = [
+            "--host",
+            HOST,
+            "--webui-port",
+            "0",
+            "--work-dir",
+            str(_scratch(self._place, role) / "work"),
+        ]
+        arguments += ["--cores", str(plan.worker_cores), "--memory", f"{plan.worker_mib}M"]
+        main = "org.apache.spark.deploy.worker.Worker"
+        # A worker that asks before the master listens asks again only after 5 to 15 seconds.
+        wait = (HOST, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS)
+        master = f"spark://{plan.address(MASTER_PORT)}"
+        return self._command(role, f"-Xmx{_WORKER_HEAP}", main, arguments, wait, master)
+
+    def _command(
+        self,
+        role: str,
+        heap: str,
+        main: str,
+        arguments: list[str],
+        wait_for: tuple[str, int, float] | None = None,
+        *last: str,
+    ) -> Command:
+        engine, scratch = self._plan.engine, _scratch(self._place, role)
+        scratch.mkdir(parents=True, exist_ok=True)
+        argv = [str(engine.java), *_JVM, *_DAEMON_JVM, heap, f"-Djava.io.tmpdir={scratch}"]
+        argv += [
+            "-cp",
+            str(engine.home / "jars" / "*"),
+            main,
+            *arguments,
+            "--properties-file",
+            str(self._properties),
+        ]
+        env = _environment(self._plan, self._place.conf, scratch)
+        return Command((*argv, *last), env, scratch, self._place.log(role), wait_for)
+
+
+def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> Command:
+    """What to run for a job, after its configuration was written.
+
+    :raises OSError: the configuration cannot be written.
+    """
+    own = place.job(job)
+    scratch = own.conf / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    settings = driver_settings(plan, cluster, job)
+    _write_properties(own.conf / "spark.properties", settings | _secret(plan))
+    write_text(own.conf / "log4j2.properties", _DRIVER_LOGGING.format(facts=own.folder / "facts"))
+    write_text(
+        own.conf / "java.options", "\n".join(_quoted(each) for each in _driver_options(own, plan, settings))
+    )
+    argv = [str(plan.engine.java), f"@{own.conf / 'java.options'}", "org.apache.spark.deploy.SparkSubmit"]
+    argv += ["--properties-file", str(own.conf / "spark.properties")]
+    argv += ["--class", job.spec.main_class] if job.spec.main_class else []
+    argv += [application_location(job.spec), *job.spec.args]
+    env = _environment(plan, own.conf, scratch) | handed_over(job, cluster)
+    if "spark.driver.extraLibraryPath" in settings:
+        env["LD_LIBRARY_PATH"] = settings["spark.driver.extraLibraryPath"]
+    return Command(tuple(argv), env, scratch, own.log, (HOST, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS))
+
+
+def driver_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, str]:
+    """The Spark settings of a job: what is fixed here, the cluster's, then the job's own.
+
+    Without the secret.
+    """
+    spec = job.spec
+    settings = {
+        "spark.app.name": application_name(job),
+        "spark.driver.host": HOST,
+        "spark.driver.bindAddress": HOST,
+        "spark.ui.port": "0",
+        "spark.driver.memory": f"{max(1, round(spec.driver_mem_gb * 1024))}m",
+    }
+    settings |= _executor_settings(plan, job)
+    settings |= {
+        name: value
+        for name, value in cluster.spec.extra_configs.items()
+        if name not in _PORT_SETTINGS.values()
+    }
+    settings |= spec.extra_cmd
+    settings |= {f"spark.dcluster.{name}": value for name, value in _pipeline(job).items() if value}
+    return settings | {
+        "spark.master": f"spark://{plan.address(MASTER_PORT)}",
+        "spark.submit.deployMode": "client",
+    }
+
+
+def application_name(job: Job) -> str:
+    """What the job's application is called, unless it calls itself otherwise."""
+    return f"{job.client}/{job.module} #{job.id}"
+
+
+def _executor_settings(plan: ClusterPlan, job: Job) -> dict[str, str]:
+    spec = job.spec
+    if job.owns_cluster:
+        return {
+            "spark.executor.memory": f"{plan.worker_mib}m",
+            "spark.executor.cores": str(plan.worker_cores),
+        }
+    settings = {"spark.executor.memory": f"{min(1024, plan.worker_mib)}m"}
+    if spec.worker_mem_gb is not None:
+        settings["spark.executor.memory"] = f"{max(1, round(spec.worker_mem_gb * 1024))}m"
+    if spec.worker_cpu is not None:
+        settings["spark.executor.cores"] = str(spec.worker_cpu)
+    if spec.num_workers is not None:
+        settings["spark.cores.max"] = str(spec.num_workers * (spec.worker_cpu or plan.worker_cores))
+    return settings
+
+
+def _pipeline(job: Job) -> Mapping[str, str]:
+    spec = job.spec
+    return {
+        "client": spec.client,
+        "module": spec.module,
+        "jobId": str(job.id),
+        "pipelineVersion": spec.pipeline_version,
+        "pipelineConfig": spec.pipeline_config,
+        "codeVersion": spec.code_version,
+        "moduleType": spec.module_type,
+    }
+
+
+def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str]) -> list[str]:
+    """The driver's Java options, in a file because the user's may hold secrets."""
+    options = [*_JVM, f"-Xmx{settings['spark.driver.memory']}", f"-Djava.io.tmpdir={own.conf / 'tmp'}"]
+    for name in ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions"):
+        options += shlex.split(settings.get(name, ""))
+    classpath = [
+        settings.get("spark.driver.extraClassPath", ""),
+        str(own.conf),
+        str(plan.engine.home / "jars" / "*"),
+    ]
+    return [*options, "-cp", ":".join(part for part in classpath if part)]
+
+
+def _environment(plan: ClusterPlan, conf: Path, scratch: Path) -> dict[str, str]:
+    engine = plan.engine
+    env = clean_environment(("SPARK_", "PYSPARK_"))
+    return env | {
+        "PATH": f"{engine.python.parent}:{env.get('PATH', '/usr/bin:/bin')}",
+        "JAVA_HOME": str(engine.java.resolve().parent.parent),
+        "SPARK_HOME": str(engine.home),
+        "SPARK_SCALA_VERSION": _scala_version(engine.home),
+        "SPARK_CONF_DIR": str(conf),
+        "SPARK_LOCAL_IP": HOST,
+        "SPARK_LOCAL_DIRS": str(scratch),
+        "PYSPARK_PYTHON": str(engine.python),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _scala_version(home: Path) -> str:
+    """The Scala version that Spark was built for, which its launcher of executors asks for."""
+    core = next((home / "jars").glob("spark-core_*.jar"))
+    return core.name.removeprefix("spark-core_").split("-")[0]
+
+
+def _secret(plan: ClusterPlan) -> dict[str, str]:
+    return {"spark.authenticate": "true", "spark.authenticate.secret": plan.secret}
+
+
+def _scratch(place: ClusterPlace, role: str) -> Path:
+    return place.work / role
+
+
+def _write_properties(path: Path, settings: Mapping[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (f"{_escaped(name)}={_escaped(value)}" for name, value in settings.items())
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _escaped(text: str) -> str:
+    """Text as a Java properties file writes it."""
+    text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    for special in "=:#! ":
+        text = text.replace(special, "\\" + special)
+    return "".join(each if " " <= each <= "~" else _unicode(each) for each in text)
+
+
+def _unicode(character: str) -> str:
+    encoded = character.encode("utf-16-be")
+    return "".join(f"\\u{encoded[at] << 8 | encoded[at + 1]:04x}" for at in range(0, len(encoded), 2))
+
+
+def _quoted(option: str) -> str:
+    """An option as a file of Java options writes it."""
+    return '"' + option.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,0 +1,140 @@
+"""What a Spark cluster and its jobs are doing: one answer of the master, and the processes."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.record import Job
+from dcluster_provider.platforms.local import rest
+from dcluster_provider.platforms.local.failures import cluster_failure
+from dcluster_provider.platforms.local.job_process import reject, settled
+from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.process import Life
+from dcluster_provider.platforms.local.spark_launch import (
+    MASTER_PORT,
+    UI_PORT,
+    application_name,
+    port_setting,
+)
+
+_REGISTERED = "Successfully registered with master"
+_APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
+_PAGE_PORT = re.compile(r"Successfully started service 'SparkUI' on port (\d+)")
+_FACTS_SIZE = 65536
+_NO_APPLICATION_SECONDS = 30  # a driver that has none by then is at work on something else
+
+
+@dataclass(frozen=True)
+class SparkView:
+    """One look at a Spark cluster.
+
+    :param answer: the master's own account, none when it gave none.
+    """
+
+    place: ClusterPlace
+    plan: ClusterPlan
+    answer: dict[str, Any] | None
+
+    @classmethod
+    def take(cls, place: ClusterPlace, plan: ClusterPlan) -> SparkView:
+        """Look, by one HTTP request."""
+        try:
+            return cls(place, plan, rest.request(plan.ports[UI_PORT], "GET", "/json/"))
+        except (rest.NoAnswer, rest.Refused):
+            return cls(place, plan, None)
+
+    def cluster(self) -> ClusterObservation:
+        """The cluster as it is."""
+        alive = sum(worker["state"] == "ALIVE" for worker in (self.answer or {}).get("workers", ()))
+        failure = cluster_failure(self.place, self.plan, self._registered, port_setting)
+        phase = ClusterPhase.STARTING
+        if failure:
+            phase = ClusterPhase.BROKEN
+        elif self.answer and self.answer.get("status") == "ALIVE" and alive >= self.plan.workers:
+            phase = ClusterPhase.READY
+        return ClusterObservation(
+            phase,
+            master_url=f"spark://{self.plan.address(MASTER_PORT)}",
+            ui_url=f"http://{self.plan.address(UI_PORT)}",
+            workers_ready=alive,
+            diagnosis=failure,
+        )
+
+    def job(self, job: Job) -> JobObservation:
+        """A job as it is; one that can never succeed is ended."""
+        own = self.place.job(job)
+        seen = settled(own, "The driver") or self._running_job(job, own)
+        return reject(own, seen) if seen.diagnosis and own.process.state().life is Life.RUNNING else seen
+
+    def _running_job(self, job: Job, own: JobPlace) -> JobObservation:
+        facts = _facts(own)
+        page = _PAGE_PORT.search(facts)
+        ui_url = f"http://127.0.0.1:{page[1]}" if page else ""
+        application = self._application(job, facts)
+        if application is None:
+            started_at = own.process.state().started_at
+            idle = started_at is not None and time.time() - started_at > _NO_APPLICATION_SECONDS
+            return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING, ui_url)
+        diagnosis = self._never_satisfied(application)
+        if diagnosis:
+            return JobObservation(JobPhase.FAILED, ui_url, diagnosis=diagnosis)
+        return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING, ui_url)
+
+    def _application(self, job: Job, facts: str) -> dict[str, Any] | None:
+        found = _APPLICATION_ID.search(facts)
+        applications = (self.answer or {}).get("activeapps", ())
+        for application in applications:
+            if found and application["id"] == found[1]:
+                return dict(application)
+        for application in applications:
+            if application["name"] == application_name(job):
+                return dict(application)
+        return None
+
+    def _never_satisfied(self, application: dict[str, Any]) -> Diagnosis | None:
+        wanted, offered = application["memoryperexecutor"], self.plan.worker_mib
+        if application["state"] != "WAITING" or application["cores"] > 0 or wanted <= offered:
+            return None
+        return executor_too_large(wanted, offered)
+
+    def _registered(self, role: str) -> bool:
+        path = self.place.log(role)
+        try:
+            return _REGISTERED in path.read_text(errors="replace")
+        except FileNotFoundError:
+            return False
+
+
+def executor_too_large(wanted_mib: int, offered_mib: int) -> Diagnosis:
+    """Why a job waits for an executor that no worker can hold."""
+    return Diagnosis(
+        "ExecutorTooLarge",
+        f"spark.executor.memory asks for {wanted_mib} MiB, but the largest worker has {offered_mib} MiB.",
+        f"Set spark.executor.memory (or workerMemGb) to at most {offered_mib}m, or launch the cluster with a larger "
+        "workerMemory.",
+        (f"spark.executor.memory: {wanted_mib} MiB", f"memory of each worker: {offered_mib} MiB"),
+    )
+
+
+def too_many_cores(wanted: int, offered: int) -> Diagnosis:
+    """Why a job would wait for an executor that has more cores than any worker."""
+    return Diagnosis(
+        "ExecutorTooLarge",
+        f"spark.executor.cores asks for {wanted} cores, but the largest worker has {offered}.",
+        f"Set spark.executor.cores (or workerCpu) to at most {offered}, or launch the cluster with a larger workerCpu.",
+        (f"spark.executor.cores: {wanted}", f"cores of each worker: {offered}"),
+    )
+
+
+def _facts(own: JobPlace) -> str:
+    try:
+        with (own.folder / "facts").open("rb") as file:
+            return file.read(_FACTS_SIZE).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
