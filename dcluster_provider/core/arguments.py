@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from inspect import signature
 
-from dcluster_provider.core.spec import nearest
+from dcluster_provider.core.explain import nearest
 
 
 def refuse_unknown_arguments(operator: type, given: Iterable[str]) -> None:

@@ -61,13 +61,16 @@ def flink_job_id(key: str, generation: int) -> str:
 def cluster_name(cluster_type: str, env: str, tenant: str, at: datetime, suffix: str = "") -> str:
     """A cluster's name, ``{type}-{env}-{tenant}-{timestamp}``, a DNS label of at most 52 characters.
 
-    A tenant that is too long or has no usable character keeps its identity through a short hash.
+    A tenant or environment that is too long or has no usable character keeps its identity through a short hash.
+
+    :param suffix: at most 16 characters, which leaves the environment 3 and the tenant 6.
     """
     stamp = at.strftime("%Y%m%d%H%M%S") + f"{at.microsecond // 1000:03d}"
     tail = "-".join(part for part in (stamp, suffix) if part)
-    head = "-".join(part for part in (cluster_type, dns_label(env, 12)) if part)
-    room = MAX_NAME - len(head) - len(tail) - 2
-    return f"{head}-{dns_label(tenant, room)}-{tail}"
+    room = MAX_NAME - len(cluster_type) - len(tail) - 3
+    env_label = dns_label(env, min(12, room - len(_mark(tenant)))) if env else ""
+    tenant_label = dns_label(tenant, room - len(env_label))
+    return "-".join(part for part in (cluster_type, env_label, tenant_label, tail) if part)
 
 
 def dns_label(text: str, length: int) -> str:
@@ -76,9 +79,13 @@ def dns_label(text: str, length: int) -> str:
     label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if label and len(label) <= length:
         return label
-    mark = hashlib.sha256(text.encode()).hexdigest()[:6]
+    mark = _mark(text)
     stem = label[: max(0, length - 7)].strip("-")
     return f"{stem}-{mark}" if stem else mark[:length]
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def label_value(text: str) -> str:

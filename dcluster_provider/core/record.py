@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, nearest
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 State = TypeVar("State", "ClusterState", "JobState")
 

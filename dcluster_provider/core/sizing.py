@@ -17,13 +17,16 @@ _MEMORY_EXAMPLES = "512Mi, 8Gi, 8G or the JVM's 8g"
 
 MIB = 2**20
 GIB = 2**30
+LEAST_CORES = Decimal("0.001")
+MOST_CORES = 1024
+MOST_MEMORY = 4096 * GIB
 
 
 def cpu_cores(text: str) -> Decimal:
     """The number of cores that a Kubernetes CPU quantity means.
 
     :param text: ``2``, ``0.5`` or ``500m`` (thousandths of a core).
-    :raises InvalidSpec: it is not such a quantity, or not more than zero.
+    :raises InvalidSpec: it is not such a quantity, or not from 1m to 1024 cores.
     """
     matched = _QUANTITY.match(text.strip())
     if matched is None or matched[2] not in ("", "m"):
@@ -31,8 +34,8 @@ def cpu_cores(text: str) -> Decimal:
             f"{text!r} is not an amount of CPU; write cores as 2 or 0.5, or thousandths as 500m"
         )
     cores = Decimal(matched[1]) / (1000 if matched[2] else 1)
-    if cores <= 0:
-        raise InvalidSpec(f"{text!r} is no CPU at all; the least is 1m")
+    if not LEAST_CORES <= cores <= MOST_CORES:
+        raise InvalidSpec(f"{text[:40]!r} is not between 1m and {MOST_CORES} cores")
     return cores
 
 
@@ -45,7 +48,7 @@ def memory_bytes(text: str) -> int:
     """The number of bytes that a memory quantity means.
 
     :param text: a Kubernetes quantity (``8Gi``, ``512Mi``, ``8G``) or a JVM size (``8g``, ``512m``, powers of two).
-    :raises InvalidSpec: it is not such a quantity, or less than 1 MiB; the message names the nearest valid one.
+    :raises InvalidSpec: it is not such a quantity, or not from 1 MiB to 4 TiB; the message names the nearest valid one.
     """
     matched = _QUANTITY.match(text.strip())
     unit = matched[2] if matched else ""
@@ -55,11 +58,11 @@ def memory_bytes(text: str) -> int:
             f"{text!r} is not an amount of memory; write {_nearest_memory(text) or _MEMORY_EXAMPLES}"
         )
     amount = int(Decimal(matched[1]) * factor)
-    if amount < MIB:
-        raise InvalidSpec(f"{text!r} is {amount} bytes of memory, less than 1Mi; write {_MEMORY_EXAMPLES}")
+    if not MIB <= amount <= MOST_MEMORY:
+        raise InvalidSpec(f"{text[:40]!r} is not between 1Mi and 4096Gi of memory; write {_MEMORY_EXAMPLES}")
     return amount
 
 
 def _nearest_memory(text: str) -> str | None:
-    found = re.match(r"^\s*(\d+(?:\.\d+)?)\s*([KMGTkmgt])(?:[iI]?[bB]|I)?(?:ytes?)?\s*$", text)
+    found = re.match(r"^\s*(\d+(?:\.\d+)?)\s*([KMGTkmgt])[iI]?(?:[bB](?:ytes?)?)?\s*$", text)
     return f"{found[1]}{found[2].upper()}i" if found else None

@@ -8,7 +8,7 @@ this package's own.
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -23,10 +23,15 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.explain import explain, nearest
 from dcluster_provider.core.sizing import cpu_cores, memory_bytes
 
 ClusterType = Literal["spark", "spark3", "flink"]
 Spec = TypeVar("Spec", bound="Entity")
+
+
+LONGEST_LINE = 253  # characters
+_SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
 
 def _scalar_text(value: Any) -> Any:
@@ -57,7 +62,13 @@ def _settings(value: Any) -> Any:
             ) from None
     if not isinstance(value, dict):
         raise ValueError('is not a JSON object; write one such as {"spark.executor.instances": 2}')
-    return {str(name): _setting(str(name), item) for name, item in value.items()}
+    return {_setting_name(str(name)): _setting(str(name), item) for name, item in value.items()}
+
+
+def _setting_name(name: str) -> str:
+    if not name or any(character.isspace() or not character.isprintable() for character in name):
+        raise ValueError(f"has the name {name!r}, which is empty or has white space in it")
+    return name
 
 
 def _setting(name: str, value: Any) -> str:
@@ -74,11 +85,46 @@ def _printable(value: str) -> str:
     return value.strip()
 
 
+def _line(value: str) -> str:
+    if len(value) > LONGEST_LINE:
+        raise ValueError(f"has {len(value)} characters; the most is {LONGEST_LINE}")
+    return _printable(value)
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def _argument(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("has a NUL character in it, which no program can be handed")
+    return value
+
+
+def _suffix(value: str) -> str:
+    if value and not _SUFFIX.fullmatch(value):
+        raise ValueError(
+            f"{value[:40]!r} cannot end a cluster's name; write at most 16 of a-z, 0-9 and dashes, "
+            "with no dash at either end"
+        )
+    return value
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"has to be a number, not {str(value).lower()}")
+    return value
+
+
 Cpu = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_cpu)]
 Memory = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_memory)]
 Settings = Annotated[dict[str, str], BeforeValidator(_settings)]
-Line = Annotated[str, BeforeValidator(_scalar_text), Field(max_length=253), AfterValidator(_printable)]
-Name = Annotated[Line, Field(min_length=1)]
+Line = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_line)]
+Name = Annotated[Line, AfterValidator(_not_empty)]
+Count = Annotated[int, BeforeValidator(_no_flag)]
+Amount = Annotated[float, BeforeValidator(_no_flag)]
 
 
 class Entity(BaseModel):
@@ -99,7 +145,8 @@ class Entity(BaseModel):
             known = field_names(cls)
             for name in value:
                 if name not in known:
-                    raise ValueError(f"unknown field {name!r}{nearest(str(name), known)}")
+                    hint = nearest(str(name), known) or f"; the fields are {', '.join(cls.model_fields)}"
+                    raise ValueError(f"unknown field {name!r}{hint}")
         return value
 
     def as_json(self) -> dict[str, Any]:
@@ -129,7 +176,7 @@ class ClusterSpec(Entity):
     """
 
     tenant: Name
-    workers: int = Field(default=1, ge=1, le=1000)
+    workers: Count = Field(default=1, ge=1, le=1000)
     worker_cpu: Cpu = "1"
     worker_memory: Memory = "2Gi"
     master_cpu: Cpu = "1"
@@ -140,11 +187,11 @@ class ClusterSpec(Entity):
     launch_new_node: bool = False
     launch_dynamic_disk: bool = False
     use_external_namespace: bool = False
-    cluster_suffix: Annotated[str, Field(pattern=r"^[a-z0-9]?([a-z0-9-]{0,14}[a-z0-9])?$")] = ""
+    cluster_suffix: Annotated[str, AfterValidator(_suffix)] = ""
 
     long_living: bool = False
-    idle_timeout: int | None = Field(default=None, ge=1)
-    max_lifetime: int | None = Field(default=None, ge=1)
+    idle_timeout: Count | None = Field(default=None, ge=1)
+    max_lifetime: Count | None = Field(default=None, ge=1)
 
     @property
     def engine(self) -> Literal["spark", "flink"]:
@@ -187,9 +234,9 @@ class JobSpec(Entity):
     module: Name
     cluster_name: Line = ""
     extra_cmd: Settings = Field(default_factory=dict)
-    driver_mem_gb: float = Field(default=1, gt=0, le=4096)
-    worker_mem_gb: float | None = Field(default=None, gt=0, le=4096)
-    num_workers: int | None = Field(default=None, ge=1, le=1000)
+    driver_mem_gb: Amount = Field(default=1, ge=0.1, le=4096)
+    worker_mem_gb: Amount | None = Field(default=None, ge=0.1, le=4096)
+    num_workers: Count | None = Field(default=None, ge=1, le=1000)
     email_recipients: Line = ""
     pipeline_version: Line = ""
     pipeline_config: Line = ""
@@ -200,15 +247,15 @@ class JobSpec(Entity):
     use_long_living_cluster: bool = False
     use_external_cluster: bool = False
     use_external_namespace: bool = False
-    worker_cpu: int | None = Field(default=None, ge=1, le=1024)
+    worker_cpu: Count | None = Field(default=None, ge=1, le=1024)
     worker_daemon_memory: Memory | None = None
     master_memory: Memory | None = None
     docker_image_name: Line = ""
 
-    cluster_id: int | None = Field(default=None, ge=1)
+    cluster_id: Count | None = Field(default=None, ge=1)
     application: Annotated[str, Field(max_length=4096), AfterValidator(_printable)] = ""
     main_class: Line = ""
-    args: tuple[Annotated[str, BeforeValidator(_scalar_text)], ...] = ()
+    args: tuple[Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_argument)], ...] = ()
     allow_duplicate: bool = False
 
     @model_validator(mode="after")
@@ -273,27 +320,10 @@ def parse(kind: type[Spec], value: Spec | dict[str, Any] | str) -> Spec:
             f"{kind.__name__}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     except ValidationError as error:
-        raise InvalidSpec(f"{kind.__name__}: {_explain(error)}") from None
+        raise InvalidSpec(f"{kind.__name__}: {explain(error)}") from None
 
 
 def field_names(kind: type[Entity]) -> set[str]:
     """Every accepted name of the fields of an entity, snake_case and camelCase."""
     names = set(kind.model_fields)
     return names | {to_camel(name) for name in names}
-
-
-def nearest(name: str, known: set[str]) -> str:
-    """The end of a message about an unknown name: the nearest known one, or nothing when none is near."""
-    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _explain(error: ValidationError) -> str:
-    parts = []
-    for item in error.errors(include_url=False, include_input=True):
-        where = ".".join(str(step) for step in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        shown = repr(item["input"])
-        given = "" if not where or item["type"] in ("missing", "value_error") else f" (given: {shown[:80]})"
-        parts.append(f"field {where}: {message}{given}" if where else message)
-    return "; ".join(parts)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from dcluster_provider.core.errors import NotFound, StaleRecord
+from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.identity import Owner, cluster_name
 from dcluster_provider.core.record import Cluster, ClusterState
-from dcluster_provider.core.spec import ClusterSpec, nearest
+from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.registry.connected import (
     Claim,
     Connected,

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic.alias_generators import to_snake
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import ClusterSpec, JobSpec, field_names, parse
+
+# The request bodies of sections 1.2 and 2.1 of the dCluster API, and what each field is read as.
+CLUSTER_ENTITY = {
+    "tenant": ("my-team", "my-team"),
+    "workers": (3, 3),
+    "workerCpu": ("2", "2"),
+    "workerMemory": ("8Gi", "8Gi"),
+    "masterCpu": ("1", "1"),
+    "masterMemory": ("4Gi", "4Gi"),
+    "type": ("spark3", "spark3"),
+    "useOnDemandMaster": (True, True),
+    "extraConfigs": ('{"spark.executor.instances": 2}', {"spark.executor.instances": "2"}),
+    "launchNewNode": (True, True),
+    "launchDynamicDisk": (False, False),
+    "useExternalNamespace": (False, False),
+    "clusterSuffix": ("", ""),
+}
+JOBS_TABLE_ENTITY = {
+    "client": ("my-team", "my-team"),
+    "module": ("data-processing", "data-processing"),
+    "clusterName": ("spark-dev-myteam-123", "spark-dev-myteam-123"),
+    "extraCmd": ('{"spark.executor.instances": 2}', {"spark.executor.instances": "2"}),
+    "driverMemGb": (4, 4),
+    "workerMemGb": (8, 8),
+    "numWorkers": (3, 3),
+    "emailRecipients": ("team@example.com", "team@example.com"),
+    "pipelineVersion": ("1.0.0", "1.0.0"),
+    "pipelineConfig": ("config.json", "config.json"),
+    "codeVersion": ("v1.0", "v1.0"),
+    "jobType": ("spark", "spark"),
+    "moduleType": ("spark", "spark"),
+    "keepAlive": (False, False),
+    "useLongLivingCluster": (False, False),
+    "useExternalCluster": (False, False),
+    "useExternalNamespace": (False, False),
+    "workerCpu": (2, 2),
+    "workerDaemonMemory": ("2g", "2g"),
+    "masterMemory": ("4g", "4g"),
+    "dockerImageName": ("dv-spark:2.2.0", "dv-spark:2.2.0"),
+}
+ENTITIES = [(ClusterSpec, CLUSTER_ENTITY), (JobSpec, JOBS_TABLE_ENTITY)]
+REQUIRED = {ClusterSpec: {"tenant": "team"}, JobSpec: {"client": "team", "module": "report"}}
+FIELDS = [(kind, name, *values) for kind, entity in ENTITIES for name, values in entity.items()]
+
+
+@pytest.mark.parametrize(("kind", "name", "given", "meant"), FIELDS)
+@pytest.mark.parametrize("spelling", [str, to_snake])
+def test_every_field_is_accepted_in_both_spellings(kind, name, given, meant, spelling):
+    spec = parse(kind, REQUIRED[kind] | {spelling(name): given})
+    assert getattr(spec, to_snake(name)) == meant
+
+
+@pytest.mark.parametrize(("kind", "entity"), ENTITIES)
+@pytest.mark.parametrize("shape", [dict, json.dumps])
+@pytest.mark.parametrize("spelling", [str, to_snake])
+def test_the_documented_body_is_accepted_whole(kind, entity, shape, spelling):
+    body = {spelling(name): given for name, (given, _) in entity.items()}
+    written = parse(kind, shape(body)).as_json()
+    assert {name: written[name] for name in entity} == {name: meant for name, (_, meant) in entity.items()}
+
+
+@pytest.mark.parametrize(("kind", "entity"), ENTITIES)
+def test_what_is_written_is_read_back(kind, entity):
+    spec = parse(kind, {name: given for name, (given, _) in entity.items()})
+    assert parse(kind, spec.as_json()) == spec
+    assert parse(kind, json.dumps(spec.as_json())) == spec
+    assert parse(kind, spec) is spec
+
+
+@pytest.mark.parametrize("kind", REQUIRED)
+def test_defaults_are_themselves_acceptable(kind):
+    spec = parse(kind, REQUIRED[kind])
+    assert parse(kind, spec.as_json()) == spec
+
+
+@pytest.mark.parametrize("kind", REQUIRED)
+def test_both_spellings_are_known_names(kind):
+    assert {"extra_configs", "extraConfigs"} <= field_names(ClusterSpec)
+    assert all(to_snake(name) in kind.model_fields for name in field_names(kind))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (None, {}),
+        ("", {}),
+        ("{}", {}),
+        ({"a.b": True, "c": 1.5, "d": 3, "e": "x y"}, {"a.b": "true", "c": "1.5", "d": "3", "e": "x y"}),
+        ('{"a.b": false}', {"a.b": "false"}),
+    ],
+)
+def test_settings_are_text_as_the_engine_writes_it(given, meant):
+    assert parse(ClusterSpec, {"tenant": "team", "extraConfigs": given}).extra_configs == meant
+    assert parse(JobSpec, REQUIRED[JobSpec] | {"extraCmd": given}).extra_cmd == meant
+
+
+def test_specification_cannot_be_changed():
+    spec = parse(ClusterSpec, REQUIRED[ClusterSpec])
+    with pytest.raises(ValueError, match="frozen"):
+        spec.workers = 5
+
+
+@pytest.mark.parametrize(("kind", "engine"), [("spark", "spark"), ("spark3", "spark"), ("flink", "flink")])
+def test_types_and_their_engines(kind, engine):
+    assert parse(ClusterSpec, {"tenant": "team", "type": kind}).engine == engine
+    assert parse(JobSpec, REQUIRED[JobSpec] | {"jobType": kind}).engine == engine
+
+
+def test_numbers_are_taken_for_the_text_they_write():
+    spec = parse(ClusterSpec, {"tenant": 42, "workerCpu": 2, "masterCpu": 0.5})
+    assert (spec.tenant, spec.worker_cpu, spec.master_cpu) == ("42", "2", "0.5")
+    assert parse(JobSpec, REQUIRED[JobSpec] | {"args": [1, "two", 3.5]}).args == ("1", "two", "3.5")
+
+
+def test_own_cluster_is_sized_by_the_job():
+    job = parse(
+        JobSpec,
+        {
+            "client": "team",
+            "module": "report",
+            "jobType": "flink",
+            "numWorkers": 3,
+            "workerMemGb": 2.5,
+            "workerCpu": 4,
+            "masterMemory": "4g",
+            "useExternalNamespace": True,
+        },
+    )
+    cluster = job.own_cluster()
+    assert (cluster.tenant, cluster.type, cluster.workers) == ("team", "flink", 3)
+    assert (cluster.worker_memory, cluster.worker_cpu, cluster.master_memory) == ("2.5Gi", "4", "4g")
+    assert cluster.use_external_namespace
+    assert not cluster.long_living
+    shared = job.model_copy(update={"use_long_living_cluster": True}).own_cluster()
+    assert shared.long_living
+
+
+@pytest.mark.parametrize("gigabytes", [0.1, 0.3, 1, 1234.5, 4096])
+def test_own_cluster_accepts_what_the_job_accepts(gigabytes):
+    job = parse(
+        JobSpec, REQUIRED[JobSpec] | {"workerMemGb": gigabytes, "numWorkers": 1000, "workerCpu": 1024}
+    )
+    assert job.own_cluster().worker_memory == f"{gigabytes:g}Gi"
+
+
+def test_every_complaint_is_told_at_once():
+    with pytest.raises(InvalidSpec) as raised:
+        parse(ClusterSpec, {"workers": 0, "workerMemory": "8GB", "type": "hadoop"})
+    for field in ("tenant", "workers", "workerMemory", "type"):
+        assert f"field {field}: " in str(raised.value)
+
+
+def test_settings_with_secrets_are_not_repeated_in_complaints():
+    for value in ('{"password": "s3cret"', ["s3cret"], {"password": ["s3cret"]}, {"a b": "s3cret"}):
+        with pytest.raises(InvalidSpec) as raised:
+            parse(ClusterSpec, {"tenant": "team", "extraConfigs": value})
+        assert "s3cret" not in str(raised.value)
+    with pytest.raises(InvalidSpec) as raised:
+        parse(ClusterSpec, {"tenant": "team", "passwrd": "s3cret"})
+    assert "s3cret" not in str(raised.value)
