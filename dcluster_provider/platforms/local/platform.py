@@ -55,6 +55,17 @@ class LocalPlatform:
         self.settings = settings
         self._told: set[str] = set()
 
+    def describe(self) -> str:
+        """The engines of the settings, and the Java they run on."""
+        told = []
+        for kind in _SIDES:
+            check_engine(kind, self.settings)
+            found = find_engine(kind, self.settings)
+            java = f", Java {found.java_version}" if found else ""
+            state = f"installed{java}" if found else "to be installed on first use"
+            told.append(f"{kind.capitalize()} {self.settings.version(kind)} ({state})")
+        return f"local platform in {self.settings.home}: {', '.join(told)}"
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run here: too little memory, an engine that fits neither Python nor Java at hand."""
         self._tell_of_flags(spec, _CLUSTER_FLAGS)
