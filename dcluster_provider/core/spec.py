@@ -8,13 +8,10 @@ this package's own.
 from __future__ import annotations
 
 import json
-import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -24,107 +21,21 @@ from pydantic.alias_generators import to_camel
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import explain, nearest
-from dcluster_provider.core.sizing import cpu_cores, memory_bytes
+from dcluster_provider.core.fields import (
+    Amount,
+    Argument,
+    ClusterType,
+    Count,
+    Cpu,
+    Line,
+    Memory,
+    Name,
+    Path,
+    Settings,
+    Suffix,
+)
 
-ClusterType = Literal["spark", "spark3", "flink"]
 Spec = TypeVar("Spec", bound="Entity")
-
-
-LONGEST_LINE = 253  # characters
-_SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
-
-
-def _scalar_text(value: Any) -> Any:
-    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-
-
-def _cpu(value: str) -> str:
-    cpu_cores(value)
-    return value.strip()
-
-
-def _memory(value: str) -> str:
-    memory_bytes(value)
-    return value.strip()
-
-
-def _settings(value: Any) -> Any:
-    """Engine settings from JSON text or a mapping, each value as the engine's configuration writes it."""
-    if value is None or value == "":
-        return {}
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}; "
-                'write an object such as {"spark.executor.instances": 2}'
-            ) from None
-    if not isinstance(value, dict):
-        raise ValueError('is not a JSON object; write one such as {"spark.executor.instances": 2}')
-    return {_setting_name(str(name)): _setting(str(name), item) for name, item in value.items()}
-
-
-def _setting_name(name: str) -> str:
-    if not name or any(character.isspace() or not character.isprintable() for character in name):
-        raise ValueError(f"has the name {name!r}, which is empty or has white space in it")
-    return name
-
-
-def _setting(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise ValueError(f"has a value for {name!r} that is neither text, a number nor a boolean")
-
-
-def _printable(value: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError("has a control character (a line break, a tab or the like) in it")
-    return value.strip()
-
-
-def _line(value: str) -> str:
-    if len(value) > LONGEST_LINE:
-        raise ValueError(f"has {len(value)} characters; the most is {LONGEST_LINE}")
-    return _printable(value)
-
-
-def _not_empty(value: str) -> str:
-    if not value:
-        raise ValueError("is empty")
-    return value
-
-
-def _argument(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("has a NUL character in it, which no program can be handed")
-    return value
-
-
-def _suffix(value: str) -> str:
-    if value and not _SUFFIX.fullmatch(value):
-        raise ValueError(
-            f"{value[:40]!r} cannot end a cluster's name; write at most 16 of a-z, 0-9 and dashes, "
-            "with no dash at either end"
-        )
-    return value
-
-
-def _no_flag(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"has to be a number, not {str(value).lower()}")
-    return value
-
-
-Cpu = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_cpu)]
-Memory = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_memory)]
-Settings = Annotated[dict[str, str], BeforeValidator(_settings)]
-Line = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_line)]
-Name = Annotated[Line, AfterValidator(_not_empty)]
-Count = Annotated[int, BeforeValidator(_no_flag)]
-Amount = Annotated[float, BeforeValidator(_no_flag)]
 
 
 class Entity(BaseModel):
@@ -187,7 +98,7 @@ class ClusterSpec(Entity):
     launch_new_node: bool = False
     launch_dynamic_disk: bool = False
     use_external_namespace: bool = False
-    cluster_suffix: Annotated[str, AfterValidator(_suffix)] = ""
+    cluster_suffix: Suffix = ""
 
     long_living: bool = False
     idle_timeout: Count | None = Field(default=None, ge=1)
@@ -253,9 +164,9 @@ class JobSpec(Entity):
     docker_image_name: Line = ""
 
     cluster_id: Count | None = Field(default=None, ge=1)
-    application: Annotated[str, Field(max_length=4096), AfterValidator(_printable)] = ""
+    application: Path = ""
     main_class: Line = ""
-    args: tuple[Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_argument)], ...] = ()
+    args: tuple[Argument, ...] = ()
     allow_duplicate: bool = False
 
     @model_validator(mode="after")

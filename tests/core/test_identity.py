@@ -20,13 +20,14 @@ from dcluster_provider.core.identity import (
 )
 from dcluster_provider.core.spec import ClusterSpec, parse
 
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 AT = datetime(2024, 1, 31, 23, 59, 58, 7000, tzinfo=timezone.utc)
 OWNER = Owner("deployment", "dag", "run", "task", 3, 1)
 DNS_LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?")
 TYPES = st.sampled_from(["spark", "spark3", "flink"])
 SUFFIXES = st.from_regex(r"([a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?)?", fullmatch=True)
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(timezone.utc))
+MOMENTS = st.integers(0, 4_102_444_800_000_000).map(lambda number: EPOCH + timedelta(microseconds=number))
 
 
 @given(TYPES, st.text(max_size=300), st.text(min_size=1, max_size=300), MOMENTS, SUFFIXES)

@@ -1,0 +1,111 @@
+"""The types of fields: what a text, a number, a quantity or a set of engine settings may look like."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from dcluster_provider.core.sizing import cpu_cores, memory_bytes
+
+LONGEST_LINE = 253  # characters
+_SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
+
+
+def _scalar_text(value: Any) -> Any:
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _cpu(value: str) -> str:
+    cpu_cores(value)
+    return value.strip()
+
+
+def _memory(value: str) -> str:
+    memory_bytes(value)
+    return value.strip()
+
+
+def _settings(value: Any) -> Any:
+    """Engine settings from JSON text or a mapping, each value as the engine's configuration writes it."""
+    if value is None or value == "":
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}; "
+                'write an object such as {"spark.executor.instances": 2}'
+            ) from None
+    if not isinstance(value, dict):
+        raise ValueError('is not a JSON object; write one such as {"spark.executor.instances": 2}')
+    return {_setting_name(str(name)): _setting(str(name), item) for name, item in value.items()}
+
+
+def _setting_name(name: str) -> str:
+    if not name or any(character.isspace() or not character.isprintable() for character in name):
+        raise ValueError(f"has the name {name!r}, which is empty or has white space in it")
+    return name
+
+
+def _setting(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise ValueError(f"has a value for {name!r} that is neither text, a number nor a boolean")
+
+
+def _printable(value: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("has a control character (a line break, a tab or the like) in it")
+    return value.strip()
+
+
+def _line(value: str) -> str:
+    if len(value) > LONGEST_LINE:
+        raise ValueError(f"has {len(value)} characters; the most is {LONGEST_LINE}")
+    return _printable(value)
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def _argument(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("has a NUL character in it, which no program can be handed")
+    return value
+
+
+def _suffix(value: str) -> str:
+    if value and not _SUFFIX.fullmatch(value):
+        raise ValueError(
+            f"{value[:40]!r} cannot end a cluster's name; write at most 16 of a-z, 0-9 and dashes, "
+            "with no dash at either end"
+        )
+    return value
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"has to be a number, not {str(value).lower()}")
+    return value
+
+
+Cpu = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_cpu)]
+Memory = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_memory)]
+Settings = Annotated[dict[str, str], BeforeValidator(_settings)]
+Line = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_line)]
+Name = Annotated[Line, AfterValidator(_not_empty)]
+Count = Annotated[int, BeforeValidator(_no_flag)]
+Amount = Annotated[float, BeforeValidator(_no_flag)]
+Suffix = Annotated[str, AfterValidator(_suffix)]
+Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_argument)]
+Path = Annotated[str, Field(max_length=4096), AfterValidator(_printable)]
+ClusterType = Literal["spark", "spark3", "flink"]
