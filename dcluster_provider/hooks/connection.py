@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.lifetime import Limits
-from dcluster_provider.core.spec import nearest
 from dcluster_provider.hooks.form import FIELDS
 
 if TYPE_CHECKING:

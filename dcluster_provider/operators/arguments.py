@@ -34,14 +34,13 @@ def given_fields(operator: BaseOperator, kind: type[Spec], names: Iterable[str])
     return whole  # type: ignore[no-any-return]
 
 
-def check_literals(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> None:
-    """Refuse a wrong specification while the DAG file is parsed, if nothing in it waits for templating.
+def literal_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> Spec | None:
+    """The specification while the DAG file is parsed, or nothing while some of it waits for templating.
 
     :raises InvalidSpec: it cannot be accepted.
     """
     fields = given_fields(operator, kind, names)
-    if fields and _is_literal(fields):
-        parse(kind, fields)
+    return parse(kind, fields) if fields and _is_literal(fields) else None
 
 
 def _is_literal(value: Any) -> bool:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.operators.arguments import build_spec, check_literals
-from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, states_named
+from dcluster_provider.operators.arguments import build_spec, literal_spec
+from dcluster_provider.operators.ownership import (
+    DClusterOperator,
+    ends_own_when_killed,
+    require_seconds,
+    states_named,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -80,8 +86,11 @@ class DClusterLaunchOperator(DClusterOperator):
         self.idle_timeout = idle_timeout
         self.max_lifetime = max_lifetime
         self.spec = spec
+        require_seconds(self.task_id, launch_timeout=launch_timeout)
         self.launch_timeout = launch_timeout
-        check_literals(self, ClusterSpec, _FIELDS)
+        literal = literal_spec(self, ClusterSpec, _FIELDS)
+        if literal is not None:
+            self._checked(literal)
 
     @ends_own_when_killed
     def execute(self, context: Context) -> int:
@@ -123,8 +132,6 @@ class DClusterLaunchOperator(DClusterOperator):
             self.log.info("Ended %s, now %s: %s", ended, ended.state.value, why)
 
     def _checked(self, spec: ClusterSpec) -> ClusterSpec:
-        from dcluster_provider.core.errors import InvalidSpec
-
         if spec.type not in self.types:
             raise InvalidSpec(
                 f"ClusterSpec: field type: {spec.type!r} is not launched by {type(self).__name__}, which takes "
@@ -196,6 +203,7 @@ class DClusterTerminateOperator(DClusterOperator):
             raise TypeError(f"{self.task_id}: name the cluster to end with cluster_id or cluster_name")
         self.cluster_id = cluster_id
         self.cluster_name = cluster_name
+        require_seconds(self.task_id, terminate_timeout=terminate_timeout)
         self.terminate_timeout = terminate_timeout
 
     @ends_own_when_killed
@@ -236,8 +244,6 @@ def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None
 
     :raises InvalidSpec: the id is not a number.
     """
-    from dcluster_provider.core.errors import InvalidSpec
-
     if cluster_id not in (None, "", "None"):
         try:
             return int(cluster_id)

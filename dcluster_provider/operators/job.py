@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.operators.arguments import build_spec, check_literals
+from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.cluster import seconds_until
-from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, states_named
+from dcluster_provider.operators.ownership import (
+    DClusterOperator,
+    ends_own_when_killed,
+    require_seconds,
+    states_named,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -103,9 +108,10 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.args = args
         self.allow_duplicate = allow_duplicate
         self.spec = spec
+        require_seconds(self.task_id, job_timeout=job_timeout)
         self.job_timeout = job_timeout
         self.wait_for_completion = wait_for_completion
-        check_literals(self, JobSpec, _FIELDS)
+        literal_spec(self, JobSpec, _FIELDS)
 
     @ends_own_when_killed
     def execute(self, context: Context) -> int:
@@ -195,6 +201,7 @@ class DClusterTerminateJobOperator(DClusterOperator):
     def __init__(self, *, job_id: int | str | XComArg, terminate_timeout: float = 300, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
+        require_seconds(self.task_id, terminate_timeout=terminate_timeout)
         self.terminate_timeout = terminate_timeout
 
     @ends_own_when_killed

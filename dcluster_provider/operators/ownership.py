@@ -57,10 +57,7 @@ class DClusterOperator(BaseOperator):
     ) -> None:
         refuse_unknown_arguments(type(self), kwargs)
         super().__init__(**kwargs)
-        if poll_interval <= 0:
-            raise ValueError(
-                f"{self.task_id}: poll_interval: {poll_interval!r} is not a number of seconds above 0"
-            )
+        require_seconds(self.task_id, poll_interval=poll_interval)
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.dcluster_conn_id = dcluster_conn_id
@@ -176,6 +173,16 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
             self._in_execution = False
 
     return execute
+
+
+def require_seconds(task_id: str, **times: float | None) -> None:
+    """Refuse a length of time that is not above zero; none is no length at all.
+
+    :raises ValueError: naming the task and the argument.
+    """
+    for name, seconds in times.items():
+        if seconds is not None and seconds <= 0:
+            raise ValueError(f"{task_id}: {name}: {seconds!r} is not a number of seconds above 0")
 
 
 def will_retry(context: Context) -> bool:

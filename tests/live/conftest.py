@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from demo.rest import Rest
-from demo.standalone import Standalone, wait_until
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
+from demo.rest import Rest
+from demo.standalone import Standalone, wait_until
 
 HERE = Path(__file__).parent
 

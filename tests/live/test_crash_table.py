@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from demo.standalone import wait_until
 from dcluster_provider.core.record import Cluster, Job, JobState
+from demo.standalone import wait_until
 
 pytestmark = pytest.mark.timeout(1500)
 

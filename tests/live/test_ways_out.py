@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-from demo.standalone import wait_until
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from demo.standalone import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 GONE_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
@@ -49,7 +49,7 @@ def task_state(live_airflow, dag_id: str, run_id: str) -> str:
 
 def hold_back_workers(live_airflow, cluster: Cluster) -> None:
     """Stop the cluster's workers, so that its launch goes on until somebody ends it."""
-    folder = str(live_airflow.control.platform.cluster_folder(cluster.name))
+    folder = str(live_airflow.control.platform.settings.home / "clusters" / cluster.name)
 
     def stop() -> bool:
         found = False

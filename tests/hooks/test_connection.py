@@ -1,0 +1,72 @@
+"""From a connection to settings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.hooks.connection import read_settings, settings_from
+from dcluster_provider.hooks.dcluster import DClusterHook
+
+
+def test_no_connection_means_the_local_platform_and_sqlite_under_the_airflow_home(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_HOME", "/some/home")
+    settings = read_settings("dcluster_default")
+    assert (settings.platform, settings.env) == ("local", "dev")
+    assert settings.registry_url == "sqlite:////some/home/dcluster/registry.db"
+    assert settings.engines_folder == Path("/some/home/dcluster/engines")
+
+
+def test_another_connection_that_does_not_exist_is_an_error():
+    with pytest.raises(Exception, match="dcluster_typo"):
+        read_settings("dcluster_typo")
+
+
+def test_fields_of_the_form_are_read(monkeypatch):
+    extra = '{"env": "prod", "idle_timeout": 60, "max_lifetime": "", "job_log_url": "https://logs/{jobId}"}'
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", f'{{"conn_type": "dcluster", "extra": {extra}}}')
+    settings = DClusterHook("mine").settings
+    assert (settings.env, settings.limits.idle, settings.limits.lifetime) == (
+        "prod",
+        timedelta(seconds=60),
+        None,
+    )
+    assert settings.job_log_url(7) == "https://logs/7"
+
+
+def test_the_registry_can_be_postgresql_and_its_password_is_not_shown(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_PG", "postgres://me:p%40ss@db:5433/registry")
+    settings = settings_from("mine", {"registry_conn_id": "pg"})
+    assert settings.registry_url == "postgresql+psycopg2://me:p%40ss@db:5433/registry"
+    assert "p%40ss" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"idle_timout": 5}, "did you mean 'idle_timeout'"),
+        ({"platform": "kubernets"}, "field platform"),
+        ({"idle_timeout": "soon"}, "field idle_timeout: 'soon'"),
+        ({"max_lifetime": 0}, "field max_lifetime"),
+        ({"registry_conn_id": "mysql"}, "'mysql' is of type 'mysql'"),
+    ],
+)
+def test_what_cannot_be_accepted_is_named(monkeypatch, extra, message):
+    monkeypatch.setenv("AIRFLOW_CONN_MYSQL", "mysql://db/x")
+    with pytest.raises(InvalidSpec, match=message):
+        settings_from("mine", extra)
+
+
+def test_the_connection_test_tells_what_is_reached_or_why_not(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW__DCLUSTER__HOME", str(tmp_path))
+    works, message = DClusterHook().test_connection()
+    assert works, message
+    assert "schema" in message
+    assert "Spark 3.5" in message
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", '{"conn_type": "dcluster", "extra": {"spark_version": "1.0"}}')
+    works, message = DClusterHook("mine").test_connection()
+    assert not works
+    assert "3.5" in message

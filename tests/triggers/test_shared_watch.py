@@ -1,0 +1,114 @@
+"""Many waits, one look: with a control that counts its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from dcluster_provider.core.errors import NotFound
+from dcluster_provider.platforms.base import LogPart
+from dcluster_provider.triggers.shared_watch import SharedWatch, Subscription
+
+
+@dataclass
+class CountingCalls:
+    """Jobs that need no registry: job N is final after N looks."""
+
+    looks: int = 0
+    asked: list[set[int]] = field(default_factory=list)
+    fails: bool = False
+
+    def observe(self, ids):
+        if self.fails:
+            raise ConnectionError("the registry does not answer")
+        self.looks += 1
+        self.asked.append(set(ids))
+        return {n: SimpleNamespace(id=n, state=self.looks, is_over=self.looks >= n) for n in ids if n > 0}
+
+    def read_log(self, job_id, start):
+        return LogPart(f"line {start}\n", start + 1)
+
+
+@pytest.fixture
+def calls():
+    return CountingCalls()
+
+
+def watch_over(calls) -> SharedWatch:
+    watch = SharedWatch("test")
+    watch._control = SimpleNamespace(jobs=calls, clusters=CountingCalls())
+    return watch
+
+
+async def wait_for(watch, job_id, log_start=None):
+    seen = []
+    sights = watch.follow(Subscription("job", job_id, 0.01, log_start))
+    async for sight in sights:
+        seen.append(sight)
+        if sight.record.is_over:
+            break
+    await sights.aclose()
+    return seen
+
+
+def test_three_hundred_waits_cost_one_look_each_time_and_one_thread(calls):
+    async def run():
+        watch = watch_over(calls)
+        waits = [asyncio.create_task(wait_for(watch, 3)) for _ in range(300)]
+        await asyncio.sleep(0.005)
+        threads = [it for it in threading.enumerate() if it.name.startswith("dcluster-watch")]
+        seen = await asyncio.gather(*waits)
+        await watch._task
+        return len(threads), seen
+
+    threads, seen = asyncio.run(run())
+    assert threads <= 1
+    assert calls.looks == 3
+    assert [len(sights) for sights in seen] == [3] * 300
+
+
+def test_the_watch_ends_with_its_last_wait_and_begins_anew(calls):
+    async def run():
+        watch = watch_over(calls)
+        await wait_for(watch, 1)
+        await watch._task
+        looks = calls.looks
+        await wait_for(watch, looks + 1)
+        await watch._task
+        return [it for it in threading.enumerate() if it.name.startswith("dcluster-watch")]
+
+    assert asyncio.run(run()) == []
+
+
+def test_each_wait_reads_the_log_on_from_where_it_was(calls):
+    seen = asyncio.run(wait_for(watch_over(calls), 3, log_start=0))
+    assert [sight.log_text for sight in seen] == ["line 0\n", "line 1\n", "line 2\n"]
+
+
+def test_a_record_that_is_gone_ends_its_wait_alone(calls):
+    async def run():
+        watch = watch_over(calls)
+        return await asyncio.gather(wait_for(watch, -1), wait_for(watch, 2), return_exceptions=True)
+
+    gone, other = asyncio.run(run())
+    assert isinstance(gone, NotFound)
+    assert other[-1].record.is_over
+
+
+def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls):
+    async def run():
+        watch = watch_over(calls)
+        calls.fails = True
+        wait = asyncio.create_task(wait_for(watch, 1))
+        await asyncio.sleep(0.03)
+        calls.fails = False
+        await wait
+        calls.fails = True
+        with pytest.raises(ConnectionError, match="does not answer"):
+            await wait_for(watch, 99)
+
+    asyncio.run(run())
