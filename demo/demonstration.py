@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -34,6 +35,7 @@ class Demonstration:
         self.airflow = Standalone(FOLDER / "airflow", DAGS, {"DCLUSTER_FLIGHTS_FOLDER": str(self.data)})
         self.rest = Rest(self.airflow.url)
         self.run_id: str | None = None
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # the registry's first call makes its tables
         # The provider reads Airflow's settings in this process too.
         os.environ["AIRFLOW_HOME"] = str(self.airflow.home)
 

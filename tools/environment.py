@@ -7,12 +7,14 @@ Needs nothing but Python, and any Python 3 can read it far enough to say which o
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 SUPPORTED = ((3, 13), (3, 12), (3, 11), (3, 10))
 DOWNLOAD = "some 100 MB from PyPI the first time, a minute"
@@ -26,9 +28,12 @@ def main(folder: Path, groups: "set[str]") -> None:
     folder = folder.resolve()
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second finds the first one's work
-        present = installed_groups(folder)
-        if present is None or not groups <= present:
-            install(folder, groups | (present or set()), anew=present is None)
+        made = read_stamp(folder)
+        if made is None or made["python"] != sys.version:
+            make_virtual_environment(folder)
+            made = {"python": sys.version, "inputs": "", "groups": []}
+        if made["inputs"] != fingerprint_of_inputs() or not groups <= set(made["groups"]):
+            install(folder, sorted(groups | set(made["groups"])))
 
 
 def run_in_supported_python() -> None:
@@ -50,35 +55,29 @@ def version_here() -> str:
     return sys.version.split()[0]
 
 
-def installed_groups(folder: Path) -> "set[str] | None":
-    """The dependency groups that are installed completely; none when the environment has to be made anew."""
-    stamp = stamp_file(folder)
-    if not stamp.is_file() or not (folder / "bin" / "python").exists():
-        return None
-    fingerprint, *groups = stamp.read_text().split()
-    return set(groups) if fingerprint == fingerprint_of_inputs() else None
-
-
-def install(folder: Path, groups: "set[str]", anew: bool) -> None:
-    """Install the package, editable, with these dependency groups; leaves no stamp when it is cut off."""
-    stamp_file(folder).unlink(missing_ok=True)
-    print(f"Preparing {folder.name} with Python {version_here()}: {DOWNLOAD}", flush=True)
-    if anew:
-        make_virtual_environment(folder)
-    pip = [str(folder / "bin" / "uv"), "pip", "install", "--python", str(folder / "bin" / "python")]
-    pip += ["--quiet", "--constraint", "constraints.txt"]
-    for group in sorted(groups):
-        pip += ["--group", group]
-    run([*pip, "--editable", "."], "the package and what it needs", folder)
-    stamp_file(folder).write_text(" ".join([fingerprint_of_inputs(), *sorted(groups)]))
-
-
 def make_virtual_environment(folder: Path) -> None:
     """A fresh environment with uv in it, which installs the rest in a tenth of pip's time."""
+    print(f"Preparing {folder.name} with Python {version_here()}: {DOWNLOAD}", flush=True)
+    stamp_file(folder).unlink(missing_ok=True)
     purpose = "a virtual environment (on Debian and Ubuntu it needs the package python3-venv)"
     run([sys.executable, "-m", "venv", "--clear", str(folder)], purpose, folder)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     run([*pip, "--constraint", "constraints.txt", "uv"], "uv", folder)
+
+
+def install(folder: Path, groups: "list[str]") -> None:
+    """Install the package, editable, with these dependency groups.
+
+    The stamp is written last: an environment whose installation was cut off has none and is made anew.
+    """
+    stamp_file(folder).unlink(missing_ok=True)
+    pip = [str(folder / "bin" / "uv"), "pip", "install", "--python", str(folder / "bin" / "python")]
+    pip += ["--quiet", "--constraint", "constraints.txt"]
+    for group in groups:
+        pip += ["--group", group]
+    run([*pip, "--editable", "."], "the package and what it needs", folder)
+    stamp = {"python": sys.version, "inputs": fingerprint_of_inputs(), "groups": groups}
+    stamp_file(folder).write_text(json.dumps(stamp))
 
 
 def run(command: "list[str]", purpose: str, folder: Path) -> None:
@@ -97,16 +96,21 @@ def run(command: "list[str]", purpose: str, folder: Path) -> None:
 
 
 def fingerprint_of_inputs() -> str:
-    """What the environment is made of: the project's files and the interpreter."""
-    digest = hashlib.sha256(sys.version.encode())
-    for name in INPUTS:
-        digest.update(Path(name).read_bytes())
-    return digest.hexdigest()
+    """What the project's files ask for."""
+    return hashlib.sha256(b"".join(Path(name).read_bytes() for name in INPUTS)).hexdigest()
+
+
+def read_stamp(folder: Path) -> "dict[str, Any] | None":
+    """What a complete environment was made of; none when there is no such environment."""
+    try:
+        return json.loads(stamp_file(folder).read_text()) if (folder / "bin" / "python").exists() else None
+    except FileNotFoundError:
+        return None
 
 
 def stamp_file(folder: Path) -> Path:
     """Where a complete environment says what it was made of."""
-    return folder / "installed.txt"
+    return folder / "installed.json"
 
 
 if __name__ == "__main__":
