@@ -51,7 +51,7 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         raise InvalidSpec(
             f"connection {conn_id!r}: field platform: there is no platform {platform!r}; write 'local'"
         )
-    home = _folder("home", _airflow_home() / "dcluster")
+    home = _folder("home", _airflow_home() / "dcluster", given.get("home"))
     return Settings(
         conn_id=conn_id,
         registry_url=_registry_url(conn_id, given.get("registry_conn_id"), home),
@@ -114,10 +114,10 @@ def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None
     return timedelta(seconds=seconds)
 
 
-def _folder(option: str, default: Path) -> Path:
+def _folder(option: str, default: Path, given: str | None = None) -> Path:
     from airflow.sdk.configuration import conf
 
-    configured = conf.get("dcluster", option, fallback="")
+    configured = given or conf.get("dcluster", option, fallback="")
     return Path(configured).expanduser() if configured else default
 
 

@@ -21,6 +21,12 @@ FIELDS: dict[str, dict[str, Any]] = {
         "description": "Tells this Airflow's clusters from another's on the same platform.",
         "schema": {"type": ["string", "null"], "default": "airflow"},
     },
+    "home": {
+        "label": "Home folder",
+        "description": "Folder of the local platform's clusters, logs and SQLite registry; empty means the one of the "
+        "[dcluster] configuration section, or AIRFLOW_HOME/dcluster.",
+        "schema": {"type": ["string", "null"]},
+    },
     "registry_conn_id": {
         "label": "Registry connection",
         "description": "Id of a PostgreSQL connection for the registry; empty means SQLite under AIRFLOW_HOME.",

@@ -29,10 +29,11 @@ def owner_of(context: Context, deployment: str) -> Owner:
     )
 
 
-def is_still_going(owner: Owner) -> bool:
+def is_still_going(owner: Owner, *, if_unknown: bool = False) -> bool:
     """Whether Airflow counts the task as running or deferred, so that its work must be left alone.
 
-    A task whose state cannot be read counts as over: it is being killed, and what it asked for costs money.
+    :param if_unknown: the answer when the state cannot be read. For a task that is being killed it is no: what it
+        asked for costs money.
     """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -44,5 +45,5 @@ def is_still_going(owner: Owner) -> bool:
             map_index=owner.map_index if owner.map_index >= 0 else None,
         )
     except Exception:  # noqa: BLE001  # whatever it is, the state is unknown
-        return False
+        return if_unknown
     return any(state in _RUNNING_STATES for state in states.get(owner.run_id, {}).values())

@@ -114,6 +114,7 @@ class DClusterLaunchOperator(DClusterOperator):
                     self.dcluster_conn_id, cluster.id, states, self.poll_interval, deadline, owner.as_json()
                 ),
                 "execute_complete",
+                owner,
             )
         return self._wait(cluster, seconds_until(deadline))
 

@@ -137,6 +137,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
                     self.dcluster_conn_id, job.id, states, self.poll_interval, deadline, owner.as_json(), 0
                 ),
                 "execute_complete",
+                owner,
             )
         return self._wait(job, seconds_until(deadline), 0)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
@@ -30,7 +30,7 @@ _DEFERRAL_GRACE = timedelta(seconds=60)
 
 
 class TaskKilled(BaseException):
-    """Airflow sent SIGTERM to the task's process."""
+    """The task is over for Airflow although its process still runs."""
 
 
 class DClusterOperator(BaseOperator):
@@ -114,8 +114,16 @@ class DClusterOperator(BaseOperator):
             ends.append((started + self.execution_timeout).timestamp())
         return min(ends) if ends else None
 
-    def defer_to(self, trigger: RecordTrigger, method_name: str) -> None:
-        """Wait in the triggerer, with a deferral timeout behind the trigger's own deadline."""
+    def defer_to(self, trigger: RecordTrigger, method_name: str, owner: Owner | None = None) -> NoReturn:
+        """Wait in the triggerer, with a deferral timeout behind the trigger's own deadline.
+
+        :param owner: the task, when what it waits for is its own. Airflow tells neither process nor trigger of a
+            person who ended the task just before it defers, so that is looked up once more.
+        """
+        from dcluster_provider.hooks.owner import is_still_going
+
+        if owner is not None and not is_still_going(owner, if_unknown=True):
+            raise TaskKilled
         timeout = None
         if trigger.deadline is not None:
             timeout = timedelta(seconds=max(1.0, trigger.deadline - time.time())) + _DEFERRAL_GRACE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.rest import Rest
 from demo.standalone import Standalone, wait_until
 
@@ -22,6 +25,11 @@ def engines_folder() -> Path:
     """Where engines are installed once for all tests of this user."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "dcluster-provider" / "engines"
+
+
+def connection(**extra: str) -> str:
+    """A dcluster connection, as an environment variable holds it."""
+    return json.dumps({"conn_type": "dcluster", "extra": extra})
 
 
 class PersonsRest(Rest):
@@ -44,12 +52,14 @@ class LiveAirflow:
     rest: PersonsRest
     control: Control
     work: Path
+    full_disk: Path
 
 
 @pytest.fixture(scope="session")
 def live_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
     home = tmp_path_factory.mktemp("airflow")
     work = tmp_path_factory.mktemp("work")
+    full_disk = tmp_path_factory.mktemp("disk")
     dags = home / "dags"
     shutil.copytree(HERE / "dags", dags)
     for application in (HERE / "applications").glob("*.py"):
@@ -57,7 +67,17 @@ def live_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirfl
     variables = {
         "DCLUSTER_TEST_FOLDER": str(work),
         "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
+        # An address where nobody answers: the engines that the tests use are installed before.
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:9/",
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "UV_CACHE_DIR": str(home / "empty-cache"),
+        "AIRFLOW_CONN_WITHOUT_JAVA": connection(java_home="/no/such/java"),
+        "AIRFLOW_CONN_NOT_INSTALLED": connection(spark_version="3.5.8"),
+        "AIRFLOW_CONN_FULL_DISK": connection(home=str(full_disk)),
     }
+    local = LocalSettings(home / "dcluster", engines_folder(), "airflow")
+    for engine in ("spark", "flink"):
+        ensure_engine(engine, local, print)
     standalone = Standalone(home, dags, variables)
     standalone.start()
     try:
@@ -73,7 +93,7 @@ def live_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirfl
             engines_folder=engines_folder(),
         )
         control = connect(settings)
-        yield LiveAirflow(standalone, rest, control, work)
+        yield LiveAirflow(standalone, rest, control, work, full_disk)
         for cluster in control.clusters.list():
             control.clusters.terminate(cluster.id, actor="the tests' end")
     finally:
