@@ -41,6 +41,14 @@ _SIGNS = (
         ),
     ),
     _sign(
+        r"SQL statement failed: (.+)",
+        lambda found: (
+            "SqlStatementFailed",
+            f"A SQL statement failed: {_short(found[1])}",
+            "Correct the statement; the log shows it with its line.",
+        ),
+    ),
+    _sign(
         r"BindException|Address already in use|Could not start rest endpoint on any port",
         lambda _: (
             "PortTaken",
@@ -91,13 +99,12 @@ _SIGNS = (
         ),
     ),
 )
-_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):")
-_PYTHON_ERROR = re.compile(
-    r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Iteration)?)(?:: (.*))?$"
-)
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\):\s*$")
+_PYTHON_ERROR = re.compile(r"^[A-Za-z_][\w.]*(?:: .*)?$")
 _JAVA_ERROR = re.compile(
-    r'^(?:Exception in thread "[^"]+" |Caused by: )?((?:[\w$]+\.)+[\w$]*(?:Exception|Error))(?:: (.*))?$'
+    r'^(?:Exception in thread "[^"]+" |Caused by: |: )?((?:[a-z]\w*\.)+[\w$]*(?:Exception|Error)(?:: .*)?)$'
 )
+_FRAME = re.compile(r"^\s+at |^\s*\.\.\. \d+ (?:more|common frames omitted)$")
 _STAGE = re.compile(r"Job aborted due to stage failure: (.+)")
 
 
@@ -108,7 +115,7 @@ def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis
     :param code: its exit code, minus the signal's number when a signal killed it; none when it is not known.
     :param lines: the last lines it printed, oldest first.
     """
-    shown = [_short(line) for line in lines if line.strip()]
+    shown = [_short(line) for line in lines if line.strip() and not _FRAME.match(line)]
     signal = _signal_of(code)
     if signal == 9:
         return Diagnosis(
@@ -131,43 +138,46 @@ def _exception(what: str, code: int | None, lines: Sequence[str], shown: list[st
     if traceback:
         return Diagnosis(
             "PythonException",
-            f"{what} ended with a Python exception: {_short(_python_cause(lines, traceback))}",
+            f"{what} ended with a Python exception: {_short(traceback[-1].strip())}",
             "Correct the application; the traceback is in the job's log.",
-            (_exit_line(code), *(_short(line) for line in _middle_out(traceback))),
+            (*_exit_line(code), *(_short(line) for line in _middle_out(traceback))),
         )
-    for line in lines:
-        found = _JAVA_ERROR.match(line.strip())
-        if found:
-            return Diagnosis(
-                "JavaException",
-                f"{what} ended with a Java exception: {_short(line.strip())}",
-                "Correct the application or its settings; the stack trace is in the log.",
-                _evidence(code, shown, _short(line)),
-            )
+    thrown = _last_thrown(lines)
+    if thrown:
+        return Diagnosis(
+            "JavaException",
+            f"{what} ended with a Java exception: {_short(thrown)}",
+            "Correct the application or its settings; the stack trace is in the log.",
+            _evidence(code, shown, _short(thrown)),
+        )
     return None
 
 
 def _last_traceback(lines: Sequence[str]) -> list[str]:
-    starts = [number for number, line in enumerate(lines) if _TRACEBACK.match(line)]
-    if not starts:
-        return []
-    block = [lines[starts[-1]]]
-    for line in lines[starts[-1] + 1 :]:
+    """The last Python traceback that tells a cause of its own, not only that Java failed."""
+    blocks = [_block(lines[number:]) for number, line in enumerate(lines) if _TRACEBACK.search(line)]
+    telling = [block for block in blocks if "Py4JJavaError" not in block[-1]]
+    if telling:
+        return telling[-1]
+    stage = next((found[1] for line in lines if (found := _STAGE.search(line))), None)
+    thrown = stage or (_last_thrown(lines) if blocks else None)
+    return [*blocks[-1][:-1], thrown or blocks[-1][-1]] if blocks else []
+
+
+def _block(lines: Sequence[str]) -> list[str]:
+    """A traceback: its first line up to the line of the exception."""
+    block = [lines[0]]
+    for line in lines[1:]:
         block.append(line)
         if line and not line[0].isspace() and _PYTHON_ERROR.match(line):
-            return block
+            break
     return block
 
 
-def _python_cause(lines: Sequence[str], traceback: list[str]) -> str:
-    last = traceback[-1].strip()
-    if "Py4JJavaError" not in last:
-        return last
-    for line in lines:
-        found = _STAGE.search(line) or re.search(r"^: ((?:[\w$]+\.)+\w*(?:Exception|Error).*)", line)
-        if found:
-            return found[1]
-    return last
+def _last_thrown(lines: Sequence[str]) -> str | None:
+    """The last Java exception, which within one stack trace is the innermost cause."""
+    found = [match[1] for line in lines if (match := _JAVA_ERROR.match(line.strip()))]
+    return found[-1] if found else None
 
 
 def _plain(what: str, code: int | None, signal: int | None, shown: list[str]) -> Diagnosis:
@@ -194,11 +204,11 @@ def _signal_of(code: int | None) -> int | None:
 def _evidence(code: int | None, shown: list[str], telling: str = "") -> tuple[str, ...]:
     last = shown[-_MOST_LINES:]
     lead = [telling] if telling and telling not in last else []
-    return (_exit_line(code), *lead, *last)
+    return (*_exit_line(code), *lead, *last)
 
 
-def _exit_line(code: int | None) -> str:
-    return "exit code unknown" if code is None else f"exit code {code}"
+def _exit_line(code: int | None) -> list[str]:
+    return [] if code is None else [f"exit code {code}"]
 
 
 def _middle_out(lines: list[str]) -> list[str]:

@@ -18,8 +18,8 @@ class View(Protocol):
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
 
-    def job(self, job: Job) -> JobObservation:
-        """One of its jobs as it is."""
+    def job(self, job: Job) -> JobObservation | None:
+        """One of its jobs as it is; none when that cannot be told just now."""
 
 
 class EngineSide(Protocol):
@@ -46,5 +46,5 @@ class EngineSide(Protocol):
     def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
         """Begin to stop a job."""
 
-    def look(self, place: ClusterPlace, plan: ClusterPlan) -> View:
+    def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> View:
         """Look at the cluster once."""

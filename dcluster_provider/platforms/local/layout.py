@@ -95,6 +95,21 @@ class JobPlace:
         return self.folder / "log"
 
     @property
+    def has_process(self) -> bool:
+        """A driver or client was started."""
+        return (self.folder / "started.json").exists()
+
+    @property
+    def submitted(self) -> Path:
+        """Made when Flink has accepted the job's jar."""
+        return self.folder / "submitted"
+
+    @property
+    def facts(self) -> Path:
+        """What the engine's client library said of the job, without what the application prints."""
+        return self.folder / "facts"
+
+    @property
     def verdict(self) -> Path:
         """Why the job was ended by the platform."""
         return self.folder / "verdict.json"

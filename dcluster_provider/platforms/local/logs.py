@@ -21,6 +21,24 @@ def last_lines(path: Path, size: int = _TAIL) -> list[str]:
     return lines[1:] if length > size else lines
 
 
+def first_text(path: Path, size: int = _TAIL) -> str:
+    """The beginning of a file; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def contains(path: Path, text: str) -> bool:
+    """Whether a log has a text in it."""
+    try:
+        with path.open(errors="replace") as file:
+            return any(text in line for line in file)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def read_part(path: Path, start: int, most: int, is_ended: bool) -> LogPart:
     """A piece of a log from a byte offset on.
 

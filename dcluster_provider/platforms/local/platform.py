@@ -18,6 +18,7 @@ from dcluster_provider.platforms.local.application import check_application
 from dcluster_provider.platforms.local.engine_side import EngineSide, View
 from dcluster_provider.platforms.local.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.failures import start_failure
+from dcluster_provider.platforms.local.flink import FlinkSide
 from dcluster_provider.platforms.local.job_process import settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import read_part
@@ -30,7 +31,7 @@ __all__ = ["LocalPlatform", "LocalSettings"]
 
 _LOG = logging.getLogger(__name__)
 _ASKED_AT_ONCE = 8
-_SIDES: dict[str, EngineSide] = {"spark": SparkSide()}
+_SIDES: dict[str, EngineSide] = {"spark": SparkSide(), "flink": FlinkSide()}
 # Fields that mean something only where there are machines, disks, images and namespaces to choose from.
 _CLUSTER_FLAGS = ("use_on_demand_master", "launch_new_node", "launch_dynamic_disk", "use_external_namespace")
 _JOB_FLAGS = ("use_external_namespace", "docker_image_name")
@@ -153,7 +154,7 @@ class LocalPlatform:
         if plan is None or place.ended.exists():
             gone = ending.go_on(place) if place.ended.exists() else ending.is_gone(place)
             return ClusterObservation(ClusterPhase.ABSENT if gone else ClusterPhase.STARTING)
-        return _SIDES[cluster.spec.engine].look(place, plan).cluster()
+        return _SIDES[cluster.spec.engine].look(place, plan, cluster).cluster()
 
     def _observe_group(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         cluster = group[0][1]
@@ -161,8 +162,9 @@ class LocalPlatform:
         plan = read_plan(place)
         if plan is None:
             return {job.id: settled(place.job(job), "The driver") or _ORPHAN for job, _ in group}
-        view: View = _SIDES[cluster.spec.engine].look(place, plan)
-        return {job.id: view.job(job) for job, _ in group}
+        view: View = _SIDES[cluster.spec.engine].look(place, plan, cluster)
+        looks = ((job.id, view.job(job)) for job, _ in group)
+        return {number: seen for number, seen in looks if seen is not None}
 
     def _tell_of_flags(self, spec: ClusterSpec | JobSpec, flags: Iterable[str]) -> None:
         for flag in flags:

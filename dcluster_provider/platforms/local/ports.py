@@ -8,6 +8,9 @@ from collections.abc import Collection
 
 import psutil
 
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import ClusterSpec
+
 HOST = "127.0.0.1"
 # Below the ports that the kernel hands out for outgoing connections, which could take a chosen one before its use.
 _FIRST, _LAST = 18000, 32000
@@ -60,3 +63,14 @@ def _describe(pid: int | None) -> str:
         return f"process {pid} ({process.name()}, of user {process.username()})"
     except psutil.Error:
         return f"process {pid}"
+
+
+def chosen_port(spec: ClusterSpec, setting: str) -> int | None:
+    """A port of ``extraConfigs``; none when it is not there or 0.
+
+    :raises InvalidSpec: it is no port.
+    """
+    text = spec.extra_configs.get(setting, "0")
+    if not text.isdigit() or int(text) > 65535:
+        raise InvalidSpec(f"field extraConfigs: {setting} is {text!r}, not a port from 1 to 65535")
+    return int(text) or None

@@ -98,7 +98,7 @@ class Process:
         :raises OSError: the folder cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.state().life is not Life.NEW or self.is_stopped:
+        if self.state().life is not Life.NEW or self.is_stopped():
             return
         command.log.parent.mkdir(parents=True, exist_ok=True)
         write_json(
@@ -117,7 +117,7 @@ class Process:
         """How far it has come."""
         outcome = read_json(self.folder / "exit.json")
         if outcome is None and is_locked(self.folder / "lock"):
-            return ProcessState(Life.RUNNING, stopped=self.is_stopped, started_at=self._started().get("at"))
+            return ProcessState(Life.RUNNING, stopped=self.is_stopped(), started_at=self._started().get("at"))
         outcome = outcome or read_json(self.folder / "exit.json")  # it may have ended between the two looks
         started = self._started()
         if outcome is not None:
@@ -125,15 +125,14 @@ class Process:
                 Life.ENDED,
                 outcome["code"],
                 outcome.get("error", ""),
-                bool(outcome.get("stopped")) or self.is_stopped,
+                bool(outcome.get("stopped")) or self.is_stopped(),
                 started.get("at"),
             )
         life = Life.LOST if started else Life.NEW
-        return ProcessState(life, stopped=self.is_stopped, started_at=started.get("at"))
+        return ProcessState(life, stopped=self.is_stopped(), started_at=started.get("at"))
 
-    @property
     def is_stopped(self) -> bool:
-        """Its end was asked for; it can no longer begin."""
+        """Whether its end was asked for; it can no longer begin."""
         return (self.folder / "stop").exists()
 
     def forbid(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from dcluster_provider.platforms.local.ports import HOST
@@ -33,7 +34,7 @@ def request(
     method: str,
     path: str,
     *,
-    body: bytes | None = None,
+    body: bytes | Iterator[bytes] | None = None,
     headers: dict[str, str] | None = None,
     timeout: float = TIMEOUT,
 ) -> Any:

@@ -46,7 +46,7 @@ class SparkSide:
         """End the driver; its executors go with it."""
         end([place.job(job).process], STOP_GRACE)
 
-    def look(self, place: ClusterPlace, plan: ClusterPlan) -> SparkView:
+    def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> SparkView:  # noqa: ARG002
         """Ask the master."""
         return SparkView.take(place, plan)
 

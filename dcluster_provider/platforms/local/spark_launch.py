@@ -14,7 +14,7 @@ from dcluster_provider.platforms.local.application import application_location, 
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.ports import HOST
+from dcluster_provider.platforms.local.ports import HOST, chosen_port
 from dcluster_provider.platforms.local.process import Command, clean_environment
 
 MASTER_PORT, UI_PORT = "master", "ui"
@@ -85,17 +85,6 @@ def check_cluster(spec: ClusterSpec) -> None:
 def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:
     """The ports that the cluster's settings choose, by purpose; none means any."""
     return {purpose: chosen_port(spec, setting) for purpose, setting in _PORT_SETTINGS.items()}
-
-
-def chosen_port(spec: ClusterSpec, setting: str) -> int | None:
-    """A port of ``extraConfigs``; none when it is not there or 0.
-
-    :raises InvalidSpec: it is no port.
-    """
-    text = spec.extra_configs.get(setting, "0")
-    if not text.isdigit() or int(text) > 65535:
-        raise InvalidSpec(f"field extraConfigs: {setting} is {text!r}, not a port from 1 to 65535")
-    return int(text) or None
 
 
 def port_setting(purpose: str) -> str:
@@ -181,7 +170,7 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     scratch.mkdir(parents=True, exist_ok=True)
     settings = driver_settings(plan, cluster, job)
     _write_properties(own.conf / "spark.properties", settings | _secret(plan))
-    write_text(own.conf / "log4j2.properties", _DRIVER_LOGGING.format(facts=own.folder / "facts"))
+    write_text(own.conf / "log4j2.properties", _DRIVER_LOGGING.format(facts=own.facts))
     write_text(
         own.conf / "java.options", "\n".join(_quoted(each) for each in _driver_options(own, plan, settings))
     )

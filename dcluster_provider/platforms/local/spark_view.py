@@ -14,6 +14,7 @@ from dcluster_provider.platforms.local import rest
 from dcluster_provider.platforms.local.failures import cluster_failure
 from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
+from dcluster_provider.platforms.local.logs import contains, first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.process import Life
 from dcluster_provider.platforms.local.spark_launch import (
@@ -26,7 +27,6 @@ from dcluster_provider.platforms.local.spark_launch import (
 _REGISTERED = "Successfully registered with master"
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _PAGE_PORT = re.compile(r"Successfully started service 'SparkUI' on port (\d+)")
-_FACTS_SIZE = 65536
 _NO_APPLICATION_SECONDS = 30  # a driver that has none by then is at work on something else
 
 
@@ -73,7 +73,7 @@ class SparkView:
         return reject(own, seen) if seen.diagnosis and own.process.state().life is Life.RUNNING else seen
 
     def _running_job(self, job: Job, own: JobPlace) -> JobObservation:
-        facts = _facts(own)
+        facts = first_text(own.facts)
         page = _PAGE_PORT.search(facts)
         ui_url = f"http://127.0.0.1:{page[1]}" if page else ""
         application = self._application(job, facts)
@@ -104,11 +104,7 @@ class SparkView:
         return executor_too_large(wanted, offered)
 
     def _registered(self, role: str) -> bool:
-        path = self.place.log(role)
-        try:
-            return _REGISTERED in path.read_text(errors="replace")
-        except FileNotFoundError:
-            return False
+        return contains(self.place.log(role), _REGISTERED)
 
 
 def executor_too_large(wanted_mib: int, offered_mib: int) -> Diagnosis:
@@ -130,11 +126,3 @@ def too_many_cores(wanted: int, offered: int) -> Diagnosis:
         f"Set spark.executor.cores (or workerCpu) to at most {offered}, or launch the cluster with a larger workerCpu.",
         (f"spark.executor.cores: {wanted}", f"cores of each worker: {offered}"),
     )
-
-
-def _facts(own: JobPlace) -> str:
-    try:
-        with (own.folder / "facts").open("rb") as file:
-            return file.read(_FACTS_SIZE).decode(errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        return ""

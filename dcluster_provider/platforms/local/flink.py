@@ -1,0 +1,124 @@
+"""Flink session clusters and their jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
+from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.local import flink_launch, flink_rest
+from dcluster_provider.platforms.local.application import local_path
+from dcluster_provider.platforms.local.ending import while_not_ended
+from dcluster_provider.platforms.local.files import mark
+from dcluster_provider.platforms.local.flink_launch import REST_PORT
+from dcluster_provider.platforms.local.flink_view import FlinkView, submitted_ids
+from dcluster_provider.platforms.local.job_process import STOP_GRACE
+from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.process import Command, end
+from dcluster_provider.platforms.local.rest import NoAnswer, Refused
+
+
+class FlinkSide:
+    """Flink's part in the local platform."""
+
+    def check_cluster(self, spec: ClusterSpec) -> None:
+        """See :class:`~dcluster_provider.platforms.local.engine_side.EngineSide`."""
+        flink_launch.check_cluster(spec)
+
+    def wanted_ports(self, spec: ClusterSpec) -> dict[str, int | None]:
+        """The ports of the JobManager's REST interface and of its other one."""
+        return flink_launch.wanted_ports(spec)
+
+    def commands(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
+        """The JobManager and the TaskManagers."""
+        return flink_launch.commands(place, plan, cluster)
+
+    def start_job(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
+        """Start a PyFlink or SQL client, or hand a jar to the JobManager.
+
+        :raises PlatformRefused: it can never run so.
+        :raises PlatformUnavailable: the JobManager does not answer.
+        """
+        diagnosis = _never_fits(plan, cluster, job)
+        if diagnosis:
+            raise PlatformRefused(str(job), diagnosis)
+        if local_path(job.spec).suffix.lower() == ".jar":
+            _hand_over(place.job(job), plan, cluster, job)
+            return
+        with while_not_ended(place, str(job)):
+            place.job(job).process.start(flink_launch.client_command(place, plan, cluster, job))
+
+    def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
+        """Cancel what the job has running in Flink, and end its client."""
+        own, port = place.job(job), plan.ports[REST_PORT]
+        for job_id in {flink_job_id(job.key, job.generation), *submitted_ids(own)}:
+            _cancel(port, job_id)
+        end([own.process], STOP_GRACE)
+        for job_id in submitted_ids(own):  # it may have submitted another meanwhile
+            _cancel(port, job_id)
+
+    def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> FlinkView:
+        """Prepare to ask the JobManager."""
+        return FlinkView(place, plan, flink_launch.slots(plan, cluster.spec))
+
+
+def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
+    """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once."""
+    port, job_id = plan.ports[REST_PORT], flink_job_id(job.key, job.generation)
+    if own.process.is_stopped() or own.submitted.exists():
+        return
+    try:
+        jar_id = flink_rest.upload_jar(port, local_path(job.spec))
+        _run_once(port, jar_id, _run_request(plan, cluster, job, job_id), job)
+    except NoAnswer as error:
+        raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
+    mark(own.submitted)
+    if own.process.is_stopped():  # the stop may have come before there was anything to cancel
+        _cancel(port, job_id)
+
+
+def _run_request(plan: ClusterPlan, cluster: Cluster, job: Job, job_id: str) -> dict[str, Any]:
+    settings = flink_launch.job_settings(plan, cluster, job)
+    request: dict[str, Any] = {
+        "jobId": job_id,
+        "programArgsList": list(job.spec.args),
+        "parallelism": int(settings.pop("parallelism.default", "1")),
+        "flinkConfiguration": settings,
+    }
+    return request | ({"entryClass": job.spec.main_class} if job.spec.main_class else {})
+
+
+def _run_once(port: int, jar_id: str, wanted: dict[str, Any], job: Job) -> None:
+    try:
+        flink_rest.run_jar(port, jar_id, wanted)
+    except Refused as refusal:
+        text = flink_rest.refusal_text(refusal)
+        if "DuplicateJobSubmissionException" in text or "DuplicateApplicationSubmissionException" in text:
+            return
+        _cancel(port, str(wanted["jobId"]))  # its main method may have failed after it had started the job
+        raise PlatformRefused(str(job), explain_exit("The jar", None, text.splitlines())) from refusal
+
+
+def _never_fits(plan: ClusterPlan, cluster: Cluster, job: Job) -> Diagnosis | None:
+    wanted = flink_launch.job_settings(plan, cluster, job).get("parallelism.default", "1")
+    slots = flink_launch.slots(plan, cluster.spec)
+    if not wanted.isdigit() or int(wanted) <= slots:
+        return None
+    return Diagnosis(
+        "ParallelismTooHigh",
+        f"The job asks for a parallelism of {wanted}, but the cluster has {slots} slots.",
+        f"Set parallelism.default (or numWorkers) to at most {slots}, or launch the cluster with more workers.",
+        (f"parallelism.default: {wanted}", f"slots of the cluster: {slots}"),
+    )
+
+
+def _cancel(port: int, job_id: str) -> None:
+    try:
+        flink_rest.cancel(port, job_id)
+    except (NoAnswer, Refused):
+        return  # a JobManager that does not answer is ended with its cluster

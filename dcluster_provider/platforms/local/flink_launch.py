@@ -1,0 +1,269 @@
+"""The commands and configuration of a Flink session cluster and of the clients that submit to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.local import sql_runner
+from dcluster_provider.platforms.local.application import handed_over, local_path
+from dcluster_provider.platforms.local.files import write_text
+from dcluster_provider.platforms.local.flink_memory import Division, divide_jobmanager, divide_taskmanager
+from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.ports import HOST, chosen_port
+from dcluster_provider.platforms.local.process import Command, clean_environment
+
+REST_PORT, RPC_PORT = "rest", "rpc"
+_PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
+_SLOTS = "taskmanager.numberOfTaskSlots"
+_MASTER_WAIT_SECONDS = 90
+
+_EXPORTED = "java.rmi/sun.rmi.registry java.security.jgss/sun.security.krb5"
+_EXPORTED_COMPILER = "api file parser tree util"
+_OPENED = (
+    "java.lang java.net java.io java.nio sun.nio.ch java.lang.reflect java.text java.time java.util "
+    "java.util.concurrent java.util.concurrent.atomic java.util.concurrent.locks"
+)
+# What Flink's shipped configuration gives to every JVM.
+_JVM = (
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    *(f"--add-exports={module}=ALL-UNNAMED" for module in _EXPORTED.split()),
+    *(
+        f"--add-exports=jdk.compiler/com.sun.tools.javac.{part}=ALL-UNNAMED"
+        for part in _EXPORTED_COMPILER.split()
+    ),
+    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED.split()),
+)
+
+_LOGGING = """\
+rootLogger.level = {level}
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss,SSS}} %-5p %c{{1}} - %m%n
+# It would print the whole environment.
+logger.environment.name = org.apache.flink.client.python.PythonEnvUtils
+logger.environment.level = warn
+"""
+# The ids of the Flink jobs that a client submits; this keeps them findable however much the client prints.
+_CLIENT_LOGGING = """\
+appender.facts.type = File
+appender.facts.name = facts
+appender.facts.fileName = {facts}
+appender.facts.layout.type = PatternLayout
+appender.facts.layout.pattern = %m%n
+# Both say again what is printed anyway.
+logger.driver.name = org.apache.flink.client.python.PythonDriver
+logger.driver.level = off
+logger.frontend.name = org.apache.flink.client.cli.CliFrontend
+logger.frontend.level = off
+logger.submissions.name = org.apache.flink.client.program.rest.RestClusterClient
+logger.submissions.level = info
+logger.submissions.appenderRef.facts.ref = facts
+"""
+
+
+def check_cluster(spec: ClusterSpec) -> None:
+    """Refuse a cluster that has too little memory for Flink.
+
+    :raises InvalidSpec: naming the field and the least valid value.
+    """
+    _divisions(spec)
+    wanted_ports(spec)
+
+
+def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:
+    """The ports that the cluster's settings choose, by purpose; none means any."""
+    return {purpose: chosen_port(spec, setting) for purpose, setting in _PORT_SETTINGS.items()}
+
+
+def port_setting(purpose: str) -> str:
+    """The setting that chooses the port of a purpose."""
+    return _PORT_SETTINGS[purpose]
+
+
+def slots_per_worker(spec: ClusterSpec) -> int:
+    """How many slots each TaskManager has: one for each core, unless the cluster's settings say otherwise.
+
+    :raises InvalidSpec: they say no number.
+    """
+    text = spec.extra_configs.get(_SLOTS)
+    if text is None:
+        return whole_cores(spec.worker_cpu)
+    if not text.isdigit() or int(text) < 1:
+        raise InvalidSpec(f"field extraConfigs: {_SLOTS} is {text!r}, not a whole number from 1 on")
+    return int(text)
+
+
+def slots(plan: ClusterPlan, spec: ClusterSpec) -> int:
+    """How many slots the whole cluster has."""
+    return plan.workers * slots_per_worker(spec)
+
+
+def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
+    """What to run for the cluster, by role, after its configuration was written.
+
+    :raises OSError: the configuration cannot be written.
+    """
+    jobmanager, taskmanager = _divisions(cluster.spec)
+    _write_configuration(place.conf, cluster_settings(place, plan, cluster.spec))
+    write_text(place.conf / "log4j.properties", _LOGGING.format(level="info"))
+    entrypoint = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+    runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+    found = {"master": _daemon(place, plan, "master", entrypoint, jobmanager)}
+    for role in plan.worker_roles:
+        own = Division(taskmanager.java, taskmanager.settings | {"taskmanager.resource-id": role})
+        found[role] = _daemon(place, plan, role, runner, own)
+    return found
+
+
+def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> dict[str, str]:
+    """The Flink settings of a cluster: defaults, the user's, then what is decided here."""
+    defaults = {
+        "cluster.registration.initial-timeout": "500 ms",  # a TaskManager that is up before its JobManager asks
+        "cluster.registration.error-delay": "500 ms",  # again soon, not after 10 s
+        "heartbeat.interval": "3000",  # a killed TaskManager is noticed within seconds
+        "restart-strategy.type": "none",
+        "jobstore.expiration-time": str(200 * 86400),  # seconds; an hour by default, 248 days at most
+        "table.dml-sync": "true",  # the next statement finds what the one before has written
+        "parallelism.default": "1",
+    }
+    work = place.work
+    fixed = {
+        "jobmanager.rpc.address": HOST,
+        "jobmanager.rpc.port": str(plan.ports[RPC_PORT]),
+        "jobmanager.bind-host": HOST,
+        "taskmanager.host": HOST,
+        "taskmanager.bind-host": HOST,
+        "rest.address": HOST,
+        "rest.bind-address": HOST,
+        "rest.port": str(plan.ports[REST_PORT]),
+        "rest.bind-port": str(plan.ports[REST_PORT]),
+        _SLOTS: str(slots_per_worker(spec)),
+        "io.tmp.dirs": str(work / "tmp"),
+        "web.tmpdir": str(work / "web"),
+        "web.upload.dir": str(work / "web"),
+        "blob.storage.directory": str(work / "blobs"),
+        "process.working-dir": str(work / "processes"),
+    }
+    return defaults | spec.extra_configs | fixed
+
+
+def job_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, str]:
+    """The Flink settings of a job, beside its cluster's."""
+    spec = job.spec
+    settings = {"pipeline.name": f"{job.client}/{job.module} #{job.id}"}
+    if job.owns_cluster:
+        settings["parallelism.default"] = str(slots(plan, cluster.spec))
+    elif spec.num_workers is not None:
+        each = spec.worker_cpu or slots_per_worker(cluster.spec)
+        settings["parallelism.default"] = str(spec.num_workers * each)
+    handed = {
+        name.lower().replace("_", ".", 1): value
+        for name, value in handed_over(job, cluster).items()
+        if value and not set(value) & set(",:'\"")
+    }
+    settings["pipeline.global-job-parameters"] = ",".join(f"{name}:{value}" for name, value in handed.items())
+    return settings | spec.extra_cmd
+
+
+def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> Command:
+    """What to run for a PyFlink or SQL job, after its configuration was written.
+
+    :raises OSError: the configuration cannot be written.
+    """
+    own, engine = place.job(job), plan.engine
+    scratch = own.conf / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    python = {"python.executable": str(engine.python), "python.client.executable": str(engine.python)}
+    target = {
+        "execution.target": "remote",
+        "$internal.pipeline.job-id": flink_job_id(job.key, job.generation),
+    }
+    settings = (
+        cluster_settings(place, plan, cluster.spec) | python | job_settings(plan, cluster, job) | target
+    )
+    _write_configuration(own.conf, settings)
+    logging = _LOGGING.format(level="warn") + _CLIENT_LOGGING.format(facts=own.facts)
+    write_text(own.conf / "log4j.properties", logging)
+    heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"
+    argv = [*_java(plan, own.conf, scratch), heap, "org.apache.flink.client.cli.CliFrontend", "run", "-py"]
+    application = local_path(job.spec)
+    argv += (
+        [_sql_program(own.conf), str(application)]
+        if application.suffix.lower() == ".sql"
+        else [str(application)]
+    )
+    env = _environment(plan, own.conf) | handed_over(job, cluster)
+    wait = (HOST, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
+    return Command((*argv, *job.spec.args), env, scratch, own.log, wait)
+
+
+def _sql_program(conf: Path) -> str:
+    """The program that runs a SQL file, alone in a folder: Python looks for modules beside a program first."""
+    program = conf / "program" / "sql_runner.py"
+    program.parent.mkdir(exist_ok=True)
+    shutil.copyfile(sql_runner.__file__, program)
+    return str(program)
+
+
+def _divisions(spec: ClusterSpec) -> tuple[Division, Division]:
+    settings = spec.extra_configs
+    jobmanager = divide_jobmanager(memory_bytes(spec.master_memory) // MIB * MIB, settings)
+    worker_memory = memory_bytes(spec.worker_memory) // MIB * MIB
+    return jobmanager, divide_taskmanager(worker_memory, slots_per_worker(spec), settings)
+
+
+def _daemon(place: ClusterPlace, plan: ClusterPlan, role: str, main: str, division: Division) -> Command:
+    scratch = place.work / role
+    for folder in (scratch, place.work / "tmp", place.work / "web"):
+        folder.mkdir(parents=True, exist_ok=True)
+    argv = [*_java(plan, place.conf, scratch), *division.java, main, "--configDir", str(place.conf)]
+    for name, value in division.settings.items():
+        argv += ["-D", f"{name}={value}"]
+    return Command(tuple(argv), _environment(plan, place.conf), scratch, place.log(role))
+
+
+def _java(plan: ClusterPlan, conf: Path, scratch: Path) -> list[str]:
+    """The beginning of every command: Java, its options, and the class path in the order of Flink's scripts."""
+    engine = plan.engine
+    jars = sorted(
+        (engine.home / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name)
+    )
+    security = (
+        ["-Djava.security.manager=allow"] if engine.java_version > 17 else []
+    )  # Flink installs one of its own
+    options = [*_JVM, *security, f"-Dlog4j.configurationFile=file:{conf / 'log4j.properties'}"]
+    options += [f"-Djava.io.tmpdir={scratch}", "-cp", ":".join(str(jar) for jar in jars)]
+    return [str(engine.java), *options]
+
+
+def _environment(plan: ClusterPlan, conf: Path) -> dict[str, str]:
+    engine = plan.engine
+    env = clean_environment(("FLINK_", "PYFLINK_"))
+    return env | {
+        "PATH": f"{engine.python.parent}:{env.get('PATH', '/usr/bin:/bin')}",
+        "JAVA_HOME": str(engine.java.resolve().parent.parent),
+        "FLINK_CONF_DIR": str(conf),
+        "FLINK_BIN_DIR": str(engine.home / "bin"),
+        "FLINK_LIB_DIR": str(engine.home / "lib"),
+        "FLINK_OPT_DIR": str(engine.home / "opt"),
+        "FLINK_PLUGINS_DIR": str(engine.home / "plugins"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _write_configuration(folder: Path, settings: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # JSON text is YAML text too.
+    lines = (f"{json.dumps(name)}: {json.dumps(value)}" for name, value in settings.items() if value != "")
+    write_text(folder / "config.yaml", "\n".join(lines) + "\n")

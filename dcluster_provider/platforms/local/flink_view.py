@@ -1,0 +1,200 @@
+"""What a Flink cluster and its jobs are doing: the JobManager's answers, and the processes."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.record import Job
+from dcluster_provider.platforms.local import flink_rest
+from dcluster_provider.platforms.local.failures import cluster_failure
+from dcluster_provider.platforms.local.flink_launch import REST_PORT, port_setting
+from dcluster_provider.platforms.local.job_process import reject, settled
+from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
+from dcluster_provider.platforms.local.logs import contains, first_text
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.process import Life
+from dcluster_provider.platforms.local.rest import NoAnswer, Refused
+from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
+
+_REGISTERED = "Successful registration at resource manager"
+_SUBMITTED = re.compile(r"Submitting job '.*' \(([0-9a-f]{32})\)")
+_PHASES = {
+    "INITIALIZING": JobPhase.PENDING,
+    "CREATED": JobPhase.PENDING,
+    "RECONCILING": JobPhase.PENDING,
+    "RUNNING": JobPhase.RUNNING,
+    "RESTARTING": JobPhase.RUNNING,
+    "FAILING": JobPhase.RUNNING,
+    "CANCELLING": JobPhase.RUNNING,
+    "FINISHED": JobPhase.SUCCEEDED,
+    "FAILED": JobPhase.FAILED,
+    "CANCELED": JobPhase.KILLED,
+}
+_FINAL = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)
+_CLIENT = "The client"
+
+
+class FlinkView:
+    """One look at a Flink cluster; each of its two accounts is asked for at most once."""
+
+    def __init__(self, place: ClusterPlace, plan: ClusterPlan, slots: int) -> None:
+        self._place, self._plan, self._slots = place, plan, slots
+        self._port = plan.ports[REST_PORT]
+
+    def cluster(self) -> ClusterObservation:
+        """The cluster as it is."""
+        try:
+            answer = flink_rest.overview(self._port)
+        except (NoAnswer, Refused):
+            answer = {}
+        failure = cluster_failure(self._place, self._plan, self._joined, port_setting)
+        phase = ClusterPhase.STARTING
+        if failure:
+            phase = ClusterPhase.BROKEN
+        elif answer.get("slots-total", 0) >= self._slots and self._all_live():
+            phase = ClusterPhase.READY
+        return ClusterObservation(
+            phase,
+            master_url=self._url,
+            ui_url=self._url,
+            workers_ready=answer.get("taskmanagers", 0),
+            diagnosis=failure,
+        )
+
+    def job(self, job: Job) -> JobObservation | None:
+        """A job as it is; none when the JobManager gives no account just now."""
+        own = self._place.job(job)
+        verdict = read_verdict(own)
+        if verdict is not None:
+            return verdict
+        seen = self._client_job(own) if own.has_process else self._submitted_job(own, job)
+        if seen is not None and seen.phase in _FINAL and seen.phase is not JobPhase.LOST:
+            self._keep(own, seen)
+        return seen
+
+    @property
+    def _url(self) -> str:
+        return f"http://{self._plan.address(REST_PORT)}"
+
+    @cached_property
+    def _jobs(self) -> dict[str, dict[str, Any]] | None:
+        try:
+            return flink_rest.jobs_overview(self._port)
+        except (NoAnswer, Refused):
+            return None
+
+    @cached_property
+    def _master_failure(self) -> Diagnosis | None:
+        if not self._place.process("master").state().is_over:
+            return None
+        return cluster_failure(self._place, self._plan, self._joined, port_setting)
+
+    def _submitted_job(self, own: JobPlace, job: Job) -> JobObservation | None:
+        """A jar that was handed to the JobManager."""
+        job_id = flink_job_id(job.key, job.generation)
+        submitted = own.submitted.exists()
+        if self._jobs is None:
+            return self._lost() if submitted and self._master_failure else None
+        if job_id in self._jobs:
+            return self._flink_job(job_id)
+        if own.process.is_stopped():
+            return JobObservation(JobPhase.KILLED)
+        return JobObservation(JobPhase.LOST if submitted else JobPhase.ABSENT)
+
+    def _client_job(self, own: JobPlace) -> JobObservation | None:
+        """A PyFlink program or SQL file, which may submit several jobs, waited for by its client or not."""
+        ids = submitted_ids(own)
+        seen = settled(own, _CLIENT)
+        if self._jobs is None:
+            if self._master_failure and (seen is None or (ids and seen.phase is not JobPhase.ABSENT)):
+                return reject(own, self._lost()) if seen is None else self._lost()
+            return seen if seen is None or seen.phase is not JobPhase.SUCCEEDED else None
+        jobs = [self._flink_job(job_id) for job_id in ids if job_id in self._jobs]
+        if seen is None:
+            return _running_client(jobs)
+        if seen.phase is JobPhase.SUCCEEDED:
+            return _together(jobs) or seen
+        self._cancel(ids)
+        failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
+        if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
+            return JobObservation(JobPhase.FAILED, failed.ui_url, seen.exit_code, failed.diagnosis)
+        return seen
+
+    def _flink_job(self, job_id: str) -> JobObservation:
+        assert self._jobs is not None
+        found = self._jobs[job_id]
+        phase, tasks = _PHASES.get(found["state"], JobPhase.LOST), found["tasks"]
+        if found["state"] == "RUNNING" and tasks["running"] + tasks["finished"] < tasks["total"]:
+            phase = JobPhase.PENDING
+        diagnosis = self._explain(job_id) if phase is JobPhase.FAILED else None
+        return JobObservation(phase, f"{self._url}/#/job/{job_id}/overview", diagnosis=diagnosis)
+
+    def _explain(self, job_id: str) -> Diagnosis | None:
+        stack = flink_rest.root_exception(self._port, job_id)
+        return explain_exit("The Flink job", None, stack.splitlines()) if stack else None
+
+    def _lost(self) -> JobObservation:
+        cause = self._master_failure
+        assert cause is not None
+        lost = Diagnosis(
+            "JobManagerEnded",
+            f"The JobManager ended while it had the job, so whether the job finished cannot be told: {cause.cause}",
+            "Check the job's output; if it has to run again, clear the task.",
+            cause.evidence,
+        )
+        return JobObservation(JobPhase.LOST, diagnosis=lost)
+
+    def _keep(self, own: JobPlace, seen: JobObservation) -> None:
+        """Keep an outcome: the JobManager and its memory of it go with the cluster."""
+        if not own.log.exists() and seen.diagnosis:
+            own.log.parent.mkdir(parents=True, exist_ok=True)
+            own.log.write_text("\n".join(seen.diagnosis.evidence) + "\n", encoding="utf-8")
+        write_verdict(own, seen)
+
+    def _cancel(self, ids: list[str]) -> None:
+        """End what a client that failed or was stopped has left running."""
+        for job_id in ids:
+            if job_id in (self._jobs or {}) and self._flink_job(job_id).phase not in _FINAL:
+                try:
+                    flink_rest.cancel(self._port, job_id)
+                except (NoAnswer, Refused):
+                    continue  # the next look tries again
+
+    def _joined(self, role: str) -> bool:
+        return contains(self._place.log(role), _REGISTERED)
+
+    def _all_live(self) -> bool:
+        """The JobManager needs seconds to notice a lost TaskManager."""
+        return all(self._place.process(role).state().life is Life.RUNNING for role in self._plan.worker_roles)
+
+
+def submitted_ids(own: JobPlace) -> list[str]:
+    """The Flink jobs that the job's client submitted, or was about to."""
+    return _SUBMITTED.findall(first_text(own.facts))
+
+
+def _running_client(jobs: list[JobObservation]) -> JobObservation:
+    for found in reversed(jobs):
+        if found.phase is JobPhase.RUNNING:
+            return found
+    done = any(found.phase in _FINAL for found in jobs)
+    return JobObservation(JobPhase.RUNNING if done else JobPhase.PENDING, jobs[-1].ui_url if jobs else "")
+
+
+def _together(jobs: list[JobObservation]) -> JobObservation | None:
+    """The outcome of jobs whose client has ended well; none when all of them have finished."""
+    for phase in (JobPhase.FAILED, JobPhase.LOST, JobPhase.KILLED, JobPhase.RUNNING, JobPhase.PENDING):
+        for found in jobs:
+            if found.phase is phase:
+                return found
+    return None
+
+
+def _says_little(seen: JobObservation) -> bool:
+    return seen.diagnosis is None or seen.diagnosis.reason in {"ExitCode", "JavaException"}
