@@ -42,7 +42,8 @@ format:
 # One file for every supported Python, each line with the versions it is for.
 constraints:
 	@$(ENVIRONMENT) test lint docs
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras --all-groups \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras \
+		--group environment --group lint --group test --group docs \
 		--upgrade --no-annotate --no-header --no-emit-index-url --quiet --output-file constraints.txt
 
 clean:

@@ -53,7 +53,8 @@ class Demonstration:
         output = self.data / self.engine
         self.run_id = self.rest.trigger(self.dag_id, {"flights": str(source), "output": str(output)})
         self.screen.say(f"Run of {self.dag_id}: {self.airflow.url}/dags/{self.dag_id}/runs/{self.run_id}")
-        self.follow_run(self.run_id)
+        with self.screen.waiting("The run goes on"):
+            self.follow_run(self.run_id)
         self.screen.results(output, flights.airlines(self.data))
 
     def fetch_flights(self) -> Path:

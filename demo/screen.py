@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,10 @@ class Screen:
             self.say(f"{title} ...")
             yield lambda news: self.say(f"  {news}")
         self.say(f"[green]done[/]  {title}  [dim]{time.monotonic() - begun:.1f} s[/]")
+
+    def waiting(self, title: str) -> AbstractContextManager[Any]:
+        """A spinner below the lines that come meanwhile, where there is a terminal."""
+        return self.console.status(title) if self.console.is_terminal else nullcontext()
 
     def task(self, name: str, state: str, seconds: float) -> None:
         """A task of the run has come to a state."""

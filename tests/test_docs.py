@@ -12,7 +12,8 @@ import pytest
 
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
-from dcluster_provider.hooks.connection import FIELDS, settings_from
+from dcluster_provider.hooks.connection import settings_from
+from dcluster_provider.hooks.form import FIELDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
