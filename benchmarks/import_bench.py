@@ -1,46 +1,76 @@
-"""What a DAG file pays for importing the operators, above what importing Airflow's SDK costs anyway.
-
-    python benchmarks/import_bench.py [--runs N]
-"""
+"""What a DAG file costs to parse above what Airflow's SDK costs anyway: ours beside the Kubernetes provider's."""
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from statistics import median
 
-MODULES = (
-    "dcluster_provider.operators.cluster",
-    "dcluster_provider.operators.job",
-    "dcluster_provider.sensors.job",
-    "airflow.providers.standard.operators.python",  # to compare with
-)
+RUNS = 7
+OURS = """
+from dcluster_provider.operators.cluster import (
+    DClusterLaunchFlinkOperator, DClusterLaunchSparkOperator, DClusterTerminateOperator)
+from dcluster_provider.operators.job import (
+    DClusterStopClientJobsOperator, DClusterSubmitJobOperator, DClusterTerminateJobOperator)
+from dcluster_provider.sensors.cluster import DClusterClusterSensor
+from dcluster_provider.sensors.job import DClusterJobSensor
+
+with DAG("ours", schedule=None):
+    spark = DClusterLaunchSparkOperator(task_id="spark", tenant="team", workers=2)
+    flink = DClusterLaunchFlinkOperator(task_id="flink", tenant="team")
+    job = DClusterSubmitJobOperator(
+        task_id="job", client="team", module="etl", cluster_id=spark.output, application="etl.py")
+    DClusterTerminateJobOperator(task_id="end_job", job_id=job.output)
+    DClusterStopClientJobsOperator(task_id="stop", client="team", module="etl")
+    DClusterClusterSensor(task_id="cluster_sensor", cluster_id=flink.output)
+    DClusterJobSensor(task_id="job_sensor", job_id=job.output)
+    DClusterTerminateOperator(task_id="end", cluster_id=spark.output).as_teardown(setups=spark)
+"""
+POD = """
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+with DAG("pod", schedule=None):
+    KubernetesPodOperator(task_id="pod", image="spark", cmds=["spark-submit"])
+"""
+SPARK_KUBERNETES = """
+from airflow.providers.cncf.kubernetes.operators.spark_kubernetes import SparkKubernetesOperator
+with DAG("spark", schedule=None):
+    SparkKubernetesOperator(task_id="spark", application_file="spark.yaml")
+"""
+FILES = {
+    "every operator of ours": OURS,
+    "KubernetesPodOperator": POD,
+    "SparkKubernetesOperator": SPARK_KUBERNETES,
+}
 PROGRAM = """
 import sys, time
 from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
-modules, begun = len(sys.modules), time.process_time()
-import {module}
-print(time.process_time() - begun, len(sys.modules) - modules)
+modules, begun = set(sys.modules), time.process_time()
+{file}
+cost = time.process_time() - begun
+print(cost, *sorted(set(sys.modules) - modules))
 """
 
 
-def main(runs: int) -> None:
-    """Import each module in fresh processes, and print the median CPU time and the number of modules it brings."""
-    print(f"{'module':<50} {'CPU seconds':>12} {'modules':>8}   (median of {runs})")
-    for module in MODULES:
-        measured = [measure(module) for _ in range(runs)]
-        print(f"{module:<50} {median(cost for cost, _ in measured):>12.3f} {measured[-1][1]:>8}")
+def main() -> None:
+    """Parse each file in fresh processes, in turn, and print the median CPU time and the modules it brings."""
+    measured = {name: [] for name in FILES}
+    for _ in range(RUNS):
+        for name, file in FILES.items():
+            measured[name].append(parse(file))
+    print(f"{'DAG file':<28} {'CPU s':>7} {'modules':>8}   (median of {RUNS})")
+    ours = median(cost for cost, _ in measured["every operator of ours"])
+    for name, runs in measured.items():
+        cost = median(cost for cost, _ in runs)
+        print(f"{name:<28} {cost:>7.3f} {len(runs[-1][1]):>8}   {cost / ours:.1f} x ours")
 
 
-def measure(module: str) -> tuple[float, int]:
-    """CPU seconds and modules that one import costs in a process of its own."""
-    program = [sys.executable, "-c", PROGRAM.format(module=module)]
-    answer = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
-    return float(answer[-2]), int(answer[-1])
+def parse(file: str) -> tuple[float, list[str]]:
+    """The CPU seconds and the modules that a DAG file costs above the SDK, in a process of its own."""
+    program = [sys.executable, "-c", PROGRAM.format(file=file)]
+    answer = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    cost, *modules = answer.splitlines()[-1].split()
+    return float(cost), modules
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=5)
-    main(parser.parse_args().runs)
+    main()

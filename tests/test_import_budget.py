@@ -1,0 +1,31 @@
+"""A DAG file that uses every operator stays light: what the scheduler pays for it each time it parses the file."""
+
+from __future__ import annotations
+
+from benchmarks.import_bench import OURS, parse
+
+MOST_MODULES = 60  # beyond airflow.sdk
+HEAVY = {"kubernetes", "boto3", "sqlalchemy", "alembic", "psutil", "httpx", "rich"}
+
+
+def test_a_dag_file_with_every_operator_brings_fewer_than_sixty_modules_and_none_that_is_heavy():
+    _, modules = parse(OURS)
+    assert len(modules) < MOST_MODULES, modules
+    assert HEAVY.isdisjoint(modules)
+
+
+def test_the_file_uses_every_operator_and_sensor_there_is():
+    from inspect import getmembers, isclass
+
+    from dcluster_provider.operators import cluster, job
+    from dcluster_provider.sensors import cluster as cluster_sensor
+    from dcluster_provider.sensors import job as job_sensor
+
+    for module in (cluster, job, cluster_sensor, job_sensor):
+        for name, kind in getmembers(module, isclass):
+            if (
+                name.startswith("DCluster")
+                and kind.__module__ == module.__name__
+                and name != "DClusterLaunchOperator"
+            ):
+                assert f"{name}(" in OURS, name
