@@ -19,6 +19,7 @@ from dcluster_provider.registry.connected import (
     Connected,
     insert_row,
     latest_of_key,
+    live_rows,
     of_older_epochs,
     page_of,
     rows_of,
@@ -148,13 +149,13 @@ class ClusterStore(Connected):
         """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""
         conditions = [table.c.tenant == tenant, table.c.engine == engine, table.c.long_living.is_(True)]
         with self._read() as connection:
-            rows = page_of(connection, table, conditions, _USABLE, limit=1)
+            rows = live_rows(connection, table, conditions, _USABLE)
         return cluster_of(rows[0]) if rows else None
 
     def live_clusters_of_older_epochs(self, owner: Owner) -> list[Cluster]:
         """What the owner's task still has alive from before a person cleared it, newest first."""
         with self._read() as connection:
-            rows = page_of(connection, table, of_older_epochs(table, owner), _LIVE)
+            rows = live_rows(connection, table, of_older_epochs(table, owner), _LIVE)
         return [cluster_of(row) for row in rows]
 
     def latest_cluster_of_key(self, key: str) -> Cluster | None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert, select, union_all
 from typing_extensions import NamedTuple
 
 from dcluster_provider.core.identity import Owner
@@ -92,24 +92,37 @@ def page_of(
     connection: Connection,
     table: Table,
     conditions: Sequence[Any],
-    states: Iterable[Enum] | None = None,
+    states: Iterable[Enum] | None,
     *,
-    after_id: int = 0,
-    limit: int = 1000,
+    after_id: int,
+    limit: int,
 ) -> list[Any]:
     """A page of rows, newest first.
 
-    Each state is asked for by itself: an index then gives its rows in the order of their ids, while for several
-    states at once the database would have to sort all of them.
-
     :param states: the states to look for; none means any, and is quick only without other conditions.
     """
-    ids = select(table.c.id).where(*conditions).order_by(table.c.id.desc()).limit(limit)
+    page = select(table).where(*conditions).order_by(table.c.id.desc()).limit(limit)
     if after_id:
-        ids = ids.where(table.c.id < after_id)
-    queries = [ids] if states is None else [ids.where(table.c.state == state.value) for state in states]
-    found = [number for query in queries for number in connection.execute(query).scalars()]
-    return rows_of(connection, table, sorted(found, reverse=True)[:limit])
+        page = page.where(table.c.id < after_id)
+    if states is None:
+        return list(connection.execute(page))
+    # Each state by itself, for which an index gives the rows in the order of their ids; asked for all states at
+    # once, the database would sort every row that has one of them.
+    ids = page.with_only_columns(table.c.id)
+    parts = [select(ids.where(table.c.state == state.value).subquery()) for state in states]
+    if not parts:
+        return []
+    newest = union_all(*parts).subquery()
+    chosen = select(newest.c.id).order_by(newest.c.id.desc()).limit(limit)
+    return list(connection.execute(select(table).where(table.c.id.in_(chosen)).order_by(table.c.id.desc())))
+
+
+def live_rows(
+    connection: Connection, table: Table, conditions: Sequence[Any], states: Iterable[Enum]
+) -> list[Any]:
+    """All rows in some live states, newest first; for conditions that few live rows fulfil."""
+    is_live = table.c.state.in_([state.value for state in states])
+    return list(connection.execute(select(table).where(*conditions, is_live).order_by(table.c.id.desc())))
 
 
 def of_older_epochs(table: Table, owner: Owner) -> list[Any]:

@@ -18,6 +18,7 @@ from dcluster_provider.registry.connected import (
     Connected,
     insert_row,
     latest_of_key,
+    live_rows,
     of_older_epochs,
     page_of,
     rows_of,
@@ -133,7 +134,7 @@ class JobStore(Connected):
     def live_jobs_of_older_epochs(self, owner: Owner) -> list[Job]:
         """What the owner's task still has alive from before a person cleared it, newest first."""
         with self._read() as connection:
-            rows = page_of(connection, table, of_older_epochs(table, owner), _LIVE)
+            rows = live_rows(connection, table, of_older_epochs(table, owner), _LIVE)
         return [job_of(row) for row in rows]
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
@@ -201,7 +202,7 @@ def _refuse_duplicate(connection: Connection, spec: JobSpec) -> None:
 
 def _live_job(connection: Connection, client: str, module: str) -> Job | None:
     conditions = [table.c.client == client, table.c.module == module]
-    rows = page_of(connection, table, conditions, _LIVE, limit=1)
+    rows = live_rows(connection, table, conditions, _LIVE)
     return job_of(rows[0]) if rows else None
 
 
