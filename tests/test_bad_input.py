@@ -51,6 +51,8 @@ CLUSTER_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("tenant", " ", ["field tenant", "empty"]),
     ("tenant", None, ["field tenant", "text"]),
     ("tenant", "x" * 300, ["field tenant", "300 characters", "253"]),
+    ("tenant", "\ud800", ["field tenant"]),
+    ("extraConfigs", {"a": "\ud800"}, ["field extraConfigs"]),
     ("tenant", "a\nb", ["field tenant", "control character"]),
 ]
 JOB_FIELDS: list[tuple[str, Any, list[str]]] = [
@@ -108,7 +110,7 @@ def _refused(call, given, parts, table, kind=DClusterError):
 
 
 def _shown(body: dict[str, Any]) -> str:
-    text = json.dumps(body, ensure_ascii=False)
+    text = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace").decode()
     return text if len(text) < 90 else f"{text[:60]}... ({len(text)} characters)"
 
 

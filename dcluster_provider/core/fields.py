@@ -55,14 +55,14 @@ def _setting(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (str, int, float)):
-        return str(value)
+        return _argument(str(value))
     raise ValueError(f"has a value for {name!r} that is neither text, a number nor a boolean")
 
 
 def _printable(value: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise ValueError("has a control character (a line break, a tab or the like) in it")
-    return value.strip()
+    return _argument(value).strip()
 
 
 def _line(value: str) -> str:
@@ -78,8 +78,8 @@ def _not_empty(value: str) -> str:
 
 
 def _argument(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("has a NUL character in it, which no program can be handed")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("has a NUL or half a surrogate pair in it, which no program can be handed")
     return value
 
 

@@ -96,10 +96,10 @@ class ClusterStore(Connected):
         :raises NotFound: there is none.
         """
         with self._read() as connection:
-            row = connection.execute(select(table).where(table.c.id == cluster_id)).first()
-        if row is None:
+            rows = rows_of(connection, table, [cluster_id])
+        if not rows:
             raise NotFound(f"There is no cluster {cluster_id}; {_LIST_COMMAND}")
-        return cluster_of(row)
+        return cluster_of(rows[0])
 
     def find_cluster(self, name: str) -> Cluster:
         """The cluster with this name.
@@ -107,7 +107,9 @@ class ClusterStore(Connected):
         :raises NotFound: there is none; the message names the nearest of the newest names.
         """
         with self._read() as connection:
-            row = connection.execute(select(table).where(table.c.name == name)).first()
+            # Only ASCII is in names, and a database cannot be asked for every other character.
+            is_name = name.isascii() and name.isprintable()
+            row = connection.execute(select(table).where(table.c.name == name)).first() if is_name else None
             if row is not None:
                 return cluster_of(row)
             newest = select(table.c.name).order_by(table.c.id.desc()).limit(_NAMES_COMPARED)

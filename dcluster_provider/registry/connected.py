@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 Record = TypeVar("Record")
+_HIGHEST_ID = 2**31 - 1  # SQLite takes no number beyond 64 bits, PostgreSQL stores 32
 _CHUNK = 500  # SQLite takes a limited number of variables
 
 
@@ -80,7 +81,7 @@ def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> 
 
 def rows_of(connection: Connection, table: Table, ids: Iterable[int]) -> list[Any]:
     """The rows with these ids, in their order; an id without a row is left out."""
-    wanted = list(dict.fromkeys(ids))
+    wanted = [number for number in dict.fromkeys(ids) if number <= _HIGHEST_ID]
     found = {}
     for start in range(0, len(wanted), _CHUNK):
         query = select(table).where(table.c.id.in_(wanted[start : start + _CHUNK]))

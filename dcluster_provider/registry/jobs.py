@@ -98,10 +98,10 @@ class JobStore(Connected):
         :raises NotFound: there is none.
         """
         with self._read() as connection:
-            row = connection.execute(select(table).where(table.c.id == job_id)).first()
-        if row is None:
+            rows = rows_of(connection, table, [job_id])
+        if not rows:
             raise NotFound(f"There is no job {job_id}; {_LIST_COMMAND}")
-        return job_of(row)
+        return job_of(rows[0])
 
     def get_jobs(self, ids: Iterable[int]) -> list[Job]:
         """The jobs with these ids, in their order; an id that no job has is left out."""

@@ -75,17 +75,20 @@ def test_owner_of_another_deployment_is_refused(registry, claim_cluster, owner):
     assert registry.list_clusters() == []
 
 
-def test_unknown_id_is_named_with_what_to_do(registry):
-    with pytest.raises(NotFound, match=r"no cluster 4711; .*airflow dcluster clusters list"):
-        registry.get_cluster(4711)
+@pytest.mark.parametrize("number", [4711, 0, -1, 2**40, 10**30])
+def test_unknown_id_is_named_with_what_to_do(registry, number):
+    with pytest.raises(NotFound, match=rf"no cluster {number}; .*airflow dcluster clusters list"):
+        registry.get_cluster(number)
+    assert registry.get_clusters([number]) == []
 
 
 def test_unknown_name_is_answered_with_the_nearest(registry, claim_cluster):
     name = claim_cluster(registry).record.name
     with pytest.raises(NotFound, match=f"did you mean '{name}'"):
         registry.find_cluster(name.replace("team", "taem"))
-    with pytest.raises(NotFound, match="airflow dcluster clusters list"):
-        registry.find_cluster("zzz")
+    for odd in ("zzz", "", "a\0b", "数据", "\ud800", "x" * 10_000):
+        with pytest.raises(NotFound, match="airflow dcluster clusters list"):
+            registry.find_cluster(odd)
 
 
 def test_get_clusters_keeps_the_order_and_leaves_out_the_unknown(registry, claim_cluster):

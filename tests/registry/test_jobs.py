@@ -95,9 +95,11 @@ def test_retry_of_a_failed_job_respects_another_live_one(registry, claim_job):
         claim_job(registry)
 
 
-def test_unknown_id_is_named_with_what_to_do(registry):
-    with pytest.raises(NotFound, match=r"no job 4711; .*airflow dcluster jobs list"):
-        registry.get_job(4711)
+@pytest.mark.parametrize("number", [4711, 0, -1, 2**40, 10**30])
+def test_unknown_id_is_named_with_what_to_do(registry, number):
+    with pytest.raises(NotFound, match=rf"no job {number}; .*airflow dcluster jobs list"):
+        registry.get_job(number)
+    assert registry.get_jobs([number]) == []
 
 
 def test_lists_are_filtered_and_paged_newest_first(registry, claim_job):
