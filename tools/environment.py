@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 13), (3, 12), (3, 11), (3, 10))
 DOWNLOAD = "some 100 MB from PyPI the first time, a minute"
 INPUTS = ("pyproject.toml", "constraints.txt")
@@ -24,8 +25,8 @@ INPUTS = ("pyproject.toml", "constraints.txt")
 def main(folder: Path, groups: "set[str]") -> None:
     """Bring the environment in ``folder`` up to date with the project's files and these dependency groups."""
     run_in_supported_python()
-    os.chdir(str(Path(__file__).resolve().parent.parent))
     folder = folder.resolve()
+    os.chdir(str(ROOT))
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second finds the first one's work
         made = read_stamp(folder)
@@ -97,7 +98,7 @@ def run(command: "list[str]", purpose: str, folder: Path) -> None:
 
 def fingerprint_of_inputs() -> str:
     """What the project's files ask for."""
-    return hashlib.sha256(b"".join(Path(name).read_bytes() for name in INPUTS)).hexdigest()
+    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
 
 
 def read_stamp(folder: Path) -> "dict[str, Any] | None":
