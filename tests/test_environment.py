@@ -31,7 +31,11 @@ def folder(tmp_path):
 
 
 def stamp(folder, **changed):
-    made = {"python": sys.version, "inputs": environment.fingerprint_of_inputs(), "groups": ["test"]}
+    made = {
+        "basis": environment.basis(folder),
+        "inputs": environment.fingerprint_of_inputs(),
+        "groups": ["test"],
+    }
     environment.stamp_file(folder).write_text(json.dumps(made | changed))
 
 
@@ -52,8 +56,8 @@ def test_changed_project_files_are_installed_with_the_groups_that_were_there(don
     assert done == [["test"]]
 
 
-def test_one_of_another_python_is_made_anew(done, folder):
-    stamp(folder, python="3.9.0")
+def test_one_of_another_python_or_place_is_made_anew(done, folder):
+    stamp(folder, basis=environment.basis(folder.parent))
     environment.main(folder, {"lint"})
     assert done == ["make", ["lint"]]
 

@@ -30,9 +30,9 @@ def main(folder: Path, groups: "set[str]") -> None:
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second finds the first one's work
         made = read_stamp(folder)
-        if made is None or made["python"] != sys.version:
+        if made is None or made["basis"] != basis(folder):
             make_virtual_environment(folder)
-            made = {"python": sys.version, "inputs": "", "groups": []}
+            made = {"inputs": "", "groups": []}
         if made["inputs"] != fingerprint_of_inputs() or not groups <= set(made["groups"]):
             install(folder, sorted(groups | set(made["groups"])))
 
@@ -77,7 +77,7 @@ def install(folder: Path, groups: "list[str]") -> None:
     for group in groups:
         pip += ["--group", group]
     run([*pip, "--editable", "."], "the package and what it needs", folder)
-    stamp = {"python": sys.version, "inputs": fingerprint_of_inputs(), "groups": groups}
+    stamp = {"basis": basis(folder), "inputs": fingerprint_of_inputs(), "groups": groups}
     stamp_file(folder).write_text(json.dumps(stamp))
 
 
@@ -94,6 +94,11 @@ def run(command: "list[str]", purpose: str, folder: Path) -> None:
         print("\r\033[K", end="", file=sys.stderr)
     if process.returncode:
         sys.exit(f"Could not install {purpose}: exit code {process.returncode} of {' '.join(command)}")
+
+
+def basis(folder: Path) -> str:
+    """What an environment is tied to: its interpreter, and its place, which stands in its scripts."""
+    return f"{folder} {sys.version}"
 
 
 def fingerprint_of_inputs() -> str:
