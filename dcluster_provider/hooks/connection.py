@@ -25,11 +25,10 @@ def read_settings(conn_id: str) -> Settings:
     :raises AirflowNotFoundException: another connection does not exist.
     :raises InvalidSpec: the connection has an unknown field, or a value that cannot be accepted.
     """
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
+    from dcluster_provider.hooks.airflow_names import AirflowNotFoundException, get_connection
 
     try:
-        connection = BaseHook.get_connection(conn_id)
+        connection = get_connection(conn_id)
     except AirflowNotFoundException:
         if conn_id != DEFAULT_CONN_ID:
             raise
@@ -71,9 +70,9 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
 def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str:
     if not registry_conn_id:
         return f"sqlite:///{home / 'registry.db'}"
-    from airflow.sdk import BaseHook
+    from dcluster_provider.hooks.airflow_names import get_connection
 
-    connection = BaseHook.get_connection(registry_conn_id)
+    connection = get_connection(registry_conn_id)
     if connection.conn_type not in ("postgres", "postgresql"):
         raise InvalidSpec(
             f"connection {conn_id!r}: field registry_conn_id: {registry_conn_id!r} is of type "
@@ -115,14 +114,14 @@ def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None
 
 
 def _folder(option: str, default: Path, given: str | None = None) -> Path:
-    from airflow.sdk.configuration import conf
+    from dcluster_provider.hooks.airflow_names import conf
 
     configured = given or conf.get("dcluster", option, fallback="")
     return Path(configured).expanduser() if configured else default
 
 
 def _own_log_page(conn_id: str) -> str:
-    from airflow.sdk.configuration import conf
+    from dcluster_provider.hooks.airflow_names import conf
 
     return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dcluster/{conn_id}/jobs/{{jobId}}/log"
 

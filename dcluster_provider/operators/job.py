@@ -158,10 +158,9 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.hook.clusters.end_owned_by(owner, actor=f"{owner}: {why}")
 
     def _wait(self, job: Job, timeout: float | None, log_start: int) -> int:
-        from airflow.sdk.exceptions import AirflowFailException
-
         from dcluster_provider.core.errors import JobFailed
         from dcluster_provider.core.record import JobState
+        from dcluster_provider.hooks.airflow_names import AirflowFailException
 
         last, read_to = [job], [log_start]
 

@@ -10,7 +10,8 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
     DagAccessEntity,
     DagDetails,
 )
-from airflow.api_fastapi.core_api.security import GetUserDep, auth_manager_from_app
+from airflow.api_fastapi.core_api import security
+from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 
@@ -19,8 +20,9 @@ from dcluster_provider.core.record import Job
 from dcluster_provider.hooks.dcluster import DClusterHook
 
 app = FastAPI(title="dCluster")
-# A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.
-app.dependency_overrides[auth_manager_from_app] = get_auth_manager
+if hasattr(security, "auth_manager_from_app"):  # since Airflow 3.2
+    # A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.
+    app.dependency_overrides[security.auth_manager_from_app] = get_auth_manager
 
 
 @app.get("/{conn_id}/jobs/{job_id}/log")

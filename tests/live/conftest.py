@@ -8,15 +8,20 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from dcluster_provider import example_dags
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.rest import Rest
 from demo.standalone import Standalone, wait_until
+
+if TYPE_CHECKING:
+    from postgres import Server
 
 HERE = Path(__file__).parent
 
@@ -56,15 +61,21 @@ class LiveAirflow:
 
 
 @pytest.fixture(scope="session")
-def live_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
+def live_airflow(tmp_path_factory: pytest.TempPathFactory, postgres_server: Server) -> Iterator[LiveAirflow]:
+    postgres_server.execute("CREATE DATABASE airflow")
     home = tmp_path_factory.mktemp("airflow")
     work = tmp_path_factory.mktemp("work")
     full_disk = tmp_path_factory.mktemp("disk")
     dags = home / "dags"
     shutil.copytree(HERE / "dags", dags)
+    shutil.copytree(Path(example_dags.__file__).parent, dags / "examples")
     for application in (HERE / "applications").glob("*.py"):
         shutil.copy(application, work)
+    database = postgres_server.url("airflow")
     variables = {
+        # Airflow's own tables: on SQLite its scheduler and API give up with "database is locked" under load.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database.replace("psycopg2", "asyncpg"),
         "DCLUSTER_TEST_FOLDER": str(work),
         "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
         # An address where nobody answers: the engines that the tests use are installed before.
@@ -78,6 +89,13 @@ def live_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirfl
     local = LocalSettings(home / "dcluster", engines_folder(), "airflow")
     for engine in ("spark", "flink"):
         ensure_engine(engine, local, print)
+    settings = Settings(
+        conn_id="dcluster_default",
+        registry_url=f"sqlite:///{home / 'dcluster' / 'registry.db'}",
+        home=home / "dcluster",
+        engines_folder=engines_folder(),
+    )
+    control = connect(settings)
     standalone = Standalone(home, dags, variables)
     standalone.start()
     try:
@@ -86,17 +104,10 @@ def live_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirfl
         assert healthy, standalone.log.read_text()[-5000:]
         assert not standalone.ended_by_itself(), standalone.log.read_text()[-5000:]
         rest.log_in()
-        settings = Settings(
-            conn_id="dcluster_default",
-            registry_url=f"sqlite:///{home / 'dcluster' / 'registry.db'}",
-            home=home / "dcluster",
-            engines_folder=engines_folder(),
-        )
-        control = connect(settings)
         yield LiveAirflow(standalone, rest, control, work, full_disk)
-        for cluster in control.clusters.list():
-            control.clusters.terminate(cluster.id, actor="the tests' end")
     finally:
         standalone.stop()
+        for cluster in control.clusters.list():
+            control.clusters.terminate(cluster.id, actor="the tests' end")
     left = standalone.leftovers()
     assert not left, f"processes are left over: {left}"

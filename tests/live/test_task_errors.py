@@ -85,7 +85,7 @@ def test_python_exception_in_the_job(live_airflow, cluster):
 def test_executors_larger_than_any_worker(live_airflow, cluster):
     conf = job_conf(cluster, live_airflow.work / "endless.py", workerMemGb=64)
     run_id = run(live_airflow, "failing_job", conf)
-    assert_told(error_of(live_airflow, "failing_job", run_id), "64")
+    assert_told(error_of(live_airflow, "failing_job", run_id), "65536 MiB", "2048 MiB")
 
 
 def test_driver_is_killed(live_airflow, cluster):

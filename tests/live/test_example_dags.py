@@ -1,0 +1,70 @@
+"""Every example DAG runs through on a live Airflow, and nothing of it is left."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from dcluster_provider import example_dags
+from demo.standalone import wait_until
+
+pytestmark = pytest.mark.timeout(600)
+FOLDER = Path(example_dags.__file__).parent
+DAG_IDS = sorted(f"dcluster_{path.stem.removeprefix('example_')}" for path in FOLDER.glob("example_*.py"))
+FLIGHTS = [
+    ("AA", "JFK", "LAX", "10"),
+    ("AA", "JFK", "SFO", "20"),
+    ("UA", "EWR", "LAX", "-4"),
+    ("UA", "EWR", "LAX", "NA"),
+]
+
+
+@pytest.fixture(scope="module")
+def flights(live_airflow) -> Path:
+    path = live_airflow.work / "flights.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["carrier", "origin", "dest", "arr_delay"])
+        rows.writerows(FLIGHTS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(live_airflow, flights) -> dict[str, str]:
+    """All of them started at once, as Airflow would."""
+    rest = live_airflow.rest
+    started = {}
+    for dag_id in DAG_IDS:
+        assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id), 120)
+        rest.unpause(dag_id)
+        output = live_airflow.work / dag_id
+        conf = {"flights": str(flights), "output": str(output)} if "flights" in dag_id else {}
+        started[dag_id] = rest.trigger(dag_id, conf)
+    return started
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_example_runs_through_and_leaves_no_cluster(live_airflow, runs, dag_id):
+    rest, run_id = live_airflow.rest, runs[dag_id]
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 500, 1)
+    failed = [task for task in rest.tasks(dag_id, run_id) if task["state"] != "success"]
+    assert not failed, "\n".join(rest.task_log(task) for task in failed)
+    clusters = [it for it in live_airflow.control.clusters.list() if it.owner and it.owner.run_id == run_id]
+    assert clusters
+    assert {it.state.value for it in clusters} == {"TERMINATED"}
+
+
+@pytest.mark.parametrize("dag_id", [it for it in DAG_IDS if "flights" in it])
+def test_flights_are_averaged_right(live_airflow, runs, dag_id):
+    rest, run_id = live_airflow.rest, runs[dag_id]
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) == "success", 500, 1)
+    table = json.loads((live_airflow.work / dag_id / "by_carrier.json").read_text())
+    assert [(row["carrier"], row["flights"], row["mean_arr_delay"]) for row in table] == [
+        ("AA", 2, 15.0),
+        ("UA", 1, -4.0),
+    ]
+    (task,) = [it for it in rest.tasks(dag_id, run_id) if it["task_id"] == "analyse"]
+    assert "by_carrier" in rest.task_log(task), "the job's own output is not in the task's log"

@@ -1,0 +1,243 @@
+"""Spark on this machine: a cluster, its jobs and their ends, all of it real."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from local_platform import (
+    APPLICATIONS,
+    driver_of,
+    launch,
+    local_platform,
+    make_job,
+    observe,
+    observe_job,
+    outcome,
+    running,
+    submit,
+    until,
+    whole_log,
+)
+
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.observation import ClusterPhase, JobPhase
+from dcluster_provider.platforms.local.process import census
+
+pytestmark = pytest.mark.timeout(900)
+PI = str(APPLICATIONS / "spark_pi.py")
+FAILS = str(APPLICATIONS / "spark_fails.py")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    with local_platform(tmp_path_factory.mktemp("spark"), "spark") as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def cluster(platform):
+    return launch(
+        platform,
+        workers=2,
+        worker_memory="1Gi",
+        master_memory="512Mi",
+        extra_configs={"spark.sql.shuffle.partitions": 3},
+    )
+
+
+def test_a_job_is_counted_by_the_workers_and_gets_what_it_is_handed(platform, cluster):
+    job = submit(platform, cluster, application=PI, pipeline_version="v 1.2")
+    seen = outcome(platform, job, cluster)
+    assert (seen.phase, seen.exit_code) == (JobPhase.SUCCEEDED, 0)
+    log = whole_log(platform, job, cluster)
+    assert "pi is roughly 3.1" in log
+    assert f"application team/etl #{job.id}" in log
+    assert "pipeline v 1.2 v 1.2" in log
+    assert "setting 3" in log
+
+
+def test_the_job_of_a_killed_submitter_runs_once(platform, cluster):
+    job = make_job(cluster, application=FAILS, args=("nothing",))
+    source = (
+        "import os, pickle, sys\n"
+        "from dcluster_provider.platforms.local.platform import LocalPlatform\n"
+        "settings, job, cluster = pickle.load(sys.stdin.buffer)\n"
+        "LocalPlatform(settings).apply_job(job, cluster)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    import pickle
+
+    given = pickle.dumps((platform.settings, job, cluster))
+    assert subprocess.run([sys.executable, "-c", source], input=given, check=False).returncode == -9
+    platform.apply_job(job, cluster)
+    assert outcome(platform, job, cluster).phase is JobPhase.SUCCEEDED
+    platform.apply_job(job, cluster)
+    assert whole_log(platform, job, cluster).count("counted 10") == 1
+
+
+def test_a_python_exception_is_the_cause(platform, cluster):
+    job = submit(platform, cluster, application=FAILS, args=("driver",))
+    seen = outcome(platform, job, cluster)
+    assert (seen.phase, seen.exit_code) == (JobPhase.FAILED, 1)
+    assert seen.diagnosis.reason == "PythonException"
+    assert "ValueError: no rows today" in seen.diagnosis.cause
+    assert any("spark_fails.py" in line for line in seen.diagnosis.evidence)
+
+
+def test_an_exception_in_a_task_is_the_cause(platform, cluster):
+    job = submit(platform, cluster, application=FAILS, args=("task",))
+    seen = outcome(platform, job, cluster)
+    assert seen.diagnosis.reason == "PythonException"
+    assert "ZeroDivisionError" in seen.diagnosis.cause
+
+
+def test_a_wrong_main_class_is_named(platform, cluster, spark_jar):
+    job = submit(platform, cluster, application=str(spark_jar), main_class="no.Such")
+    seen = outcome(platform, job, cluster)
+    assert seen.diagnosis.reason == "MainClassMissing"
+    assert "no.Such" in seen.diagnosis.cause
+
+
+@pytest.fixture(scope="module")
+def spark_jar(platform, cluster):
+    """Any jar will do: one of Spark's own."""
+    from dcluster_provider.platforms.local.engines import find_engine
+
+    return next((find_engine("spark", platform.settings).home / "jars").glob("spark-launcher_*.jar"))
+
+
+def test_an_executor_larger_than_any_worker_is_refused_before_it_starts(platform, cluster):
+    job = make_job(cluster, application=PI, worker_mem_gb=4)
+    with pytest.raises(PlatformRefused, match=r"spark\.executor\.memory asks for 4096 MiB, but .* 1024 MiB"):
+        platform.apply_job(job, cluster)
+    assert observe_job(platform, job, cluster).phase is JobPhase.ABSENT
+
+
+def test_an_executor_that_the_application_makes_too_large_is_named_and_its_driver_ended(platform, cluster):
+    job = submit(platform, cluster, application=FAILS, args=("memory",))
+    seen = outcome(platform, job, cluster)
+    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "ExecutorTooLarge")
+    assert "65536 MiB" in seen.diagnosis.cause
+    assert not [folder for folder in census() if folder.name == f"{job.id}-1"]
+    assert observe_job(platform, job, cluster) == seen
+
+
+def test_a_job_is_stopped_and_its_application_leaves_the_cluster(platform, cluster):
+    job = submit(platform, cluster, application=FAILS, args=("sleep",))
+    assert running(platform, job, cluster).ui_url.startswith("http://127.0.0.1:")
+    platform.stop_job(job, cluster)
+    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
+    platform.stop_job(job, cluster)
+    other = submit(platform, cluster, application=FAILS, args=("nothing",))
+    assert outcome(platform, other, cluster).phase is JobPhase.SUCCEEDED
+
+
+def test_a_job_that_was_stopped_before_it_began_never_begins(platform, cluster):
+    job = make_job(cluster, application=PI)
+    platform.stop_job(job, cluster)
+    platform.apply_job(job, cluster)
+    assert observe_job(platform, job, cluster).phase is JobPhase.KILLED
+
+
+def test_a_job_waits_while_another_has_all_cores(platform, cluster):
+    first = submit(platform, cluster, application=FAILS, args=("sleep",))
+    running(platform, first, cluster)
+    second = submit(platform, cluster, application=FAILS, args=("nothing",))
+    until(lambda: driver_of(platform, second, cluster), bool, 30)
+    until(lambda: "activeapps" in _master(platform, cluster), bool, 30)
+    assert observe_job(platform, second, cluster).phase is JobPhase.PENDING
+    platform.stop_job(first, cluster)
+    assert outcome(platform, second, cluster).phase is JobPhase.SUCCEEDED
+
+
+def test_a_killed_driver_is_named(platform, cluster):
+    job = submit(platform, cluster, application=FAILS, args=("sleep",))
+    running(platform, job, cluster)
+    driver_of(platform, job, cluster).kill()
+    seen = outcome(platform, job, cluster, 30)
+    assert (seen.phase, seen.exit_code) == (JobPhase.FAILED, -9)
+    assert seen.diagnosis.cause == "The driver was killed by signal 9 (SIGKILL)."
+
+
+def test_a_driver_that_does_not_know_the_secret_is_refused(platform, cluster, tmp_path):
+    from dcluster_provider.platforms.local.engines import find_engine
+
+    home = find_engine("spark", platform.settings).home
+    env = {
+        **os.environ,
+        "SPARK_HOME": str(home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_SCALA_VERSION": "2.12",
+    }
+    url = observe(platform, cluster).master_url
+    said = subprocess.Popen(
+        [home / "bin" / "spark-submit", "--master", url, FAILS, "nothing"],
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        refusal = next(line for line in said.stderr if "Failed to connect to master" in line)
+    finally:
+        said.kill()
+        said.communicate()
+    assert url.removeprefix("spark://") in refusal
+    assert _master(platform, cluster)["activeapps"] == []
+
+
+def test_nothing_listens_beyond_this_machine_and_no_secret_is_in_a_command_line(platform, cluster):
+    import psutil
+
+    job = submit(platform, cluster, application=FAILS, args=("sleep",))
+    running(platform, job, cluster)
+    members = [each for folder, found in census().items() if cluster.name in str(folder) for each in found]
+    assert len(members) > 6
+    for member in members:
+        listening = [each for each in member.net_connections("inet") if each.status == psutil.CONN_LISTEN]
+        assert {each.laddr.ip.removeprefix("::ffff:") for each in listening} <= {"127.0.0.1"}
+    import json
+
+    plan = platform.settings.home / "clusters" / cluster.name / "plan.json"
+    secret = json.loads(plan.read_text())["secret"]
+    assert not [member for member in members if any(secret in part for part in member.cmdline())]
+    platform.stop_job(job, cluster)
+
+
+def test_a_jobs_own_cluster_gives_all_its_memory_to_the_job(platform, cluster):
+    job = replace(make_job(cluster, application=PI, pipeline_version="1"), owns_cluster=True)
+    platform.apply_job(job, cluster)
+    running(platform, job, cluster)
+    (application,) = _master(platform, cluster)["activeapps"]
+    assert (application["memoryperexecutor"], application["cores"]) == (1024, 2)
+    assert outcome(platform, job, cluster).phase is JobPhase.SUCCEEDED
+
+
+def test_a_cluster_is_ended_with_its_jobs_and_their_logs_stay(platform):
+    cluster = launch(platform, workers=1, worker_memory="1Gi", master_memory="512Mi")
+    assert cluster.name in platform.list_clusters()
+    done = submit(platform, cluster, application=FAILS, args=("nothing",))
+    assert outcome(platform, done, cluster).phase is JobPhase.SUCCEEDED
+    job = submit(platform, cluster, application=FAILS, args=("sleep",))
+    running(platform, job, cluster)
+    platform.delete_cluster(cluster)
+    assert observe(platform, cluster).phase is ClusterPhase.ABSENT
+    assert not [folder for folder in census() if cluster.name in str(folder)]
+    assert cluster.name not in platform.list_clusters()
+    platform.delete_cluster(cluster)
+    assert "counted 10" in whole_log(platform, done, cluster)
+    assert observe_job(platform, done, cluster).phase is JobPhase.SUCCEEDED
+    assert observe_job(platform, job, cluster).phase is JobPhase.KILLED
+    for again in (lambda: platform.apply_cluster(cluster), lambda: platform.apply_job(job, cluster)):
+        with pytest.raises(PlatformRefused, match="ClusterEnded"):
+            again()
+
+
+def _master(platform, cluster):
+    import httpx
+
+    return httpx.get(f"{observe(platform, cluster).ui_url}/json/", timeout=10).json()
