@@ -65,8 +65,8 @@ _SIGNS = (
         ),
     ),
     _sign(
-        r"(?:Failed to load class|entry point class '|Error: class not found[: ]*|Could not find or load main class )"
-        r"['\"]?([\w.$]+)",
+        r"(?:Failed to load class|entry point class|Error: class not found:?|Could not find or load main class)"
+        r"\s*['\"]?([\w.$]+)",
         lambda found: (
             "MainClassMissing",
             f"The application has no class {found[1].rstrip('.')}.",
@@ -80,6 +80,14 @@ _SIGNS = (
             "ApplicationFileMissing",
             f"The application file {found[1]} does not exist.",
             "Correct application to a file that is there.",
+        ),
+    ),
+    _sign(
+        r"Master removed our application: FAILED",
+        lambda _: (
+            "ExecutorsFailed",
+            "The executors of the job failed one after the other, so the Spark master gave it up.",
+            "Read the executors' lines, correct what they complain of, then run the job again.",
         ),
     ),
     _sign(

@@ -22,7 +22,7 @@ try:
         TaskDeferralTimeout,
     )
 except ImportError:  # Airflow 3.1
-    from airflow.configuration import conf  # type: ignore[assignment]
+    from airflow.configuration import conf
     from airflow.exceptions import (  # type: ignore[no-redef,attr-defined]
         AirflowFailException,
         AirflowNotFoundException,

@@ -123,6 +123,8 @@ class DClusterSubmitJobOperator(DClusterOperator):
         spec = build_spec(self, JobSpec, _FIELDS)
         job = self.hook.jobs.submit(spec, owner=owner, actor=str(owner), report=self.log.info)
         self.log.info("Submitted %s", describe_submission(job))
+        # One look before deferring: what has started or failed by now is known without the triggerer.
+        job = self.hook.jobs.observe([job.id])[job.id]
         self.log_change(None, job)
         self._known(job)
         if not self.wait_for_completion and not job.state.is_final:

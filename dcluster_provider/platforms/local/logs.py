@@ -51,19 +51,21 @@ def read_part(path: Path, start: int, most: int, is_ended: bool) -> LogPart:
             part = file.read(most)
     except (FileNotFoundError, NotADirectoryError):
         return LogPart("", start)
+    is_last = len(part) < most
     whole = part.rfind(b"\n") + 1
-    if (whole == 0 and (is_ended or len(part) == most)) or (is_ended and len(part) < most):
+    if is_last and is_ended:
         whole = len(part)
-    part = part[: _without_split_character(part, whole)]
+    elif whole == 0 and not is_last:
+        whole = _without_split_character(part)
+    part = part[:whole]
     return LogPart(part.decode(errors="replace"), start + len(part))
 
 
-def _without_split_character(part: bytes, end: int) -> int:
-    """The end, moved before a UTF-8 character that is cut in two by the end of what was read."""
-    if end < len(part) or end == 0:
-        return end
+def _without_split_character(part: bytes) -> int:
+    """The length of a piece of text, without a UTF-8 character that its end cuts in two."""
+    end = len(part)
     for back in range(1, min(4, end) + 1):
-        byte = part[end - back]
+        byte = part[-back]
         if byte >= 0xC0:
             length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
             return end - back if length > back and end > back else end

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.local import rest
 from dcluster_provider.platforms.local.failures import cluster_failure
 from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
-from dcluster_provider.platforms.local.logs import contains, first_text
+from dcluster_provider.platforms.local.logs import contains, first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.process import Life
 from dcluster_provider.platforms.local.spark_launch import (
     MASTER_PORT,
     UI_PORT,
@@ -69,8 +69,11 @@ class SparkView:
     def job(self, job: Job) -> JobObservation:
         """A job as it is; one that can never succeed is ended."""
         own = self.place.job(job)
-        seen = settled(own, "The driver") or self._running_job(job, own)
-        return reject(own, seen) if seen.diagnosis and own.process.state().life is Life.RUNNING else seen
+        over = settled(own, "The driver")
+        if over is not None:
+            return self._with_executors(own, over)
+        seen = self._running_job(job, own)
+        return reject(own, seen) if seen.diagnosis else seen
 
     def _running_job(self, job: Job, own: JobPlace) -> JobObservation:
         facts = first_text(own.facts)
@@ -85,6 +88,21 @@ class SparkView:
         if diagnosis:
             return JobObservation(JobPhase.FAILED, ui_url, diagnosis=diagnosis)
         return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING, ui_url)
+
+    def _with_executors(self, own: JobPlace, seen: JobObservation) -> JobObservation:
+        """A failure whose cause only the executors know, told by the last of them."""
+        found = _APPLICATION_ID.search(first_text(own.facts))
+        if seen.diagnosis is None or seen.diagnosis.reason != "ExecutorsFailed" or found is None:
+            return seen
+        logs = sorted(
+            self.place.work.glob(f"worker-*/work/{found[1]}/*/stderr"), key=lambda log: log.stat().st_mtime
+        )
+        if not logs:
+            return seen
+        told = explain_exit("An executor", None, last_lines(logs[-1]))
+        cause = seen.diagnosis.cause if told.reason == "ExitCode" else f"{seen.diagnosis.cause} {told.cause}"
+        evidence = (*seen.diagnosis.evidence[:1], *told.evidence)
+        return replace(seen, diagnosis=replace(seen.diagnosis, cause=cause, evidence=evidence))
 
     def _application(self, job: Job, facts: str) -> dict[str, Any] | None:
         found = _APPLICATION_ID.search(facts)

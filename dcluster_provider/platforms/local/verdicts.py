@@ -16,6 +16,7 @@ def read_verdict(own: JobPlace) -> JobObservation | None:
     diagnosis = stored["diagnosis"]
     return JobObservation(
         JobPhase(stored["phase"]),
+        ui_url=stored["ui_url"],
         exit_code=stored["exit_code"],
         diagnosis=Diagnosis.from_json(diagnosis) if diagnosis else None,
     )
@@ -27,6 +28,7 @@ def write_verdict(own: JobPlace, seen: JobObservation) -> None:
         own.verdict,
         {
             "phase": seen.phase.value,
+            "ui_url": seen.ui_url,
             "exit_code": seen.exit_code,
             "diagnosis": seen.diagnosis.as_json() if seen.diagnosis else None,
         },
