@@ -30,7 +30,7 @@ def main(folder: Path, groups: "set[str]") -> None:
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second finds the first one's work
         made = read_stamp(folder)
-        if made is None or made["basis"] != basis(folder):
+        if made is None or made.get("basis") != basis(folder):
             make_virtual_environment(folder)
             made = {"inputs": "", "groups": []}
         if made["inputs"] != fingerprint_of_inputs() or not groups <= set(made["groups"]):
