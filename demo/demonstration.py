@@ -88,8 +88,11 @@ class Demonstration:
             raise RuntimeError(f"Airflow ended by itself; read {self.airflow.log}")
         if not self.rest.is_healthy():
             return False
-        self.rest.log_in()
-        return self.rest.has_dag(self.dag_id)
+        try:
+            self.rest.log_in()
+            return self.rest.has_dag(self.dag_id)
+        except httpx.TimeoutException:
+            return False  # a busy machine; the next look may be quicker
 
     def follow_run(self, run_id: str) -> None:
         """Print each task's states as they come, until the run is over.
@@ -97,30 +100,36 @@ class Demonstration:
         :raises RuntimeError: it failed, or takes too long.
         """
         begun = time.monotonic()
-        known: dict[str, Any] = {}
-        state = "queued"
+        known: dict[str, str] = {}
+        state, tasks = "queued", []
         while state not in ("success", "failed"):
             if self.airflow.ended_by_itself():
                 raise RuntimeError(f"Airflow ended by itself; read {self.airflow.log}")
             if time.monotonic() - begun > RUN_SECONDS:
                 raise RuntimeError(f"the run is {state} after {RUN_SECONDS} s; see it at {self.airflow.url}")
             time.sleep(0.5)
-            state = self.rest.run_state(self.dag_id, run_id)
-            tasks = self.rest.tasks(self.dag_id, run_id)
-            for task in sorted(tasks, key=lambda task: task["start_date"] or "9"):
+            try:
+                state = self.rest.run_state(self.dag_id, run_id)
+                tasks = self.rest.tasks(self.dag_id, run_id)
+            except httpx.TimeoutException:
+                state = "unknown"  # a busy machine; the next look may be quicker
+            for task in tasks:
                 if task["state"] and known.get(task["task_id"]) != task["state"]:
                     known[task["task_id"]] = task["state"]
                     self.screen.task(task["task_id"], task["state"], time.monotonic() - begun)
-        for task in sorted(tasks, key=lambda task: task["start_date"] or "9"):
-            if task["state"] == "failed":
-                self.screen.say(f"[red]{task['task_id']} failed[/]; the end of its log:")
-                self.screen.console.print(self.rest.task_log(task)[-4000:], markup=False)
         if state == "failed":
+            self._show_failures(tasks)
             raise RuntimeError(f"the run of {self.dag_id} failed")
         durations = [f"{task['task_id']} {task['duration'] or 0:.1f} s" for task in tasks]
         self.screen.say(
             f"[green]Run succeeded[/] in {time.monotonic() - begun:.1f} s: {', '.join(durations)}"
         )
+
+    def _show_failures(self, tasks: list[dict[str, Any]]) -> None:
+        for task in tasks:
+            if task["state"] == "failed":
+                self.screen.say(f"[red]{task['task_id']} failed[/]; the end of its log:")
+                self.screen.console.print(self.rest.task_log(task)[-4000:], markup=False)
 
     def end(self) -> None:
         """End everything that was started.

@@ -63,8 +63,9 @@ class Rest:
         return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The run's task instances."""
-        return list(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
+        """The run's task instances, in the order in which they started."""
+        found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return sorted(found, key=lambda task: task["start_date"] or "9")  # those to come are the last
 
     def task_log(self, task: dict[str, Any]) -> str:
         """The log of a task's latest try, as lines."""
