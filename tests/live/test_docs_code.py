@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.live.conftest import connection, engines_folder
 
 from dcluster_provider.hooks.dcluster import DClusterHook
+from tests.live.conftest import connection, engines_folder
 
 pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parent.parent.parent
