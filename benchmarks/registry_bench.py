@@ -40,7 +40,9 @@ ENDED = [JobState.SUCCEEDED] * 8 + [JobState.FAILED, JobState.KILLED]
 
 def main() -> None:
     """Fill the registry and print how long each call takes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--calls", type=int, default=1000, help="calls of each kind")
     parser.add_argument("--url", help="an empty PostgreSQL database instead of SQLite")
@@ -51,7 +53,9 @@ def main() -> None:
         started = time.monotonic()
         fill(url, options.jobs)
         took = time.monotonic() - started
-        console.print(f"{url.partition(':')[0]}: {options.jobs:,} jobs and their events stored in {took:.0f} s")
+        console.print(
+            f"{url.partition(':')[0]}: {options.jobs:,} jobs and their events stored in {took:.0f} s"
+        )
         table = Table("call", "rows", "p50 ms", "p99 ms", "max ms")
         for name, call in calls(Registry(url), options.jobs).items():
             rows, milliseconds = measure(call, options.calls)
@@ -127,7 +131,9 @@ def calls(registry: Registry, jobs: int) -> dict[str, Callable[[int], Any]]:
         "save_cluster, new state": save_cluster,
         "get_job": lambda _: registry.get_job(chance.randint(1, jobs)),
         "get_cluster": lambda _: registry.get_cluster(chance.randint(1, jobs // JOBS_OF_A_CLUSTER)),
-        "find_duplicate": lambda _: registry.find_duplicate(any_client(), f"module{chance.randrange(MODULES)}"),
+        "find_duplicate": lambda _: registry.find_duplicate(
+            any_client(), f"module{chance.randrange(MODULES)}"
+        ),
         "live_jobs_of_older_epochs": lambda number: registry.live_jobs_of_older_epochs(owner(number)),
         "list_jobs, live of a cluster": lambda number: registry.list_jobs(
             states=live, cluster_id=(jobs - number % LIVE) // JOBS_OF_A_CLUSTER
@@ -152,8 +158,10 @@ def fill(url: str, jobs: int) -> None:
     _insert(database, cluster_table, (cluster_values(cluster) for cluster in clusters))
     _insert(database, job_table, (job_values(_job(number, jobs, chance)) for number in range(1, jobs + 1)))
     _insert(database, event_table, (_event(number) for number in range(1, jobs + 1)))
-    with database.write() as connection:
-        connection.execute(text("ANALYZE"))
+    if database.file is None:
+        # As PostgreSQL does by itself in a while; SQLite never does.
+        with database.write() as connection:
+            connection.execute(text("ANALYZE"))
 
 
 def _insert(database: Database, table: Any, rows: Iterator[dict[str, Any]]) -> None:
