@@ -1,0 +1,82 @@
+"""The page with a job's log: only for those who may read the task's."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from fastapi.testclient import TestClient
+
+from dcluster_provider.core.errors import NotFound
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.platforms.base import LogPart
+
+LOG = "line one\nline two\n"
+OWNER = Owner("airflow", "dag", "run", "task")
+
+
+class StoredJobs:
+    """Job 1 belongs to a task, job 2 to a person."""
+
+    def get(self, job_id):
+        if job_id > 2:
+            raise NotFound(f"There is no job {job_id}")
+        return SimpleNamespace(id=job_id, owner=OWNER if job_id == 1 else None)
+
+    def read_log(self, job_id, start=0):
+        return LogPart(LOG[start : start + 9], min(len(LOG), start + 9))
+
+
+@pytest.fixture(scope="module")
+def airflow_app():
+    from airflow.api_fastapi.app import create_app
+
+    return create_app(apps="core")
+
+
+@pytest.fixture
+def client(airflow_app, monkeypatch):
+    from dcluster_provider.plugin import job_log
+
+    monkeypatch.setattr(job_log, "DClusterHook", lambda conn_id: SimpleNamespace(jobs=StoredJobs()))
+    monkeypatch.setattr(job_log.app, "dependency_overrides", dict(job_log.app.dependency_overrides))
+    return TestClient(job_log.app)
+
+
+def become(role):
+    """Answer as the simple auth manager's user with a role would be answered."""
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.api_fastapi.core_api.security import get_user
+
+    from dcluster_provider.plugin import job_log
+
+    job_log.app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="somebody", role=role)
+
+
+def test_anonymous_is_refused(client):
+    assert client.get("/dcluster_default/jobs/1/log").status_code == 401
+
+
+def test_a_wrong_token_is_refused(client):
+    answer = client.get("/dcluster_default/jobs/1/log", headers={"Authorization": "Bearer nonsense"})
+    assert answer.status_code in {401, 403}
+
+
+@pytest.mark.parametrize("job_id", [1, 2])
+@pytest.mark.parametrize("role", ["viewer", "admin"])
+def test_who_may_read_task_logs_reads_the_whole_log(client, role, job_id):
+    become(role)
+    answer = client.get(f"/dcluster_default/jobs/{job_id}/log")
+    assert (answer.status_code, answer.text) == (200, LOG)
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_a_user_without_rights_is_refused(client):
+    become(None)
+    assert client.get("/dcluster_default/jobs/1/log").status_code == 403
+
+
+def test_a_job_that_does_not_exist(client):
+    become("admin")
+    answer = client.get("/dcluster_default/jobs/3/log")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "There is no job 3"})
