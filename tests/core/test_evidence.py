@@ -1,0 +1,113 @@
+"""What exit codes and log lines say."""
+
+from __future__ import annotations
+
+import pytest
+
+from dcluster_provider.core.evidence import explain_exit
+
+TRACEBACK = [
+    "starting",
+    "Traceback (most recent call last):",
+    '  File "/etl.py", line 3, in <module>',
+    "    raise ValueError('no rows')",
+    "ValueError: no rows",
+    "24/11/24 INFO ShutdownHookManager: Shutdown hook called",
+]
+STAGE = [
+    "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed 4 times: Traceback (most recent call last):",
+    '  File "/etl.py", line 9, in <lambda>',
+    "ZeroDivisionError: division by zero",
+    "",
+    "\tat org.apache.spark.Executor.run(Executor.java:1)",
+    "Traceback (most recent call last):",
+    '  File "/etl.py", line 12, in <module>',
+    "    rows.collect()",
+    "py4j.protocol.Py4JJavaError: An error occurred while calling z:collect.",
+    ": org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed",
+]
+JAVA = [
+    'Exception in thread "main" org.apache.spark.SparkException: it failed',
+    "\tat Etl.main(Etl.java:5)",
+    "Caused by: java.lang.IllegalStateException: no rows: none at all",
+    "\t... 2 more",
+    "INFO done",
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "lines", "reason", "cause"),
+    [
+        (-9, TRACEBACK, "KilledBySignal", "The driver was killed by signal 9 (SIGKILL)."),
+        (137, [], "KilledBySignal", "The driver was killed by signal 9 (SIGKILL)."),
+        (-15, [], "KilledBySignal", "The driver was killed by signal 15."),
+        (143, ["bye"], "KilledBySignal", "The driver was killed by signal 15."),
+        (1, TRACEBACK, "PythonException", "ended with a Python exception: ValueError: no rows"),
+        (1, STAGE, "PythonException", "ZeroDivisionError: division by zero"),
+        (1, STAGE[5:], "PythonException", "Task 0 failed"),
+        (1, JAVA, "JavaException", "java.lang.IllegalStateException: no rows: none at all"),
+        (
+            101,
+            ["Error: Failed to load class no.Such."],
+            "MainClassMissing",
+            "The application has no class no.Such.",
+        ),
+        (
+            1,
+            ["org...: The program's entry point class 'no.Such' was not found in the jar file."],
+            "MainClassMissing",
+            "The application has no class no.Such.",
+        ),
+        (
+            2,
+            ["python: can't open file '/etl.py': [Errno 2]"],
+            "ApplicationFileMissing",
+            "/etl.py does not exist",
+        ),
+        (1, ["java.io.IOException: No space left on device", *TRACEBACK], "DiskFull", "is full"),
+        (1, ["java.lang.OutOfMemoryError: Java heap space"], "OutOfMemory", "(Java heap space)"),
+        (1, ["java.net.BindException: Address already in use"], "PortTaken", "taken by another process"),
+        (1, ['Cannot run program "python9": error=2'], "ProgramMissing", "python9 cannot be executed"),
+        (
+            1,
+            ["ERROR: All masters are unresponsive! Giving up."],
+            "MasterLost",
+            "could not reach the Spark master",
+        ),
+        (31, ["SQL statement failed: Object 't' not found"], "SqlStatementFailed", "Object 't' not found"),
+        (3, ["one", "two"], "ExitCode", "The driver ended with exit code 3."),
+        (None, [], "ExitCode", "The driver ended in an unknown way."),
+    ],
+)
+def test_the_cause_is_named(code, lines, reason, cause):
+    found = explain_exit("The driver", code, lines)
+    assert found.reason == reason
+    assert cause in found.cause
+    assert found.remedy.endswith(".")
+
+
+def test_the_exit_code_and_the_telling_line_are_evidence_however_early_it_was():
+    lines = ["java.net.BindException: Address already in use", *(f"line {number}" for number in range(500))]
+    found = explain_exit("The master", 1, lines)
+    assert found.evidence[:2] == ("exit code 1", lines[0])
+    assert found.evidence[-1] == "line 499"
+    assert len(found.evidence) < 20
+
+
+def test_frames_of_java_are_no_evidence():
+    assert not [
+        line for line in explain_exit("The driver", 1, JAVA).evidence if "at Etl" in line or "more" in line
+    ]
+
+
+def test_a_long_traceback_keeps_its_beginning_and_end():
+    frames = [f'  File "/etl.py", line {number}, in deeper' for number in range(400)]
+    found = explain_exit("The driver", 1, [TRACEBACK[1], *frames, "RecursionError: too deep"])
+    assert found.evidence[1] == TRACEBACK[1]
+    assert found.evidence[-1] == "RecursionError: too deep"
+    assert len(found.evidence) < 20
+
+
+def test_a_line_without_end_is_cut():
+    found = explain_exit("The driver", 1, ["ValueError: " + "x" * 10_000])
+    assert max(map(len, found.evidence)) <= 300

@@ -1,0 +1,59 @@
+"""Logs that are read while they are written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcluster_provider.platforms.local.logs import contains, last_lines, read_part
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log"
+
+
+def test_there_is_nothing_in_a_log_that_is_not_there(log):
+    part = read_part(log, 5, 100, is_ended=False)
+    assert (part.text, part.end) == ("", 5)
+    assert last_lines(log) == []
+    assert not contains(log, "")
+
+
+def test_a_line_that_is_being_written_waits_for_its_end(log):
+    log.write_text("whole\nhal")
+    part = read_part(log, 0, 100, is_ended=False)
+    assert (part.text, part.end) == ("whole\n", 6)
+    assert read_part(log, part.end, 100, is_ended=False).text == ""
+    assert read_part(log, part.end, 100, is_ended=True).text == "hal"
+
+
+def test_a_line_longer_than_what_is_read_is_read_in_pieces(log):
+    log.write_text("x" * 50 + "\n")
+    assert read_part(log, 0, 20, is_ended=False).text == "x" * 20
+
+
+@given(st.text(alphabet="aä€😀\n", max_size=60), st.integers(4, 12), st.booleans())
+def test_the_pieces_are_the_whole(tmp_path_factory, text, most, is_ended):
+    log = tmp_path_factory.mktemp("log") / "log"
+    log.write_bytes(text.encode())
+    read, at = "", 0
+    while True:
+        part = read_part(log, at, most, is_ended)
+        if not part.text:
+            break
+        read, at = read + part.text, part.end
+    expected = text if is_ended else text[: text.rfind("\n") + 1]
+    assert read.startswith(expected)
+    assert text.startswith(read)
+
+
+def test_bytes_that_are_no_text_do_no_harm(log):
+    log.write_bytes(b"\xff\xfe\n\xc3")
+    assert read_part(log, 0, 100, is_ended=True).end == 4
+
+
+def test_the_last_lines_begin_with_a_whole_one(log):
+    log.write_text("".join(f"line {number}\n" for number in range(1000)))
+    assert last_lines(log, 25) == ["line 998", "line 999"]
