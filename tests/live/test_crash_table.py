@@ -27,6 +27,13 @@ CALLS = {
         ("save", "Registry.save_job", 1),
         ("first observation", "Platform.observe_jobs", 1),
     ],
+    # A job that brings its own cluster: two claims, one of them of a cluster that has to end with the job.
+    "own": [
+        ("claim of cluster", "Registry.claim_cluster", 1),
+        ("apply of cluster", "Platform.apply_cluster", 1),
+        ("claim of job", "Registry.claim_job", 1),
+        ("end of cluster", "Platform.delete_cluster", 1),
+    ],
     "terminate": [
         ("claim", "Registry.save_cluster", 1),
         ("apply", "Platform.delete_cluster", 1),
@@ -54,7 +61,7 @@ class Case:
 
     @property
     def task_id(self) -> str:
-        return self.operation
+        return "submit" if self.operation == "own" else self.operation
 
 
 def all_cases() -> list[Case]:
@@ -68,6 +75,8 @@ def all_cases() -> list[Case]:
         )
         for path in ("worker", "deferred")
         for operation, boundaries in CALLS.items()
+        if (operation, path)
+        != ("own", "deferred")  # up to its deferral the same, and its end is the triggerer's
         for boundary, call, nth in boundaries
         for when in ("before", "after")
     ]
@@ -120,9 +129,11 @@ def verdict(live_airflow, case: Case) -> str:
         return f"the run is {state}: {live_airflow.rest.task_log(task)[-2000:]}"
     if not (live_airflow.work / f"{case.run_id}.died").exists():
         return "its process was never killed"
+    if case.operation in {"submit", "own"} and (wrong := submit_verdict(live_airflow, case)):
+        return wrong
     if case.operation == "submit":
-        return submit_verdict(live_airflow, case)
-    clusters = clusters_of(live_airflow, case) if case.operation == "launch" else [case.cluster]
+        return ""
+    clusters = [case.cluster] if case.operation == "terminate" else clusters_of(live_airflow, case)
     if len(clusters) != 1:
         return f"{len(clusters)} clusters"
     cluster = live_airflow.control.clusters.get(clusters[0].id)

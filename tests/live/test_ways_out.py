@@ -119,6 +119,16 @@ def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, s
         assert wait_until(lambda: live_airflow.control.jobs.get(again.id).state.is_final, GONE_WITHIN)
 
 
+@pytest.mark.parametrize("path", ["running", "deferred"])
+def test_execution_timeout_stops_the_job_on_both_paths(live_airflow, shared, path):
+    dag_id = f"late_job_{path}"
+    run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
+    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "failed", 120)
+    (job,) = jobs_of(live_airflow, dag_id, run_id)
+    assert wait_until(lambda: live_airflow.control.jobs.get(job.id).state is JobState.KILLED, GONE_WITHIN)
+    assert live_airflow.control.clusters.status(shared.id) is ClusterState.RUNNING
+
+
 def test_retry_after_success_takes_the_answer_and_a_clear_runs_the_job_again(live_airflow, shared):
     dag_id = "succeeds_then_fails"
     run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})

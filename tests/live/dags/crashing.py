@@ -94,6 +94,17 @@ for deferrable in (False, True):
             deferrable=deferrable,
             **NO_WAIT,
         )
+    with DAG(f"crash_own_{path}", schedule=None, max_active_runs=16):
+        CrashingSubmit(
+            task_id="submit",
+            client="crash",
+            module="{{ run_id }}",
+            application=str(WORK / "once.py"),
+            args=["{{ run_id }}"],
+            worker_mem_gb=1,
+            deferrable=deferrable,
+            **NO_WAIT,
+        )
     with DAG(f"crash_terminate_{path}", schedule=None, max_active_runs=16):
         CrashingTerminate(
             task_id="terminate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG
@@ -44,6 +45,17 @@ for deferrable in (False, True):
             module="{{ run_id }}",
             application=str(WORK / "endless.py"),
             worker_mem_gb=1,
+            deferrable=deferrable,
+            poll_interval=1,
+        )
+    with DAG(f"late_job_{path}", schedule=None, max_active_runs=16):
+        DClusterSubmitJobOperator(
+            task_id="task",
+            client="late",
+            module="{{ run_id }}",
+            cluster_id="{{ dag_run.conf['cluster_id'] }}",
+            application=str(WORK / "endless.py"),
+            execution_timeout=timedelta(seconds=20),
             deferrable=deferrable,
             poll_interval=1,
         )
