@@ -88,7 +88,7 @@ class SharedWatch:
             self._subscriptions.discard(subscription)
 
     async def control(self) -> Control:
-        """The use cases of the connection; the connection is looked up once for all waits."""
+        """The use cases of the connection, which is looked up once for all waits of a time."""
         if self._control is None:
             from asgiref.sync import sync_to_async
 
@@ -99,11 +99,15 @@ class SharedWatch:
         return self._control
 
     async def _look_while_needed(self) -> None:
-        with ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}") as thread:
+        thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
+        try:
             while self._subscriptions:
                 waits = list(self._subscriptions)
                 await self._look_for(waits, thread)
                 await asyncio.sleep(min(wait.poll_interval for wait in waits))
+        finally:
+            thread.shutdown(wait=False)  # the loop does not wait for a look that nobody needs any more
+            self._control = None  # the next wait reads the connection anew
 
     async def _look_for(self, waits: list[Subscription], thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()

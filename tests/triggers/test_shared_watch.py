@@ -77,6 +77,7 @@ def test_the_watch_ends_with_its_last_wait_and_begins_anew(calls):
         await wait_for(watch, 1)
         await watch._task
         looks = calls.looks
+        watch._control = SimpleNamespace(jobs=calls, clusters=CountingCalls())
         await wait_for(watch, looks + 1)
         await watch._task
         return [it for it in threading.enumerate() if it.name.startswith("dcluster-watch")]
