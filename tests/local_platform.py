@@ -85,7 +85,9 @@ def local_platform(home: Path, engine: str, **fields):
     try:
         yield platform
     finally:
-        left = {path.name for path in (home / "clusters").glob("[!.]*")} | {path.name for path in (home / "logs").glob("*")}
+        left = {path.name for path in (home / "clusters").glob("[!.]*")} | {
+            path.name for path in (home / "logs").glob("*")
+        }
         for name in left:
             platform.delete_cluster(_named(name, engine))
         assert not [folder for folder in census() if folder.is_relative_to(home)]
@@ -136,15 +138,23 @@ def submit(platform: LocalPlatform, cluster: Cluster, **fields) -> Job:
     return job
 
 
-def outcome(platform: LocalPlatform, job: Job, cluster: Cluster, seconds: float = READY_SECONDS) -> JobObservation:
+def outcome(
+    platform: LocalPlatform, job: Job, cluster: Cluster, seconds: float = READY_SECONDS
+) -> JobObservation:
     """How a job ended."""
-    return until(lambda: observe_job(platform, job, cluster), lambda seen: seen and seen.phase in ENDED, seconds)
+    return until(
+        lambda: observe_job(platform, job, cluster), lambda seen: seen and seen.phase in ENDED, seconds
+    )
 
 
 def running(platform: LocalPlatform, job: Job, cluster: Cluster) -> JobObservation:
     """A job at work."""
     decided = (JobPhase.RUNNING, *ENDED)
-    seen = until(lambda: observe_job(platform, job, cluster), lambda seen: seen and seen.phase in decided, READY_SECONDS)
+    seen = until(
+        lambda: observe_job(platform, job, cluster),
+        lambda seen: seen and seen.phase in decided,
+        READY_SECONDS,
+    )
     assert seen.phase is JobPhase.RUNNING, seen
     return seen
 

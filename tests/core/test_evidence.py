@@ -15,7 +15,7 @@ TRACEBACK = [
     "24/11/24 INFO ShutdownHookManager: Shutdown hook called",
 ]
 STAGE = [
-    "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed 4 times: Traceback (most recent call last):",
+    "org.apache.SparkException: Job aborted due to stage failure: Task 0 failed: Traceback (most recent call last):",
     '  File "/etl.py", line 9, in <lambda>',
     "ZeroDivisionError: division by zero",
     "",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.local.layout import ClusterPlace
-from dcluster_provider.platforms.local.logs import last_lines
+from dcluster_provider.platforms.local.logs import contains, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.ports import holder
 from dcluster_provider.platforms.local.process import Life, ProcessState
@@ -20,26 +20,33 @@ from dcluster_provider.platforms.local.process import Life, ProcessState
 _FULL_MIB = 1  # less free than this is a full disk
 
 
-def cluster_failure(
-    place: ClusterPlace,
-    plan: ClusterPlan,
-    registered: Callable[[str], bool],
-    port_setting: Callable[[str], str],
-) -> Diagnosis | None:
-    """Why a cluster cannot become or stay usable by itself; none when it can.
+@dataclass(frozen=True)
+class Terms:
+    """What an engine calls its parts.
 
-    :param registered: whether a worker, by role, ever joined the master.
-    :param port_setting: the setting that chooses the port of a purpose.
+    :param master: in words that begin a sentence.
+    :param worker: in words that begin a sentence, before the name of the worker.
+    :param joined: what a worker's log says once it has joined the master.
+    :param port_settings: the settings that choose ports, by purpose.
     """
+
+    master: str
+    worker: str
+    joined: str
+    port_settings: Mapping[str, str]
+
+
+def cluster_failure(place: ClusterPlace, plan: ClusterPlan, terms: Terms) -> Diagnosis | None:
+    """Why a cluster cannot become or stay usable by itself; none when it can."""
     master = place.process("master").state()
     if master.is_over:
-        found = process_failure("The master", master, place.log("master"), place.folder)
-        return _name_port(found, plan, port_setting) if found.reason == "PortTaken" else found
+        found = process_failure(terms.master, master, place.log("master"), place.folder)
+        return _name_port(found, plan, terms) if found.reason == "PortTaken" else found
     over = {role: state for role in plan.worker_roles if (state := place.process(role).state()).is_over}
     for role, state in over.items():
         # One that never joined has a cause that the others have too; one that did leaves them at work.
-        if len(over) == plan.workers or not registered(role):
-            return process_failure(f"The process {role}", state, place.log(role), place.folder)
+        if len(over) == plan.workers or not contains(place.log(role), terms.joined):
+            return process_failure(f"{terms.worker} {role}", state, place.log(role), place.folder)
     return None
 
 
@@ -105,9 +112,9 @@ def _free(folder: Path) -> str:
     return f"{usage.free // 1024} KiB of {usage.total // MIB} MiB are free in {folder}"
 
 
-def _name_port(found: Diagnosis, plan: ClusterPlan, port_setting: Callable[[str], str]) -> Diagnosis:
+def _name_port(found: Diagnosis, plan: ClusterPlan, terms: Terms) -> Diagnosis:
     for purpose, port in plan.ports.items():
-        who, setting = holder(port), port_setting(purpose)
+        who, setting = holder(port), terms.port_settings[purpose]
         if who is None:
             continue
         remedy = "Run it again: another free port is chosen."

@@ -22,7 +22,7 @@ from dcluster_provider.platforms.local.ports import HOST, chosen_port
 from dcluster_provider.platforms.local.process import Command, clean_environment
 
 REST_PORT, RPC_PORT = "rest", "rpc"
-_PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
+PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
 _SLOTS = "taskmanager.numberOfTaskSlots"
 _MASTER_WAIT_SECONDS = 90
 
@@ -83,12 +83,7 @@ def check_cluster(spec: ClusterSpec) -> None:
 
 def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:
     """The ports that the cluster's settings choose, by purpose; none means any."""
-    return {purpose: chosen_port(spec, setting) for purpose, setting in _PORT_SETTINGS.items()}
-
-
-def port_setting(purpose: str) -> str:
-    """The setting that chooses the port of a purpose."""
-    return _PORT_SETTINGS[purpose]
+    return {purpose: chosen_port(spec, setting) for purpose, setting in PORT_SETTINGS.items()}
 
 
 def slots_per_worker(spec: ClusterSpec) -> int:

@@ -134,6 +134,11 @@ def _taskmanager(size: int, settings: Mapping[str, str]) -> Division:
         managed = _times(flink, settings, "taskmanager.memory.managed.fraction", "0.4")
     left = flink - framework_heap - framework_off_heap - task_off_heap - managed
     task_heap = _size(settings, "taskmanager.memory.task.heap.size", -1)
+    if task_heap >= 0 and "taskmanager.memory.managed.size" in settings:
+        raise InvalidSpec(
+            "field extraConfigs: taskmanager.memory.task.heap.size and taskmanager.memory.managed.size together leave "
+            "nothing of workerMemory to divide; give one of them"
+        )
     if task_heap >= 0:
         network = left - task_heap
     else:

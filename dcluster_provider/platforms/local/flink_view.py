@@ -12,17 +12,19 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.local import flink_rest
-from dcluster_provider.platforms.local.failures import cluster_failure
-from dcluster_provider.platforms.local.flink_launch import REST_PORT, port_setting
+from dcluster_provider.platforms.local.failures import Terms, cluster_failure
+from dcluster_provider.platforms.local.flink_launch import PORT_SETTINGS, REST_PORT
 from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
-from dcluster_provider.platforms.local.logs import contains, first_text
+from dcluster_provider.platforms.local.logs import first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.process import Life
 from dcluster_provider.platforms.local.rest import NoAnswer, Refused
 from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
 
-_REGISTERED = "Successful registration at resource manager"
+_TERMS = Terms(
+    "The JobManager", "The TaskManager", "Successful registration at resource manager", PORT_SETTINGS
+)
 _SUBMITTED = re.compile(r"Submitting job '.*' \(([0-9a-f]{32})\)")
 _PHASES = {
     "INITIALIZING": JobPhase.PENDING,
@@ -53,7 +55,7 @@ class FlinkView:
             answer = flink_rest.overview(self._port)
         except (NoAnswer, Refused):
             answer = {}
-        failure = cluster_failure(self._place, self._plan, self._joined, port_setting)
+        failure = cluster_failure(self._place, self._plan, _TERMS)
         phase = ClusterPhase.STARTING
         if failure:
             phase = ClusterPhase.BROKEN
@@ -93,7 +95,7 @@ class FlinkView:
     def _master_failure(self) -> Diagnosis | None:
         if not self._place.process("master").state().is_over:
             return None
-        return cluster_failure(self._place, self._plan, self._joined, port_setting)
+        return cluster_failure(self._place, self._plan, _TERMS)
 
     def _submitted_job(self, own: JobPlace, job: Job) -> JobObservation | None:
         """A jar that was handed to the JobManager."""
@@ -165,9 +167,6 @@ class FlinkView:
                     flink_rest.cancel(self._port, job_id)
                 except (NoAnswer, Refused):
                     continue  # the next look tries again
-
-    def _joined(self, role: str) -> bool:
-        return contains(self._place.log(role), _REGISTERED)
 
     def _all_live(self) -> bool:
         """The JobManager needs seconds to notice a lost TaskManager."""

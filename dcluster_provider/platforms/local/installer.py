@@ -169,6 +169,7 @@ _OFFLINE = (
     "network is unreachable",
     "timed out",
     "no address associated",
+    "(from versions: none)",  # an index that was reached has some
 )
 
 

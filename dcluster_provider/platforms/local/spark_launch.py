@@ -18,7 +18,7 @@ from dcluster_provider.platforms.local.ports import HOST, chosen_port
 from dcluster_provider.platforms.local.process import Command, clean_environment
 
 MASTER_PORT, UI_PORT = "master", "ui"
-_PORT_SETTINGS = {MASTER_PORT: "spark.master.port", UI_PORT: "spark.master.ui.port"}
+PORT_SETTINGS = {MASTER_PORT: "spark.master.port", UI_PORT: "spark.master.ui.port"}
 _LEAST_MASTER_MIB = 256
 _LEAST_WORKER_MIB = 512  # an executor has to have 450 MiB
 _WORKER_HEAP = "512m"  # of the worker's own process; its executors have their own
@@ -84,12 +84,7 @@ def check_cluster(spec: ClusterSpec) -> None:
 
 def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:
     """The ports that the cluster's settings choose, by purpose; none means any."""
-    return {purpose: chosen_port(spec, setting) for purpose, setting in _PORT_SETTINGS.items()}
-
-
-def port_setting(purpose: str) -> str:
-    """The setting that chooses the port of a purpose."""
-    return _PORT_SETTINGS[purpose]
+    return {purpose: chosen_port(spec, setting) for purpose, setting in PORT_SETTINGS.items()}
 
 
 def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
@@ -201,7 +196,7 @@ def driver_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, 
     settings |= {
         name: value
         for name, value in cluster.spec.extra_configs.items()
-        if name not in _PORT_SETTINGS.values()
+        if name not in PORT_SETTINGS.values()
     }
     settings |= spec.extra_cmd
     settings |= {f"spark.dcluster.{name}": value for name, value in _pipeline(job).items() if value}

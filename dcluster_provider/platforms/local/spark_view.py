@@ -12,19 +12,19 @@ from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.local import rest
-from dcluster_provider.platforms.local.failures import cluster_failure
+from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
-from dcluster_provider.platforms.local.logs import contains, first_text, last_lines
+from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.spark_launch import (
     MASTER_PORT,
+    PORT_SETTINGS,
     UI_PORT,
     application_name,
-    port_setting,
 )
 
-_REGISTERED = "Successfully registered with master"
+_TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered with master", PORT_SETTINGS)
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _PAGE_PORT = re.compile(r"Successfully started service 'SparkUI' on port (\d+)")
 _NO_APPLICATION_SECONDS = 30  # a driver that has none by then is at work on something else
@@ -52,7 +52,7 @@ class SparkView:
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
         alive = sum(worker["state"] == "ALIVE" for worker in (self.answer or {}).get("workers", ()))
-        failure = cluster_failure(self.place, self.plan, self._registered, port_setting)
+        failure = cluster_failure(self.place, self.plan, _TERMS)
         phase = ClusterPhase.STARTING
         if failure:
             phase = ClusterPhase.BROKEN
@@ -120,9 +120,6 @@ class SparkView:
         if application["state"] != "WAITING" or application["cores"] > 0 or wanted <= offered:
             return None
         return executor_too_large(wanted, offered)
-
-    def _registered(self, role: str) -> bool:
-        return contains(self.place.log(role), _REGISTERED)
 
 
 def executor_too_large(wanted_mib: int, offered_mib: int) -> Diagnosis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from pyspark.sql import SparkSession
@@ -19,6 +20,6 @@ if how == "sleep":
     print("asleep", flush=True)
     context.parallelize(range(2), 2).foreach(lambda _: __import__("time").sleep(600))
 if how == "disk":
-    block = "x" * 1024
-    context.parallelize(range(200_000), 2).map(lambda number: (number, block)).repartition(4).count()
+    blocks = context.parallelize(range(100_000), 2).map(lambda number: (number, os.urandom(1024)))
+    blocks.partitionBy(4).count()
 print("counted", context.parallelize(range(10)).count())

@@ -74,6 +74,10 @@ def test_too_little_is_refused_with_the_least_that_is_accepted(divide, field):
         ({"taskmanager.memory.managed.fraction": "much"}, "not a fraction"),
         ({"taskmanager.memory.managed.size": "much"}, "not an amount of memory"),
         ({"taskmanager.memory.network.min": "2g", "taskmanager.memory.network.max": "1g"}, "is more than"),
+        (
+            {"taskmanager.memory.task.heap.size": "1g", "taskmanager.memory.managed.size": "1m"},
+            "give one of them",
+        ),
         ({"taskmanager.memory.process.size": "300m"}, "extraConfigs: taskmanager.memory.process.size"),
     ],
 )

@@ -123,7 +123,7 @@ def test_many_starts_at_once_start_it_once(process):
         starter.join()
     assert [starter.exitcode for starter in starters] == [0] * 4
     until((process.folder / "log").exists)
-    until(lambda: (process.folder / "log").read_text())
+    until((process.folder / "log").read_text)
     assert (process.folder / "log").read_text() == "ran\n"
 
 

@@ -1,0 +1,266 @@
+"""Flink on this machine: a session cluster, jars, PyFlink and SQL, all of it real."""
+
+from __future__ import annotations
+
+import subprocess
+from string import Template
+
+import pytest
+from local_platform import (
+    APPLICATIONS,
+    READY_SECONDS,
+    build_jar,
+    driver_of,
+    launch,
+    local_platform,
+    make_job,
+    observe,
+    observe_job,
+    outcome,
+    process_of,
+    running,
+    submit,
+    until,
+    whole_log,
+)
+
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.observation import ClusterPhase, JobPhase
+from dcluster_provider.platforms.local.engines import find_engine
+from dcluster_provider.platforms.local.flink_memory import divide_jobmanager, divide_taskmanager
+from dcluster_provider.platforms.local.process import census
+
+pytestmark = pytest.mark.timeout(900)
+FAILS = str(APPLICATIONS / "flink_fails.py")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    with local_platform(tmp_path_factory.mktemp("flink"), "flink") as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def cluster(platform):
+    return launch(platform, type="flink", workers=2, worker_memory="1Gi", master_memory="1Gi")
+
+
+@pytest.fixture(scope="module")
+def engine(platform):
+    return find_engine("flink", platform.settings)
+
+
+@pytest.fixture(scope="module")
+def jar(tmp_path_factory, engine):
+    return str(build_jar(tmp_path_factory.mktemp("jar"), APPLICATIONS / "Numbers.java", engine.home / "lib"))
+
+
+@pytest.fixture
+def sql(tmp_path):
+    """A SQL file made from one of the applications, which knows a folder of its own."""
+
+    def make(text: str) -> str:
+        path = tmp_path / "statements.sql"
+        path.write_text(Template(text).substitute(folder=tmp_path))
+        return str(path)
+
+    return make
+
+
+def flink_jobs(platform, cluster):
+    import httpx
+
+    return httpx.get(f"{observe(platform, cluster).master_url}/jobs/overview", timeout=10).json()["jobs"]
+
+
+def test_a_jar_runs_under_an_id_of_its_own_and_only_once(platform, cluster, jar):
+    job = submit(platform, cluster, application=jar)
+    for name in ("submitted",):  # as if the apply had been killed before it noted this
+        (platform.settings.home / "logs" / cluster.name / "jobs" / f"{job.id}-1" / name).unlink()
+    platform.apply_job(job, cluster)
+    seen = outcome(platform, job, cluster)
+    assert seen.phase is JobPhase.SUCCEEDED
+    assert flink_job_id(job.key, 1) in seen.ui_url
+    platform.apply_job(job, cluster)
+    assert [each["jid"] for each in flink_jobs(platform, cluster)].count(flink_job_id(job.key, 1)) == 1
+
+
+def test_the_exception_of_a_record_is_the_cause(platform, cluster, jar):
+    job = submit(platform, cluster, application=jar, args=("record",))
+    seen = outcome(platform, job, cluster)
+    assert seen.phase is JobPhase.FAILED
+    assert "java.lang.RuntimeException: record 50 is bad" in seen.diagnosis.cause
+    assert "record 50 is bad" in whole_log(platform, job, cluster)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "text"),
+    [
+        ({"main_class": "no.Such"}, "MainClassMissing", "no.Such"),
+        ({"args": ("main",)}, "JavaException", "main says no"),
+        ({"num_workers": 9}, "ParallelismTooHigh", "parallelism of 9, but the cluster has 2 slots"),
+    ],
+)
+def test_a_jar_that_cannot_run_is_refused_with_the_cause(platform, cluster, jar, *, fields, reason, text):
+    job = make_job(cluster, application=jar, **fields)
+    with pytest.raises(PlatformRefused, match=text) as refusal:
+        platform.apply_job(job, cluster)
+    assert refusal.value.diagnosis.reason == reason
+
+
+def test_a_jar_is_stopped(platform, cluster, jar):
+    job = submit(platform, cluster, application=jar, args=("endless",))
+    running(platform, job, cluster)
+    platform.stop_job(job, cluster)
+    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
+    never = make_job(cluster, application=jar)
+    platform.stop_job(never, cluster)
+    platform.apply_job(never, cluster)
+    assert observe_job(platform, never, cluster).phase is JobPhase.KILLED
+
+
+def test_a_pyflink_program_counts_and_gets_what_it_is_handed(platform, cluster):
+    application = str(APPLICATIONS / "flink_words.py")
+    job = submit(platform, cluster, application=application, pipeline_version="v1", args=("one", "two words"))
+    seen = outcome(platform, job, cluster)
+    assert (seen.phase, seen.exit_code) == (JobPhase.SUCCEEDED, 0), seen.diagnosis
+    log = whole_log(platform, job, cluster)
+    assert "to be 2 2" in log
+    assert "pipeline v1 one two words" in log
+    assert flink_job_id(job.key, 1) in [each["jid"] for each in flink_jobs(platform, cluster)]
+
+
+@pytest.mark.parametrize(
+    ("how", "text"), [("client", "ValueError: no rows today"), ("record", "ZeroDivisionError")]
+)
+def test_a_python_exception_is_the_cause(platform, cluster, how, text):
+    job = submit(platform, cluster, application=FAILS, args=(how,))
+    seen = outcome(platform, job, cluster)
+    assert seen.phase is JobPhase.FAILED
+    assert (seen.diagnosis.reason, text in seen.diagnosis.cause) == ("PythonException", True), seen.diagnosis
+
+
+def test_a_stopped_client_leaves_no_job_in_flink(platform, cluster):
+    job = submit(platform, cluster, application=FAILS, args=("sleep",))
+    running(platform, job, cluster)
+    platform.stop_job(job, cluster)
+    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
+    _until_idle(platform, cluster)
+
+
+def test_a_killed_client_is_named_and_its_job_in_flink_cancelled(platform, cluster):
+    job = submit(platform, cluster, application=FAILS, args=("sleep",))
+    running(platform, job, cluster)
+    driver_of(platform, job, cluster).kill()
+    seen = outcome(platform, job, cluster, 30)
+    assert (seen.phase, seen.exit_code) == (JobPhase.FAILED, -9)
+    assert "killed by signal 9" in seen.diagnosis.cause
+    _until_idle(platform, cluster)
+
+
+def _until_idle(platform, cluster):
+    over = {"FINISHED", "CANCELED", "FAILED"}
+    until(lambda: flink_jobs(platform, cluster), lambda jobs: all(job["state"] in over for job in jobs), 60)
+
+
+def test_the_statements_of_a_sql_file_run_one_after_the_other(platform, cluster, sql):
+    job = submit(platform, cluster, application=sql((APPLICATIONS / "words.sql").read_text()))
+    seen = outcome(platform, job, cluster)
+    assert seen.phase is JobPhase.SUCCEEDED, seen.diagnosis.render()
+    log = whole_log(platform, job, cluster)
+    assert [
+        line.split("|")[1:3] for line in log.splitlines() if "to;be" in line and line.startswith("|")
+    ] == [[f"{'to;be':>31} ", f"{'2':>21} "]]
+    assert "3 rows in set" in log
+
+
+def test_a_statement_that_fails_ends_a_sql_file(platform, cluster, sql):
+    job = submit(platform, cluster, application=sql("SELECT 1;\nSELECT nothing FROM nowhere;\nSELECT 3;\n"))
+    seen = outcome(platform, job, cluster)
+    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "SqlStatementFailed")
+    assert "'nowhere' not found" in seen.diagnosis.cause
+    log = whole_log(platform, job, cluster)
+    assert "statements.sql, line 2: the statement failed" in log
+    assert "SELECT 3" not in log
+
+
+def test_a_statement_that_is_not_waited_for_is_followed_to_its_end(platform, cluster, sql):
+    statements = (
+        "SET 'table.dml-sync' = 'false';\n"
+        "CREATE TABLE a (n INT) WITH ('connector' = 'datagen', 'rows-per-second' = '2', 'number-of-rows' = '60');\n"
+        "CREATE TABLE b (n INT) WITH ('connector' = 'print');\nINSERT INTO b SELECT n FROM a;\n"
+    )
+    job = submit(platform, cluster, application=sql(statements))
+    driver = driver_of(platform, job, cluster)
+    until(driver.is_running, lambda lives: not lives, READY_SECONDS)
+    assert observe_job(platform, job, cluster).phase in {JobPhase.RUNNING, JobPhase.PENDING}
+    platform.stop_job(job, cluster)
+    assert outcome(platform, job, cluster, 60).phase is JobPhase.KILLED
+    _until_idle(platform, cluster)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mib", "settings"),
+    [
+        ("JM", 704, {}),
+        ("JM", 16384, {"jobmanager.memory.off-heap.size": "200m"}),
+        ("TM", 1024, {}),
+        (
+            "TM",
+            5000,
+            {"taskmanager.memory.managed.fraction": "0.33", "taskmanager.memory.network.fraction": "0.07"},
+        ),
+        (
+            "TM",
+            1536,
+            {"taskmanager.memory.task.heap.size": "256m", "taskmanager.memory.managed.fraction": "0.1"},
+        ),
+    ],
+)
+def test_memory_is_divided_as_flinks_own_scripts_divide_it(tmp_path, engine, kind, mib, settings):
+    process = {"JM": "jobmanager", "TM": "taskmanager"}[kind]
+    given = settings | {f"{process}.memory.process.size": f"{mib}m", "taskmanager.numberOfTaskSlots": "2"}
+    (tmp_path / "config.yaml").write_text("".join(f"{name}: '{value}'\n" for name, value in given.items()))
+    jars = f"{engine.home}/bin/bash-java-utils.jar:{next((engine.home / 'lib').glob('flink-dist-*.jar'))}"
+    main = "org.apache.flink.runtime.util.bash.BashJavaUtils"
+    argv = [engine.java, "-cp", jars, main, f"GET_{kind}_RESOURCE_PARAMS", "--configDir", tmp_path]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    java, flink = [
+        line.split(":", 1)[1] for line in said.splitlines() if line.startswith("BASH_JAVA_UTILS_EXEC_RESULT:")
+    ]
+    if kind == "JM":
+        division = divide_jobmanager(mib * 2**20, settings)
+    else:
+        division = divide_taskmanager(mib * 2**20, 2, settings)
+    assert set(division.java) == set(java.split())
+    assert division.settings == dict(each.split("=", 1) for each in flink.split() if each != "-D")
+
+
+def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar):
+    cluster = launch(platform, type="flink", workers=1, worker_memory="1Gi", master_memory="1Gi")
+    done = submit(platform, cluster, application=jar)
+    assert outcome(platform, done, cluster).phase is JobPhase.SUCCEEDED
+    lost = submit(platform, cluster, application=jar, args=("endless",))
+    client = submit(platform, cluster, application=FAILS, args=("sleep",))
+    running(platform, lost, cluster)
+    process_of(platform, cluster, "master").kill()
+    broken = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 30)
+    assert broken.diagnosis.cause == "The JobManager was killed by signal 9 (SIGKILL)."
+    for job in (lost, client):
+        seen = outcome(platform, job, cluster, 30)
+        assert (seen.phase, seen.diagnosis.reason) == (JobPhase.LOST, "JobManagerEnded")
+    assert observe_job(platform, done, cluster).phase is JobPhase.SUCCEEDED
+    platform.delete_cluster(cluster)
+    assert observe(platform, cluster).phase is ClusterPhase.ABSENT
+    assert not [folder for folder in census() if cluster.name in str(folder)]
+
+
+def test_a_killed_taskmanager_is_noticed_and_the_last_one_breaks_the_cluster(platform):
+    cluster = launch(platform, type="flink", workers=2, worker_memory="1Gi", master_memory="1Gi")
+    process_of(platform, cluster, "worker-0").kill()
+    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.STARTING, 30)
+    process_of(platform, cluster, "worker-1").kill()
+    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 30)
+    assert "killed by signal 9" in seen.diagnosis.cause
+    platform.delete_cluster(cluster)
