@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.links.dcluster import EngineUILink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.ownership import (
     DClusterOperator,
@@ -42,6 +43,8 @@ class DClusterLaunchOperator(DClusterOperator):
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_configs": "json"}
+    operator_extra_links = (EngineUILink(),)
+    engine_ui_url: str = ""
     default_type: ClassVar[str]
     types: ClassVar[tuple[str, ...]]
 

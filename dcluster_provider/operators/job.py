@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.links.dcluster import EngineUILink, LogLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.cluster import seconds_until
 from dcluster_provider.operators.ownership import (
@@ -45,6 +46,9 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_cmd": "json"}
+    operator_extra_links = (EngineUILink(), LogLink())
+    engine_ui_url: str = ""
+    log_url: str = ""
 
     def __init__(
         self,

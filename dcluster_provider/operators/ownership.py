@@ -13,7 +13,6 @@ from airflow.sdk import BaseOperator
 from dcluster_provider.core.arguments import refuse_unknown_arguments
 from dcluster_provider.hooks.airflow_names import conf
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
-from dcluster_provider.links.dcluster import EngineUILink, LogLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,9 +42,6 @@ class DClusterOperator(BaseOperator):
     """
 
     ui_color = "#e6f0fa"
-    operator_extra_links = (EngineUILink(), LogLink())
-    engine_ui_url: str = ""
-    log_url: str = ""
 
     def __init__(
         self,

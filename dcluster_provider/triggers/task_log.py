@@ -22,7 +22,10 @@ def describe_submission(job: Job) -> str:
 def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
     """A change of state with its time, and what became known with it."""
     at = after.state_since.strftime("%H:%M:%S")
-    took = f" after {(after.state_since - before.state_since).total_seconds():.1f} s" if before else ""
+    if before is not None:
+        took = f" after {(after.state_since - before.state_since).total_seconds():.1f} s"
+    else:
+        took = f" {(after.state_since - after.created_at).total_seconds():.1f} s after it was asked for"
     came_from = f"{before.state.value} -> " if before else ""
     return f"{at}Z {after}: {came_from}{after.state.value}{took}{_known(after)}"
 
