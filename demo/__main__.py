@@ -27,8 +27,10 @@ def main(engine: str) -> int:
         except BlockingIOError:
             print(f"Another demonstration runs in {FOLDER}; end it first", file=sys.stderr)
             return 1
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
+        # SIGINT too: a shell's background job ignores it until told otherwise. nohup's ignored SIGHUP is respected.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _interrupt)
         return run_and_end(Demonstration(engine, screen), screen)
 
 

@@ -58,6 +58,10 @@ class Standalone:
         """Start it, after ending what a demonstration that was killed may have left."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.end_earlier()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job
+            signal.signal(
+                signal.SIGINT, signal.default_int_handler
+            )  # Airflow would inherit it and not stop in order
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [str(Path(sys.executable).parent / "airflow"), "standalone"],

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from demo.flights import ROWS
-from demo.standalone import MARK, wait_until
+from demo.standalone import MARK, Standalone, wait_until
 
 pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parent.parent.parent
@@ -26,7 +26,8 @@ def clone(tmp_path_factory):
     """A clone of what is committed, which nothing was installed into."""
     folder = tmp_path_factory.mktemp("clone") / "dcluster-provider"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    return folder
+    yield folder
+    Standalone(folder / ".demo" / "airflow", folder, {}).end_earlier()  # after a test that failed
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_interrupted_demo_leaves_nothing_and_downloads_nothing_again(clone, envi
     try:
         assert wait_until(lambda: demo.poll() is not None or "analyse" in out.read_text(), 600)
         os.killpg(demo.pid, signal.SIGINT)  # Ctrl-C reaches make and the demonstration
-        assert demo.wait(120) != 0
+        assert demo.wait(240) != 0
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGKILL)
