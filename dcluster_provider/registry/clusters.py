@@ -189,7 +189,7 @@ class ClusterStore(Connected):
                     "read it again and decide anew"
                 )
             saved = replace(cluster, version=cluster.version + 1, job_seen_at=stored.job_seen_at)
-            connection.execute(update(table).where(table.c.id == cluster.id).values(cluster_changes(saved)))
+            connection.execute(update(table).where(table.c.id == cluster.id), cluster_changes(saved))
             if stored.state != saved.state.value:
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
         return saved

@@ -75,7 +75,7 @@ def latest_of_key(connection: Connection, table: Table, key: str) -> Any:
 
 def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:
     """Add a row and return the id that the database gave it."""
-    key: Any = connection.execute(insert(table).values(values)).inserted_primary_key
+    key: Any = connection.execute(insert(table), values).inserted_primary_key
     return int(key[0])
 
 

@@ -79,4 +79,4 @@ def add_event(connection: Connection, record: Cluster | Job, at: datetime, actor
 def _insert(connection: Connection, event: Event) -> None:
     # PostgreSQL has no text with a NUL character in it.
     storable = replace(event, detail=event.detail.replace("\0", ""))
-    connection.execute(insert(event_table).values(asdict(storable)))
+    connection.execute(insert(event_table), asdict(storable))

@@ -172,7 +172,7 @@ class JobStore(Connected):
                     "read it again and decide anew"
                 )
             saved = replace(job, version=job.version + 1)
-            connection.execute(update(table).where(table.c.id == job.id).values(job_changes(saved)))
+            connection.execute(update(table).where(table.c.id == job.id), job_changes(saved))
             if stored.state != saved.state.value:
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
             if stored.state in _LIVE_VALUES:
@@ -186,7 +186,7 @@ class JobStore(Connected):
         statement = update(cluster_table).where(columns.id.in_(live), columns.job_seen_at < now)
         with self._write() as connection:
             lock(connection, ("see_live_jobs",))
-            connection.execute(statement.values(job_seen_at=now))
+            connection.execute(statement, {"job_seen_at": now})
 
 
 def _refuse_duplicate(connection: Connection, spec: JobSpec) -> None:
@@ -209,4 +209,4 @@ def _live_job(connection: Connection, client: str, module: str) -> Job | None:
 def _see_job(connection: Connection, cluster_id: int, at: datetime) -> None:
     columns = cluster_table.c
     statement = update(cluster_table).where(columns.id == cluster_id, columns.job_seen_at < at)
-    connection.execute(statement.values(job_seen_at=at))
+    connection.execute(statement, {"job_seen_at": at})

@@ -82,6 +82,6 @@ class SettingStore(Connected):
 def _put(connection: Connection, table: Table, key: dict[str, str], values: dict[str, Any]) -> None:
     [(name, value)] = key.items()
     lock(connection, (table.name, value))
-    found = connection.execute(update(table).where(table.c[name] == value).values(values))
+    found = connection.execute(update(table).where(table.c[name] == value), values)
     if not found.rowcount:
-        connection.execute(insert(table).values({**key, **values}))
+        connection.execute(insert(table), {**key, **values})
