@@ -6,34 +6,22 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.endings import after_cluster, cluster_terminated
+from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import ClusterFailed, PlatformRefused, StaleRecord, WaitTimeout
 from dcluster_provider.core.identity import Owner, fresh_key
 from dcluster_provider.core.observation import ClusterObservation
-from dcluster_provider.core.record import Cluster, ClusterState, JobState, parse_states
+from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, parse_states
 from dcluster_provider.core.spec import ClusterSpec, parse
 from dcluster_provider.core.state import advance_cluster, begin_cluster, end_cluster, fail_cluster, stop_job
-from dcluster_provider.platforms.base import Platform, Report
+from dcluster_provider.platforms.base import Platform, Report, silent
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
-
-LIVE_JOBS = tuple(state for state in JobState if not state.is_final)
-# Stale saves mean that another process moved the record on; it has finitely many states to move through.
-_SAVE_ATTEMPTS = 100
-
-
-def utc_now() -> datetime:
-    """The present moment."""
-    return datetime.now(timezone.utc)
-
-
-def silent(message: str) -> None:
-    """A report that tells nobody."""
 
 
 class Clusters:
@@ -72,7 +60,8 @@ class Clusters:
         self._platform.check_cluster(spec)
         if owner is not None:
             self.end_older_epochs(owner)
-        cluster = self._claim(spec, key or (owner.key if owner else fresh_key()), owner or launched_for)
+        key = key or (owner.key if owner else fresh_key())
+        cluster = self._claim(spec, key, owner or launched_for, actor)
         return self._make(cluster, actor, report)
 
     def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
@@ -201,12 +190,12 @@ class Clusters:
         found = self.get(cluster)
         if found.state.is_final:
             return found
-        for job in self._registry.list_jobs(states=LIVE_JOBS, cluster_id=found.id):
+        for job in self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=found.id):
             with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
                 self._registry.save_job(stop_job(job, utc_now()), actor=actor)
         return self._remove(self._change(found, end_cluster, actor))
 
-    def _claim(self, spec: ClusterSpec, key: str, owner: Owner | None) -> Cluster:
+    def _claim(self, spec: ClusterSpec, key: str, owner: Owner | None, actor: str) -> Cluster:
         while True:
             claim = self._registry.claim_cluster(
                 key=key,
@@ -217,6 +206,7 @@ class Clusters:
                 platform=self._platform.name,
                 owner=owner,
                 now=utc_now(),
+                actor=actor,
             )
             if claim.record.state is not ClusterState.TERMINATING:
                 return claim.record
@@ -229,7 +219,7 @@ class Clusters:
 
     def _remove(self, cluster: Cluster) -> Cluster:
         """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left."""
-        jobs = self._registry.list_jobs(states=LIVE_JOBS, cluster_id=cluster.id)
+        jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
         settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
         self._platform.delete_cluster(cluster)
         for job in settled:
@@ -246,15 +236,10 @@ class Clusters:
     def _change(
         self, before: Cluster, change: Callable[[Cluster, datetime], Cluster], actor: str = ""
     ) -> Cluster:
-        for _ in range(_SAVE_ATTEMPTS):
-            after = change(before, utc_now())
-            if after is before:
-                return before
-            try:
-                return self._registry.save_cluster(after, actor=actor)
-            except StaleRecord:
-                before = self._registry.get_cluster(before.id)
-        raise StaleRecord(f"{before} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
+        registry = self._registry
+        return save_change(
+            before, change, registry.get_cluster, lambda it: registry.save_cluster(it, actor=actor)
+        )
 
 
 def raise_if_ended(cluster: Cluster) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.clusters import LIVE_JOBS, Clusters, silent, utc_now
-from dcluster_provider.control.endings import after_cluster
+from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.endings import cluster_terminated
+from dcluster_provider.control.job_progress import JobProgress
+from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
@@ -17,23 +17,19 @@ from dcluster_provider.core.errors import (
     DuplicateJob,
     InvalidSpec,
     JobFailed,
-    PlatformRefused,
-    StaleRecord,
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner, derived_key, fresh_key
-from dcluster_provider.core.observation import JobObservation
-from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState, parse_states
+from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job, JobState, parse_states
 from dcluster_provider.core.spec import JobSpec, parse
-from dcluster_provider.core.state import advance_job, begin_job, fail_job, stop_job
-from dcluster_provider.platforms.base import LogPart, Platform, Report
+from dcluster_provider.core.state import stop_job
+from dcluster_provider.platforms.base import LogPart, Platform, Report, silent
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
-_SAVE_ATTEMPTS = 100
 # What a repeated request finds and takes as its answer; after FAILED or KILLED it runs the job again.
-_ANSWERS = (*LIVE_JOBS, JobState.SUCCEEDED, JobState.UNKNOWN)
+_ANSWERS = (*LIVE_JOB_STATES, JobState.SUCCEEDED, JobState.UNKNOWN)
 
 
 class Jobs:
@@ -46,6 +42,7 @@ class Jobs:
         self._platform = platform
         self._settings = settings
         self._clusters = clusters
+        self._progress = JobProgress(registry, platform, clusters)
 
     def submit(
         self,
@@ -80,7 +77,7 @@ class Jobs:
         if known is not None and known.state in _ANSWERS:
             if not known.state.is_final:
                 self._clusters.resume(known.cluster_id, report)
-            return self.observe([known.id])[known.id]
+            return self._progress.observe([known.id])[known.id]
         self._check(spec)
         cluster, owned = self._cluster_for(spec, key, owner, actor, report)
         try:
@@ -93,12 +90,13 @@ class Jobs:
                 cluster_id=cluster.id,
                 owns_cluster=owned,
                 now=utc_now(),
+                actor=actor,
             )
         except DuplicateJob:
             if owned:
                 self._clusters.terminate(cluster.id, actor=actor)
             raise
-        return self.observe([claim.record.id])[claim.record.id]
+        return self._progress.observe([claim.record.id])[claim.record.id]
 
     def get(self, job_id: int) -> Job:
         """A job as it was last seen.
@@ -128,31 +126,12 @@ class Jobs:
         return self._registry.list_jobs(states=states, client=client, module=module, limit=limit)
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
-        """Look at jobs and their clusters, each in one batch, and return the jobs in their states of this moment by id.
+        """Look at jobs and their clusters, all in one batch, and return the jobs in their states of this moment by id.
 
         What is due is done on the way: a job whose cluster runs by now is started, a job's own cluster is ended with
         it.
         """
-        after = {job.id: job for job in self._registry.get_jobs(list(ids))}
-        live = [job for job in after.values() if not job.state.is_final]
-        clusters = self._clusters.observe({job.cluster_id for job in live})
-        going = []
-        for job in live:
-            cluster = clusters[job.cluster_id]
-            if cluster.state is ClusterState.TERMINATING or cluster.state.is_final:
-                after[job.id] = self._settle_without_cluster(job, cluster)
-            elif job.state is JobState.REQUESTED:
-                if cluster.state.takes_jobs:
-                    after[job.id] = self._start(job, cluster)
-            else:
-                going.append((job, cluster))
-        seen = self._platform.observe_jobs(going) if going else {}
-        for job, _ in going:
-            if job.id in seen:
-                after[job.id] = self._advance(job, seen[job.id])
-        for job in after.values():
-            self._end_own_cluster(job)
-        return after
+        return self._progress.observe(ids)
 
     def wait(
         self,
@@ -173,7 +152,7 @@ class Jobs:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            job = self.observe([job_id])[job_id]
+            job = self._progress.observe([job_id])[job_id]
             if on_look is not None:
                 on_look(job)
             if job.state in states:
@@ -191,10 +170,10 @@ class Jobs:
         """
         job = self.get(job_id)
         if not job.state.is_final:
-            job = self._change(job, stop_job, actor)
+            job = self._progress.change(job, stop_job, actor)
         if not job.state.is_final:
             self._platform.stop_job(job, self._registry.get_cluster(job.cluster_id))
-        return self.observe([job.id])[job.id]
+        return self._progress.observe([job.id])[job.id]
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
         """The live job of a client and module, if there is one."""
@@ -205,7 +184,7 @@ class Jobs:
 
         :returns: those that were live, as they are now.
         """
-        live = self._registry.list_jobs(states=LIVE_JOBS, client=client, module=module)
+        live = self._registry.list_jobs(states=LIVE_JOB_STATES, client=client, module=module)
         return tuple(self.terminate(job.id, actor=actor) for job in live)
 
     def read_log(self, job_id: int, start: int = 0) -> LogPart:
@@ -263,9 +242,11 @@ class Jobs:
                 )
             cluster = self._clusters.observe([cluster.id])[cluster.id]
             if cluster.state.is_final or cluster.state is ClusterState.TERMINATING:
-                raise ClusterFailed(str(cluster), cluster.diagnosis or _cluster_over(cluster))
+                raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))
             return cluster, False
-        self._refuse_duplicate(spec)
+        self._registry.refuse_duplicate(
+            spec
+        )  # asked again at the claim; here, so that no cluster is made in vain
         own = spec.own_cluster()
         if spec.use_long_living_cluster:
             shared = self._registry.find_long_living(spec.client, spec.engine)
@@ -276,59 +257,12 @@ class Jobs:
         own_key = derived_key(key, "the job's own cluster")
         return self._clusters.launch(own, own_key, launched_for=owner, actor=actor, report=report), True
 
-    def _refuse_duplicate(self, spec: JobSpec) -> None:
-        # Asked again when the job is claimed; asked here so that no cluster is launched for nothing.
-        if not spec.allow_duplicate and (live := self.find_duplicate(spec.client, spec.module)):
-            raise DuplicateJob(
-                f"{live} is {live.state.value}, and a client runs a module once at a time; wait for it, stop it "
-                f"(airflow dcluster jobs terminate {live.id}) or set allowDuplicate"
-            )
-
-    def _start(self, job: Job, cluster: Cluster) -> Job:
-        try:
-            self._platform.apply_job(job, cluster)
-        except PlatformRefused as refusal:
-            diagnosis = refusal.diagnosis
-            return self._change(job, lambda it, now: fail_job(it, diagnosis, now))
-        begun = self._change(job, begin_job)
-        if begun.state is JobState.STOPPING or begun.state.is_final:
-            # It was stopped while it was being started.
-            self._platform.stop_job(begun, cluster)
-        return begun
-
-    def _settle_without_cluster(self, job: Job, cluster: Cluster) -> Job:
-        current = self._registry.get_job(job.id)
-        if current.state.is_final:
-            return current
-        (ended,) = after_cluster(self._platform, [current], cluster, utc_now())
-        with suppress(StaleRecord):
-            return self._registry.save_job(ended)
-        return self._registry.get_job(job.id)
-
-    def _end_own_cluster(self, job: Job) -> None:
-        if job.state.is_final and job.owns_cluster and not job.spec.keep_alive:
-            self._clusters.terminate(job.cluster_id, actor=f"{job} has ended")
-
     def _stop_older_epochs(self, owner: Owner) -> None:
         for job in self._registry.live_jobs_of_older_epochs(owner):
             self.terminate(job.id, actor=str(owner))
             final = tuple(state for state in JobState if state.is_final)
             self.wait(job.id, final)
         self._clusters.end_older_epochs(owner)
-
-    def _advance(self, job: Job, seen: JobObservation) -> Job:
-        return self._change(job, lambda it, now: advance_job(it, seen, now))
-
-    def _change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
-        for _ in range(_SAVE_ATTEMPTS):
-            after = change(before, utc_now())
-            if after is before:
-                return before
-            try:
-                return self._registry.save_job(after, actor=actor)
-            except StaleRecord:
-                before = self._registry.get_job(before.id)
-        raise StaleRecord(f"{before} was saved by others {_SAVE_ATTEMPTS} times in a row; try again")
 
 
 def raise_if_job_ended(job: Job) -> None:
@@ -348,11 +282,3 @@ def _job_over(job: Job) -> Diagnosis:
             f"See who stopped it: airflow dcluster jobs show {job.id}.",
         )
     return Diagnosis("JobEnded", f"The job ended as {job.state.value}.", "Read the job's log.")
-
-
-def _cluster_over(cluster: Cluster) -> Diagnosis:
-    return Diagnosis(
-        "ClusterTerminated",
-        f"The cluster is {cluster.state.value}, so no job can be started on it.",
-        "Launch a cluster, or leave the cluster out so that the job gets its own.",
-    )

@@ -57,6 +57,9 @@ class JobState(str, Enum):
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.KILLED, JobState.UNKNOWN)
 
 
+LIVE_JOB_STATES = tuple(state for state in JobState if not state.is_final)
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster as the registry remembers it.

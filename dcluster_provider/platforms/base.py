@@ -13,6 +13,10 @@ from dcluster_provider.core.spec import ClusterSpec, JobSpec
 Report = Callable[[str], None]
 
 
+def silent(_message: str) -> None:
+    """A report that tells nobody."""
+
+
 @dataclass(frozen=True)
 class LogPart:
     """A piece of a job's log.

@@ -52,6 +52,7 @@ class ClusterStore(Connected):
         platform: str,
         owner: Owner | None,
         now: datetime,
+        actor: str = "",
     ) -> Claim[Cluster]:
         """The cluster that answers the request: its live one, or a new one with a name of its own.
 
@@ -59,6 +60,7 @@ class ClusterStore(Connected):
         is followed by another, of the next generation.
 
         :param env: the environment's name, part of the cluster's name.
+        :param actor: who asks, for the event; the owner when empty.
         :returns: the cluster, and whether this call made it.
         """
         with self._write() as connection:
@@ -66,7 +68,7 @@ class ClusterStore(Connected):
             lock(connection, ("cluster",))
             row = latest_of_key(connection, table, key)
             latest = cluster_of(row) if row else None
-            actor = str(owner) if owner else ""
+            actor = actor or (str(owner) if owner else "")
             if latest is not None and not latest.state.is_final:
                 add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)

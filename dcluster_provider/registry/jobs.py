@@ -52,12 +52,14 @@ class JobStore(Connected):
         cluster_id: int,
         owns_cluster: bool,
         now: datetime,
+        actor: str = "",
     ) -> Claim[Job]:
         """The job that answers the request: the one it already has, or a new one.
 
         A job that is live or has SUCCEEDED is the answer however often it is asked for, and so is an UNKNOWN
         one, which may have done its work. One that FAILED or was KILLED is followed by the next generation.
 
+        :param actor: who asks, for the event; the owner when empty.
         :returns: the job, and whether this call made it.
         :raises DuplicateJob: another request's job of this client and module is live, and ``spec`` does not allow it.
         """
@@ -65,7 +67,7 @@ class JobStore(Connected):
             lock(connection, ("job", key), ("module", spec.client, spec.module))
             row = latest_of_key(connection, table, key)
             latest = job_of(row) if row else None
-            actor = str(owner) if owner else ""
+            actor = actor or (str(owner) if owner else "")
             if latest is not None and latest.state not in _REPEATED:
                 if not latest.state.is_final:
                     add_event(connection, latest, now, actor, "ADOPTED")
@@ -141,6 +143,15 @@ class JobStore(Connected):
         """The newest live job of this client and module, or nothing."""
         with self._read() as connection:
             return _live_job(connection, client, module)
+
+    def refuse_duplicate(self, spec: JobSpec) -> None:
+        """What :meth:`claim_job` would refuse, refused before anything is done for a job.
+
+        :raises DuplicateJob: a job of this client and module is live, and ``spec`` does not allow another.
+        """
+        if not spec.allow_duplicate:
+            with self._read() as connection:
+                _refuse_duplicate(connection, spec)
 
     def latest_job_of_key(self, key: str) -> Job | None:
         """The newest generation of the request's job, ended or not, or nothing."""

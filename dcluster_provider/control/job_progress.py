@@ -1,0 +1,89 @@
+"""Moving jobs on: from what is seen of them and of their clusters to what is due next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.endings import after_cluster
+from dcluster_provider.control.saving import save_change, utc_now
+from dcluster_provider.core.errors import PlatformRefused, StaleRecord
+from dcluster_provider.core.observation import JobObservation
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.core.state import advance_job, begin_job, fail_job
+from dcluster_provider.platforms.base import Platform
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+
+
+class JobProgress:
+    """What happens to jobs between their submission and their end, in whichever process looks at them."""
+
+    def __init__(self, registry: Registry, platform: Platform, clusters: Clusters) -> None:
+        self._registry = registry
+        self._platform = platform
+        self._clusters = clusters
+
+    def observe(self, ids: Iterable[int]) -> dict[int, Job]:
+        """Look at jobs and their clusters, each in one batch, and return the jobs in their states of this moment by id.
+
+        What is due is done on the way: a job whose cluster runs by now is started, a job's own cluster is ended with
+        it.
+        """
+        after = {job.id: job for job in self._registry.get_jobs(list(ids))}
+        live = [job for job in after.values() if not job.state.is_final]
+        clusters = self._clusters.observe({job.cluster_id for job in live})
+        going = []
+        for job in live:
+            cluster = clusters[job.cluster_id]
+            if cluster.state is ClusterState.TERMINATING or cluster.state.is_final:
+                after[job.id] = self._settle_without_cluster(job, cluster)
+            elif job.state is JobState.REQUESTED:
+                if cluster.state.takes_jobs:
+                    after[job.id] = self._start(job, cluster)
+            else:
+                going.append((job, cluster))
+        seen = self._platform.observe_jobs(going) if going else {}
+        for job, _ in going:
+            if job.id in seen:
+                after[job.id] = self._advance(job, seen[job.id])
+        for job in after.values():
+            self._end_own_cluster(job)
+        return after
+
+    def change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
+        """Save a decision about a job, taken anew if another process saved the job meanwhile."""
+        registry = self._registry
+        return save_change(before, change, registry.get_job, lambda it: registry.save_job(it, actor=actor))
+
+    def _start(self, job: Job, cluster: Cluster) -> Job:
+        try:
+            self._platform.apply_job(job, cluster)
+        except PlatformRefused as refusal:
+            diagnosis = refusal.diagnosis
+            return self.change(job, lambda it, now: fail_job(it, diagnosis, now))
+        begun = self.change(job, begin_job)
+        if begun.state is JobState.STOPPING or begun.state.is_final:
+            # It was stopped while it was being started.
+            self._platform.stop_job(begun, cluster)
+        return begun
+
+    def _settle_without_cluster(self, job: Job, cluster: Cluster) -> Job:
+        current = self._registry.get_job(job.id)
+        if current.state.is_final:
+            return current
+        (ended,) = after_cluster(self._platform, [current], cluster, utc_now())
+        with suppress(StaleRecord):
+            return self._registry.save_job(ended)
+        return self._registry.get_job(job.id)
+
+    def _end_own_cluster(self, job: Job) -> None:
+        if job.state.is_final and job.owns_cluster and not job.spec.keep_alive:
+            self._clusters.terminate(job.cluster_id, actor=f"{job} has ended")
+
+    def _advance(self, job: Job, seen: JobObservation) -> Job:
+        return self.change(job, lambda it, now: advance_job(it, seen, now))
