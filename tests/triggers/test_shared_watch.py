@@ -80,9 +80,12 @@ def test_the_watch_ends_with_its_last_wait_and_begins_anew(calls):
         watch._control = SimpleNamespace(jobs=calls, clusters=CountingCalls())
         await wait_for(watch, looks + 1)
         await watch._task
-        return [it for it in threading.enumerate() if it.name.startswith("dcluster-watch")]
 
-    assert asyncio.run(run()) == []
+    asyncio.run(run())
+    threads = [it for it in threading.enumerate() if it.name.startswith("dcluster-watch")]
+    for thread in threads:
+        thread.join(10)  # it has been told to end and nobody waits for it
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_each_wait_reads_the_log_on_from_where_it_was(calls):
