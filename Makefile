@@ -27,7 +27,7 @@ lint:
 	done; exit $$failed
 
 bench:
-	@$(ENVIRONMENT) test lint docs
+	@$(ENVIRONMENT) test lint docs bench
 	@for file in benchmarks/*_bench.py; do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
 docs:
