@@ -43,7 +43,7 @@ format:
 constraints:
 	@$(ENVIRONMENT) test lint docs
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras \
-		--group environment --group lint --group test --group docs \
+		--group environment --group lint --group test --group docs --group bench \
 		--upgrade --no-annotate --no-header --no-emit-index-url --quiet --output-file constraints.txt
 
 clean:
