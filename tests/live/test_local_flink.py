@@ -75,13 +75,15 @@ def flink_jobs(platform, cluster):
 
 
 def test_a_jar_runs_under_an_id_of_its_own_and_only_once(platform, cluster, jar):
-    job = submit(platform, cluster, application=jar)
+    job = submit(platform, cluster, application=jar, pipeline_config="a:b, c='d'")
     for name in ("submitted",):  # as if the apply had been killed before it noted this
         (platform.settings.home / "logs" / cluster.name / "jobs" / f"{job.id}-1" / name).unlink()
     platform.apply_job(job, cluster)
     seen = outcome(platform, job, cluster)
     assert seen.phase is JobPhase.SUCCEEDED
     assert flink_job_id(job.key, 1) in seen.ui_url
+    master_log = (platform.settings.home / "logs" / cluster.name / "master.log").read_text()
+    assert f"handed {job.id} a:b, c='d'" in master_log
     platform.apply_job(job, cluster)
     assert [each["jid"] for each in flink_jobs(platform, cluster)].count(flink_job_id(job.key, 1)) == 1
 

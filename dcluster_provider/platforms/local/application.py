@@ -10,6 +10,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 
+_CAPITAL = re.compile(r"([A-Z])")
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:")
 
 
@@ -45,19 +46,24 @@ def application_location(spec: JobSpec) -> str:
     return spec.application if _is_remote(spec.application) else str(local_path(spec))
 
 
-def handed_over(job: Job, cluster: Cluster) -> dict[str, str]:
-    """The environment variables that tell an application what it is part of."""
+def handed_over(job: Job) -> dict[str, str]:
+    """What an application is told of the job that it is, by the API's names."""
     spec = job.spec
     return {
-        "DCLUSTER_CLIENT": spec.client,
-        "DCLUSTER_MODULE": spec.module,
-        "DCLUSTER_JOB_ID": str(job.id),
-        "DCLUSTER_CLUSTER_NAME": cluster.name,
-        "DCLUSTER_PIPELINE_VERSION": spec.pipeline_version,
-        "DCLUSTER_PIPELINE_CONFIG": spec.pipeline_config,
-        "DCLUSTER_CODE_VERSION": spec.code_version,
-        "DCLUSTER_MODULE_TYPE": spec.module_type,
+        "client": spec.client,
+        "module": spec.module,
+        "jobId": str(job.id),
+        "pipelineVersion": spec.pipeline_version,
+        "pipelineConfig": spec.pipeline_config,
+        "codeVersion": spec.code_version,
+        "moduleType": spec.module_type,
     }
+
+
+def handed_environment(job: Job, cluster: Cluster) -> dict[str, str]:
+    """The same as environment variables: ``DCLUSTER_JOB_ID`` for ``jobId``."""
+    handed = handed_over(job) | {"clusterName": cluster.name}
+    return {_CAPITAL.sub(r"_\1", f"dcluster_{name}").upper(): value for name, value in handed.items()}
 
 
 def _is_remote(application: str) -> bool:

@@ -103,13 +103,10 @@ def ensure_engine(engine: str, settings: LocalSettings, report: Report) -> Engin
     found = _read(choice)
     if found is not None:
         return found
-    lock = choice.folder.with_name(f".{choice.folder.name}.lock")
-    with locked_if_free(lock) as free:
-        if free:
-            return _install(choice, report)
-    report(f"{choice.title} is being installed by another process; waiting for it")
-    with locked(lock):
-        return _read(choice) or _install(choice, report)
+    try:
+        return _install_once(choice, report)
+    except OSError as error:
+        raise PlatformRefused(f"installing {choice.title}", _not_written(choice, error)) from error
 
 
 def installed_engines(folder: Path) -> list[InstalledEngine]:
@@ -150,6 +147,7 @@ class _Choice:
     """An engine that fits this machine, installed or not.
 
     :param java: the ``java`` program, none when it comes from PyPI with the engine.
+    :param rejected_javas: what was looked at in vain, in words.
     """
 
     kind: str
@@ -157,6 +155,7 @@ class _Choice:
     python: Path
     folder: Path
     java: Path | None
+    rejected_javas: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -197,7 +196,8 @@ def _choose(engine: str, settings: LocalSettings) -> _Choice:
         )
     found = python_version(str(python)) or (0, 0)
     name = f"{engine}-{version}-py{found[0]}.{found[1]}" + ("" if java else "-java")
-    return _Choice(engine, version, python, settings.engines_folder / name, java.program if java else None)
+    program = java.program if java else None
+    return _Choice(engine, version, python, settings.engines_folder / name, program, tuple(rejected))
 
 
 def _choose_python(engine: str, version: str, settings: LocalSettings) -> Path:
@@ -216,6 +216,16 @@ def _choose_python(engine: str, version: str, settings: LocalSettings) -> Path:
     )
 
 
+def _install_once(choice: _Choice, report: Report) -> Engine:
+    lock = choice.folder.with_name(f".{choice.folder.name}.lock")
+    with locked_if_free(lock) as free:
+        if free:
+            return _install(choice, report)
+    report(f"{choice.title} is being installed by another process; waiting for it")
+    with locked(lock):
+        return _install(choice, report)
+
+
 def _install(choice: _Choice, report: Report) -> Engine:
     found = _read(choice)  # whoever held the lock before may have made it
     if found is not None:
@@ -223,9 +233,10 @@ def _install(choice: _Choice, report: Report) -> Engine:
     folder = choice.folder
     for stale in folder.parent.glob(f".{folder.name}.draft-*"):
         shutil.rmtree(stale, ignore_errors=True)
+        stale.with_name(f"{stale.name}.log").unlink(missing_ok=True)
     draft = folder.with_name(f".{folder.name}.draft-{secrets.token_hex(4)}")
     try:
-        installer.install(choice.title, choice.python, choice.requirements, draft, report)
+        _fill(choice, draft, report)
         site = installer.site_packages(draft)
         write_json(draft / "engine.json", _description(choice, site.relative_to(draft)))
         shutil.rmtree(folder, ignore_errors=True)  # one whose Java has gone
@@ -234,8 +245,18 @@ def _install(choice: _Choice, report: Report) -> Engine:
         shutil.rmtree(draft, ignore_errors=True)
     engine = _read(choice)
     if engine is None:
-        raise PlatformRefused(choice.title, _no_java(choice))
+        raise PlatformRefused(choice.title, _useless(choice))
     return engine
+
+
+def _fill(choice: _Choice, draft: Path, report: Report) -> None:
+    try:
+        installer.install(choice.title, choice.python, choice.requirements, draft, report)
+    except PlatformRefused as refusal:
+        if choice.java is not None:
+            raise
+        found = refusal.diagnosis
+        raise PlatformRefused(refusal.subject, _no_java(found, choice.rejected_javas)) from refusal
 
 
 def _description(choice: _Choice, site: Path) -> dict[str, str]:
@@ -260,9 +281,29 @@ def _read(choice: _Choice) -> Engine | None:
     return Engine(choice.kind, choice.version, python, choice.folder / stored["home"], program, java.version)
 
 
-def _no_java(choice: _Choice) -> Diagnosis:
+def _no_java(found: Diagnosis, rejected: tuple[str, ...]) -> Diagnosis:
+    """Why there is no Java: none at hand, and none to be had with the engine."""
     return Diagnosis(
-        "JavaMissing",
-        f"{choice.title} was installed, but its Java or Python does not run.",
+        "JavaMissing" if found.reason == "EngineInstallFailed" else found.reason,
+        f"{found.cause[:-1]}, and no Java {OLDEST} to {NEWEST} is on this machine, so one had to come with it.",
+        f"Install a Java {OLDEST} to {NEWEST} and put it on the path or in JAVA_HOME. {found.remedy}",
+        (*(rejected or ("no java in JAVA_HOME or on the path",)), *found.evidence),
+    )
+
+
+def _useless(choice: _Choice) -> Diagnosis:
+    return Diagnosis(
+        "EngineUnusable",
+        f"{choice.title} was installed, but its Java or Python does not run on this machine.",
         f"Install a Java {OLDEST} to {NEWEST} and put it on the path or in JAVA_HOME.",
+        (str(choice.folder),),
+    )
+
+
+def _not_written(choice: _Choice, error: OSError) -> Diagnosis:
+    return Diagnosis(
+        "EnginesFolderUnusable",
+        f"{choice.title} could not be installed because {choice.folder.parent} cannot be written.",
+        "Make the folder writable, free space on its disk, or set engines_folder to another one.",
+        (str(error),),
     )

@@ -13,7 +13,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.local import sql_runner
-from dcluster_provider.platforms.local.application import handed_over, local_path
+from dcluster_provider.platforms.local.application import handed_environment, handed_over, local_path
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.flink_memory import Division, divide_jobmanager, divide_taskmanager
 from dcluster_provider.platforms.local.layout import ClusterPlace
@@ -162,12 +162,8 @@ def job_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, str
     elif spec.num_workers is not None:
         each = spec.worker_cpu or slots_per_worker(cluster.spec)
         settings["parallelism.default"] = str(spec.num_workers * each)
-    handed = {
-        name.lower().replace("_", ".", 1): value
-        for name, value in handed_over(job, cluster).items()
-        if value and not set(value) & set(",:'\"")
-    }
-    settings["pipeline.global-job-parameters"] = ",".join(f"{name}:{value}" for name, value in handed.items())
+    handed = {f"dcluster.{name}": value for name, value in handed_over(job).items() if value}
+    settings["pipeline.global-job-parameters"] = json.dumps(handed)
     return settings | spec.extra_cmd
 
 
@@ -198,7 +194,7 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
         if application.suffix.lower() == ".sql"
         else [str(application)]
     )
-    env = _environment(plan, own.conf) | handed_over(job, cluster)
+    env = _environment(plan, own.conf) | handed_environment(job, cluster)
     wait = (HOST, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
     return Command((*argv, *job.spec.args), env, scratch, own.log, wait)
 

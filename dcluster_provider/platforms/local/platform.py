@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -53,7 +54,9 @@ class LocalPlatform:
     name = "local"
 
     def __init__(self, settings: LocalSettings) -> None:
-        self.settings = settings
+        # One name for each folder: processes are found by it, whoever asks and from wherever.
+        home, engines = settings.home.expanduser().resolve(), settings.engines_folder.expanduser().absolute()
+        self.settings = replace(settings, home=home, engines_folder=engines)
         self._told: set[str] = set()
 
     def describe(self) -> str:
@@ -107,6 +110,8 @@ class LocalPlatform:
         place, side = self._place(cluster.name), _SIDES[cluster.spec.engine]
         try:
             side.start_job(place, ending.existing_plan(place, str(job)), cluster, job)
+        except ValueError as error:  # of a setting that is read only now
+            raise PlatformRefused(str(job), _invalid_setting(error)) from error
         except (StartFailed, OSError) as error:
             raise PlatformRefused(str(job), start_failure(place.home, error)) from error
 
@@ -171,6 +176,14 @@ class LocalPlatform:
             if getattr(spec, flag) and flag not in self._told:
                 self._told.add(flag)
                 _LOG.info("%s means nothing on the local platform and is ignored", flag)
+
+
+def _invalid_setting(error: ValueError) -> Diagnosis:
+    return Diagnosis(
+        "SettingInvalid",
+        f"A setting of the job cannot be used: {error}.",
+        "Correct extraCmd of the job or extraConfigs of the cluster, then run the task again.",
+    )
 
 
 def _at_once(ask: Callable[[Item], tuple[Any, Result]], items: Iterable[Item]) -> dict[Any, Result]:

@@ -10,7 +10,11 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.local.application import application_location, handed_over
+from dcluster_provider.platforms.local.application import (
+    application_location,
+    handed_environment,
+    handed_over,
+)
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
@@ -96,6 +100,8 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
     settings = {
         "spark.master.rest.enabled": "false",  # it would run anybody's code, whatever spark.authenticate says
         "spark.ui.killEnabled": "false",  # any web page could ask for it
+        "spark.worker.cleanup.enabled": "true",  # of what applications that have ended left in the work folder,
+        "spark.worker.cleanup.appDataTtl": "86400",  # a day after their end
         "spark.port.maxRetries": "0",  # a taken port is an error, not a reason to listen elsewhere
     }
     settings |= cluster.spec.extra_configs | _secret(plan)
@@ -173,7 +179,7 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     argv += ["--properties-file", str(own.conf / "spark.properties")]
     argv += ["--class", job.spec.main_class] if job.spec.main_class else []
     argv += [application_location(job.spec), *job.spec.args]
-    env = _environment(plan, own.conf, scratch) | handed_over(job, cluster)
+    env = _environment(plan, own.conf, scratch) | handed_environment(job, cluster)
     if "spark.driver.extraLibraryPath" in settings:
         env["LD_LIBRARY_PATH"] = settings["spark.driver.extraLibraryPath"]
     return Command(tuple(argv), env, scratch, own.log, (HOST, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS))
@@ -199,7 +205,7 @@ def driver_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, 
         if name not in PORT_SETTINGS.values()
     }
     settings |= spec.extra_cmd
-    settings |= {f"spark.dcluster.{name}": value for name, value in _pipeline(job).items() if value}
+    settings |= {f"spark.dcluster.{name}": value for name, value in handed_over(job).items() if value}
     return settings | {
         "spark.master": f"spark://{plan.address(MASTER_PORT)}",
         "spark.submit.deployMode": "client",
@@ -226,19 +232,6 @@ def _executor_settings(plan: ClusterPlan, job: Job) -> dict[str, str]:
     if spec.num_workers is not None:
         settings["spark.cores.max"] = str(spec.num_workers * (spec.worker_cpu or plan.worker_cores))
     return settings
-
-
-def _pipeline(job: Job) -> Mapping[str, str]:
-    spec = job.spec
-    return {
-        "client": spec.client,
-        "module": spec.module,
-        "jobId": str(job.id),
-        "pipelineVersion": spec.pipeline_version,
-        "pipelineConfig": spec.pipeline_config,
-        "codeVersion": spec.code_version,
-        "moduleType": spec.module_type,
-    }
 
 
 def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str]) -> list[str]:

@@ -1,3 +1,4 @@
+import java.util.Map;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /** Numbers that end, that fail at the fiftieth, or that never end. */
@@ -10,6 +11,8 @@ public class Numbers {
         boolean fails = how.equals("record");
         boolean endless = how.equals("endless");
         StreamExecutionEnvironment environment = StreamExecutionEnvironment.getExecutionEnvironment();
+        Map<String, String> handed = environment.getConfig().getGlobalJobParameters().toMap();
+        System.out.println("handed " + handed.get("dcluster.jobId") + " " + handed.get("dcluster.pipelineConfig"));
         environment
                 .fromSequence(1, endless ? Long.MAX_VALUE : 100)
                 .map(number -> {
