@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.hooks.form import FIELDS
@@ -22,7 +22,7 @@ DEFAULT_CONN_ID = "dcluster_default"
 def read_settings(conn_id: str) -> Settings:
     """The settings of a connection; ``dcluster_default`` need not exist and then means every default.
 
-    :raises AirflowNotFoundException: another connection does not exist.
+    :raises NotFound: another connection does not exist.
     :raises InvalidSpec: the connection has an unknown field, or a value that cannot be accepted.
     """
     from dcluster_provider.hooks.airflow_names import AirflowNotFoundException, get_connection
@@ -31,7 +31,10 @@ def read_settings(conn_id: str) -> Settings:
         connection = get_connection(conn_id)
     except AirflowNotFoundException:
         if conn_id != DEFAULT_CONN_ID:
-            raise
+            raise NotFound(
+                f"There is no connection {conn_id!r}; make one of type 'dcluster', or leave it out: "
+                f"{DEFAULT_CONN_ID!r} need not exist"
+            ) from None
         return settings_from(conn_id, {})
     return settings_from(conn_id, dict(connection.extra_dejson))
 

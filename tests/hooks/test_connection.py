@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.hooks.connection import read_settings, settings_from
 from dcluster_provider.hooks.dcluster import DClusterHook
 
@@ -21,7 +21,7 @@ def test_no_connection_means_the_local_platform_and_sqlite_under_the_airflow_hom
 
 
 def test_another_connection_that_does_not_exist_is_an_error():
-    with pytest.raises(Exception, match="dcluster_typo"):
+    with pytest.raises(NotFound, match="no connection 'dcluster_typo'"):
         read_settings("dcluster_typo")
 
 

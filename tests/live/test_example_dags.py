@@ -14,6 +14,7 @@ from demo.standalone import wait_until
 pytestmark = pytest.mark.timeout(600)
 FOLDER = Path(example_dags.__file__).parent
 DAG_IDS = sorted(f"dcluster_{path.stem.removeprefix('example_')}" for path in FOLDER.glob("example_*.py"))
+COLUMNS = ["year", "month", "day", "dep_time", "sched_dep_time", "dep_delay", "arr_time", "sched_arr_time", "arr_delay", "carrier", "flight", "tailnum", "origin", "dest", "air_time", "distance", "hour", "minute", "time_hour"]
 FLIGHTS = [
     ("AA", "JFK", "LAX", "10"),
     ("AA", "JFK", "SFO", "20"),
@@ -24,11 +25,14 @@ FLIGHTS = [
 
 @pytest.fixture(scope="module")
 def flights(live_airflow) -> Path:
+    """A few flights in the columns of the real ones."""
     path = live_airflow.work / "flights.csv"
     with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["carrier", "origin", "dest", "arr_delay"])
-        rows.writerows(FLIGHTS)
+        rows = csv.DictWriter(file, COLUMNS, restval="1")
+        rows.writeheader()
+        rows.writerows(
+            dict(zip(("carrier", "origin", "dest", "arr_delay"), row, strict=True)) for row in FLIGHTS
+        )
     return path
 
 
