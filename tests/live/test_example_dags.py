@@ -14,7 +14,27 @@ from demo.standalone import wait_until
 pytestmark = pytest.mark.timeout(600)
 FOLDER = Path(example_dags.__file__).parent
 DAG_IDS = sorted(f"dcluster_{path.stem.removeprefix('example_')}" for path in FOLDER.glob("example_*.py"))
-COLUMNS = ["year", "month", "day", "dep_time", "sched_dep_time", "dep_delay", "arr_time", "sched_arr_time", "arr_delay", "carrier", "flight", "tailnum", "origin", "dest", "air_time", "distance", "hour", "minute", "time_hour"]
+COLUMNS = [
+    "year",
+    "month",
+    "day",
+    "dep_time",
+    "sched_dep_time",
+    "dep_delay",
+    "arr_time",
+    "sched_arr_time",
+    "arr_delay",
+    "carrier",
+    "flight",
+    "tailnum",
+    "origin",
+    "dest",
+    "air_time",
+    "distance",
+    "hour",
+    "minute",
+    "time_hour",
+]
 FLIGHTS = [
     ("AA", "JFK", "LAX", "10"),
     ("AA", "JFK", "SFO", "20"),
