@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from dcluster_provider.core.identity import cluster_name, fresh_key
-from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
