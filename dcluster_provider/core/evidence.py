@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from dcluster_provider.core.diagnosis import Diagnosis
 
@@ -163,13 +164,16 @@ def _exception(what: str, code: int | None, lines: Sequence[str], shown: list[st
 
 def _last_traceback(lines: Sequence[str]) -> list[str]:
     """The last Python traceback that tells a cause of its own, not only that Java failed."""
-    blocks = [_block(lines[number:]) for number, line in enumerate(lines) if _TRACEBACK.search(line)]
+    starts = [number for number, line in enumerate(lines) if _TRACEBACK.search(line)]
+    blocks = [_block(lines[number:]) for number in starts]
     telling = [block for block in blocks if "Py4JJavaError" not in block[-1]]
     if telling:
         return telling[-1]
+    if not blocks:
+        return []
+    stack = _stack(lines[starts[-1] + len(blocks[-1]) :])
     stage = next((found[1] for line in lines if (found := _STAGE.search(line))), None)
-    thrown = stage or (_last_thrown(lines) if blocks else None)
-    return [*blocks[-1][:-1], thrown or blocks[-1][-1]] if blocks else []
+    return [*blocks[-1][:-1], stage or _last_thrown(stack) or blocks[-1][-1]]
 
 
 def _block(lines: Sequence[str]) -> list[str]:
@@ -180,6 +184,11 @@ def _block(lines: Sequence[str]) -> list[str]:
         if line and not line[0].isspace() and _PYTHON_ERROR.match(line):
             break
     return block
+
+
+def _stack(lines: Sequence[str]) -> list[str]:
+    """The Java stack trace at the beginning of lines."""
+    return list(takewhile(lambda line: _JAVA_ERROR.match(line.strip()) or _FRAME.match(line), lines))
 
 
 def _last_thrown(lines: Sequence[str]) -> str | None:

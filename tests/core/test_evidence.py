@@ -26,6 +26,18 @@ STAGE = [
     "py4j.protocol.Py4JJavaError: An error occurred while calling z:collect.",
     ": org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed",
 ]
+CLIENT = [
+    "Traceback (most recent call last):",
+    '  File "/etl.py", line 12, in <module>',
+    "py4j.protocol.Py4JJavaError: An error occurred while calling o227.hasNext.",
+    ": java.lang.RuntimeException: Failed to fetch next result",
+    "\tat Etl.next(Etl.java:5)",
+    "Caused by: java.lang.IllegalStateException: the innermost",
+    "\t... 2 more",
+    "",
+    "org.apache.flink.ProgramAbortException: java.lang.RuntimeException: Python process exits with code: 1",
+    "Caused by: java.lang.RuntimeException: Python process exits with code: 1",
+]
 JAVA = [
     'Exception in thread "main" org.apache.spark.SparkException: it failed',
     "\tat Etl.main(Etl.java:5)",
@@ -45,6 +57,7 @@ JAVA = [
         (1, TRACEBACK, "PythonException", "ended with a Python exception: ValueError: no rows"),
         (1, STAGE, "PythonException", "ZeroDivisionError: division by zero"),
         (1, STAGE[5:], "PythonException", "Task 0 failed"),
+        (31, CLIENT, "PythonException", "java.lang.IllegalStateException: the innermost"),
         (1, JAVA, "JavaException", "java.lang.IllegalStateException: no rows: none at all"),
         (
             101,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
+import httpx
+import psutil
 import pytest
 from local_platform import (
     APPLICATIONS,
+    READY_SECONDS,
     driver_of,
     launch,
     local_platform,
+    make_cluster,
     make_job,
     observe,
     observe_job,
@@ -25,6 +32,7 @@ from local_platform import (
 
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
+from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process import census
 
 pytestmark = pytest.mark.timeout(900)
@@ -50,13 +58,15 @@ def cluster(platform):
 
 
 def test_a_job_is_counted_by_the_workers_and_gets_what_it_is_handed(platform, cluster):
-    job = submit(platform, cluster, application=PI, pipeline_version="v 1.2")
+    config = "ä😀=b: #c! \\d 'e' \"f\" $g"
+    job = submit(platform, cluster, application=PI, pipeline_version="v 1.2", pipeline_config=config)
     seen = outcome(platform, job, cluster)
     assert (seen.phase, seen.exit_code) == (JobPhase.SUCCEEDED, 0)
     log = whole_log(platform, job, cluster)
     assert "pi is roughly 3.1" in log
     assert f"application team/etl #{job.id}" in log
     assert "pipeline v 1.2 v 1.2" in log
+    assert f"config {config}\nconfig {config}\n" in log
     assert "setting 3" in log
 
 
@@ -69,14 +79,42 @@ def test_the_job_of_a_killed_submitter_runs_once(platform, cluster):
         "LocalPlatform(settings).apply_job(job, cluster)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    import pickle
-
     given = pickle.dumps((platform.settings, job, cluster))
     assert subprocess.run([sys.executable, "-c", source], input=given, check=False).returncode == -9
     platform.apply_job(job, cluster)
     assert outcome(platform, job, cluster).phase is JobPhase.SUCCEEDED
     platform.apply_job(job, cluster)
     assert whole_log(platform, job, cluster).count("counted 10") == 1
+
+
+def test_an_apply_that_is_killed_again_and_again_makes_one_cluster(platform):
+    cluster = make_cluster(workers=1, worker_memory="1Gi", master_memory="512Mi")
+    source = (
+        "import pickle, sys\n"
+        "from dcluster_provider.platforms.local.platform import LocalPlatform\n"
+        "settings, cluster = pickle.load(sys.stdin.buffer)\n"
+        "print('ready', flush=True)\n"
+        "LocalPlatform(settings).apply_cluster(cluster)\n"
+    )
+    for delay in (0, 0.01, 0.03, 0.06, 0.1):
+        applying = subprocess.Popen(
+            [sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        applying.stdin.write(pickle.dumps((platform.settings, cluster)))
+        applying.stdin.close()
+        applying.stdout.readline()
+        time.sleep(delay)
+        applying.kill()
+        applying.wait()
+        applying.stdout.close()
+    platform.apply_cluster(cluster)
+    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.READY, READY_SECONDS)
+    programs = [
+        each.cmdline() for folder, found in census().items() if cluster.name in str(folder) for each in found
+    ]
+    assert sum("org.apache.spark.deploy.master.Master" in program for program in programs) == 1
+    assert sum("org.apache.spark.deploy.worker.Worker" in program for program in programs) == 1
+    platform.delete_cluster(cluster)
 
 
 def test_a_python_exception_is_the_cause(platform, cluster):
@@ -105,8 +143,6 @@ def test_a_wrong_main_class_is_named(platform, cluster, spark_jar):
 @pytest.fixture(scope="module")
 def spark_jar(platform, cluster):
     """Any jar will do: one of Spark's own."""
-    from dcluster_provider.platforms.local.engines import find_engine
-
     return next((find_engine("spark", platform.settings).home / "jars").glob("spark-launcher_*.jar"))
 
 
@@ -164,8 +200,6 @@ def test_a_killed_driver_is_named(platform, cluster):
 
 
 def test_a_driver_that_does_not_know_the_secret_is_refused(platform, cluster, tmp_path):
-    from dcluster_provider.platforms.local.engines import find_engine
-
     home = find_engine("spark", platform.settings).home
     env = {
         **os.environ,
@@ -191,8 +225,6 @@ def test_a_driver_that_does_not_know_the_secret_is_refused(platform, cluster, tm
 
 
 def test_nothing_listens_beyond_this_machine_and_no_secret_is_in_a_command_line(platform, cluster):
-    import psutil
-
     job = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, job, cluster)
     members = [each for folder, found in census().items() if cluster.name in str(folder) for each in found]
@@ -200,8 +232,6 @@ def test_nothing_listens_beyond_this_machine_and_no_secret_is_in_a_command_line(
     for member in members:
         listening = [each for each in member.net_connections("inet") if each.status == psutil.CONN_LISTEN]
         assert {each.laddr.ip.removeprefix("::ffff:") for each in listening} <= {"127.0.0.1"}
-    import json
-
     plan = platform.settings.home / "clusters" / cluster.name / "plan.json"
     secret = json.loads(plan.read_text())["secret"]
     assert not [member for member in members if any(secret in part for part in member.cmdline())]
@@ -238,6 +268,4 @@ def test_a_cluster_is_ended_with_its_jobs_and_their_logs_stay(platform):
 
 
 def _master(platform, cluster):
-    import httpx
-
     return httpx.get(f"{observe(platform, cluster).ui_url}/json/", timeout=10).json()

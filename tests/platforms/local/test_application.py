@@ -1,0 +1,74 @@
+"""Applications that can be run from this machine, and what they are told."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+from local_platform import make_cluster, make_job
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.platforms.local.application import (
+    application_location,
+    check_application,
+    handed_environment,
+)
+
+
+def spec(application, **more):
+    return JobSpec(client="team", module="etl", application=str(application), **more)
+
+
+def jar(path, manifest):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("META-INF/MANIFEST.MF", manifest)
+    return path
+
+
+def test_a_file_is_found_by_its_path_and_by_its_address(tmp_path, monkeypatch):
+    application = tmp_path / "etl.py"
+    application.touch()
+    monkeypatch.chdir(tmp_path)
+    for written in (application, f"file://{application}", "etl.py"):
+        check_application(spec(written))
+        assert application_location(spec(written)) == str(application)
+
+
+@pytest.mark.parametrize("remote", ["s3a://bucket/etl.py", "hdfs:///etl.jar", "https://host/etl.jar"])
+def test_spark_fetches_what_is_elsewhere_and_flink_does_not(remote):
+    check_application(spec(remote))
+    assert application_location(spec(remote)) == remote
+    with pytest.raises(InvalidSpec, match="not on this machine"):
+        check_application(spec(remote, job_type="flink"))
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "text.jar").write_text("no jar")
+    for written, message in (
+        ("", "is empty"),
+        (tmp_path / "none.py", "is missing"),
+        (tmp_path / "folder.py", "is a folder"),
+        (tmp_path / "text.jar", "not a jar that can be read"),
+    ):
+        with pytest.raises(InvalidSpec, match=f"field application: .*{message}"):
+            check_application(spec(written))
+
+
+def test_a_jar_has_to_name_its_class_or_the_job_has_to(tmp_path):
+    silent = jar(tmp_path / "silent.jar", "Manifest-Version: 1.0\n")
+    with pytest.raises(InvalidSpec, match="field mainClass: is empty"):
+        check_application(spec(silent))
+    check_application(spec(silent, main_class="a.B"))
+    check_application(spec(jar(tmp_path / "telling.jar", "Manifest-Version: 1.0\nMain-Class: a.B\n")))
+
+
+def test_the_environment_names_the_job_and_its_pipeline():
+    cluster = make_cluster()
+    job = make_job(cluster, pipeline_version="v1", module_type="batch")
+    found = handed_environment(job, cluster)
+    assert found["DCLUSTER_CLIENT"] == "team"
+    assert found["DCLUSTER_JOB_ID"] == str(job.id)
+    assert found["DCLUSTER_CLUSTER_NAME"] == cluster.name
+    assert (found["DCLUSTER_PIPELINE_VERSION"], found["DCLUSTER_MODULE_TYPE"]) == ("v1", "batch")
