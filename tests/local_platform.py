@@ -181,10 +181,15 @@ def driver_of(platform: LocalPlatform, job: Job, cluster: Cluster):
 
 
 def _java(folder: Path):
-    members = census()[folder]
-    numbers = {member.pid for member in members}
-    (runner,) = [member for member in members if member.ppid() not in numbers]
-    return next(member for member in members if member.ppid() == runner.pid)
+    """The process that the runner has begun, once it has."""
+
+    def begun():
+        members = census().get(folder, [])
+        numbers = {member.pid for member in members}
+        runners = {member.pid for member in members if member.ppid() not in numbers}
+        return next((member for member in members if member.ppid() in runners), None)
+
+    return until(begun, bool, 30)
 
 
 def build_jar(folder: Path, source: Path, library: Path) -> Path:
