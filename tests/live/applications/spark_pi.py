@@ -21,5 +21,5 @@ print(f"pi is roughly {4 * inside / DARTS:.1f}")
 print("application", context.appName)
 print("pipeline", os.environ["DCLUSTER_PIPELINE_VERSION"], spark.conf.get("spark.dcluster.pipelineVersion"))
 print("setting", spark.conf.get("spark.sql.shuffle.partitions"))
-for config in (os.environ["DCLUSTER_PIPELINE_CONFIG"], spark.conf.get("spark.dcluster.pipelineConfig")):
+for config in (os.environ["DCLUSTER_PIPELINE_CONFIG"], spark.conf.get("spark.dcluster.pipelineConfig", "")):
     print("config", config)
