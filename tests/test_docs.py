@@ -154,3 +154,18 @@ def test_every_operator_and_sensor_is_explained():
                 if own and public.__name__ not in text and not public.__subclasses__():
                     missing.append(public.__name__)
     assert missing == []
+
+
+def test_versions_that_engines_fit_are_those_of_the_code():
+    from dcluster_provider.platforms.local.java import NEWEST, OLDEST
+    from dcluster_provider.platforms.local.pythons import FITTING
+    from dcluster_provider.platforms.local.settings import FLINK_VERSION, SPARK_VERSION
+
+    text = " ".join(page("connection.md").split())
+    ranges = {
+        engine: " to ".join(f"3.{minor}" for _, minor in fitting) for engine, fitting in FITTING.items()
+    }
+    assert f"Spark 3.5 runs on Python {ranges['spark']}, Flink 2.3 on Python {ranges['flink']}" in text
+    assert f"both on Java {OLDEST} to {NEWEST}." in text
+    assert f"| `spark_version` | `{SPARK_VERSION}` |" in text
+    assert f"| `flink_version` | `{FLINK_VERSION}` |" in text
