@@ -19,7 +19,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
-from dcluster_provider.platforms.local.process import census
+from dcluster_provider.platforms.local.process_end import census
 
 APPLICATIONS = Path(__file__).parent / "live" / "applications"
 READY_SECONDS = 180  # a slow machine starts an engine in this time
@@ -181,15 +181,15 @@ def driver_of(platform: LocalPlatform, job: Job, cluster: Cluster):
 
 
 def _java(folder: Path):
-    """The process that the runner has begun, once it has."""
+    """The runner's child, once there is one."""
 
-    def begun():
+    def children():
         members = census().get(folder, [])
         numbers = {member.pid for member in members}
-        runners = {member.pid for member in members if member.ppid() not in numbers}
-        return next((member for member in members if member.ppid() in runners), None)
+        runners = [member.pid for member in members if member.ppid() not in numbers]
+        return [member for member in members if member.ppid() in runners]
 
-    return until(begun, bool, 30)
+    return until(children, bool, NAMED_SECONDS)[0]
 
 
 def build_jar(folder: Path, source: Path, library: Path) -> Path:

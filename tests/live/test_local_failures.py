@@ -33,7 +33,7 @@ from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.local.engines import ensure_engine
-from dcluster_provider.platforms.local.process import census
+from dcluster_provider.platforms.local.process_end import census
 
 pytestmark = pytest.mark.timeout(900)
 SMALL = {"worker_memory": "1Gi", "master_memory": "512Mi"}

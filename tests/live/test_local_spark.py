@@ -33,7 +33,7 @@ from local_platform import (
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.platforms.local.engines import find_engine
-from dcluster_provider.platforms.local.process import census
+from dcluster_provider.platforms.local.process_end import census
 
 pytestmark = pytest.mark.timeout(900)
 PI = str(APPLICATIONS / "spark_pi.py")

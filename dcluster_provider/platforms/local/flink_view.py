@@ -77,7 +77,7 @@ class FlinkView:
             return verdict
         seen = self._client_job(own) if own.has_process else self._submitted_job(own, job)
         if seen is not None and seen.phase in _FINAL and seen.phase is not JobPhase.LOST:
-            self._keep(own, seen)
+            self._keep(own, flink_job_id(job.key, job.generation), seen)
         return seen
 
     @property
@@ -152,11 +152,11 @@ class FlinkView:
         )
         return JobObservation(JobPhase.LOST, diagnosis=lost)
 
-    def _keep(self, own: JobPlace, seen: JobObservation) -> None:
+    def _keep(self, own: JobPlace, job_id: str, seen: JobObservation) -> None:
         """Keep an outcome: the JobManager and its memory of it go with the cluster."""
-        if not own.log.exists() and seen.diagnosis:
-            own.log.parent.mkdir(parents=True, exist_ok=True)
-            own.log.write_text("\n".join(seen.diagnosis.evidence) + "\n", encoding="utf-8")
+        own.folder.mkdir(parents=True, exist_ok=True)
+        if not own.has_process and seen.phase is JobPhase.FAILED:
+            own.log.write_text(flink_rest.root_exception(self._port, job_id), encoding="utf-8")
         write_verdict(own, seen)
 
     def _cancel(self, ids: list[str]) -> None:

@@ -18,7 +18,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.base import Report
-from dcluster_provider.platforms.local.process import clean_environment
+from dcluster_provider.platforms.local.environment import clean_environment
 
 _REPORT_EVERY = 3.0  # seconds
 _LAST_LINES = 12

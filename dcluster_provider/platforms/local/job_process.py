@@ -7,7 +7,8 @@ import time
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.platforms.local.failures import process_failure
 from dcluster_provider.platforms.local.layout import JobPlace
-from dcluster_provider.platforms.local.process import Life, end
+from dcluster_provider.platforms.local.process import Life
+from dcluster_provider.platforms.local.process_end import end
 from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
 
 STOP_GRACE = 5.0  # seconds that a driver or client has to leave by itself

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from dcluster_provider.core.record import Cluster
@@ -54,8 +54,11 @@ def read_plan(place: ClusterPlace) -> ClusterPlan | None:
     stored = read_json(place.plan)
     if stored is None:
         return None
+    known = {
+        field.name: stored[field.name] for field in fields(ClusterPlan)
+    }  # a later release may store more
     return ClusterPlan(
-        **stored | {"engine": Engine.from_json(stored["engine"]), "given_ports": tuple(stored["given_ports"])}
+        **known | {"engine": Engine.from_json(stored["engine"]), "given_ports": tuple(stored["given_ports"])}
     )
 
 

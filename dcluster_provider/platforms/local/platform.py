@@ -190,6 +190,19 @@ def _at_once(ask: Callable[[Item], tuple[Any, Result]], items: Iterable[Item]) -
     """The answers about items, asked a few at a time; no thread is left when it returns."""
     wanted = list(items)
     if len(wanted) < 2:
-        return dict(map(ask, wanted))
-    with ThreadPoolExecutor(min(_ASKED_AT_ONCE, len(wanted)), thread_name_prefix="dcluster-local") as pool:
-        return dict(pool.map(ask, wanted))
+        answers = [_answer(ask, item) for item in wanted]
+    else:
+        with ThreadPoolExecutor(
+            min(_ASKED_AT_ONCE, len(wanted)), thread_name_prefix="dcluster-local"
+        ) as pool:
+            answers = list(pool.map(lambda item: _answer(ask, item), wanted))
+    return dict(answer for answer in answers if answer is not None)
+
+
+def _answer(ask: Callable[[Item], tuple[Any, Result]], item: Item) -> tuple[Any, Result] | None:
+    """One answer; what cannot be read of one cluster must not keep the others from being seen."""
+    try:
+        return ask(item)
+    except OSError:
+        _LOG.warning("A cluster or its jobs could not be looked at: %s", item, exc_info=True)
+        return None

@@ -12,7 +12,9 @@ from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.job_process import STOP_GRACE
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.process import Command, end
+from dcluster_provider.platforms.local.process import Command
+from dcluster_provider.platforms.local.process_end import end
+from dcluster_provider.platforms.local.spark_settings import driver_settings
 from dcluster_provider.platforms.local.spark_view import SparkView, executor_too_large, too_many_cores
 
 
@@ -52,7 +54,7 @@ class SparkSide:
 
 
 def _never_fits(plan: ClusterPlan, cluster: Cluster, job: Job) -> Diagnosis | None:
-    settings = spark_launch.driver_settings(plan, cluster, job)
+    settings = driver_settings(plan, cluster, job)
     memory = memory_bytes(_with_unit(settings["spark.executor.memory"])) // MIB
     if memory > plan.worker_mib:
         return executor_too_large(memory, plan.worker_mib)

@@ -13,16 +13,21 @@ from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.local.application import (
     application_location,
     handed_environment,
-    handed_over,
 )
+from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.ports import HOST, chosen_port
-from dcluster_provider.platforms.local.process import Command, clean_environment
+from dcluster_provider.platforms.local.process import Command
+from dcluster_provider.platforms.local.spark_settings import (
+    MASTER_PORT,
+    PORT_SETTINGS,
+    UI_PORT,
+    driver_settings,
+    write_properties,
+)
 
-MASTER_PORT, UI_PORT = "master", "ui"
-PORT_SETTINGS = {MASTER_PORT: "spark.master.port", UI_PORT: "spark.master.ui.port"}
 _LEAST_MASTER_MIB = 256
 _LEAST_WORKER_MIB = 512  # an executor has to have 450 MiB
 _WORKER_HEAP = "512m"  # of the worker's own process; its executors have their own
@@ -105,7 +110,7 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
         "spark.port.maxRetries": "0",  # a taken port is an error, not a reason to listen elsewhere
     }
     settings |= cluster.spec.extra_configs | _secret(plan)
-    _write_properties(properties, settings)
+    write_properties(properties, settings)
     daemon = _DaemonCommands(place, plan, properties)
     return {"master": daemon.master()} | {role: daemon.worker(role) for role in plan.worker_roles}
 
@@ -170,7 +175,7 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     scratch = own.conf / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     settings = driver_settings(plan, cluster, job)
-    _write_properties(own.conf / "spark.properties", settings | _secret(plan))
+    write_properties(own.conf / "spark.properties", settings | _secret(plan))
     write_text(own.conf / "log4j2.properties", _DRIVER_LOGGING.format(facts=own.facts))
     write_text(
         own.conf / "java.options", "\n".join(_quoted(each) for each in _driver_options(own, plan, settings))
@@ -183,55 +188,6 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     if "spark.driver.extraLibraryPath" in settings:
         env["LD_LIBRARY_PATH"] = settings["spark.driver.extraLibraryPath"]
     return Command(tuple(argv), env, scratch, own.log, (HOST, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS))
-
-
-def driver_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, str]:
-    """The Spark settings of a job: what is fixed here, the cluster's, then the job's own.
-
-    Without the secret.
-    """
-    spec = job.spec
-    settings = {
-        "spark.app.name": application_name(job),
-        "spark.driver.host": HOST,
-        "spark.driver.bindAddress": HOST,
-        "spark.ui.port": "0",
-        "spark.driver.memory": f"{max(1, round(spec.driver_mem_gb * 1024))}m",
-    }
-    settings |= _executor_settings(plan, job)
-    settings |= {
-        name: value
-        for name, value in cluster.spec.extra_configs.items()
-        if name not in PORT_SETTINGS.values()
-    }
-    settings |= spec.extra_cmd
-    settings |= {f"spark.dcluster.{name}": value for name, value in handed_over(job).items() if value}
-    return settings | {
-        "spark.master": f"spark://{plan.address(MASTER_PORT)}",
-        "spark.submit.deployMode": "client",
-    }
-
-
-def application_name(job: Job) -> str:
-    """What the job's application is called, unless it calls itself otherwise."""
-    return f"{job.client}/{job.module} #{job.id}"
-
-
-def _executor_settings(plan: ClusterPlan, job: Job) -> dict[str, str]:
-    spec = job.spec
-    if job.owns_cluster:
-        return {
-            "spark.executor.memory": f"{plan.worker_mib}m",
-            "spark.executor.cores": str(plan.worker_cores),
-        }
-    settings = {"spark.executor.memory": f"{min(1024, plan.worker_mib)}m"}
-    if spec.worker_mem_gb is not None:
-        settings["spark.executor.memory"] = f"{max(1, round(spec.worker_mem_gb * 1024))}m"
-    if spec.worker_cpu is not None:
-        settings["spark.executor.cores"] = str(spec.worker_cpu)
-    if spec.num_workers is not None:
-        settings["spark.cores.max"] = str(spec.num_workers * (spec.worker_cpu or plan.worker_cores))
-    return settings
 
 
 def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str]) -> list[str]:
@@ -275,25 +231,6 @@ def _secret(plan: ClusterPlan) -> dict[str, str]:
 
 def _scratch(place: ClusterPlace, role: str) -> Path:
     return place.work / role
-
-
-def _write_properties(path: Path, settings: Mapping[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (f"{_escaped(name)}={_escaped(value)}" for name, value in settings.items())
-    write_text(path, "\n".join(lines) + "\n")
-
-
-def _escaped(text: str) -> str:
-    """Text as a Java properties file writes it."""
-    text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    for special in "=:#! ":
-        text = text.replace(special, "\\" + special)
-    return "".join(each if " " <= each <= "~" else _unicode(each) for each in text)
-
-
-def _unicode(character: str) -> str:
-    encoded = character.encode("utf-16-be")
-    return "".join(f"\\u{encoded[at] << 8 | encoded[at + 1]:04x}" for at in range(0, len(encoded), 2))
 
 
 def _quoted(option: str) -> str:

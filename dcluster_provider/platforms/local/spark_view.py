@@ -17,7 +17,7 @@ from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.spark_launch import (
+from dcluster_provider.platforms.local.spark_settings import (
     MASTER_PORT,
     PORT_SETTINGS,
     UI_PORT,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +140,26 @@ def test_an_engine_is_installed_once_listed_and_removed(pretended):
     assert engine.home.is_dir()
     assert engines.remove_engine(settings.engines_folder, listed.name)
     assert engines.find_engine("spark", settings) is None
+
+
+def test_two_at_once_install_once(pretended, monkeypatch):
+    settings, done = pretended
+    install, begun = engines.installer.install, threading.Event()
+
+    def slow(*arguments):
+        begun.set()
+        assert told.wait(30)
+        install(*arguments)
+
+    told = threading.Event()
+    monkeypatch.setattr(engines.installer, "install", slow)
+    monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.01)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engines.ensure_engine, "spark", settings, print)
+        assert begun.wait(30)
+        second = pool.submit(engines.ensure_engine, "spark", settings, lambda _: told.set())
+        assert first.result(30) == second.result(30)
+    assert len(done) == 1
 
 
 def test_what_is_half_written_is_built_anew(pretended):

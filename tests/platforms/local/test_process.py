@@ -14,15 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dcluster_provider.platforms.local.process import (
-    Command,
-    Life,
-    Process,
-    StartFailed,
-    census,
-    clean_environment,
-    end,
-)
+from dcluster_provider.platforms.local.environment import clean_environment
+from dcluster_provider.platforms.local.process import Command, Life, Process, StartFailed
+from dcluster_provider.platforms.local.process_end import census, end
 
 SLEEP = ("sleep", "300")
 

@@ -11,7 +11,8 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.platforms.local.engines import Engine
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.spark_launch import check_cluster, driver_settings
+from dcluster_provider.platforms.local.spark_launch import check_cluster
+from dcluster_provider.platforms.local.spark_settings import driver_settings
 
 
 def plan_of(cluster):
@@ -61,7 +62,12 @@ def settings_of(cluster_fields, job_fields, *, owns_cluster=False):
             {"spark.a": "cluster", "spark.b": "job", "spark.executor.memory": "900m"},
         ),
         ({}, {"driver_mem_gb": 0.75}, False, {"spark.driver.memory": "768m"}),
-        ({}, {"code_version": "c1"}, False, {"spark.dcluster.codeVersion": "c1"}),
+        (
+            {},
+            {"code_version": "c1"},
+            False,
+            {"spark.dcluster.codeVersion": "c1", "spark.dcluster.moduleType": ""},
+        ),
     ],
 )
 def test_a_job_is_given(cluster, job, owns, expected):

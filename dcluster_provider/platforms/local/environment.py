@@ -1,0 +1,18 @@
+"""The environment that engines are run in."""
+
+from __future__ import annotations
+
+import os
+
+# Every process of a folder, however it came to be, has the folder in its environment under this name: so it is told
+# from a stranger that was given the number of one that ended.
+OWNER = "DCLUSTER_PROCESS"
+
+
+def clean_environment(engine_prefixes: tuple[str, ...]) -> dict[str, str]:
+    """This process's environment for an engine: without Airflow's settings and secrets and without another engine's.
+
+    :param engine_prefixes: variables beginning so belong to the engine and are set by whoever starts it.
+    """
+    foreign = ("AIRFLOW_", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV", "CONDA", OWNER, *engine_prefixes)
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
