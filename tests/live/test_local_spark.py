@@ -183,8 +183,7 @@ def test_a_job_waits_while_another_has_all_cores(platform, cluster):
     first = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, first, cluster)
     second = submit(platform, cluster, application=FAILS, args=("nothing",))
-    until(lambda: driver_of(platform, second, cluster), bool, 30)
-    until(lambda: "activeapps" in _master(platform, cluster), bool, 30)
+    until(lambda: len(_master(platform, cluster)["activeapps"]), lambda count: count == 2, READY_SECONDS)
     assert observe_job(platform, second, cluster).phase is JobPhase.PENDING
     platform.stop_job(first, cluster)
     assert outcome(platform, second, cluster).phase is JobPhase.SUCCEEDED
@@ -239,12 +238,14 @@ def test_nothing_listens_beyond_this_machine_and_no_secret_is_in_a_command_line(
 
 
 def test_a_jobs_own_cluster_gives_all_its_memory_to_the_job(platform, cluster):
-    job = replace(make_job(cluster, application=PI, pipeline_version="1"), owns_cluster=True)
+    job = replace(make_job(cluster, application=FAILS, args=("sleep",)), owns_cluster=True)
     platform.apply_job(job, cluster)
-    running(platform, job, cluster)
-    (application,) = _master(platform, cluster)["activeapps"]
-    assert (application["memoryperexecutor"], application["cores"]) == (1024, 2)
-    assert outcome(platform, job, cluster).phase is JobPhase.SUCCEEDED
+    (application,) = until(lambda: _master(platform, cluster)["activeapps"], bool, READY_SECONDS)
+    assert application["memoryperexecutor"] == 1024
+    until(lambda: _master(platform, cluster)["coresused"], lambda used: used == 2, READY_SECONDS)
+    assert running(platform, job, cluster)
+    platform.stop_job(job, cluster)
+    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
 
 
 def test_a_cluster_is_ended_with_its_jobs_and_their_logs_stay(platform):

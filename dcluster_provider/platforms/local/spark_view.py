@@ -27,7 +27,7 @@ from dcluster_provider.platforms.local.spark_settings import (
 _TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered with master", PORT_SETTINGS)
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _PAGE_PORT = re.compile(r"Successfully started service 'SparkUI' on port (\d+)")
-_NO_APPLICATION_SECONDS = 30  # a driver that has none by then is at work on something else
+_NO_APPLICATION_SECONDS = 60  # a driver that has none by then is at work on something else
 
 
 @dataclass(frozen=True)
