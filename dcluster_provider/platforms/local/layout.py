@@ -26,6 +26,11 @@ class ClusterPlace:
         return self.home / "clusters" / self.name
 
     @property
+    def disk(self) -> Path:
+        """The nearest folder that is there of the cluster's, on the disk that the cluster is written to."""
+        return next(path for path in (self.folder, *self.folder.parents) if path.exists())
+
+    @property
     def plan(self) -> Path:
         """What was decided once, before anything was started."""
         return self.folder / "plan.json"

@@ -94,7 +94,7 @@ class LocalPlatform:
                 for role, command in side.commands(place, plan, cluster).items():
                     place.process(role).start(command)
         except (StartFailed, OSError) as error:
-            raise PlatformRefused(str(cluster), start_failure(place.home, error)) from error
+            raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
         ending.prune(self.settings.home, self.settings.keep_logs_days)
 
     def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
@@ -113,7 +113,7 @@ class LocalPlatform:
         except ValueError as error:  # of a setting that is read only now
             raise PlatformRefused(str(job), _invalid_setting(error)) from error
         except (StartFailed, OSError) as error:
-            raise PlatformRefused(str(job), start_failure(place.home, error)) from error
+            raise PlatformRefused(str(job), start_failure(place.disk, error)) from error
 
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         """Look at jobs, by one request to each cluster that has one of them running."""
