@@ -114,8 +114,10 @@ def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, s
     assert live_airflow.control.clusters.status(shared.id) is ClusterState.RUNNING
     if action == "clear":
         assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2, 120)
-        end_as(live_airflow, "mark failed", dag_id, run_id)
         again = jobs_of(live_airflow, dag_id, run_id)[0]
+        assert wait_until(lambda: live_airflow.control.jobs.get(again.id).state is JobState.RUNNING, 120)
+        assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == path, 60)
+        end_as(live_airflow, "mark failed", dag_id, run_id)
         assert wait_until(lambda: live_airflow.control.jobs.get(again.id).state.is_final, GONE_WITHIN)
 
 
