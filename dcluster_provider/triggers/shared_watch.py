@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dcluster_provider.core.errors import NotFound
@@ -134,19 +134,18 @@ def look(control: Control, waits: Iterable[Subscription]) -> list[tuple[Subscrip
     jobs = control.jobs.observe({wait.record_id for wait in waits if wait.kind == "job"})
     clusters = control.clusters.observe({wait.record_id for wait in waits if wait.kind == "cluster"})
     shown: list[tuple[Subscription, Sight | Exception]] = []
+    logs: list[tuple[Subscription, Job, int]] = []
     for wait in waits:
         record = (jobs if wait.kind == "job" else clusters).get(wait.record_id)
         if record is None:
             shown.append(
                 (wait, NotFound(f"there is no {wait.kind} {wait.record_id} in the registry any more"))
             )
+        elif isinstance(record, Job) and wait.log_start is not None:
+            logs.append((wait, record, wait.log_start))
         else:
-            shown.append((wait, _with_log(control, wait, Sight(record))))
-    return shown
-
-
-def _with_log(control: Control, wait: Subscription, sight: Sight) -> Sight:
-    if wait.log_start is None:
-        return sight
-    part = control.jobs.read_log(wait.record_id, wait.log_start)
-    return replace(sight, log_text=part.text, log_end=part.end)
+            shown.append((wait, Sight(record)))
+    parts = control.jobs.read_logs([(job, start) for _, job, start in logs]) if logs else ()
+    return shown + [
+        (wait, Sight(job, part.text, part.end)) for (wait, job, _), part in zip(logs, parts, strict=True)
+    ]

@@ -47,8 +47,8 @@ class Calls:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {number: replace(JOB, id=number, state=state) for number in ids}
 
-    def read_log(self, job_id, start):
-        return LogPart("hello\n", start + 6)
+    def read_logs(self, wanted):
+        return tuple(LogPart("hello\n", start + 6) for _, start in wanted)
 
     def terminate(self, job_id, actor):
         self.terminated.append((job_id, actor))
