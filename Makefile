@@ -44,7 +44,7 @@ constraints:
 	@$(ENVIRONMENT) test lint docs
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras \
 		--group environment --group lint --group test --group docs --group bench \
-		--upgrade --no-annotate --no-header --no-emit-index-url --quiet --output-file constraints.txt
+		--upgrade --no-annotate --no-header --quiet --output-file constraints.txt
 
 clean:
 	rm -rf $(VENV) .demo site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

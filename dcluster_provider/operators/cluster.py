@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -258,6 +259,4 @@ def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None
 
 def seconds_until(deadline: float | None) -> float | None:
     """The seconds that are left until a Unix time."""
-    import time
-
     return None if deadline is None else max(0.0, deadline - time.time())

@@ -82,9 +82,11 @@ class RecordSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  # Airflow passes it
         """One look."""
+        return self._judge(self.look())
+
+    def _judge(self, record: Cluster | Job) -> PokeReturnValue:
         from dcluster_provider.triggers.task_log import describe_change
 
-        record = self.look()
         self.engine_ui_url = record.ui_url
         self.log.info(describe_change(None, record))
         if record.state.value in self.check_states():
@@ -96,19 +98,20 @@ class RecordSensor(BaseSensorOperator):
         """Wait, on the worker or in the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        seen = self.poke(context)
+        record = self.look()
+        seen = self._judge(record)
         if not seen.is_done:
-            self._defer()
+            self._defer(record.id)
         return seen.xcom_value
 
-    def _defer(self) -> NoReturn:
+    def _defer(self, record_id: int) -> NoReturn:
         from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 
         trigger = {"cluster": ClusterTrigger, "job": JobTrigger}[self.kind]
         self.defer(
             trigger=trigger(
                 self.dcluster_conn_id,
-                self.look().id,
+                record_id,
                 self.check_states(),
                 self.poke_interval,
                 time.time() + self.timeout,
