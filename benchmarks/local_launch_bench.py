@@ -21,10 +21,11 @@ from dcluster_provider.core.identity import cluster_name, fresh_key
 from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.rest import NoAnswer
 from dcluster_provider.platforms.local.engines import Engine, ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
 from dcluster_provider.platforms.local.ports import free_ports
-from dcluster_provider.platforms.local.rest import NoAnswer, request
+from dcluster_provider.platforms.local.rest import LoopbackRest
 
 RUNS = 5
 TIMEOUT = 180  # seconds
@@ -167,7 +168,7 @@ def scratch() -> Iterator[Path]:
 def answer(port: int, path: str) -> dict[str, object] | None:
     """What an engine answers, none while it does not."""
     try:
-        found: dict[str, object] = request(port, "GET", path)
+        found: dict[str, object] = LoopbackRest(port).request("GET", path)
     except NoAnswer:
         return None
     return found

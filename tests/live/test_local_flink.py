@@ -27,8 +27,8 @@ from local_platform import (
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
+from dcluster_provider.engines.flink_memory import divide_jobmanager, divide_taskmanager
 from dcluster_provider.platforms.local.engines import find_engine
-from dcluster_provider.platforms.local.flink_memory import divide_jobmanager, divide_taskmanager
 from dcluster_provider.platforms.local.process_end import census
 
 pytestmark = pytest.mark.timeout(900)

@@ -1,4 +1,4 @@
-"""A job's application: its file, and what is handed to it."""
+"""A job's application: its file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import zipfile
 from pathlib import Path
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 
-_CAPITAL = re.compile(r"([A-Z])")
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:")
 
 
@@ -44,26 +42,6 @@ def local_path(spec: JobSpec) -> Path:
 def application_location(spec: JobSpec) -> str:
     """What the engine is given as the application."""
     return spec.application if _is_remote(spec.application) else str(local_path(spec))
-
-
-def handed_over(job: Job) -> dict[str, str]:
-    """What an application is told of the job that it is, by the API's names."""
-    spec = job.spec
-    return {
-        "client": spec.client,
-        "module": spec.module,
-        "jobId": str(job.id),
-        "pipelineVersion": spec.pipeline_version,
-        "pipelineConfig": spec.pipeline_config,
-        "codeVersion": spec.code_version,
-        "moduleType": spec.module_type,
-    }
-
-
-def handed_environment(job: Job, cluster: Cluster) -> dict[str, str]:
-    """The same as environment variables: ``DCLUSTER_JOB_ID`` for ``jobId``."""
-    handed = handed_over(job) | {"clusterName": cluster.name}
-    return {_CAPITAL.sub(r"_\1", f"dcluster_{name}").upper(): value for name, value in handed.items()}
 
 
 def _is_remote(application: str) -> bool:

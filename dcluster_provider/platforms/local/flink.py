@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.local import flink_launch, flink_rest
+from dcluster_provider.engines import flink_rest
+from dcluster_provider.engines.flink import never_fits, run_request, slots
+from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
+from dcluster_provider.platforms.local import flink_launch
 from dcluster_provider.platforms.local.application import local_path
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.files import mark
@@ -21,7 +23,7 @@ from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.process import Command
 from dcluster_provider.platforms.local.process_end import end
-from dcluster_provider.platforms.local.rest import NoAnswer, Refused
+from dcluster_provider.platforms.local.rest import LoopbackRest
 
 
 class FlinkSide:
@@ -45,7 +47,7 @@ class FlinkSide:
         :raises PlatformRefused: it can never run so.
         :raises PlatformUnavailable: the JobManager does not answer.
         """
-        diagnosis = _never_fits(plan, cluster, job)
+        diagnosis = never_fits(cluster, job)
         if diagnosis:
             raise PlatformRefused(str(job), diagnosis)
         if local_path(job.spec).suffix.lower() == ".jar":
@@ -56,70 +58,46 @@ class FlinkSide:
 
     def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
         """Cancel what the job has running in Flink, and end its client."""
-        own, port = place.job(job), plan.ports[REST_PORT]
+        own, rest = place.job(job), LoopbackRest(plan.ports[REST_PORT])
         for job_id in {flink_job_id(job.key, job.generation), *submitted_ids(own)}:
-            _cancel(port, job_id)
+            _cancel(rest, job_id)
         end([own.process], STOP_GRACE)
         for job_id in submitted_ids(own):  # it may have submitted another meanwhile
-            _cancel(port, job_id)
+            _cancel(rest, job_id)
 
     def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> FlinkView:
         """Prepare to ask the JobManager."""
-        return FlinkView(place, plan, flink_launch.slots(plan, cluster.spec))
+        return FlinkView(place, plan, slots(cluster.spec))
 
 
 def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
     """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once."""
-    port, job_id = plan.ports[REST_PORT], flink_job_id(job.key, job.generation)
+    rest, job_id = LoopbackRest(plan.ports[REST_PORT]), flink_job_id(job.key, job.generation)
     if own.process.is_stopped() or own.submitted.exists():
         return
     try:
-        jar_id = flink_rest.upload_jar(port, local_path(job.spec))
-        _run_once(port, jar_id, _run_request(plan, cluster, job, job_id), job)
+        jar_id = flink_rest.upload_jar(rest, local_path(job.spec))
+        _run_once(rest, jar_id, run_request(cluster, job, job_id), job)
     except NoAnswer as error:
         raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
     mark(own.submitted)
     if own.process.is_stopped():  # the stop may have come before there was anything to cancel
-        _cancel(port, job_id)
+        _cancel(rest, job_id)
 
 
-def _run_request(plan: ClusterPlan, cluster: Cluster, job: Job, job_id: str) -> dict[str, Any]:
-    settings = flink_launch.job_settings(plan, cluster, job)
-    request: dict[str, Any] = {
-        "jobId": job_id,
-        "programArgsList": list(job.spec.args),
-        "parallelism": int(settings.pop("parallelism.default", "1")),
-        "flinkConfiguration": settings,
-    }
-    return request | ({"entryClass": job.spec.main_class} if job.spec.main_class else {})
-
-
-def _run_once(port: int, jar_id: str, wanted: dict[str, Any], job: Job) -> None:
+def _run_once(rest: EngineRest, jar_id: str, wanted: dict[str, Any], job: Job) -> None:
     try:
-        flink_rest.run_jar(port, jar_id, wanted)
+        flink_rest.run_jar(rest, jar_id, wanted)
     except Refused as refusal:
         text = flink_rest.refusal_text(refusal)
         if "DuplicateJobSubmissionException" in text or "DuplicateApplicationSubmissionException" in text:
             return
-        _cancel(port, str(wanted["jobId"]))  # its main method may have failed after it had started the job
+        _cancel(rest, str(wanted["jobId"]))  # its main method may have failed after it had started the job
         raise PlatformRefused(str(job), explain_exit("The jar", None, text.splitlines())) from refusal
 
 
-def _never_fits(plan: ClusterPlan, cluster: Cluster, job: Job) -> Diagnosis | None:
-    wanted = flink_launch.job_settings(plan, cluster, job).get("parallelism.default", "1")
-    slots = flink_launch.slots(plan, cluster.spec)
-    if not wanted.isdigit() or int(wanted) <= slots:
-        return None
-    return Diagnosis(
-        "ParallelismTooHigh",
-        f"The job asks for a parallelism of {wanted}, but the cluster has {slots} slots.",
-        f"Set parallelism.default (or numWorkers) to at most {slots}, or launch the cluster with more workers.",
-        (f"parallelism.default: {wanted}", f"slots of the cluster: {slots}"),
-    )
-
-
-def _cancel(port: int, job_id: str) -> None:
+def _cancel(rest: EngineRest, job_id: str) -> None:
     try:
-        flink_rest.cancel(port, job_id)
+        flink_rest.cancel(rest, job_id)
     except (NoAnswer, Refused):
         return  # a JobManager that does not answer is ended with its cluster

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.local import sql_runner
-from dcluster_provider.platforms.local.application import handed_environment, handed_over, local_path
+from dcluster_provider.engines import sql_runner
+from dcluster_provider.engines.flink import (
+    DEFAULTS,
+    JVM_OPTIONS,
+    SLOTS,
+    configuration_text,
+    divisions,
+    job_settings,
+    slots_per_worker,
+)
+from dcluster_provider.engines.flink_memory import Division
+from dcluster_provider.engines.handover import handed_environment
+from dcluster_provider.platforms.local.application import local_path
 from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.files import write_text
-from dcluster_provider.platforms.local.flink_memory import Division, divide_jobmanager, divide_taskmanager
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.ports import HOST, chosen_port
@@ -24,25 +31,7 @@ from dcluster_provider.platforms.local.process import Command
 
 REST_PORT, RPC_PORT = "rest", "rpc"
 PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
-_SLOTS = "taskmanager.numberOfTaskSlots"
 _MASTER_WAIT_SECONDS = 90
-
-_EXPORTED = "java.rmi/sun.rmi.registry java.security.jgss/sun.security.krb5"
-_EXPORTED_COMPILER = "api file parser tree util"
-_OPENED = (
-    "java.lang java.net java.io java.nio sun.nio.ch java.lang.reflect java.text java.time java.util "
-    "java.util.concurrent java.util.concurrent.atomic java.util.concurrent.locks"
-)
-# What Flink's shipped configuration gives to every JVM.
-_JVM = (
-    "-XX:+IgnoreUnrecognizedVMOptions",
-    *(f"--add-exports={module}=ALL-UNNAMED" for module in _EXPORTED.split()),
-    *(
-        f"--add-exports=jdk.compiler/com.sun.tools.javac.{part}=ALL-UNNAMED"
-        for part in _EXPORTED_COMPILER.split()
-    ),
-    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED.split()),
-)
 
 _LOGGING = """\
 rootLogger.level = {level}
@@ -78,7 +67,7 @@ def check_cluster(spec: ClusterSpec) -> None:
 
     :raises InvalidSpec: naming the field and the least valid value.
     """
-    _divisions(spec)
+    divisions(spec)
     wanted_ports(spec)
 
 
@@ -87,30 +76,12 @@ def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:
     return {purpose: chosen_port(spec, setting) for purpose, setting in PORT_SETTINGS.items()}
 
 
-def slots_per_worker(spec: ClusterSpec) -> int:
-    """How many slots each TaskManager has: one for each core, unless the cluster's settings say otherwise.
-
-    :raises InvalidSpec: they say no number.
-    """
-    text = spec.extra_configs.get(_SLOTS)
-    if text is None:
-        return whole_cores(spec.worker_cpu)
-    if not text.isdigit() or int(text) < 1:
-        raise InvalidSpec(f"field extraConfigs: {_SLOTS} is {text!r}, not a whole number from 1 on")
-    return int(text)
-
-
-def slots(plan: ClusterPlan, spec: ClusterSpec) -> int:
-    """How many slots the whole cluster has."""
-    return plan.workers * slots_per_worker(spec)
-
-
 def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
     """What to run for the cluster, by role, after its configuration was written.
 
     :raises OSError: the configuration cannot be written.
     """
-    jobmanager, taskmanager = _divisions(cluster.spec)
+    jobmanager, taskmanager = divisions(cluster.spec)
     _write_configuration(place.conf, cluster_settings(place, plan, cluster.spec))
     write_text(place.conf / "log4j.properties", _LOGGING.format(level="info"))
     entrypoint = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
@@ -124,15 +95,6 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
 
 def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> dict[str, str]:
     """The Flink settings of a cluster: defaults, the user's, then what is decided here."""
-    defaults = {
-        "cluster.registration.initial-timeout": "500 ms",  # a TaskManager that is up before its JobManager asks
-        "cluster.registration.error-delay": "500 ms",  # again soon, not after 10 s
-        "heartbeat.interval": "3000",  # a killed TaskManager is noticed within seconds
-        "restart-strategy.type": "none",
-        "jobstore.expiration-time": str(200 * 86400),  # seconds; an hour by default, 248 days at most
-        "table.dml-sync": "true",  # the next statement finds what the one before has written
-        "parallelism.default": "1",
-    }
     work = place.work
     fixed = {
         "jobmanager.rpc.address": HOST,
@@ -144,28 +106,14 @@ def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) 
         "rest.bind-address": HOST,
         "rest.port": str(plan.ports[REST_PORT]),
         "rest.bind-port": str(plan.ports[REST_PORT]),
-        _SLOTS: str(slots_per_worker(spec)),
+        SLOTS: str(slots_per_worker(spec)),
         "io.tmp.dirs": str(work / "tmp"),
         "web.tmpdir": str(work / "web"),
         "web.upload.dir": str(work / "web"),
         "blob.storage.directory": str(work / "blobs"),
         "process.working-dir": str(work / "processes"),
     }
-    return defaults | spec.extra_configs | fixed
-
-
-def job_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, str]:
-    """The Flink settings of a job, beside its cluster's."""
-    spec = job.spec
-    settings = {"pipeline.name": f"{job.client}/{job.module} #{job.id}"}
-    if job.owns_cluster:
-        settings["parallelism.default"] = str(slots(plan, cluster.spec))
-    elif spec.num_workers is not None:
-        each = spec.worker_cpu or slots_per_worker(cluster.spec)
-        settings["parallelism.default"] = str(spec.num_workers * each)
-    handed = {f"dcluster.{name}": value for name, value in handed_over(job).items()}
-    settings["pipeline.global-job-parameters"] = json.dumps(handed)
-    return settings | spec.extra_cmd
+    return DEFAULTS | spec.extra_configs | fixed
 
 
 def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> Command:
@@ -181,9 +129,7 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
         "execution.target": "remote",
         "$internal.pipeline.job-id": flink_job_id(job.key, job.generation),
     }
-    settings = (
-        cluster_settings(place, plan, cluster.spec) | python | job_settings(plan, cluster, job) | target
-    )
+    settings = cluster_settings(place, plan, cluster.spec) | python | job_settings(cluster, job) | target
     _write_configuration(own.conf, settings)
     logging = _LOGGING.format(level="warn") + _CLIENT_LOGGING.format(facts=own.facts)
     write_text(own.conf / "log4j.properties", logging)
@@ -208,13 +154,6 @@ def _sql_program(conf: Path) -> str:
     return str(program)
 
 
-def _divisions(spec: ClusterSpec) -> tuple[Division, Division]:
-    settings = spec.extra_configs
-    jobmanager = divide_jobmanager(memory_bytes(spec.master_memory) // MIB * MIB, settings)
-    worker_memory = memory_bytes(spec.worker_memory) // MIB * MIB
-    return jobmanager, divide_taskmanager(worker_memory, slots_per_worker(spec), settings)
-
-
 def _daemon(place: ClusterPlace, plan: ClusterPlan, role: str, main: str, division: Division) -> Command:
     scratch = place.work / role
     for folder in (scratch, place.work / "tmp", place.work / "web"):
@@ -234,7 +173,7 @@ def _java(plan: ClusterPlan, conf: Path, scratch: Path) -> list[str]:
     security = (
         ["-Djava.security.manager=allow"] if engine.java_version > 17 else []
     )  # Flink installs one of its own
-    options = [*_JVM, *security, f"-Dlog4j.configurationFile=file:{conf / 'log4j.properties'}"]
+    options = [*JVM_OPTIONS, *security, f"-Dlog4j.configurationFile=file:{conf / 'log4j.properties'}"]
     options += [f"-Djava.io.tmpdir={scratch}", "-cp", ":".join(str(jar) for jar in jars)]
     return [str(engine.java), *options]
 
@@ -256,6 +195,4 @@ def _environment(plan: ClusterPlan, conf: Path) -> dict[str, str]:
 
 def _write_configuration(folder: Path, settings: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    # JSON text is YAML text too.
-    lines = (f"{json.dumps(name)}: {json.dumps(value)}" for name, value in settings.items() if value != "")
-    write_text(folder / "config.yaml", "\n".join(lines) + "\n")
+    write_text(folder / "config.yaml", configuration_text(settings))

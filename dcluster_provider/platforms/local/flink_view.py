@@ -11,7 +11,9 @@ from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
-from dcluster_provider.platforms.local import flink_rest
+from dcluster_provider.engines import flink_rest
+from dcluster_provider.engines.flink import FINAL_PHASES, after_client, job_phase, while_client_runs
+from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.flink_launch import PORT_SETTINGS, REST_PORT
 from dcluster_provider.platforms.local.job_process import reject, settled
@@ -19,26 +21,13 @@ from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.process import Life
-from dcluster_provider.platforms.local.rest import NoAnswer, Refused
+from dcluster_provider.platforms.local.rest import LoopbackRest
 from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
 
 _TERMS = Terms(
     "The JobManager", "The TaskManager", "Successful registration at resource manager", PORT_SETTINGS
 )
 _SUBMITTED = re.compile(r"Submitting job '.*' \(([0-9a-f]{32})\)")
-_PHASES = {
-    "INITIALIZING": JobPhase.PENDING,
-    "CREATED": JobPhase.PENDING,
-    "RECONCILING": JobPhase.PENDING,
-    "RUNNING": JobPhase.RUNNING,
-    "RESTARTING": JobPhase.RUNNING,
-    "FAILING": JobPhase.RUNNING,
-    "CANCELLING": JobPhase.RUNNING,
-    "FINISHED": JobPhase.SUCCEEDED,
-    "FAILED": JobPhase.FAILED,
-    "CANCELED": JobPhase.KILLED,
-}
-_FINAL = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)
 _CLIENT = "The client"
 
 
@@ -47,12 +36,12 @@ class FlinkView:
 
     def __init__(self, place: ClusterPlace, plan: ClusterPlan, slots: int) -> None:
         self._place, self._plan, self._slots = place, plan, slots
-        self._port = plan.ports[REST_PORT]
+        self._rest = LoopbackRest(plan.ports[REST_PORT])
 
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
         try:
-            answer = flink_rest.overview(self._port)
+            answer = flink_rest.overview(self._rest)
         except (NoAnswer, Refused):
             answer = {}
         failure = cluster_failure(self._place, self._plan, _TERMS)
@@ -76,7 +65,7 @@ class FlinkView:
         if verdict is not None:
             return verdict
         seen = self._client_job(own) if own.has_process else self._submitted_job(own, job)
-        if seen is not None and seen.phase in _FINAL and seen.phase is not JobPhase.LOST:
+        if seen is not None and seen.phase in FINAL_PHASES and seen.phase is not JobPhase.LOST:
             self._keep(own, flink_job_id(job.key, job.generation), seen)
         return seen
 
@@ -87,7 +76,7 @@ class FlinkView:
     @cached_property
     def _jobs(self) -> dict[str, dict[str, Any]] | None:
         try:
-            return flink_rest.jobs_overview(self._port)
+            return flink_rest.jobs_overview(self._rest)
         except (NoAnswer, Refused):
             return None
 
@@ -119,9 +108,9 @@ class FlinkView:
             return seen if seen is None or seen.phase is not JobPhase.SUCCEEDED else None
         jobs = [self._flink_job(job_id) for job_id in ids if job_id in self._jobs]
         if seen is None:
-            return _running_client(jobs)
+            return while_client_runs(jobs)
         if seen.phase is JobPhase.SUCCEEDED:
-            return _together(jobs) or seen
+            return after_client(jobs) or seen
         self._cancel(ids)
         failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
         if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
@@ -131,14 +120,12 @@ class FlinkView:
     def _flink_job(self, job_id: str) -> JobObservation:
         assert self._jobs is not None
         found = self._jobs[job_id]
-        phase, tasks = _PHASES.get(found["state"], JobPhase.LOST), found["tasks"]
-        if found["state"] == "RUNNING" and tasks["running"] + tasks["finished"] < tasks["total"]:
-            phase = JobPhase.PENDING
+        phase = job_phase(found)
         diagnosis = self._explain(job_id) if phase is JobPhase.FAILED else None
         return JobObservation(phase, f"{self._url}/#/job/{job_id}/overview", diagnosis=diagnosis)
 
     def _explain(self, job_id: str) -> Diagnosis | None:
-        stack = flink_rest.root_exception(self._port, job_id)
+        stack = flink_rest.root_exception(self._rest, job_id)
         return explain_exit("The Flink job", None, stack.splitlines()) if stack else None
 
     def _lost(self) -> JobObservation:
@@ -156,15 +143,15 @@ class FlinkView:
         """Keep an outcome: the JobManager and its memory of it go with the cluster."""
         own.folder.mkdir(parents=True, exist_ok=True)
         if not own.has_process and seen.phase is JobPhase.FAILED:
-            own.log.write_text(flink_rest.root_exception(self._port, job_id), encoding="utf-8")
+            own.log.write_text(flink_rest.root_exception(self._rest, job_id), encoding="utf-8")
         write_verdict(own, seen)
 
     def _cancel(self, ids: list[str]) -> None:
         """End what a client that failed or was stopped has left running."""
         for job_id in ids:
-            if job_id in (self._jobs or {}) and self._flink_job(job_id).phase not in _FINAL:
+            if job_id in (self._jobs or {}) and self._flink_job(job_id).phase not in FINAL_PHASES:
                 try:
-                    flink_rest.cancel(self._port, job_id)
+                    flink_rest.cancel(self._rest, job_id)
                 except (NoAnswer, Refused):
                     continue  # the next look tries again
 
@@ -176,23 +163,6 @@ class FlinkView:
 def submitted_ids(own: JobPlace) -> list[str]:
     """The Flink jobs that the job's client submitted, or was about to."""
     return _SUBMITTED.findall(first_text(own.facts))
-
-
-def _running_client(jobs: list[JobObservation]) -> JobObservation:
-    for found in reversed(jobs):
-        if found.phase is JobPhase.RUNNING:
-            return found
-    done = any(found.phase in _FINAL for found in jobs)
-    return JobObservation(JobPhase.RUNNING if done else JobPhase.PENDING, jobs[-1].ui_url if jobs else "")
-
-
-def _together(jobs: list[JobObservation]) -> JobObservation | None:
-    """The outcome of jobs whose client has ended well; none when all of them have finished."""
-    for phase in (JobPhase.FAILED, JobPhase.LOST, JobPhase.KILLED, JobPhase.RUNNING, JobPhase.PENDING):
-        for found in jobs:
-            if found.phase is phase:
-                return found
-    return None
 
 
 def _says_little(seen: JobObservation) -> bool:

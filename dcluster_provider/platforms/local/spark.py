@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.spark import Worker, never_fits
 from dcluster_provider.platforms.local import spark_launch
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.job_process import STOP_GRACE
@@ -15,7 +14,7 @@ from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.process import Command
 from dcluster_provider.platforms.local.process_end import end
 from dcluster_provider.platforms.local.spark_settings import driver_settings
-from dcluster_provider.platforms.local.spark_view import SparkView, executor_too_large, too_many_cores
+from dcluster_provider.platforms.local.spark_view import SparkView
 
 
 class SparkSide:
@@ -38,7 +37,8 @@ class SparkSide:
 
         :raises PlatformRefused: no worker could ever hold one of its executors.
         """
-        diagnosis = _never_fits(plan, cluster, job)
+        settings = driver_settings(plan, cluster, job)
+        diagnosis = never_fits(settings, Worker(plan.worker_cores, plan.worker_mib))
         if diagnosis:
             raise PlatformRefused(str(job), diagnosis)
         with while_not_ended(place, str(job)):
@@ -51,20 +51,3 @@ class SparkSide:
     def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> SparkView:  # noqa: ARG002
         """Ask the master."""
         return SparkView.take(place, plan)
-
-
-def _never_fits(plan: ClusterPlan, cluster: Cluster, job: Job) -> Diagnosis | None:
-    settings = driver_settings(plan, cluster, job)
-    memory = memory_bytes(_with_unit(settings["spark.executor.memory"])) // MIB
-    if memory > plan.worker_mib:
-        return executor_too_large(memory, plan.worker_mib)
-    cores = settings.get("spark.executor.cores", "")
-    if cores.isdigit() and int(cores) > plan.worker_cores:
-        return too_many_cores(int(cores), plan.worker_cores)
-    return None
-
-
-def _with_unit(memory: str) -> str:
-    """Spark reads a bare number as MiB, and takes 512mb as 512m."""
-    memory = memory.strip().lower().removesuffix("b")
-    return f"{memory}m" if memory.isdigit() else memory

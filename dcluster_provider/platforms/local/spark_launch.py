@@ -6,14 +6,11 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.local.application import (
-    application_location,
-    handed_environment,
-)
+from dcluster_provider.engines.handover import handed_environment
+from dcluster_provider.engines.spark import DAEMON_SETTINGS, check_sizes
+from dcluster_provider.platforms.local.application import application_location
 from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -28,8 +25,6 @@ from dcluster_provider.platforms.local.spark_settings import (
     write_properties,
 )
 
-_LEAST_MASTER_MIB = 256
-_LEAST_WORKER_MIB = 512  # an executor has to have 450 MiB
 _WORKER_HEAP = "512m"  # of the worker's own process; its executors have their own
 _MASTER_WAIT_SECONDS = 90
 
@@ -78,16 +73,7 @@ def check_cluster(spec: ClusterSpec) -> None:
 
     :raises InvalidSpec: naming the field and the least valid value.
     """
-    if memory_bytes(spec.worker_memory) < _LEAST_WORKER_MIB * MIB:
-        raise InvalidSpec(
-            f"field workerMemory: {spec.worker_memory!r} is too little for a Spark executor; "
-            f"the least is {_LEAST_WORKER_MIB}Mi"
-        )
-    if memory_bytes(spec.master_memory) < _LEAST_MASTER_MIB * MIB:
-        raise InvalidSpec(
-            f"field masterMemory: {spec.master_memory!r} is too little for a Spark master; "
-            f"the least is {_LEAST_MASTER_MIB}Mi"
-        )
+    check_sizes(spec)
     wanted_ports(spec)
 
 
@@ -102,14 +88,7 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
     :raises OSError: the configuration cannot be written.
     """
     properties = place.conf / "daemons.properties"
-    settings = {
-        "spark.master.rest.enabled": "false",  # it would run anybody's code, whatever spark.authenticate says
-        "spark.ui.killEnabled": "false",  # any web page could ask for it
-        "spark.worker.cleanup.enabled": "true",  # of what applications that have ended left in the work folder,
-        "spark.worker.cleanup.appDataTtl": "86400",  # a day after their end
-        "spark.port.maxRetries": "0",  # a taken port is an error, not a reason to listen elsewhere
-    }
-    settings |= cluster.spec.extra_configs | _secret(plan)
+    settings = DAEMON_SETTINGS | cluster.spec.extra_configs | _secret(plan)
     write_properties(properties, settings)
     daemon = _DaemonCommands(place, plan, properties)
     return {"master": daemon.master()} | {role: daemon.worker(role) for role in plan.worker_roles}

@@ -7,22 +7,18 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
-from dcluster_provider.platforms.local import rest
+from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.spark import Worker, find_application, never_satisfied, workers_alive
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.spark_settings import (
-    MASTER_PORT,
-    PORT_SETTINGS,
-    UI_PORT,
-    application_name,
-)
+from dcluster_provider.platforms.local.rest import LoopbackRest
+from dcluster_provider.platforms.local.spark_settings import MASTER_PORT, PORT_SETTINGS, UI_PORT
 
 _TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered with master", PORT_SETTINGS)
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
@@ -45,13 +41,13 @@ class SparkView:
     def take(cls, place: ClusterPlace, plan: ClusterPlan) -> SparkView:
         """Look, by one HTTP request."""
         try:
-            return cls(place, plan, rest.request(plan.ports[UI_PORT], "GET", "/json/"))
-        except (rest.NoAnswer, rest.Refused):
+            return cls(place, plan, LoopbackRest(plan.ports[UI_PORT]).request("GET", "/json/"))
+        except (NoAnswer, Refused):
             return cls(place, plan, None)
 
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
-        alive = sum(worker["state"] == "ALIVE" for worker in (self.answer or {}).get("workers", ()))
+        alive = workers_alive(self.answer)
         failure = cluster_failure(self.place, self.plan, _TERMS)
         phase = ClusterPhase.STARTING
         if failure:
@@ -79,12 +75,13 @@ class SparkView:
         facts = first_text(own.facts)
         page = _PAGE_PORT.search(facts)
         ui_url = f"http://127.0.0.1:{page[1]}" if page else ""
-        application = self._application(job, facts)
+        found = _APPLICATION_ID.search(facts)
+        application = find_application(self.answer, job, found[1] if found else None)
         if application is None:
             started_at = own.process.state().started_at
             idle = started_at is not None and time.time() - started_at > _NO_APPLICATION_SECONDS
             return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING, ui_url)
-        diagnosis = self._never_satisfied(application)
+        diagnosis = never_satisfied(application, Worker(self.plan.worker_cores, self.plan.worker_mib))
         if diagnosis:
             return JobObservation(JobPhase.FAILED, ui_url, diagnosis=diagnosis)
         return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING, ui_url)
@@ -103,41 +100,3 @@ class SparkView:
         cause = seen.diagnosis.cause if told.reason == "ExitCode" else f"{seen.diagnosis.cause} {told.cause}"
         evidence = (*seen.diagnosis.evidence[:1], *told.evidence)
         return replace(seen, diagnosis=replace(seen.diagnosis, cause=cause, evidence=evidence))
-
-    def _application(self, job: Job, facts: str) -> dict[str, Any] | None:
-        found = _APPLICATION_ID.search(facts)
-        applications = (self.answer or {}).get("activeapps", ())
-        for application in applications:
-            if found and application["id"] == found[1]:
-                return dict(application)
-        for application in applications:
-            if application["name"] == application_name(job):
-                return dict(application)
-        return None
-
-    def _never_satisfied(self, application: dict[str, Any]) -> Diagnosis | None:
-        wanted, offered = application["memoryperexecutor"], self.plan.worker_mib
-        if application["state"] != "WAITING" or application["cores"] > 0 or wanted <= offered:
-            return None
-        return executor_too_large(wanted, offered)
-
-
-def executor_too_large(wanted_mib: int, offered_mib: int) -> Diagnosis:
-    """Why a job waits for an executor that no worker can hold."""
-    return Diagnosis(
-        "ExecutorTooLarge",
-        f"spark.executor.memory asks for {wanted_mib} MiB, but the largest worker has {offered_mib} MiB.",
-        f"Set spark.executor.memory (or workerMemGb) to at most {offered_mib}m, or launch the cluster with a larger "
-        "workerMemory.",
-        (f"spark.executor.memory: {wanted_mib} MiB", f"memory of each worker: {offered_mib} MiB"),
-    )
-
-
-def too_many_cores(wanted: int, offered: int) -> Diagnosis:
-    """Why a job would wait for an executor that has more cores than any worker."""
-    return Diagnosis(
-        "ExecutorTooLarge",
-        f"spark.executor.cores asks for {wanted} cores, but the largest worker has {offered}.",
-        f"Set spark.executor.cores (or workerCpu) to at most {offered}, or launch the cluster with a larger workerCpu.",
-        (f"spark.executor.cores: {wanted}", f"cores of each worker: {offered}"),
-    )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dcluster_provider.platforms.local.rest import NoAnswer, Refused, request
+from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
 
 _UPLOAD_SECONDS = 120.0
 _RUN_SECONDS = 300.0  # the jar's main method runs meanwhile
@@ -16,28 +16,28 @@ _BLOCK = 1 << 20
 _JSON = {"Content-Type": "application/json"}
 
 
-def overview(port: int) -> dict[str, Any]:
+def overview(engine: EngineRest) -> dict[str, Any]:
     """Slots and TaskManagers. Raises :class:`NoAnswer` or :class:`Refused`, as all of these do."""
-    answer: dict[str, Any] = request(port, "GET", "/overview")
+    answer: dict[str, Any] = engine.request("GET", "/overview")
     return answer
 
 
-def jobs_overview(port: int) -> dict[str, dict[str, Any]]:
+def jobs_overview(engine: EngineRest) -> dict[str, dict[str, Any]]:
     """Every job by its id."""
-    return {job["jid"]: job for job in request(port, "GET", "/jobs/overview")["jobs"]}
+    return {job["jid"]: job for job in engine.request("GET", "/jobs/overview")["jobs"]}
 
 
-def root_exception(port: int, job_id: str) -> str:
+def root_exception(engine: EngineRest, job_id: str) -> str:
     """The stack trace that a job failed with; empty when there is none."""
     try:
-        found = request(port, "GET", f"/jobs/{job_id}/exceptions")
+        found = engine.request("GET", f"/jobs/{job_id}/exceptions")
     except (NoAnswer, Refused):
         return ""
     entries = (found.get("exceptionHistory") or {}).get("entries") or []
     return found.get("root-exception") or (entries[0]["stacktrace"] if entries else "")
 
 
-def upload_jar(port: int, jar: Path) -> str:
+def upload_jar(engine: EngineRest, jar: Path) -> str:
     """Hand a jar over.
 
     :returns: the id to run it by.
@@ -53,28 +53,28 @@ def upload_jar(port: int, jar: Path) -> str:
         "Content-Length": str(len(head) + jar.stat().st_size + len(tail)),
     }
     body = _parts(head, jar, tail)
-    answer = request(port, "POST", "/jars/upload", body=body, headers=headers, timeout=_UPLOAD_SECONDS)
+    answer = engine.request("POST", "/jars/upload", body=body, headers=headers, timeout=_UPLOAD_SECONDS)
     return str(answer["filename"]).rsplit("/", 1)[-1]
 
 
-def run_jar(port: int, jar_id: str, wanted: Mapping[str, Any]) -> None:
+def run_jar(engine: EngineRest, jar_id: str, wanted: Mapping[str, Any]) -> None:
     """Run a jar that was handed over.
 
     :param wanted: the body of the request.
     """
     body = json.dumps(wanted).encode()
-    request(port, "POST", f"/jars/{jar_id}/run", body=body, headers=_JSON, timeout=_RUN_SECONDS)
+    engine.request("POST", f"/jars/{jar_id}/run", body=body, headers=_JSON, timeout=_RUN_SECONDS)
 
 
-def delete_jar(port: int, jar_id: str) -> None:
+def delete_jar(engine: EngineRest, jar_id: str) -> None:
     """Remove a jar that was handed over."""
-    request(port, "DELETE", f"/jars/{jar_id}")
+    engine.request("DELETE", f"/jars/{jar_id}")
 
 
-def cancel(port: int, job_id: str) -> None:
+def cancel(engine: EngineRest, job_id: str) -> None:
     """Begin to cancel a job; one that has ended or is unknown is no error."""
     try:
-        request(port, "PATCH", f"/jobs/{job_id}?mode=cancel")
+        engine.request("PATCH", f"/jobs/{job_id}?mode=cancel")
     except Refused as refusal:
         if refusal.status not in {404, 409}:
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcluster_provider.platforms.local.sql_runner import assignment, executable, split_statements
+from dcluster_provider.engines.sql_runner import assignment, executable, split_statements
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,158 @@
+"""The settings of a Flink cluster and its jobs, and what a JobManager says of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.observation import JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.flink_memory import Division, divide_jobmanager, divide_taskmanager
+from dcluster_provider.engines.handover import handed_over
+
+SLOTS = "taskmanager.numberOfTaskSlots"
+
+_EXPORTED = "java.rmi/sun.rmi.registry java.security.jgss/sun.security.krb5"
+_EXPORTED_COMPILER = "api file parser tree util"
+_OPENED = (
+    "java.lang java.net java.io java.nio sun.nio.ch java.lang.reflect java.text java.time java.util "
+    "java.util.concurrent java.util.concurrent.atomic java.util.concurrent.locks"
+)
+# What Flink's shipped configuration gives to every JVM.
+JVM_OPTIONS = (
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    *(f"--add-exports={module}=ALL-UNNAMED" for module in _EXPORTED.split()),
+    *(
+        f"--add-exports=jdk.compiler/com.sun.tools.javac.{part}=ALL-UNNAMED"
+        for part in _EXPORTED_COMPILER.split()
+    ),
+    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED.split()),
+)
+DEFAULTS = {
+    "cluster.registration.initial-timeout": "500 ms",  # a TaskManager that is up before its JobManager asks
+    "cluster.registration.error-delay": "500 ms",  # again soon, not after 10 s
+    "heartbeat.interval": "3000",  # a killed TaskManager is noticed within seconds
+    "restart-strategy.type": "none",
+    "jobstore.expiration-time": str(200 * 86400),  # seconds; an hour by default, 248 days at most
+    "table.dml-sync": "true",  # the next statement finds what the one before has written
+    "parallelism.default": "1",
+}
+_PHASES = {
+    "INITIALIZING": JobPhase.PENDING,
+    "CREATED": JobPhase.PENDING,
+    "RECONCILING": JobPhase.PENDING,
+    "RUNNING": JobPhase.RUNNING,
+    "RESTARTING": JobPhase.RUNNING,
+    "FAILING": JobPhase.RUNNING,
+    "CANCELLING": JobPhase.RUNNING,
+    "FINISHED": JobPhase.SUCCEEDED,
+    "FAILED": JobPhase.FAILED,
+    "CANCELED": JobPhase.KILLED,
+}
+FINAL_PHASES = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)
+
+
+def divisions(spec: ClusterSpec) -> tuple[Division, Division]:
+    """How the memory of the JobManager and of each TaskManager is divided.
+
+    :raises InvalidSpec: too little, naming the field and the least valid value.
+    """
+    settings = spec.extra_configs
+    jobmanager = divide_jobmanager(memory_bytes(spec.master_memory) // MIB * MIB, settings)
+    worker_memory = memory_bytes(spec.worker_memory) // MIB * MIB
+    return jobmanager, divide_taskmanager(worker_memory, slots_per_worker(spec), settings)
+
+
+def slots_per_worker(spec: ClusterSpec) -> int:
+    """How many slots each TaskManager has: one for each core, unless the cluster's settings say otherwise.
+
+    :raises InvalidSpec: they say no number.
+    """
+    text = spec.extra_configs.get(SLOTS)
+    if text is None:
+        return whole_cores(spec.worker_cpu)
+    if not text.isdigit() or int(text) < 1:
+        raise InvalidSpec(f"field extraConfigs: {SLOTS} is {text!r}, not a whole number from 1 on")
+    return int(text)
+
+
+def slots(spec: ClusterSpec) -> int:
+    """How many slots the whole cluster has."""
+    return spec.workers * slots_per_worker(spec)
+
+
+def configuration_text(settings: Mapping[str, str]) -> str:
+    """Settings as the text of Flink's ``config.yaml``."""
+    # JSON text is YAML text too.
+    lines = (f"{json.dumps(name)}: {json.dumps(value)}\n" for name, value in settings.items() if value != "")
+    return "".join(lines)
+
+
+def job_settings(cluster: Cluster, job: Job) -> dict[str, str]:
+    """The Flink settings of a job, beside its cluster's."""
+    spec = job.spec
+    settings = {"pipeline.name": f"{job.client}/{job.module} #{job.id}"}
+    if job.owns_cluster:
+        settings["parallelism.default"] = str(slots(cluster.spec))
+    elif spec.num_workers is not None:
+        each = spec.worker_cpu or slots_per_worker(cluster.spec)
+        settings["parallelism.default"] = str(spec.num_workers * each)
+    handed = {f"dcluster.{name}": value for name, value in handed_over(job).items()}
+    settings["pipeline.global-job-parameters"] = json.dumps(handed)
+    return settings | spec.extra_cmd
+
+
+def run_request(cluster: Cluster, job: Job, job_id: str) -> dict[str, Any]:
+    """The body of the request that runs a jar under an id."""
+    settings = job_settings(cluster, job)
+    request: dict[str, Any] = {
+        "jobId": job_id,
+        "programArgsList": list(job.spec.args),
+        "parallelism": int(settings.pop("parallelism.default", "1")),
+        "flinkConfiguration": settings,
+    }
+    return request | ({"entryClass": job.spec.main_class} if job.spec.main_class else {})
+
+
+def never_fits(cluster: Cluster, job: Job) -> Diagnosis | None:
+    """Why the cluster could never run the job; none when it can."""
+    wanted, offered = job_settings(cluster, job).get("parallelism.default", "1"), slots(cluster.spec)
+    if not wanted.isdigit() or int(wanted) <= offered:
+        return None
+    return Diagnosis(
+        "ParallelismTooHigh",
+        f"The job asks for a parallelism of {wanted}, but the cluster has {offered} slots.",
+        f"Set parallelism.default (or numWorkers) to at most {offered}, or launch the cluster with more workers.",
+        (f"parallelism.default: {wanted}", f"slots of the cluster: {offered}"),
+    )
+
+
+def job_phase(found: Mapping[str, Any]) -> JobPhase:
+    """The phase of a job from its entry in ``/jobs/overview``: RUNNING only when its tasks run."""
+    tasks = found["tasks"]
+    if found["state"] == "RUNNING" and tasks["running"] + tasks["finished"] < tasks["total"]:
+        return JobPhase.PENDING
+    return _PHASES.get(found["state"], JobPhase.LOST)
+
+
+def while_client_runs(jobs: Sequence[JobObservation]) -> JobObservation:
+    """A job whose client still runs, from the Flink jobs that it has submitted so far."""
+    for found in reversed(jobs):
+        if found.phase is JobPhase.RUNNING:
+            return found
+    done = any(found.phase in FINAL_PHASES for found in jobs)
+    return JobObservation(JobPhase.RUNNING if done else JobPhase.PENDING, jobs[-1].ui_url if jobs else "")
+
+
+def after_client(jobs: Sequence[JobObservation]) -> JobObservation | None:
+    """The outcome of Flink jobs whose client has ended well; none when all of them have finished."""
+    for phase in (JobPhase.FAILED, JobPhase.LOST, JobPhase.KILLED, JobPhase.RUNNING, JobPhase.PENDING):
+        for found in jobs:
+            if found.phase is phase:
+                return found
+    return None

@@ -1,0 +1,162 @@
+"""The settings of a Spark job, and what a Spark master says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.handover import handed_over
+
+_LEAST_MASTER_MIB = 256
+_LEAST_WORKER_MIB = 512  # an executor has to have 450 MiB
+
+# Of masters and workers, before the cluster's own.
+DAEMON_SETTINGS = {
+    "spark.master.rest.enabled": "false",  # it would run anybody's code, whatever spark.authenticate says
+    "spark.ui.killEnabled": "false",  # any web page could ask for it
+    "spark.worker.cleanup.enabled": "true",  # of what applications that have ended left in the work folder,
+    "spark.worker.cleanup.appDataTtl": "86400",  # a day after their end
+    "spark.port.maxRetries": "0",  # a taken port is an error, not a reason to listen elsewhere
+}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What one worker of a cluster offers.
+
+    :param mib: memory in MiB.
+    """
+
+    cores: int
+    mib: int
+
+    @classmethod
+    def of(cls, spec: ClusterSpec) -> Worker:
+        """Each worker of a cluster."""
+        return cls(whole_cores(spec.worker_cpu), memory_bytes(spec.worker_memory) // MIB)
+
+
+def check_sizes(spec: ClusterSpec) -> None:
+    """Refuse a cluster that cannot run an executor.
+
+    :raises InvalidSpec: naming the field and the least valid value.
+    """
+    if memory_bytes(spec.worker_memory) < _LEAST_WORKER_MIB * MIB:
+        raise InvalidSpec(
+            f"field workerMemory: {spec.worker_memory!r} is too little for a Spark executor; "
+            f"the least is {_LEAST_WORKER_MIB}Mi"
+        )
+    if memory_bytes(spec.master_memory) < _LEAST_MASTER_MIB * MIB:
+        raise InvalidSpec(
+            f"field masterMemory: {spec.master_memory!r} is too little for a Spark master; "
+            f"the least is {_LEAST_MASTER_MIB}Mi"
+        )
+
+
+def application_name(job: Job) -> str:
+    """What the job's application is called, unless it calls itself otherwise."""
+    return f"{job.client}/{job.module} #{job.id}"
+
+
+def job_settings(
+    job: Job, cluster: Cluster, fixed_by_cluster: frozenset[str] = frozenset()
+) -> dict[str, str]:
+    """The Spark settings of a job: its defaults, the cluster's, then the job's own.
+
+    :param fixed_by_cluster: settings of the cluster that mean only its own processes.
+    """
+    spec = job.spec
+    settings = {
+        "spark.app.name": application_name(job),
+        "spark.driver.memory": f"{max(1, round(spec.driver_mem_gb * 1024))}m",
+    }
+    settings |= _executor_settings(job, Worker.of(cluster.spec))
+    settings |= {
+        name: value for name, value in cluster.spec.extra_configs.items() if name not in fixed_by_cluster
+    }
+    settings |= spec.extra_cmd
+    return settings | {f"spark.dcluster.{name}": value for name, value in handed_over(job).items()}
+
+
+def _executor_settings(job: Job, worker: Worker) -> dict[str, str]:
+    spec = job.spec
+    if job.owns_cluster:
+        return {"spark.executor.memory": f"{worker.mib}m", "spark.executor.cores": str(worker.cores)}
+    settings = {"spark.executor.memory": f"{min(1024, worker.mib)}m"}
+    if spec.worker_mem_gb is not None:
+        settings["spark.executor.memory"] = f"{max(1, round(spec.worker_mem_gb * 1024))}m"
+    if spec.worker_cpu is not None:
+        settings["spark.executor.cores"] = str(spec.worker_cpu)
+    if spec.num_workers is not None:
+        settings["spark.cores.max"] = str(spec.num_workers * (spec.worker_cpu or worker.cores))
+    return settings
+
+
+def never_fits(settings: Mapping[str, str], worker: Worker) -> Diagnosis | None:
+    """Why no worker could ever hold an executor of these settings; none when one can."""
+    memory = memory_bytes(_with_unit(settings["spark.executor.memory"])) // MIB
+    if memory > worker.mib:
+        return executor_too_large(memory, worker.mib)
+    cores = settings.get("spark.executor.cores", "")
+    if cores.isdigit() and int(cores) > worker.cores:
+        return _too_many_cores(int(cores), worker.cores)
+    return None
+
+
+def _with_unit(memory: str) -> str:
+    """Spark reads a bare number as MiB, and takes 512mb as 512m."""
+    memory = memory.strip().lower().removesuffix("b")
+    return f"{memory}m" if memory.isdigit() else memory
+
+
+def workers_alive(answer: Mapping[str, Any] | None) -> int:
+    """How many workers the master reports."""
+    return sum(worker["state"] == "ALIVE" for worker in (answer or {}).get("workers", ()))
+
+
+def find_application(
+    answer: Mapping[str, Any] | None, job: Job, application_id: str | None = None
+) -> dict[str, Any] | None:
+    """The job's application in a master's answer: by its id when that is known, else by its name."""
+    applications = (answer or {}).get("activeapps", ())
+    for application in applications:
+        if application_id and application["id"] == application_id:
+            return dict(application)
+    for application in applications:
+        if application["name"] == application_name(job):
+            return dict(application)
+    return None
+
+
+def never_satisfied(application: Mapping[str, Any], worker: Worker) -> Diagnosis | None:
+    """Why an application waits for ever for its first executor; none when it need not."""
+    wanted = application["memoryperexecutor"]
+    if application["state"] != "WAITING" or application["cores"] > 0 or wanted <= worker.mib:
+        return None
+    return executor_too_large(wanted, worker.mib)
+
+
+def executor_too_large(wanted_mib: int, offered_mib: int) -> Diagnosis:
+    """Why a job waits for an executor that no worker can hold."""
+    return Diagnosis(
+        "ExecutorTooLarge",
+        f"spark.executor.memory asks for {wanted_mib} MiB, but the largest worker has {offered_mib} MiB.",
+        f"Set spark.executor.memory (or workerMemGb) to at most {offered_mib}m, or launch the cluster with a larger "
+        "workerMemory.",
+        (f"spark.executor.memory: {wanted_mib} MiB", f"memory of each worker: {offered_mib} MiB"),
+    )
+
+
+def _too_many_cores(wanted: int, offered: int) -> Diagnosis:
+    return Diagnosis(
+        "ExecutorTooLarge",
+        f"spark.executor.cores asks for {wanted} cores, but the largest worker has {offered}.",
+        f"Set spark.executor.cores (or workerCpu) to at most {offered}, or launch the cluster with a larger workerCpu.",
+        (f"spark.executor.cores: {wanted}", f"cores of each worker: {offered}"),
+    )
