@@ -120,20 +120,24 @@ class Event:
     """What a component of Kubernetes noted about an object.
 
     :param kind: of the object, ``Pod`` for instance.
+    :param namespace: of the object.
     :param name: of the object.
     :param uid: of the object, which tells it from an earlier one of its name; may be empty.
     :param warning: it is about something that went wrong.
     :param count: how often it was noted.
+    :param first_at: when it was noted first.
     :param last_at: when it was noted last.
     """
 
     kind: str
+    namespace: str
     name: str
     uid: str
     warning: bool
     reason: str
     message: str
     count: int
+    first_at: datetime
     last_at: datetime
 
 
@@ -173,21 +177,20 @@ def read_event(json: _Json) -> Event:
     """The event that an API server's JSON object (of the core group) describes."""
     about, series = json.get("involvedObject") or _NOTHING, json.get("series") or _NOTHING
     # Which of the times is set depends on the component that wrote the event.
-    times = (
-        series.get("lastObservedTime"),
-        json.get("lastTimestamp"),
-        json.get("eventTime"),
-        json["metadata"].get("creationTimestamp"),
-    )
+    noted = (json.get("eventTime"), json["metadata"].get("creationTimestamp"))
+    first = (json.get("firstTimestamp"), *noted)
+    last = (series.get("lastObservedTime"), json.get("lastTimestamp"), *noted)
     return Event(
         kind=intern(about.get("kind", "")),
+        namespace=intern(about.get("namespace", "")),
         name=about.get("name", ""),
         uid=about.get("uid", ""),
         warning=json.get("type") == "Warning",
         reason=intern(json.get("reason", "")),
         message=json.get("message") or "",
         count=series.get("count") or json.get("count") or 1,
-        last_at=next((at for time in times if (at := read_time(time))), _EPOCH),
+        first_at=next((at for time in first if (at := read_time(time))), _EPOCH),
+        last_at=next((at for time in last if (at := read_time(time))), _EPOCH),
     )
 
 

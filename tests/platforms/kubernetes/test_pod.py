@@ -147,7 +147,11 @@ _ABOUT = {"kind": "Pod", "name": "p", "uid": "u1"}
 @pytest.mark.parametrize(
     ("times", "count", "at"),
     [
-        ({"lastTimestamp": "2026-11-24T10:00:02Z", "count": 4}, 4, "2026-11-24T10:00:02Z"),
+        (
+            {"firstTimestamp": "2026-11-24T09:01:00Z", "lastTimestamp": "2026-11-24T10:00:02Z", "count": 4},
+            4,
+            "2026-11-24T10:00:02Z",
+        ),
         (
             {"lastTimestamp": None, "eventTime": "2026-11-24T10:00:03.250000Z"},
             1,
@@ -170,3 +174,6 @@ def test_an_event_of_either_way_of_counting(times, count, at):
     event = read_event(json)
     assert (event.kind, event.name, event.uid, event.warning) == ("Pod", "p", "u1", True)
     assert (event.count, event.last_at) == (count, read_time(at))
+    assert event.first_at == read_time(
+        json.get("firstTimestamp") or json.get("eventTime") or "2026-11-24T09:00:00Z"
+    )

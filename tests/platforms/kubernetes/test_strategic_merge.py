@@ -116,6 +116,10 @@ def test_gives_what_kubectl_gives(name, kubectl):
     assert (TEMPLATE, PATCHES[name]) == before, "neither is changed"
 
 
+def _name(container: dict) -> str:
+    return container["name"]
+
+
 _NAMES = st.sampled_from(["A", "B", "C", "D", "E"])
 _VARIABLE = st.one_of(
     st.builds(lambda name, value: {"name": name, "value": value}, _NAMES, st.sampled_from(["1", "2"])),
@@ -135,8 +139,8 @@ _CONTAINER = st.fixed_dictionaries(
 _SPEC = st.fixed_dictionaries(
     {},
     optional={
-        "containers": st.lists(_CONTAINER, min_size=1, max_size=3),
-        "initContainers": st.lists(_CONTAINER, min_size=1, max_size=2),
+        "containers": st.lists(_CONTAINER, min_size=1, max_size=3, unique_by=_name),
+        "initContainers": st.lists(_CONTAINER, min_size=1, max_size=2, unique_by=_name),
         "nodeSelector": st.one_of(st.none(), st.dictionaries(_NAMES, st.one_of(st.none(), st.just("v")))),
         "serviceAccountName": st.sampled_from(["a", None]),
     },

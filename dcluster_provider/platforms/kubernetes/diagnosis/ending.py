@@ -1,0 +1,133 @@
+"""Why a pod or a container ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
+from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
+    container_in_words,
+    event_lines,
+    image_field,
+    memory_field,
+    sentence,
+    short,
+)
+from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
+
+_NOT_STARTED = {"StartError", "ContainerCannotRun"}
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a container ended."""
+
+    code: int | None
+    reason: str
+    message: str
+
+
+def ended_pod(pod: Pod, what: str) -> Diagnosis:
+    """Why a pod that had to do its work and end has failed.
+
+    :param pod: one that is over, or is being deleted.
+    :param what: it in words that begin a sentence, ``The driver of job 17`` for instance.
+    """
+    who = f"{what} (pod {pod.name})"
+    from_outside = taken_away(pod, who)
+    if from_outside:
+        return from_outside
+    container = _culprit(pod)
+    if container is None:
+        doing = "was deleted before it ended" if pod.deleting else "failed, and nothing says why"
+        told = (short(pod.message),) if pod.message else ()
+        return Diagnosis(
+            "PodDeleted" if pod.deleting else "PodFailed",
+            f"{who} {doing}.",
+            "Find out who deleted it (kubectl get events, the audit log), then run the job again."
+            if pod.deleting
+            else "Look at its node and its events (kubectl describe), then run the job again.",
+            told,
+        )
+    if container is not pod.engine:
+        who = f"{who}, in its container {container.name},"
+    return _explained(
+        pod, container, who, _End(container.exit_code, container.exit_reason, container.exit_message)
+    )
+
+
+def crashed_container(pod: Pod, container: Container, noted: Sequence[Event]) -> Diagnosis:
+    """Why a container ends again and again.
+
+    :param noted: warnings about the pod.
+    """
+    who = container_in_words(pod, container)
+    end = _End(container.last_exit_code, container.last_exit_reason, container.last_exit_message)
+    found = _explained(pod, container, who, end)
+    times = f"ended {container.restarts + 1} times"
+    told = [event for event in noted if event.reason not in ("BackOff", "Failed")]
+    found = replace(found, evidence=(times, *found.evidence, *event_lines(told)))
+    if found.reason == "ExitCode":
+        remedy = f"Read its log (kubectl logs --previous {pod.name} -c {container.name})."
+        return replace(
+            found,
+            reason="CrashLoopBackOff",
+            cause=f"{who} ends again and again with exit code {end.code}.",
+            remedy=remedy,
+        )
+    return found
+
+
+def _culprit(pod: Pod) -> Container | None:
+    """The container by whose end the pod has failed: one before the engine, else the engine, else another."""
+    failed = [container for container in pod.containers if container.exit_code]
+    before = [container for container in failed if container.init]
+    engine = [container for container in failed if container is pod.engine]
+    return next(iter([*before, *engine, *failed]), None)
+
+
+def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis:
+    lines = end.message.splitlines()
+    if end.reason == "OOMKilled":
+        return _out_of_memory(pod, container, who, end, lines)
+    if end.reason in _NOT_STARTED:
+        return Diagnosis(
+            "ContainerCannotStart",
+            f"{who} cannot be started in its image {container.image}: {sentence(end.message)}",
+            f"Correct {image_field(pod, container)}: the image has to hold what is started.",
+            (f"{end.reason}, exit code {end.code}",),
+        )
+    if end.reason == "ContainerStatusUnknown":
+        return Diagnosis(
+            "NodeLost",
+            f"{who} was lost with its node {pod.node}, and how it ended is not known.",
+            "Look at the node (kubectl describe node), then run it again.",
+            (f"{end.reason}, exit code {end.code}: {short(end.message)}",),
+        )
+    found = explain_exit(who, end.code, lines)
+    if found.reason == "KilledBySignal" and end.code in (137, -9):
+        field = memory_field(pod)
+        return replace(
+            found,
+            remedy=f"When nobody ended it, it or its node was short of memory: raise {field}, then run it again.",
+        )
+    if who in found.cause:
+        return found
+    return replace(found, cause=f"{who} failed: {found.cause}")
+
+
+def _out_of_memory(pod: Pod, container: Container, who: str, end: _End, lines: list[str]) -> Diagnosis:
+    field = memory_field(pod)
+    remedy = f"Raise {field}, or let it do less at once (fewer cores, smaller partitions), then run it again."
+    if container is not pod.engine:
+        remedy = f"Raise the memory limit of its container {container.name} in the connection's pod_template."
+    last = [short(line) for line in lines if line.strip()][-6:]
+    return Diagnosis(
+        "OOMKilled",
+        f"{who} was killed because it used more memory than its limit.",
+        remedy,
+        (f"OOMKilled, exit code {end.code}", *last),
+    )

@@ -1,0 +1,17 @@
+"""How long what may come by itself is waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long what may come by itself is waited for.
+
+    :param unschedulable: seconds for a node, or for room in a quota; an autoscaler needs minutes.
+    :param mount: seconds for volumes, the network, and a registry or webhook that is out of order.
+    """
+
+    unschedulable: float
+    mount: float

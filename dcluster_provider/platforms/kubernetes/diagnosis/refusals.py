@@ -1,0 +1,188 @@
+"""Why a pod or another object is refused by what watches over a namespace: quota, Pod Security, webhooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
+from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
+    POD_TEMPLATE,
+    event_lines,
+    sentence,
+    short,
+)
+from dcluster_provider.platforms.kubernetes.pod import Event
+
+_ACCOUNT_SECONDS = 10.0  # a service account may be made a moment after what uses it
+_QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)\.?$")
+_UNIT = {
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
+
+_Explained = tuple[str, str, str]
+_SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]], ...] = (
+    (
+        _QUOTA,
+        lambda found, namespace: (
+            "QuotaExceeded",
+            f"the quota {found[1]} of namespace {namespace} is used up: {_quota(found)}.",
+            "End clusters that are not needed, ask for less, or have the quota raised.",
+        ),
+    ),
+    (
+        re.compile(r"failed quota: ([^:]+): must specify (.+)"),
+        lambda found, namespace: (
+            "QuotaNeedsMore",
+            f"the quota {found[1]} of namespace {namespace} wants every pod to specify {found[2].rstrip('.')}.",
+            f"Give the containers what it wants in {POD_TEMPLATE}, or have a LimitRange fill it in.",
+        ),
+    ),
+    (
+        re.compile(r"((?:maximum|minimum) \w+ (?:usage|limit) .+)"),
+        lambda found, namespace: (
+            "LimitRangeExceeded",
+            f"a LimitRange of namespace {namespace} forbids it: {sentence(found[1])}",
+            "Ask for an amount that it allows, or have the LimitRange changed.",
+        ),
+    ),
+    (
+        re.compile(r'violates PodSecurity "([^"]+)": (.+)'),
+        lambda found, namespace: (
+            "PodSecurity",
+            f'the Pod Security level "{found[1]}" of namespace {namespace} forbids {sentence(found[2])}',
+            f"Remove from {POD_TEMPLATE} what it forbids, or choose a namespace of a lower level.",
+        ),
+    ),
+    (
+        re.compile(r'serviceaccount "([^"]+)" not found'),
+        lambda found, namespace: (
+            "ServiceAccountMissing",
+            f"namespace {namespace} has no service account {found[1]}.",
+            "Make it (airflow dcluster rbac prints a manifest), or correct the connection's service accounts.",
+        ),
+    ),
+    (
+        re.compile(r'admission webhook "([^"]+)" denied the request:? ?(.*)'),
+        lambda found, _: (
+            "WebhookDenied",
+            f"the admission webhook {found[1]} denies it: {sentence(found[2] or 'it gives no reason')}",
+            f"Change what it complains of (often in {POD_TEMPLATE}), or ask who runs the webhook.",
+        ),
+    ),
+    (
+        re.compile(r'failed calling webhook "([^"]+)": (.+)'),
+        lambda found, _: (
+            "WebhookUnreachable",
+            f"the admission webhook {found[1]} does not answer: {sentence(found[2])}",
+            "Have whoever runs the webhook repair it; until then nothing can be made in this namespace.",
+        ),
+    ),
+    (
+        re.compile(r"ValidatingAdmissionPolicy '([^']+)' .*denied request: (.+)"),
+        lambda found, _: (
+            "PolicyDenied",
+            f"the admission policy {found[1]} denies it: {sentence(found[2])}",
+            f"Change what it complains of (often in {POD_TEMPLATE}), or ask who wrote the policy.",
+        ),
+    ),
+    (
+        re.compile(r"no PriorityClass with name (\S+) was found"),
+        lambda found, _: (
+            "PriorityClassMissing",
+            f"there is no priority class {found[1]}.",
+            f"Correct priorityClassName in {POD_TEMPLATE}.",
+        ),
+    ),
+)
+
+
+def refused_pods(
+    events: Iterable[Event], now: datetime | None = None, patience: Patience | None = None
+) -> Diagnosis | None:
+    """Why controllers cannot make pods that are missing; none while they may.
+
+    To be asked only while pods are missing: an event stays for an hour after its cause has gone.
+
+    :param events: of the cluster or job; only FailedCreate of a ReplicaSet, StatefulSet or Job is looked at.
+    :param patience: a full quota is waited for like a node, a webhook that does not answer like a volume; without it
+        and ``now`` nothing is waited for.
+    """
+    failed = sorted(
+        (event for event in events if event.reason == "FailedCreate" and event.kind != "Pod"),
+        key=lambda event: event.last_at,
+    )
+    if not failed:
+        return None
+    last = failed[-1]
+    reason, cause, remedy = explain_refusal(last.message, last.namespace) or (
+        "PodsRefused",
+        sentence(last.message),
+        "Correct what the evidence names, then run the task again.",
+    )
+    if now and patience and (now - last.first_at).total_seconds() < _bearable(reason, last.message, patience):
+        return None
+    cause = f"Pods of the {last.kind} {last.name} are refused: {cause}"
+    return Diagnosis(reason, cause, remedy, event_lines(failed))
+
+
+def explain_refusal(message: str, namespace: str) -> _Explained | None:
+    """Reason, cause and remedy of a refusal by what watches over a namespace; none when it is no such refusal."""
+    line = " ".join(message.split())
+    for pattern, explain in _SIGNS:
+        found = pattern.search(line)
+        if found:
+            return explain(found, namespace)
+    return None
+
+
+def _bearable(reason: str, message: str, patience: Patience) -> float:
+    """Seconds for which a refusal may pass by itself."""
+    if reason == "QuotaExceeded":
+        return 0.0 if _never_fits(message) else patience.unschedulable
+    return {"WebhookUnreachable": patience.mount, "ServiceAccountMissing": _ACCOUNT_SECONDS}.get(reason, 0.0)
+
+
+def _quota(found: re.Match[str]) -> str:
+    """What was asked for, used and allowed, resource by resource."""
+    requested, used, limited = (_amounts(found[group]) for group in (2, 3, 4))
+    return short(
+        ", ".join(
+            f"{name} {amount} asked for, {used.get(name, '?')} of {limited.get(name, '?')} used"
+            for name, amount in requested.items()
+        )
+    )
+
+
+def _never_fits(message: str) -> bool:
+    """Whether one pod alone asks for more than a quota allows in all."""
+    found = _QUOTA.search(" ".join(message.split()))
+    if found is None:
+        return False
+    limited = _amounts(found[4])
+    return any(
+        name in limited and _number(amount) > _number(limited[name])
+        for name, amount in _amounts(found[2]).items()
+    )
+
+
+def _amounts(text: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+
+
+def _number(quantity: str) -> Decimal:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(m|[kMGT]|[KMGT]i)?", quantity)
+    if found is None:
+        return Decimal(0)
+    return Decimal(found[1]) / 1000 if found[2] == "m" else Decimal(found[1]) * _UNIT[found[2] or ""]

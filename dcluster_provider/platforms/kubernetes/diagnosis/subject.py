@@ -1,0 +1,99 @@
+"""Who a pod is in words, and which fields of ours decide about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
+
+_MOST_WIDTH = 400
+_MOST_EVENTS = 4
+
+_SPARK = {
+    "master": "Spark master",
+    "worker": "Spark worker",
+    "driver": "driver",
+    "executor": "executor",
+    "client": "client",
+}
+_FLINK = _SPARK | {"master": "Flink JobManager", "worker": "Flink TaskManager", "client": "Flink client"}
+_MEMORY = {
+    "master": "masterMemory",
+    "worker": "workerMemory",
+    "driver": "driverMemGb",
+    "executor": "workerMemGb",
+    "client": "driverMemGb",
+}
+_CPU = {"master": "masterCpu", "worker": "workerCpu", "executor": "workerCpu"}
+POD_TEMPLATE = "the connection's pod_template"
+
+
+def pod_in_words(pod: Pod) -> str:
+    """A pod in words that begin a sentence: ``The Spark worker flights-worker-0`` for instance."""
+    words = _FLINK if _cluster_type(pod) == "flink" else _SPARK
+    return f"The {words.get(pod.role, 'pod')} {pod.name}"
+
+
+def container_in_words(pod: Pod, container: Container) -> str:
+    """A container in words that begin a sentence; the engine's own is the pod."""
+    if container is pod.engine:
+        return pod_in_words(pod)
+    kind = "init container" if container.init else "container"
+    return f"{pod_in_words(pod)}, in its {kind} {container.name},"
+
+
+def memory_field(pod: Pod) -> str:
+    """The field that a pod's memory follows."""
+    return _MEMORY.get(pod.role, "its memory")
+
+
+def cpu_field(pod: Pod) -> str:
+    """The field that a pod's CPU follows."""
+    return _CPU.get(pod.role, f"its CPU request in {POD_TEMPLATE}")
+
+
+def image_field(pod: Pod, container: Container) -> str:
+    """The field that a container's image comes from."""
+    if container is not pod.engine:
+        return POD_TEMPLATE
+    kind = _cluster_type(pod)
+    own = f"{kind}_image of the connection" if kind else "the image of the connection"
+    return own if pod.job_id is None else f"dockerImageName of the job, or {own} where that is empty"
+
+
+def warnings_about(pod: Pod, events: Iterable[Event]) -> list[Event]:
+    """What went wrong with this very pod, not one of its name before it; oldest first."""
+    own = [event for event in events if event.warning and event.kind == "Pod" and event.name == pod.name]
+    return sorted((event for event in own if event.uid in ("", pod.uid)), key=lambda event: event.last_at)
+
+
+def event_lines(events: Iterable[Event]) -> tuple[str, ...]:
+    """Events as evidence, the last few."""
+    lines = []
+    for event in list(events)[-_MOST_EVENTS:]:
+        times = f" ({event.count} times)" if event.count > 1 else ""
+        lines.append(short(f"{event.reason}{times}: {event.message}"))
+    return tuple(lines)
+
+
+def age(pod: Pod, now: datetime) -> float:
+    """Seconds since a node took the pod over, or since it was made when none has."""
+    return (now - (pod.started_at or pod.created_at)).total_seconds()
+
+
+def short(text: str) -> str:
+    """A message in one line of bearable length."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_WIDTH else line[: _MOST_WIDTH - 3] + "..."
+
+
+def sentence(text: str) -> str:
+    """A message as the end of a sentence."""
+    return short(text).rstrip(".") + "."
+
+
+def _cluster_type(pod: Pod) -> str:
+    # A cluster's name begins with its type.
+    kind = pod.cluster_name.split("-", 1)[0]
+    return kind if kind in ("spark", "spark3", "flink") else ""
