@@ -27,7 +27,7 @@ lint:
 	done; exit $$failed
 
 bench:
-	@$(ENVIRONMENT) test lint docs bench
+	@$(ENVIRONMENT) test lint docs
 	@for file in benchmarks/*_bench.py; do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
 docs:
@@ -43,7 +43,7 @@ format:
 constraints:
 	@$(ENVIRONMENT) test lint docs
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras \
-		--group environment --group lint --group test --group docs --group bench \
+		--group environment --group lint --group test --group docs \
 		--upgrade --no-annotate --no-header --quiet --output-file constraints.txt
 
 clean:

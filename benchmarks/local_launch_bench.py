@@ -21,11 +21,10 @@ from dcluster_provider.core.identity import cluster_name, fresh_key
 from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.engines.rest import NoAnswer
+from dcluster_provider.engines.rest import HttpRest, NoAnswer
 from dcluster_provider.platforms.local.engines import Engine, ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
-from dcluster_provider.platforms.local.ports import free_ports
-from dcluster_provider.platforms.local.rest import LoopbackRest
+from dcluster_provider.platforms.local.ports import HOST, free_ports
 
 RUNS = 5
 TIMEOUT = 180  # seconds
@@ -168,7 +167,7 @@ def scratch() -> Iterator[Path]:
 def answer(port: int, path: str) -> dict[str, object] | None:
     """What an engine answers, none while it does not."""
     try:
-        found: dict[str, object] = LoopbackRest(port).request("GET", path)
+        found: dict[str, object] = HttpRest(HOST, port).request("GET", path)
     except NoAnswer:
         return None
     return found

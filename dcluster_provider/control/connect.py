@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
@@ -12,8 +13,13 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
     from dcluster_provider.platforms.local.settings import LocalSettings
     from dcluster_provider.registry.store import Registry
+
+
+_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,13 @@ class Control:
     registry: Registry
     platform: Platform
 
+    def forget(self) -> None:
+        """Have the use cases made anew when they are wanted next: their credentials were refused."""
+        with _lock:
+            for settings, control in list(_controls.items()):
+                if control is self:
+                    del _controls[settings]
+
     def describe(self) -> str:
         """What is reached, in a sentence.
 
@@ -33,16 +46,43 @@ class Control:
         return f"{self.registry.describe()}; {self.platform.describe()}"
 
 
-@lru_cache(maxsize=32)
-def connect(settings: Settings) -> Control:
-    """The use cases for these settings; made once for each in a process."""
-    from dcluster_provider.platforms.local.platform import LocalPlatform
+_controls: dict[Settings, Control] = {}
+
+
+def connect(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | None = None) -> Control:
+    """The use cases for these settings; made once for each in a process.
+
+    :param kubernetes_client: makes a client of an Airflow connection; needed for the Kubernetes platform.
+    :raises PlatformRefused: the platform cannot be used at all.
+    """
+    with _lock:
+        if settings not in _controls:
+            _controls[settings] = _make(settings, kubernetes_client)
+        return _controls[settings]
+
+
+def _make(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | None) -> Control:
     from dcluster_provider.registry.store import Registry
 
     registry = Registry(settings.registry_url)
-    platform = LocalPlatform(local_settings(settings))
+    platform = _platform(settings, kubernetes_client)
     clusters = Clusters(registry, platform, settings)
     return Control(clusters, Jobs(registry, platform, settings, clusters), registry, platform)
+
+
+def _platform(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | None) -> Platform:
+    if settings.kubernetes is None:
+        from dcluster_provider.platforms.local.platform import LocalPlatform
+
+        return LocalPlatform(local_settings(settings))
+    from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+    from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
+
+    if kubernetes_client is None:
+        raise ValueError("the Kubernetes platform needs somebody who makes its client")
+    return KubernetesPlatform(
+        settings.kubernetes, KubernetesApi(kubernetes_client(settings.kubernetes.conn_id))
+    )
 
 
 def local_settings(settings: Settings) -> LocalSettings:

@@ -17,12 +17,13 @@ from dcluster_provider.core.errors import (
     DuplicateJob,
     InvalidSpec,
     JobFailed,
+    PlatformRefused,
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner, derived_key, fresh_key
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job, JobState, parse_states
 from dcluster_provider.core.spec import JobSpec, parse
-from dcluster_provider.core.state import stop_job
+from dcluster_provider.core.state import fail_job, stop_job
 from dcluster_provider.platforms.base import LogPart, Platform, Report, silent
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Jobs:
         known = self._registry.latest_job_of_key(key)
         if known is not None and known.state in _ANSWERS:
             if not known.state.is_final:
-                self._clusters.resume(known.cluster_id, report)
+                self._stage(known, self._clusters.resume(known.cluster_id, report))
             return self._progress.observe([known.id])[known.id]
         self._check(spec)
         cluster, owned = self._cluster_for(spec, key, owner, actor, report)
@@ -96,6 +97,7 @@ class Jobs:
             if owned:
                 self._clusters.terminate(cluster.id, actor=actor)
             raise
+        self._stage(claim.record, cluster)
         return self._progress.observe([claim.record.id])[claim.record.id]
 
     def get(self, job_id: int) -> Job:
@@ -234,6 +236,15 @@ class Jobs:
                 f"{self._settings.conn_id!r} has no external cluster; leave it out"
             )
         self._platform.check_job(spec)
+
+    def _stage(self, job: Job, cluster: Cluster) -> None:
+        if job.state is not JobState.REQUESTED or cluster.state.is_final:
+            return
+        try:
+            self._platform.stage_job(job, cluster)
+        except PlatformRefused as refusal:
+            diagnosis = refusal.diagnosis
+            self._progress.change(job, lambda it, now: fail_job(it, diagnosis, now))
 
     def _cluster_for(
         self, spec: JobSpec, key: str, owner: Owner | None, actor: str, report: Report

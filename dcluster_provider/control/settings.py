@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from dcluster_provider.core.lifetime import Limits
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Settings:
     :param java_home: a Java 17 or later to use instead of the one found.
     :param python: the interpreter that engines are installed with instead of the one found.
     :param job_log_url_template: address of a job's log, with ``{jobId}`` in it.
+    :param kubernetes: of the Kubernetes platform; none means the local platform.
     """
 
     conn_id: str
@@ -31,13 +32,13 @@ class Settings:
     engines_folder: Path
     deployment: str = "airflow"
     env: str = "dev"
-    platform: Literal["local"] = "local"
     limits: Limits = field(default_factory=Limits)
     spark_version: str | None = None
     flink_version: str | None = None
     java_home: str | None = None
     python: str | None = None
     job_log_url_template: str = ""
+    kubernetes: KubernetesSettings | None = None
 
     def job_log_url(self, job_id: int) -> str:
         """Where a person reads the log of a job, or nothing when no address is configured."""

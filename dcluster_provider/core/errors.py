@@ -63,3 +63,7 @@ class PlatformRefused(Diagnosed):
 
 class PlatformUnavailable(DClusterError):
     """The platform could not be asked just now; asking again later may work."""
+
+
+class CredentialsRefused(PlatformUnavailable):
+    """The platform no longer accepts the credentials in use; read anew they may be good."""

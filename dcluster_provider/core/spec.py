@@ -84,6 +84,7 @@ class ClusterSpec(Entity):
     :param long_living: the cluster is shared by jobs and outlives the run that launched it.
     :param idle_timeout: seconds without a job after which the cluster is ended; none means the connection's default.
     :param max_lifetime: seconds after its launch at which the cluster is ended; none means the connection's default.
+    :param single_job: the cluster serves one job at a time; a platform may leave its workers to the job.
     """
 
     tenant: Name
@@ -103,6 +104,7 @@ class ClusterSpec(Entity):
     long_living: bool = False
     idle_timeout: Count | None = Field(default=None, ge=1)
     max_lifetime: Count | None = Field(default=None, ge=1)
+    single_job: bool = False
 
     @property
     def engine(self) -> Literal["spark", "flink"]:
@@ -204,6 +206,7 @@ class JobSpec(Entity):
             "workers": self.num_workers or 1,
             "worker_cpu": str(self.worker_cpu or 1),
             "long_living": self.use_long_living_cluster,
+            "single_job": not (self.keep_alive or self.use_long_living_cluster),
             "use_external_namespace": self.use_external_namespace,
         }
         if self.worker_mem_gb is not None:

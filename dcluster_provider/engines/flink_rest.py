@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
 
@@ -37,9 +36,10 @@ def root_exception(engine: EngineRest, job_id: str) -> str:
     return found.get("root-exception") or (entries[0]["stacktrace"] if entries else "")
 
 
-def upload_jar(engine: EngineRest, jar: Path) -> str:
+def upload_jar(engine: EngineRest, jar: BinaryIO, size: int) -> str:
     """Hand a jar over.
 
+    :param size: of the jar, in bytes.
     :returns: the id to run it by.
     """
     boundary = f"dcluster-{secrets.token_hex(16)}"
@@ -50,7 +50,7 @@ def upload_jar(engine: EngineRest, jar: Path) -> str:
     tail = f"\r\n--{boundary}--\r\n".encode()
     headers = {
         "Content-Type": f"multipart/form-data; boundary={boundary}",
-        "Content-Length": str(len(head) + jar.stat().st_size + len(tail)),
+        "Content-Length": str(len(head) + size + len(tail)),
     }
     body = _parts(head, jar, tail)
     answer = engine.request("POST", "/jars/upload", body=body, headers=headers, timeout=_UPLOAD_SECONDS)
@@ -89,9 +89,8 @@ def refusal_text(refusal: Refused) -> str:
     return "\n".join(str(error) for error in errors)
 
 
-def _parts(head: bytes, jar: Path, tail: bytes) -> Iterator[bytes]:
+def _parts(head: bytes, jar: BinaryIO, tail: bytes) -> Iterator[bytes]:
     yield head
-    with jar.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
+    while block := jar.read(_BLOCK):
+        yield block
     yield tail

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 TIMEOUT = 3.0  # seconds
@@ -43,3 +46,47 @@ class EngineRest(Protocol):
         :raises NoAnswer: the engine could not be asked.
         :raises Refused: it answered with an error.
         """
+
+
+@dataclass(frozen=True)
+class HttpRest:
+    """An engine's HTTP interface that is reached directly."""
+
+    host: str
+    port: int
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | Iterator[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Any:
+        """See :class:`EngineRest`."""
+        asked = f"{method} http://{self.host}:{self.port}{path}"
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswer(f"{asked}: {error!r}") from error
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise Refused(response.status, content.decode(errors="replace"))
+        return read_answer(content, asked)
+
+
+def read_answer(content: bytes, asked: str) -> Any:
+    """The JSON of an answer; none when there is no content.
+
+    :param asked: the request, for the message.
+    :raises NoAnswer: it is not JSON.
+    """
+    try:
+        return json.loads(content) if content else None
+    except ValueError as error:
+        raise NoAnswer(f"{asked}: the answer is not JSON") from error

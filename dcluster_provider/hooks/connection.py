@@ -16,7 +16,10 @@ from dcluster_provider.hooks.form import FIELDS
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
 DEFAULT_CONN_ID = "dcluster_default"
+_PLATFORMS = ("local", "kubernetes")
 
 
 def read_settings(conn_id: str) -> Settings:
@@ -48,18 +51,20 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         if name not in FIELDS:
             raise InvalidSpec(f"connection {conn_id!r}: unknown field {name!r}{nearest(name, set(FIELDS))}")
     given = {name: value for name, value in extra.items() if value not in (None, "")}
-    platform = given.get("platform", "local")
-    if platform != "local":
+    platform = str(given.get("platform", "local"))
+    if platform not in _PLATFORMS:
+        choice = nearest(platform, set(_PLATFORMS)) or "; write 'local' or 'kubernetes'"
         raise InvalidSpec(
-            f"connection {conn_id!r}: field platform: there is no platform {platform!r}; write 'local'"
+            f"connection {conn_id!r}: field platform: there is no platform {platform!r}{choice}"
         )
+    deployment = str(given.get("deployment", "airflow"))
     home = _folder("home", _airflow_home() / "dcluster", given.get("home"))
     return Settings(
         conn_id=conn_id,
         registry_url=_registry_url(conn_id, given.get("registry_conn_id"), home),
         home=home,
         engines_folder=_folder("engines_folder", home / "engines"),
-        deployment=str(given.get("deployment", "airflow")),
+        deployment=deployment,
         env=str(given.get("env", "dev")),
         limits=Limits(_seconds(conn_id, given, "idle_timeout"), _seconds(conn_id, given, "max_lifetime")),
         spark_version=given.get("spark_version"),
@@ -67,7 +72,14 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         java_home=given.get("java_home"),
         python=given.get("python"),
         job_log_url_template=given.get("job_log_url") or _own_log_page(conn_id),
+        kubernetes=_kubernetes(conn_id, given, deployment) if platform == "kubernetes" else None,
     )
+
+
+def _kubernetes(conn_id: str, given: dict[str, Any], deployment: str) -> KubernetesSettings:
+    from dcluster_provider.hooks.kubernetes_settings import kubernetes_settings
+
+    return kubernetes_settings(conn_id, given, deployment)
 
 
 def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str:

@@ -44,8 +44,9 @@ class DClusterHook(BaseHook):
     def control(self) -> Control:
         """The use cases behind this hook."""
         from dcluster_provider.control.connect import connect
+        from dcluster_provider.hooks.kubernetes_client import kubernetes_client
 
-        return connect(self.settings)
+        return connect(self.settings, kubernetes_client)
 
     @property
     def clusters(self) -> Clusters:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcluster_provider.hooks.kubernetes_form import KUBERNETES_FIELDS
+
 # Name in the connection's extra -> what the form says of it. The form and the reader share this one table.
 FIELDS: dict[str, dict[str, Any]] = {
     "platform": {
         "label": "Platform",
-        "description": "Where clusters run: local (this machine).",
-        "schema": {"type": ["string", "null"], "enum": ["local"], "default": "local"},
+        "description": "Where clusters run: local (this machine) or kubernetes.",
+        "schema": {"type": ["string", "null"], "enum": ["local", "kubernetes"], "default": "local"},
     },
     "env": {
         "label": "Environment",
@@ -67,4 +69,4 @@ FIELDS: dict[str, dict[str, Any]] = {
         "description": "Where a job's log is read, with {jobId} in it; empty means a page of this Airflow.",
         "schema": {"type": ["string", "null"]},
     },
-}
+} | KUBERNETES_FIELDS

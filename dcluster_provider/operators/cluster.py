@@ -68,6 +68,7 @@ class DClusterLaunchOperator(DClusterOperator):
         long_living: bool | str | None = None,
         idle_timeout: int | str | None = None,
         max_lifetime: int | str | None = None,
+        single_job: bool | str | None = None,
         spec: dict[str, Any] | str | None = None,
         launch_timeout: float = 900,
         **kwargs: Any,
@@ -89,6 +90,7 @@ class DClusterLaunchOperator(DClusterOperator):
         self.long_living = long_living
         self.idle_timeout = idle_timeout
         self.max_lifetime = max_lifetime
+        self.single_job = single_job
         self.spec = spec
         require_seconds(self.task_id, launch_timeout=launch_timeout)
         self.launch_timeout = launch_timeout

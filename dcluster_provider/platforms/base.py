@@ -22,7 +22,7 @@ class LogPart:
     """A piece of a job's log.
 
     :param text: whole lines, or all there is when the job has ended.
-    :param end: the byte offset to read on from.
+    :param end: the position to read on from; only the platform knows what it counts.
     """
 
     text: str
@@ -37,6 +37,9 @@ class Platform(Protocol):
     """
 
     name: str
+    log_pause: (
+        float  # seconds to let pass between two reads of a log that grows; 0 where reading costs nothing
+    )
 
     def describe(self) -> str:
         """What this platform is and whether it can be used, in a sentence.
@@ -75,6 +78,12 @@ class Platform(Protocol):
     def delete_cluster(self, cluster: Cluster) -> None:
         """Begin to remove everything of the cluster, jobs included; nothing to remove is no error."""
 
+    def stage_job(self, job: Job, cluster: Cluster) -> None:
+        """Bring to the cluster what the job needs from this machine; a later start may come from another one.
+
+        :raises PlatformRefused: it can never be brought there.
+        """
+
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Start the job, unless this very job (key and generation) was started before, ended or not.
 
@@ -88,7 +97,13 @@ class Platform(Protocol):
         """Begin to stop the job; one that is not there is no error, and can no longer be started."""
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
-        """The job's log from a byte offset on."""
+        """The job's log from a position on; 0 is its beginning."""
+
+    def on_change(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, in whatever thread, when something may have changed between two looks.
+
+        :returns: a function that ends it.
+        """
 
     def list_clusters(self) -> list[str]:
         """The names of all clusters of this deployment that exist here, known to the registry or not."""

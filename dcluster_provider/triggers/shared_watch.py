@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from dcluster_provider.core.errors import NotFound
+from dcluster_provider.core.errors import CredentialsRefused, NotFound
 from dcluster_provider.core.record import Cluster, Job
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 
 # Looks that fail in a row before the waits are told: about a minute at the default interval.
 _FAILURES_BORNE = 12
+_GATHERED_SECONDS = 0.2  # changes come in crowds: one look serves all of these seconds
+_MOST_LOG_PAUSE = 300.0
+_LOG_READS_A_SECOND = 20  # of all waits together, at most
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,17 @@ class Subscription:
     """One wait.
 
     :param poll_interval: seconds between two looks that this wait asks for; the most frequent asker sets the pace.
-    :param log_start: byte offset to read the job's log from; none means that the log is not wanted.
+    :param log_start: position to read the job's log from; none means that the log is not wanted.
+    :param log_pause: seconds until the log is read again; it grows while nothing is written.
+    :param log_due: when that is, by the monotonic clock.
     """
 
     kind: Literal["cluster", "job"]
     record_id: int
     poll_interval: float
     log_start: int | None = None
+    log_pause: float = 0.0
+    log_due: float = 0.0
     sights: asyncio.Queue[Sight | Exception] = field(default_factory=asyncio.Queue)
 
 
@@ -60,6 +69,8 @@ class SharedWatch:
         self._control: Control | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._changed = asyncio.Event()
+        self._stop_listening: Callable[[], object] = _nothing
 
     @classmethod
     def of(cls, conn_id: str) -> SharedWatch:
@@ -74,6 +85,7 @@ class SharedWatch:
         :raises Exception: whatever made every look of the last minute fail.
         """
         self._subscriptions.add(subscription)
+        self._changed.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(
                 self._look_while_needed(), name=f"dcluster watch {self._conn_id}"
@@ -96,6 +108,7 @@ class SharedWatch:
 
             # Airflow's client for connections belongs to this thread's context, which sync_to_async keeps.
             self._control = await sync_to_async(lambda: DClusterHook(self._conn_id).control)()
+            self._listen_to(self._control)
         return self._control
 
     async def _look_while_needed(self) -> None:
@@ -103,11 +116,31 @@ class SharedWatch:
         try:
             while self._subscriptions:
                 waits = list(self._subscriptions)
+                self._changed.clear()
                 await self._look_for(waits, thread)
-                await asyncio.sleep(min(wait.poll_interval for wait in waits))
+                await self._wait_for_change(min(wait.poll_interval for wait in waits))
         finally:
+            self._listen_to(None)
             thread.shutdown(wait=False)  # the loop does not wait for a look that nobody needs any more
             self._control = None  # the next wait reads the connection anew
+
+    async def _wait_for_change(self, most: float) -> None:
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), most)
+            await asyncio.sleep(_GATHERED_SECONDS)
+
+    def _listen_to(self, control: Control | None) -> None:
+        """Be told of what changes between looks, where the platform can tell."""
+        self._stop_listening()
+        self._stop_listening = _nothing
+        if control is not None:
+            loop, changed = asyncio.get_running_loop(), self._changed
+
+            def told() -> None:
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(changed.set)
+
+            self._stop_listening = control.platform.on_change(told)
 
     async def _look_for(self, waits: list[Subscription], thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -116,6 +149,9 @@ class SharedWatch:
             sights = await loop.run_in_executor(thread, look, control, waits)
         except Exception as error:  # noqa: BLE001  # one failed look must not end every wait
             self._failures += 1
+            if isinstance(error, CredentialsRefused) and self._control is not None:
+                self._control.forget()
+                self._control = None
             log.warning("Look %d at connection %s failed: %s", self._failures, self._conn_id, error)
             if self._failures >= _FAILURES_BORNE:
                 for wait in waits:
@@ -141,11 +177,30 @@ def look(control: Control, waits: Iterable[Subscription]) -> list[tuple[Subscrip
             shown.append(
                 (wait, NotFound(f"there is no {wait.kind} {wait.record_id} in the registry any more"))
             )
-        elif isinstance(record, Job) and wait.log_start is not None:
+        elif isinstance(record, Job) and wait.log_start is not None and _log_is_due(wait, record):
             logs.append((wait, record, wait.log_start))
+        elif wait.log_start is not None:
+            shown.append((wait, Sight(record, log_end=wait.log_start)))  # its log is not due yet
         else:
             shown.append((wait, Sight(record)))
     parts = control.jobs.read_logs([(job, start) for _, job, start in logs]) if logs else ()
+    least_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
+    for (wait, _, _), part in zip(logs, parts, strict=True):
+        _pace_log(wait, least_pause if control.platform.log_pause else 0.0, has_grown=bool(part.text))
     return shown + [
         (wait, Sight(job, part.text, part.end)) for (wait, job, _), part in zip(logs, parts, strict=True)
     ]
+
+
+def _log_is_due(wait: Subscription, job: Job) -> bool:
+    return job.state.is_final or time.monotonic() >= wait.log_due
+
+
+def _pace_log(wait: Subscription, least: float, *, has_grown: bool) -> None:
+    """A log that grows is read on soon; one that does not is read ever more seldom."""
+    wait.log_pause = least if has_grown else min(_MOST_LOG_PAUSE, max(least, wait.log_pause * 2))
+    wait.log_due = time.monotonic() + wait.log_pause
+
+
+def _nothing() -> None:
+    """There is nothing to end."""

@@ -29,11 +29,13 @@ class MemoryPlatform:
     """Clusters are ready at once and jobs run until a test says otherwise."""
 
     name: str = "local"
+    log_pause: float = 0.0
     clusters: dict[str, ClusterObservation] = field(default_factory=dict)
     jobs: dict[tuple[str, int], JobObservation] = field(default_factory=dict)
     refuses: Diagnosis | None = None
     applied: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    staged: list[int] = field(default_factory=list)
 
     def describe(self) -> str:
         return "in memory"
@@ -61,6 +63,12 @@ class MemoryPlatform:
 
     def delete_cluster(self, cluster: Cluster) -> None:
         self.clusters.pop(cluster.name, None)
+
+    def stage_job(self, job: Job, cluster: Cluster) -> None:
+        self.staged.append(job.id)
+
+    def on_change(self, told):
+        return lambda: None
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         place = (job.key, job.generation)

@@ -15,7 +15,7 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 def test_no_connection_means_the_local_platform_and_sqlite_under_the_airflow_home(monkeypatch):
     monkeypatch.setenv("AIRFLOW_HOME", "/some/home")
     settings = read_settings("dcluster_default")
-    assert (settings.platform, settings.env) == ("local", "dev")
+    assert (settings.kubernetes, settings.env) == (None, "dev")
     assert settings.registry_url == "sqlite:////some/home/dcluster/registry.db"
     assert settings.engines_folder == Path("/some/home/dcluster/engines")
 

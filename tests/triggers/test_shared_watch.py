@@ -15,12 +15,16 @@ from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers.shared_watch import SharedWatch, Subscription
 
 
+SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
+
+
 class SeenJob(Job):
     """A job of which only what the watch asks is known: its number and whether it is over."""
 
     def __init__(self, number, looks):
         object.__setattr__(self, "id", number)
         object.__setattr__(self, "is_over", looks >= number)
+        object.__setattr__(self, "state", SimpleNamespace(is_final=looks >= number))
 
 
 @dataclass
@@ -51,7 +55,7 @@ def calls():
 
 def watch_over(calls) -> SharedWatch:
     watch = SharedWatch("test")
-    watch._control = SimpleNamespace(jobs=calls, clusters=CountingCalls())
+    watch._control = SimpleNamespace(jobs=calls, clusters=CountingCalls(), platform=SILENT)
     return watch
 
 
@@ -88,7 +92,7 @@ def test_the_watch_ends_with_its_last_wait_and_begins_anew(calls):
         await wait_for(watch, 1)
         await watch._task
         looks = calls.looks
-        watch._control = SimpleNamespace(jobs=calls, clusters=CountingCalls())
+        watch._control = SimpleNamespace(jobs=calls, clusters=CountingCalls(), platform=SILENT)
         await wait_for(watch, looks + 1)
         await watch._task
 

@@ -35,6 +35,8 @@ JOB = Job(
     cluster_id=1,
 )
 
+SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
+
 
 class Calls:
     """One job, in the states of a list, one for each look; the last one stays."""
@@ -61,7 +63,7 @@ def job_trigger(**more):
 
 def fire(trigger, calls):
     async def first_event():
-        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls, clusters=Calls(JobState.RUNNING))
+        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls, clusters=Calls(JobState.RUNNING), platform=SILENT)
         events = trigger.run()
         event = await anext(events)
         await events.aclose()
@@ -110,7 +112,7 @@ def test_on_kill_ends_the_job_unless_its_task_is_still_going(monkeypatch, state,
     calls = Calls(JobState.RUNNING)
 
     async def kill(owner):
-        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls)
+        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls, platform=SILENT)
         await job_trigger(owner=owner).on_kill()
 
     asyncio.run(kill(OWNER.as_json()))

@@ -10,10 +10,10 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines import flink_rest
+from dcluster_provider.engines.application import local_path
 from dcluster_provider.engines.flink import never_fits, run_request, slots
-from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
+from dcluster_provider.engines.rest import EngineRest, HttpRest, NoAnswer, Refused
 from dcluster_provider.platforms.local import flink_launch
-from dcluster_provider.platforms.local.application import local_path
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.files import mark
 from dcluster_provider.platforms.local.flink_launch import REST_PORT
@@ -21,9 +21,9 @@ from dcluster_provider.platforms.local.flink_view import FlinkView, submitted_id
 from dcluster_provider.platforms.local.job_process import STOP_GRACE
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.ports import HOST
 from dcluster_provider.platforms.local.process import Command
 from dcluster_provider.platforms.local.process_end import end
-from dcluster_provider.platforms.local.rest import LoopbackRest
 
 
 class FlinkSide:
@@ -58,7 +58,7 @@ class FlinkSide:
 
     def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
         """Cancel what the job has running in Flink, and end its client."""
-        own, rest = place.job(job), LoopbackRest(plan.ports[REST_PORT])
+        own, rest = place.job(job), HttpRest(HOST, plan.ports[REST_PORT])
         for job_id in {flink_job_id(job.key, job.generation), *submitted_ids(own)}:
             _cancel(rest, job_id)
         end([own.process], STOP_GRACE)
@@ -72,11 +72,13 @@ class FlinkSide:
 
 def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
     """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once."""
-    rest, job_id = LoopbackRest(plan.ports[REST_PORT]), flink_job_id(job.key, job.generation)
+    rest, job_id = HttpRest(HOST, plan.ports[REST_PORT]), flink_job_id(job.key, job.generation)
     if own.process.is_stopped() or own.submitted.exists():
         return
     try:
-        jar_id = flink_rest.upload_jar(rest, local_path(job.spec))
+        path = local_path(job.spec)
+        with path.open("rb") as jar:
+            jar_id = flink_rest.upload_jar(rest, jar, path.stat().st_size)
         _run_once(rest, jar_id, run_request(cluster, job, job_id), job)
     except NoAnswer as error:
         raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error

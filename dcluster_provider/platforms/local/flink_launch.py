@@ -10,6 +10,7 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines import sql_runner
+from dcluster_provider.engines.application import local_path
 from dcluster_provider.engines.flink import (
     DEFAULTS,
     JVM_OPTIONS,
@@ -21,7 +22,6 @@ from dcluster_provider.engines.flink import (
 )
 from dcluster_provider.engines.flink_memory import Division
 from dcluster_provider.engines.handover import handed_environment
-from dcluster_provider.platforms.local.application import local_path
 from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace

@@ -13,15 +13,15 @@ from dcluster_provider.core.observation import ClusterObservation, ClusterPhase,
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.flink import FINAL_PHASES, after_client, job_phase, while_client_runs
-from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.flink_launch import PORT_SETTINGS, REST_PORT
 from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.ports import HOST
 from dcluster_provider.platforms.local.process import Life
-from dcluster_provider.platforms.local.rest import LoopbackRest
 from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
 
 _TERMS = Terms(
@@ -36,7 +36,7 @@ class FlinkView:
 
     def __init__(self, place: ClusterPlace, plan: ClusterPlan, slots: int) -> None:
         self._place, self._plan, self._slots = place, plan, slots
-        self._rest = LoopbackRest(plan.ports[REST_PORT])
+        self._rest = HttpRest(HOST, plan.ports[REST_PORT])
 
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""

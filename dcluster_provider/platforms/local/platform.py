@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypeVar
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report
 from dcluster_provider.platforms.local import ending
 from dcluster_provider.platforms.local.application import check_application
@@ -31,7 +30,6 @@ from dcluster_provider.platforms.local.spark import SparkSide
 __all__ = ["LocalPlatform", "LocalSettings"]
 
 _LOG = logging.getLogger(__name__)
-_ASKED_AT_ONCE = 8
 _SIDES: dict[str, EngineSide] = {"spark": SparkSide(), "flink": FlinkSide()}
 # Fields that mean something only where there are machines, disks, images and namespaces to choose from.
 _CLUSTER_FLAGS = ("use_on_demand_master", "launch_new_node", "launch_dynamic_disk", "use_external_namespace")
@@ -44,14 +42,12 @@ _NOT_INSTALLED = Diagnosis(
     "Install it with the command airflow dcluster engines install, then run the task again.",
 )
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 
 class LocalPlatform:
     """Runs clusters on this machine; see :class:`~dcluster_provider.platforms.base.Platform` for the methods."""
 
     name = "local"
+    log_pause = 0.0
 
     def __init__(self, settings: LocalSettings) -> None:
         # One name for each folder: processes are found by it, whoever asks and from wherever.
@@ -99,11 +95,14 @@ class LocalPlatform:
 
     def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
         """Look at clusters, several at once, each by one request to its master."""
-        return _at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), clusters)
+        return dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), clusters))
 
     def delete_cluster(self, cluster: Cluster) -> None:
         """End every process of the cluster and remove its folder; logs stay."""
         ending.end_cluster(self._place(cluster.name))
+
+    def stage_job(self, job: Job, cluster: Cluster) -> None:
+        """Nothing: whoever starts the job is on this machine, too."""
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Start the driver or client of the job, or hand its jar to Flink."""
@@ -120,8 +119,8 @@ class LocalPlatform:
         by_cluster: dict[str, list[tuple[Job, Cluster]]] = {}
         for job, cluster in jobs:
             by_cluster.setdefault(cluster.name, []).append((job, cluster))
-        seen = _at_once(lambda group: (group[0][1].name, self._observe_group(group)), by_cluster.values())
-        return {number: observation for group in seen.values() for number, observation in group.items()}
+        seen = ask_at_once(self._observe_group, by_cluster.values())
+        return {number: observation for group in seen for number, observation in group.items()}
 
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         """End the job's processes; one that was not started can no longer be."""
@@ -136,6 +135,10 @@ class LocalPlatform:
         own = self._place(cluster.name).job(job)
         is_ended = own.process.state().life is not Life.RUNNING
         return read_part(own.log, start, most, is_ended)
+
+    def on_change(self, told: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002
+        """Nothing tells of changes here: whoever wants to know looks."""
+        return lambda: None
 
     def list_clusters(self) -> list[str]:
         """The names of this deployment's clusters that exist here."""
@@ -184,25 +187,3 @@ def _invalid_setting(error: ValueError) -> Diagnosis:
         f"A setting of the job cannot be used: {error}.",
         "Correct extraCmd of the job or extraConfigs of the cluster, then run the task again.",
     )
-
-
-def _at_once(ask: Callable[[Item], tuple[Any, Result]], items: Iterable[Item]) -> dict[Any, Result]:
-    """The answers about items, asked a few at a time; no thread is left when it returns."""
-    wanted = list(items)
-    if len(wanted) < 2:
-        answers = [_answer(ask, item) for item in wanted]
-    else:
-        with ThreadPoolExecutor(
-            min(_ASKED_AT_ONCE, len(wanted)), thread_name_prefix="dcluster-local"
-        ) as pool:
-            answers = list(pool.map(lambda item: _answer(ask, item), wanted))
-    return dict(answer for answer in answers if answer is not None)
-
-
-def _answer(ask: Callable[[Item], tuple[Any, Result]], item: Item) -> tuple[Any, Result] | None:
-    """One answer; what cannot be read of one cluster must not keep the others from being seen."""
-    try:
-        return ask(item)
-    except OSError:
-        _LOG.warning("A cluster or its jobs could not be looked at: %s", item, exc_info=True)
-        return None

@@ -10,14 +10,14 @@ from typing import Any
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
-from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.engines.spark import Worker, find_application, never_satisfied, workers_alive
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import reject, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.rest import LoopbackRest
+from dcluster_provider.platforms.local.ports import HOST
 from dcluster_provider.platforms.local.spark_settings import MASTER_PORT, PORT_SETTINGS, UI_PORT
 
 _TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered with master", PORT_SETTINGS)
@@ -41,7 +41,7 @@ class SparkView:
     def take(cls, place: ClusterPlace, plan: ClusterPlan) -> SparkView:
         """Look, by one HTTP request."""
         try:
-            return cls(place, plan, LoopbackRest(plan.ports[UI_PORT]).request("GET", "/json/"))
+            return cls(place, plan, HttpRest(HOST, plan.ports[UI_PORT]).request("GET", "/json/"))
         except (NoAnswer, Refused):
             return cls(place, plan, None)
 

@@ -1,0 +1,51 @@
+"""A job's application: its file on this machine, or where else the engine finds it."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import JobSpec
+
+_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:")
+
+
+def is_remote(spec: JobSpec) -> bool:
+    """Whether the application is not a file of this machine."""
+    return bool(_REMOTE.match(spec.application)) and not spec.application.startswith("file:")
+
+
+def local_path(spec: JobSpec) -> Path:
+    """The application's file, absolute."""
+    return Path(spec.application.removeprefix("file://").removeprefix("file:")).expanduser().absolute()
+
+
+def check_file(spec: JobSpec, elsewhere: str = "") -> Path:
+    """Refuse an application that is not a readable file of this machine; return its path.
+
+    :param elsewhere: where else it might have been, for the message.
+    :raises InvalidSpec: naming the field.
+    """
+    path = local_path(spec)
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "missing"
+        raise InvalidSpec(
+            f"field application: {path} is {kind}; it has to be a file on this machine{elsewhere}"
+        )
+    if path.suffix.lower() == ".jar":
+        _check_jar(path, spec)
+    return path
+
+
+def _check_jar(path: Path, spec: JobSpec) -> None:
+    try:
+        with zipfile.ZipFile(path) as jar:
+            manifest = jar.read("META-INF/MANIFEST.MF").decode(errors="replace")
+    except KeyError:
+        manifest = ""
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InvalidSpec(f"field application: {path} is not a jar that can be read: {error}") from None
+    if not spec.main_class and not re.search(r"^(Main-Class|program-class):", manifest, re.MULTILINE):
+        raise InvalidSpec(f"field mainClass: is empty, and {path} names no class to run")

@@ -1,0 +1,43 @@
+"""Asking about several things at the same time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
+
+_LOG = logging.getLogger(__name__)
+_ASKED_AT_ONCE = 8
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ask_at_once(ask: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """The answers about items, asked a few at a time; no thread is left when it returns.
+
+    An item that cannot be asked about just now has no answer and does not keep the others from theirs.
+
+    :raises CredentialsRefused: nobody can be asked with these credentials any more.
+    """
+    wanted = list(items)
+    if len(wanted) < 2:
+        answers = [_answer(ask, item) for item in wanted]
+    else:
+        threads = min(_ASKED_AT_ONCE, len(wanted))
+        with ThreadPoolExecutor(threads, thread_name_prefix="dcluster-ask") as pool:
+            answers = list(pool.map(lambda item: _answer(ask, item), wanted))
+    return [answer[0] for answer in answers if answer is not None]
+
+
+def _answer(ask: Callable[[Item], Result], item: Item) -> tuple[Result] | None:
+    try:
+        return (ask(item),)
+    except CredentialsRefused:
+        raise
+    except (OSError, PlatformUnavailable):
+        _LOG.warning("Could not be asked about just now: %s", item, exc_info=True)
+        return None

@@ -1,0 +1,1 @@
+"""Clusters on Kubernetes: plain objects, no operator and no custom resource has to be installed."""

@@ -1,0 +1,155 @@
+"""The driver of a Spark job as a Kubernetes Job in client mode."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines.handover import handed_environment
+from dcluster_provider.engines.properties import properties_text
+from dcluster_provider.engines.spark import Worker, job_settings
+from dcluster_provider.platforms.kubernetes.application_files import (
+    EXECUTOR_POD,
+    FOLDER,
+    SPARK_SETTINGS,
+    path_in_pod,
+)
+from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.job_objects import client_job
+from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
+from dcluster_provider.platforms.kubernetes.pod_templates import ENGINE, SCRATCH, Container, pod_template
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark_manifests import (
+    CONF,
+    DRIVER_UI_PORT,
+    MASTER_PORT,
+    QUICK_JVM,
+    SPARK_HOME,
+    overhead,
+)
+
+# Settings of a cluster that mean only its own processes.
+_OF_DAEMONS = frozenset({"spark.master.port", "spark.master.ui.port"})
+_SUBMIT = f"""\
+umask 077
+cat {FOLDER}/{SPARK_SETTINGS} {CONF}/secured.properties >/tmp/spark.properties || exit 1
+exec {SPARK_HOME}/bin/spark-submit --properties-file /tmp/spark.properties --conf spark.driver.host="$POD_IP" \
+--conf spark.kubernetes.driver.pod.name="$POD_NAME" "$@"
+"""
+
+
+def driver(settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place) -> Manifest:
+    """The Kubernetes Job of a driver."""
+    own = settings.makes_own_executors(cluster.spec)
+    spec = job.spec
+    heap = max(1, round(spec.driver_mem_gb * 1024))
+    factor = 0.1 if spec.application.lower().endswith(".jar") else 0.4  # Python works beside the heap
+    arguments = ["--class", spec.main_class] if spec.main_class else []
+    container = Container(
+        image=_image(settings, job, cluster),
+        script=_SUBMIT,
+        arguments=(*arguments, path_in_pod(spec), *spec.args),
+        cpu="1",
+        mib=heap + overhead(heap, factor),
+        env=handed_environment(job, cluster)
+        | {
+            "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
+            "PYTHONUNBUFFERED": "1",
+            "SPARK_LAUNCHER_OPTS": QUICK_JVM,
+            "SPARK_LOCAL_DIRS": f"{SCRATCH}/local",
+        },
+        ports={"ui": DRIVER_UI_PORT},
+        secrets={cluster.name: CONF, job_name(job): FOLDER},
+    )
+    template = pod_template(
+        settings,
+        cluster,
+        "driver",
+        container,
+        job_labels(job, cluster, "driver"),
+        service_account=settings.driver_service_account if own else "",
+        grace_seconds=10,
+    )
+    return client_job(job, cluster, place, template)
+
+
+def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
+    """The files of a driver's Secret but its application."""
+    if not settings.makes_own_executors(cluster.spec):
+        return {SPARK_SETTINGS: properties_text(driver_settings(job, cluster))}
+    executor = executor_pod(settings, job, cluster)
+    wanted = own_executor_settings(settings, job, cluster, executor)
+    return {SPARK_SETTINGS: properties_text(wanted), EXECUTOR_POD: json.dumps(executor)}
+
+
+def driver_settings(job: Job, cluster: Cluster) -> dict[str, str]:
+    """The Spark settings of a job on a standalone cluster, without what its pod adds when it starts."""
+    defaults = {"spark.ui.port": str(DRIVER_UI_PORT)}
+    return (
+        defaults
+        | job_settings(job, cluster, _OF_DAEMONS)
+        | {
+            "spark.master": f"spark://{cluster.name}:{MASTER_PORT}",
+            "spark.submit.deployMode": "client",
+        }
+    )
+
+
+def own_executor_settings(
+    settings: KubernetesSettings, job: Job, cluster: Cluster, executor: dict[str, Any]
+) -> dict[str, str]:
+    """The Spark settings of a driver that makes its own executors."""
+    labels = {
+        f"spark.kubernetes.executor.label.{name}": value
+        for name, value in executor["metadata"]["labels"].items()
+    }
+    (engine,) = (each for each in executor["spec"]["containers"] if each["name"] == ENGINE)
+    defaults = {
+        "spark.ui.port": str(DRIVER_UI_PORT),
+        "spark.kubernetes.executor.request.cores": engine["resources"]["requests"]["cpu"],
+        # A job of few executors had better have them all at once than in batches.
+        "spark.kubernetes.allocation.batch.size": "50",
+        "spark.kubernetes.executor.missingPodDetectDelta": "60s",
+    }
+    wanted = defaults | job_settings(job, cluster, _OF_DAEMONS)
+    return (
+        wanted
+        | labels
+        | {
+            "spark.master": "k8s://https://kubernetes.default.svc",
+            "spark.submit.deployMode": "client",
+            "spark.executor.instances": str(cluster.spec.workers),
+            "spark.kubernetes.namespace": settings.namespace_of(cluster.spec),
+            "spark.kubernetes.container.image": _image(settings, job, cluster),
+            "spark.kubernetes.executor.podNamePrefix": job_name(job),
+            "spark.kubernetes.executor.podTemplateFile": f"{FOLDER}/{EXECUTOR_POD}",
+            "spark.kubernetes.executor.podTemplateContainerName": ENGINE,
+            "spark.kubernetes.executor.deleteOnTermination": "true",
+            "spark.kubernetes.authenticate.executor.serviceAccountName": settings.service_account
+            or "default",
+        }
+    )
+
+
+def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, Any]:
+    """The template of the executors that a driver makes; Spark adds its command, its memory and its environment."""
+    worker = Worker.of(cluster.spec)
+    container = Container(
+        image=_image(settings, job, cluster),
+        script="",
+        arguments=(),
+        cpu=cluster.spec.worker_cpu,
+        mib=worker.mib + overhead(worker.mib),
+        env={"HOME": "/tmp"},  # noqa: S108
+        secrets={cluster.name: CONF},
+    )
+    template = pod_template(settings, cluster, "executor", container, job_labels(job, cluster, "executor"))
+    (engine,) = (each for each in template["spec"]["containers"] if each["name"] == ENGINE)
+    for decided_by_spark in ("command", "args", "ports", "image"):
+        engine.pop(decided_by_spark, None)
+    return {"apiVersion": "v1", "kind": "Pod", **template}
+
+
+def _image(settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:
+    return job.spec.docker_image_name or settings.image(cluster.type)

@@ -1,0 +1,54 @@
+"""How Spark masters and JobManagers are asked: through the API server's service proxy, or directly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dcluster_provider.engines.rest import TIMEOUT, EngineRest, HttpRest, NoAnswer, Refused, read_answer
+from dcluster_provider.platforms.kubernetes.api import ApiRefused, ApiUnavailable, KubernetesApi
+from dcluster_provider.platforms.kubernetes.paths import service_proxy
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+
+@dataclass(frozen=True)
+class ProxiedRest:
+    """The HTTP interface of a Service, reached through the API server: from wherever that is reached."""
+
+    api: KubernetesApi
+    namespace: str
+    service: str
+    port: int
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | Iterator[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Any:
+        """See :class:`~dcluster_provider.engines.rest.EngineRest`."""
+        base = service_proxy(self.namespace, self.service, self.port)
+        try:
+            with self.api.stream(
+                method, base + path, headers=headers, body=body, read_timeout=timeout
+            ) as response:
+                return read_answer(bytes(response.read()), f"{method} {self.service}:{self.port}{path}")
+        except ApiUnavailable as error:
+            raise NoAnswer(str(error)) from error
+        except ApiRefused as refusal:
+            if refusal.reason in {"Forbidden", "Unauthorized", "ServiceUnavailable"}:
+                raise NoAnswer(str(refusal)) from refusal
+            raise Refused(refusal.status, refusal.message) from refusal
+
+
+def engine_rest(
+    settings: KubernetesSettings, api: KubernetesApi, namespace: str, service: str, port: int
+) -> EngineRest:
+    """The HTTP interface of a cluster's master, by the way that the connection says."""
+    if settings.engine_access == "direct":
+        return HttpRest(f"{service}.{namespace}.svc", port)
+    return ProxiedRest(api, namespace, service, port)

@@ -1,0 +1,77 @@
+"""The client of a PyFlink program or SQL file as a Kubernetes Job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines import sql_runner
+from dcluster_provider.engines.flink import configuration_text, job_settings
+from dcluster_provider.engines.handover import handed_environment
+from dcluster_provider.platforms.kubernetes.application_files import FLINK_SETTINGS, FOLDER, path_in_pod
+from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.flink_manifests import (
+    FLINK_HOME,
+    LOGGING,
+    cluster_settings,
+    environment,
+)
+from dcluster_provider.platforms.kubernetes.job_objects import client_job
+from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
+from dcluster_provider.platforms.kubernetes.pod_templates import Container, pod_template
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+_SQL_PROGRAM = "sql_runner.py"
+# Python looks for modules beside a program first, and a Secret's folder holds more than the program.
+_RUN = f"""\
+mkdir -p program && cp {FOLDER}/{_SQL_PROGRAM} program/ 2>/dev/null
+exec {FLINK_HOME}/bin/flink run -py "$@"
+"""
+_OVERHEAD_MIB = 512  # of the client's JVM and of the Python beside it
+
+
+def client(settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place) -> Manifest:
+    """The Kubernetes Job of a client."""
+    heap = max(64, round(job.spec.driver_mem_gb * 1024))
+    application = path_in_pod(job.spec)
+    program = (f"program/{_SQL_PROGRAM}", application) if is_sql(job) else (application,)
+    container = Container(
+        image=job.spec.docker_image_name or settings.image(cluster.type),
+        script=_RUN,
+        arguments=(*program, *job.spec.args),
+        cpu="1",
+        mib=heap + _OVERHEAD_MIB,
+        env=environment()
+        | handed_environment(job, cluster)
+        | {"FLINK_CONF_DIR": FOLDER, "JVM_ARGS": f"-Xmx{heap}m", "PYTHONUNBUFFERED": "1"},
+        secrets={job_name(job): FOLDER},
+    )
+    template = pod_template(
+        settings, cluster, "client", container, job_labels(job, cluster, "client"), grace_seconds=10
+    )
+    return client_job(job, cluster, place, template)
+
+
+def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
+    """The files of a client's Secret but its application."""
+    wanted = (
+        cluster_settings(settings, cluster)
+        | job_settings(cluster, job)
+        | {
+            "high-availability.type": "NONE",  # the client asks the Service, and looks up no leader
+            "python.executable": "python3",
+            "python.client.executable": "python3",
+            "execution.target": "remote",
+            "$internal.pipeline.job-id": flink_job_id(job.key, job.generation),
+        }
+    )
+    files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": LOGGING}
+    if is_sql(job):
+        files[_SQL_PROGRAM] = Path(sql_runner.__file__).read_text(encoding="utf-8")
+    return files
+
+
+def is_sql(job: Job) -> bool:
+    """Whether the application is a file of SQL statements."""
+    return job.spec.application.lower().endswith(".sql")

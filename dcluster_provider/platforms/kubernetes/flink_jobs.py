@@ -1,0 +1,160 @@
+"""Flink jobs on Kubernetes: jars handed to the JobManager, PyFlink programs and SQL files by clients of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
+from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.observation import JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines import flink_rest
+from dcluster_provider.engines.flink import (
+    FINAL_PHASES,
+    after_client,
+    job_phase,
+    job_settings,
+    run_request,
+    while_client_runs,
+)
+from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
+from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.pod import Pod
+
+CLIENT = "The client"
+_DUPLICATES = ("DuplicateJobSubmissionException", "DuplicateApplicationSubmissionException")
+
+
+def is_jar(job: Job) -> bool:
+    """Whether the application is handed to the JobManager instead of run by a client."""
+    return job.spec.application.lower().endswith(".jar")
+
+
+def run_jar(rest: EngineRest, cluster: Cluster, job: Job, jar: bytes) -> None:
+    """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once.
+
+    :raises PlatformRefused: it can never run so.
+    :raises PlatformUnavailable: the JobManager does not answer.
+    """
+    job_id = flink_job_id(job.key, job.generation)
+    try:
+        jar_id = flink_rest.upload_jar(rest, BytesIO(jar), len(jar))
+        flink_rest.run_jar(rest, jar_id, run_request(cluster, job, job_id))
+    except NoAnswer as error:
+        raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
+    except Refused as refusal:
+        text = flink_rest.refusal_text(refusal)
+        if any(duplicate in text for duplicate in _DUPLICATES):
+            return
+        cancel(rest, [job_id])  # its main method may have failed after it had started the job
+        raise PlatformRefused(str(job), explain_exit("The jar", None, text.splitlines())) from refusal
+
+
+def cancel(rest: EngineRest, job_ids: Sequence[str]) -> None:
+    """Begin to cancel Flink jobs; what a JobManager that does not answer runs is ended with its cluster."""
+    for job_id in job_ids:
+        with suppress(NoAnswer, Refused):
+            flink_rest.cancel(rest, job_id)
+
+
+@dataclass(frozen=True)
+class FlinkJobs:
+    """What the JobManager of a cluster says of its jobs.
+
+    :param overview: each job by its id.
+    :param url: of the JobManager's page.
+    :param master: the JobManager's pod.
+    """
+
+    rest: EngineRest
+    overview: Mapping[str, dict[str, Any]]
+    url: str
+    master: Pod | None
+
+    @classmethod
+    def ask(cls, rest: EngineRest, url: str, master: Pod | None) -> FlinkJobs | None:
+        """One request for all jobs of a cluster; none when the JobManager gives no account just now."""
+        try:
+            return cls(rest, flink_rest.jobs_overview(rest), url, master)
+        except (NoAnswer, Refused):
+            return None
+
+    def jar(self, job: Job) -> JobObservation:
+        """A jar that was handed to the JobManager, or was about to be."""
+        job_id = flink_job_id(job.key, job.generation)
+        if job_id in self.overview:
+            return self._flink_job(job_id)
+        if self._restarted_after(job.state_since):
+            return JobObservation(JobPhase.LOST, diagnosis=self._restarted())
+        return JobObservation(JobPhase.ABSENT)
+
+    def client(self, job: Job, cluster: Cluster, client: ClientPod) -> JobObservation:
+        """A PyFlink program or SQL file, which may submit several Flink jobs, waited for by its client or not."""
+        ids = self.ids_of(job, cluster)
+        jobs = [self._flink_job(job_id) for job_id in ids]
+        seen = client.observe()
+        if seen is None:
+            return while_client_runs(jobs)
+        if seen.phase is JobPhase.SUCCEEDED:
+            return after_client(jobs) or seen
+        if seen.phase not in {JobPhase.PENDING, JobPhase.ABSENT}:
+            self.cancel_live(ids)
+        failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
+        if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
+            return JobObservation(JobPhase.FAILED, failed.ui_url, seen.exit_code, failed.diagnosis)
+        return seen
+
+    def ids_of(self, job: Job, cluster: Cluster) -> list[str]:
+        """The Flink jobs of a job: the one of its id, and those that its client gave its name."""
+        name = job_settings(cluster, job)["pipeline.name"]
+        own = flink_job_id(job.key, job.generation)
+        return [job_id for job_id, found in self.overview.items() if job_id == own or found["name"] == name]
+
+    def cancel_live(self, ids: Sequence[str]) -> None:
+        """End what has not ended by itself."""
+        cancel(self.rest, [each for each in ids if job_phase(self.overview[each]) not in FINAL_PHASES])
+
+    def _flink_job(self, job_id: str) -> JobObservation:
+        phase = job_phase(self.overview[job_id])
+        diagnosis = self._explain(job_id) if phase is JobPhase.FAILED else None
+        return JobObservation(phase, f"{self.url.rstrip('/')}/#/job/{job_id}/overview", diagnosis=diagnosis)
+
+    def _explain(self, job_id: str) -> Diagnosis | None:
+        stack = flink_rest.root_exception(self.rest, job_id)
+        return explain_exit("The Flink job", None, stack.splitlines()) if stack else None
+
+    def _restarted_after(self, since: datetime) -> bool:
+        engine = self.master.engine if self.master else None
+        return engine is not None and engine.running_since is not None and engine.running_since > since
+
+    def _restarted(self) -> Diagnosis:
+        assert self.master is not None
+        engine = self.master.engine
+        assert engine is not None
+        last = f"{engine.last_exit_reason or 'unknown'} (exit code {engine.last_exit_code})"
+        evidence = [f"pod {self.master.name} runs since {engine.running_since}, {engine.restarts} restarts"]
+        if engine.restarts:
+            evidence += [f"it ended before: {last}", *engine.last_exit_message.splitlines()[-6:]]
+        return Diagnosis(
+            "JobManagerRestarted",
+            "The JobManager restarted and no longer knows the job, so whether it finished cannot be told.",
+            "Check the job's output; if it has to run again, clear the task. Give the connection flink_storage and "
+            "flink_ha, so that jobs go on after a restart.",
+            tuple(evidence),
+        )
+
+
+def _says_little(seen: JobObservation) -> bool:
+    return seen.diagnosis is None or seen.diagnosis.reason in {"ExitCode", "JavaException"}
+
+
+def exception_text(rest: EngineRest, job: Job) -> str:
+    """The stack trace of a Flink job that failed, for a job that has no log of its own."""
+    return flink_rest.root_exception(rest, flink_job_id(job.key, job.generation))

@@ -1,0 +1,99 @@
+"""What the Kubernetes Job and the pod of a driver or client say of a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.observation import JobObservation, JobPhase
+from dcluster_provider.core.record import Job
+from dcluster_provider.platforms.kubernetes.cluster_view import Events
+from dcluster_provider.platforms.kubernetes.diagnosis import Patience, broken_pod, ended_pod, refused_pods
+from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
+from dcluster_provider.platforms.kubernetes.pod import Pod
+
+_LATE = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class ClientPod:
+    """The pod of a job's driver or client at one moment.
+
+    :param what: the process in words that begin a sentence.
+    :param find_job: asks for the Kubernetes Job; only when there is no pod.
+    """
+
+    job: Job
+    pods: Sequence[Pod]
+    what: str
+    find_job: Callable[[], dict[str, Any] | None]
+    events: Events
+    patience: Patience
+    now: datetime
+
+    @property
+    def pod(self) -> Pod | None:
+        """The pod itself; none before there is one and after it has gone."""
+        own = [pod for pod in self.pods if pod.job_id == self.job.id and pod.role in {"driver", "client"}]
+        return max(own, key=lambda pod: pod.created_at) if own else None
+
+    def observe(self) -> JobObservation | None:
+        """The job as its process alone tells it; none while that runs."""
+        pod = self.pod
+        if pod is None:
+            return self._without_pod()
+        engine = pod.engine
+        code = engine.exit_code if engine else None
+        if pod.phase == "Succeeded":
+            return JobObservation(JobPhase.SUCCEEDED, exit_code=0)
+        if pod.phase == "Failed":
+            return JobObservation(JobPhase.FAILED, exit_code=code, diagnosis=ended_pod(pod, self.what))
+        if pod.phase == "Running":
+            return None
+        late = self.now - pod.created_at > _LATE
+        broken = broken_pod(pod, self.now, self.patience, self.events(pod.name) if late else ())
+        return JobObservation(JobPhase.FAILED if broken else JobPhase.PENDING, diagnosis=broken)
+
+    def _without_pod(self) -> JobObservation:
+        found = self.find_job()
+        if found is None:
+            return JobObservation(JobPhase.ABSENT)
+        conditions = {
+            condition["type"]: condition
+            for condition in found.get("status", {}).get("conditions") or ()
+            if condition["status"] == "True"
+        }
+        if "Complete" in conditions:
+            return JobObservation(JobPhase.SUCCEEDED, exit_code=0)
+        if found["spec"].get("suspend"):
+            return _verdict(found) or JobObservation(JobPhase.KILLED)
+        if "Failed" in conditions:
+            return JobObservation(JobPhase.FAILED, diagnosis=_pod_gone(self.what, conditions["Failed"]))
+        refusal = refused_pods(self.events(job_name(self.job)))
+        return JobObservation(JobPhase.FAILED if refusal else JobPhase.PENDING, diagnosis=refusal)
+
+
+def verdict_annotation(seen: JobObservation) -> str:
+    """A judgement on a job that the platform ends for it; it outlives what it was made from."""
+    assert seen.diagnosis is not None
+    return json.dumps(seen.diagnosis.as_json())
+
+
+def _verdict(found: dict[str, Any]) -> JobObservation | None:
+    stored = (found["metadata"].get("annotations") or {}).get(VERDICT)
+    if not stored:
+        return None
+    return JobObservation(JobPhase.FAILED, diagnosis=Diagnosis.from_json(json.loads(stored)))
+
+
+def _pod_gone(what: str, condition: dict[str, Any]) -> Diagnosis:
+    return Diagnosis(
+        "PodDeleted",
+        f"{what}'s pod was deleted while it ran, so its exit code is not known.",
+        "Find out who deleted it (a node that was drained or lost, or a person), then run the job again.",
+        (f"{condition.get('reason', '')}: {condition.get('message', '')}",),
+    )

@@ -1,0 +1,73 @@
+"""Names, labels and owners of what is made on Kubernetes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dcluster_provider.core.identity import label_value, labels
+from dcluster_provider.core.record import Cluster, Job
+
+Role = Literal["master", "worker", "driver", "client", "executor"]
+
+PREFIX = "dcluster.io/"
+DEPLOYMENT, CLUSTER, ROLE, JOB = (PREFIX + part for part in ("deployment", "cluster-name", "role", "job-id"))
+VERDICT = PREFIX + "verdict"  # annotation: why the platform ended a job
+_MANAGED = {"app.kubernetes.io/managed-by": "dcluster-provider"}
+
+
+def selector(deployment: str) -> str:
+    """The label selector of everything that a deployment has made."""
+    return f"{DEPLOYMENT}={label_value(deployment)}"
+
+
+def cluster_labels(cluster: Cluster, role: Role | None = None) -> dict[str, str]:
+    """The labels of an object of a cluster."""
+    own = labels(cluster.deployment, cluster.id, cluster.name, cluster.key, cluster.owner)
+    return _MANAGED | own | ({ROLE: role} if role else {})
+
+
+def job_labels(job: Job, cluster: Cluster, role: Role | None = None) -> dict[str, str]:
+    """The labels of an object of a job: its cluster's, with the job's own key and owner."""
+    own = labels(cluster.deployment, cluster.id, cluster.name, job.key, job.owner)
+    return _MANAGED | own | {JOB: str(job.id)} | ({ROLE: role} if role else {})
+
+
+def pod_selector(cluster: Cluster, role: Role | None = None) -> dict[str, str]:
+    """The labels that tell a cluster's pods from every other."""
+    own = cluster_labels(cluster, role)
+    names = (DEPLOYMENT, CLUSTER, PREFIX + "cluster-id", *((ROLE,) if role else ()))
+    return {name: own[name] for name in names}
+
+
+def job_name(job: Job) -> str:
+    """The name of a job's objects."""
+    return f"job-{job.id}-{job.key[:8]}-{job.generation}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the objects of a cluster are.
+
+    :param root_uid: of the root that owns them; empty for the root itself.
+    """
+
+    namespace: str
+    root_uid: str = ""
+
+
+def metadata(name: str, place: Place, own_labels: dict[str, str]) -> dict[str, Any]:
+    """The metadata of an object that its cluster's root owns."""
+    found: dict[str, Any] = {"name": name, "namespace": place.namespace, "labels": own_labels}
+    if place.root_uid:
+        found["ownerReferences"] = [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "name": own_labels[CLUSTER],
+                "uid": place.root_uid,
+                "controller": False,
+                "blockOwnerDeletion": True,
+            }
+        ]
+    return found

@@ -1,0 +1,72 @@
+"""The log of a pod from a position on; positions are times, the only thing that Kubernetes can go on from."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from dcluster_provider.core.errors import PlatformUnavailable
+from dcluster_provider.platforms.base import LogPart
+from dcluster_provider.platforms.kubernetes.api import ApiRefused, KubernetesApi
+from dcluster_provider.platforms.kubernetes.paths import collection
+from dcluster_provider.platforms.kubernetes.pod import Pod
+
+_MOST_ASKED = 64 * 1024 * 1024
+_NANOSECONDS = 10**9
+
+
+def read_pod_log(api: KubernetesApi, pod: Pod, start: int, most: int) -> LogPart:
+    """A piece of the log of a pod's engine.
+
+    :param start: nanoseconds since 1970 of the last line that is known; 0 means the beginning.
+    :param most: bytes to read, about.
+    :raises PlatformUnavailable: the API server or the node does not answer.
+    """
+    asked = most
+    while True:
+        text = _ask(api, pod, start, asked)
+        is_cut = len(text.encode()) >= asked
+        lines = [line for line in _stamped(text, is_cut=is_cut) if line[0] > start]
+        if lines or not is_cut or asked >= _MOST_ASKED:
+            break
+        asked *= 4  # more than this was written within the second that the known line is of
+    end = lines[-1][0] if lines else start
+    return LogPart("".join(f"{line}\n" for _, line in lines), end)
+
+
+def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
+    query = {"timestamps": "true", "limitBytes": str(most)}
+    if pod.engine is not None:
+        query["container"] = pod.engine.name
+    if start:
+        since = datetime.fromtimestamp(start // _NANOSECONDS, timezone.utc)
+        query["sinceTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return api.text(f"{collection('Pod', pod.namespace)}/{pod.name}/log", query)
+    except ApiRefused as refusal:
+        if refusal.status in {400, 404}:  # it has not begun to write, or is gone
+            return ""
+        raise PlatformUnavailable(f"the log of pod {pod.name} cannot be read: {refusal}") from refusal
+
+
+def _stamped(text: str, *, is_cut: bool) -> list[tuple[int, str]]:
+    """The lines of a log with their times; a last one that was cut off is left for the next time."""
+    lines = text.split("\n")
+    if is_cut or not lines[-1]:
+        lines.pop()
+    found = []
+    for line in lines:
+        stamp, _, content = line.partition(" ")
+        at = _nanoseconds(stamp)
+        if at is not None:
+            found.append((at, content))
+    return found
+
+
+def _nanoseconds(stamp: str) -> int | None:
+    """The nanoseconds since 1970 of a time such as ``2026-01-31T10:00:00.123456789Z``."""
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    try:
+        seconds = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc).timestamp()
+        return int(seconds) * _NANOSECONDS + int(fraction.ljust(9, "0")[:9] or 0)
+    except ValueError:
+        return None

@@ -1,0 +1,161 @@
+"""The pods of clusters and jobs: what all of them have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.sizing import MIB
+from dcluster_provider.platforms.kubernetes.metadata import Role
+from dcluster_provider.platforms.kubernetes.overlay import overlaid
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+ENGINE = "engine"  # the name of the engine's container
+SCRATCH = "/var/dcluster"  # where a pod may write whatever it needs while it lives
+_SPOT = {
+    "karpenter.sh/capacity-type": "spot",
+    "eks.amazonaws.com/capacityType": "SPOT",
+    "cloud.google.com/gke-spot": "true",
+    "cloud.google.com/gke-preemptible": "true",
+}
+
+
+@dataclass(frozen=True)
+class Container:
+    """What is particular to the engine's container of a pod.
+
+    :param script: of bash; its arguments are ``arguments``.
+    :param cpu: requested, a quantity.
+    :param mib: memory requested and limited to, in MiB.
+    :param ports: by name.
+    :param probes: ``startupProbe`` and so on.
+    :param secrets: folders in which Secrets are mounted, by the Secret's name.
+    """
+
+    image: str
+    script: str
+    arguments: Sequence[str]
+    cpu: str
+    mib: int
+    env: Mapping[str, str]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    probes: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+def pod_template(
+    settings: KubernetesSettings,
+    cluster: Cluster,
+    role: Role,
+    container: Container,
+    labels: Mapping[str, str],
+    *,
+    service_account: str = "",
+    grace_seconds: int = 5,
+) -> dict[str, Any]:
+    """The template of a pod that restricted Pod Security admits, with what the connection lays over it.
+
+    :param service_account: one whose token the pod needs; empty means the connection's, without a token.
+    :param grace_seconds: that its processes have to leave by themselves.
+    """
+    user = settings.user(cluster.spec.engine)
+    account = service_account or settings.service_account
+    spec: dict[str, Any] = {
+        "automountServiceAccountToken": bool(service_account),
+        "enableServiceLinks": False,  # a Service's variables are taken for settings by Spark
+        "terminationGracePeriodSeconds": grace_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_engine(settings, container)],
+        "volumes": [
+            {"name": "scratch", **_scratch(settings, cluster, role)},
+            {"name": "tmp", "emptyDir": {}},
+            *(
+                {"name": f"secret-{number}", "secret": {"secretName": name, "defaultMode": 0o440}}
+                for number, name in enumerate(container.secrets)
+            ),
+        ],
+    }
+    if account:
+        spec["serviceAccountName"] = account
+    if cluster.spec.use_on_demand_master and role in {"master", "driver"}:
+        spec["affinity"] = _on_demand()
+    evictable = "true" if role in {"worker", "executor"} else "false"
+    template: dict[str, Any] = {
+        "metadata": {
+            "labels": dict(labels),
+            "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": evictable},
+        },
+        "spec": spec,
+    }
+    return overlaid(overlaid(template, settings.common_pod), settings.overlay)
+
+
+def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any]:
+    memory = f"{container.mib}Mi"
+    env = [{"name": name, "value": value} for name, value in container.env.items()]
+    env += [_field("POD_IP", "status.podIP"), _field("POD_NAME", "metadata.name")]
+    mounts: list[dict[str, Any]] = [
+        {"name": "scratch", "mountPath": SCRATCH},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+    ]
+    mounts += [
+        {"name": f"secret-{number}", "mountPath": folder, "readOnly": True}
+        for number, folder in enumerate(container.secrets.values())
+    ]
+    engine: dict[str, Any] = {
+        "name": ENGINE,
+        "image": container.image,
+        "command": ["/bin/bash", "-c", container.script, "bash"],
+        "args": list(container.arguments),
+        "workingDir": SCRATCH,
+        "env": env,
+        "ports": [{"name": name, "containerPort": port} for name, port in container.ports.items()],
+        "resources": {"requests": {"cpu": container.cpu, "memory": memory}, "limits": {"memory": memory}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
+        **container.probes,
+    }
+    if settings.image_pull_policy:
+        engine["imagePullPolicy"] = settings.image_pull_policy
+    return engine
+
+
+def _scratch(settings: KubernetesSettings, cluster: Cluster, role: Role) -> dict[str, Any]:
+    if not cluster.spec.launch_dynamic_disk or role not in {"worker", "executor"}:
+        return {"emptyDir": {}}
+    claim: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": settings.disk_size}},
+    }
+    if settings.storage_class:
+        claim["storageClassName"] = settings.storage_class
+    return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
+
+
+def _on_demand() -> dict[str, Any]:
+    # NotIn also admits nodes without the label: where nothing says spot, nothing is.
+    wanted = [{"key": key, "operator": "NotIn", "values": [spot]} for key, spot in _SPOT.items()]
+    terms = {"nodeSelectorTerms": [{"matchExpressions": wanted}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+
+
+def _field(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def mib(size: int) -> int:
+    """Bytes as whole MiB."""
+    return size // MIB

@@ -1,0 +1,166 @@
+"""The pods of a deployment in one namespace, kept current by one LIST and one WATCH for everybody in the process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
+from dcluster_provider.platforms.kubernetes.api import ApiRefused, ApiUnavailable, KubernetesApi
+from dcluster_provider.platforms.kubernetes.paths import collection
+from dcluster_provider.platforms.kubernetes.pod import Pod, read_pod
+
+_LOG = logging.getLogger(__name__)
+
+_WATCH_SECONDS = 540  # after which the API server ends a watch and it is begun anew
+_SILENCE_SECONDS = 150.0  # bookmarks come every minute: a connection that is silent for longer is dead
+_IDLE_SECONDS = 90.0  # without a question the thread ends; the next question starts it again
+_STALE_SECONDS = 45.0  # what was seen longer ago than this is not told as the present
+_FIRST_SECONDS = 75.0  # to wait for the first list
+_MOST_PAUSE = 5.0
+
+OnChange = Callable[[], None]
+
+
+class _Gone(Exception):
+    """The resource version is too old to go on from; everything has to be listed again."""
+
+
+class PodWatch:
+    """The pods that carry a label, in one namespace.
+
+    A thread of its own reads the watch as long as somebody asks; there is one for all waits of the process.
+
+    :param on_change: called, in that thread, after every change.
+    """
+
+    def __init__(self, api: KubernetesApi, namespace: str, selector: str, on_change: OnChange) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._path = collection("Pod", namespace)
+        self._selector = selector
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._by_cluster: dict[str, dict[str, Pod]] = {}
+        self._listed = threading.Event()
+        self._current_at = 0.0
+        self._asked_at = 0.0
+        self._failure: DClusterError | None = None
+        self._thread: threading.Thread | None = None
+
+    def pods_of(self, cluster_name: str) -> tuple[Pod, ...]:
+        """The pods of a cluster, as they were at most moments ago.
+
+        :raises PlatformUnavailable: the API server has not answered for a while.
+        """
+        self._wait_until_listed()
+        with self._lock:
+            return tuple(self._by_cluster.get(cluster_name, {}).values())
+
+    def _wait_until_listed(self) -> None:
+        self._asked_at = time.monotonic()
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._listed.clear()
+                self._failure = None
+                self._thread = threading.Thread(
+                    target=self._keep_current, name=f"dcluster-pods-{self._namespace}", daemon=True
+                )
+                self._thread.start()
+        deadline = time.monotonic() + _FIRST_SECONDS
+        while not self._listed.wait(0.25):
+            if self._failure is not None and (
+                isinstance(self._failure, (ApiRefused, CredentialsRefused)) or time.monotonic() > deadline
+            ):
+                raise self._unavailable(self._failure)
+        if time.monotonic() - self._current_at > _STALE_SECONDS:
+            raise self._unavailable(self._failure)
+
+    def _unavailable(self, failure: DClusterError | None) -> PlatformUnavailable:
+        if isinstance(failure, CredentialsRefused):
+            return failure
+        return PlatformUnavailable(f"the pods of namespace {self._namespace!r} cannot be watched: {failure}")
+
+    def _keep_current(self) -> None:
+        version, failures = "", 0
+        while time.monotonic() - self._asked_at < _IDLE_SECONDS:
+            try:
+                if not version:
+                    version = self._list()
+                for reached in self._watch(version):
+                    version, failures = reached, 0
+            except _Gone:
+                version = ""
+            except (PlatformUnavailable, ApiRefused, ValueError) as error:
+                failures += 1
+                self._failure = error if isinstance(error, DClusterError) else DClusterError(str(error))
+                _LOG.info("Watch of namespace %s broke off (%d): %s", self._namespace, failures, error)
+                time.sleep(min(_MOST_PAUSE, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
+
+    def _list(self) -> str:
+        items, version = self._api.list(self._path, {"labelSelector": self._selector})
+        found: dict[str, dict[str, Pod]] = {}
+        for item in items:
+            pod = read_pod(item)
+            found.setdefault(pod.cluster_name, {})[pod.uid] = pod
+        with self._lock:
+            self._by_cluster = found
+        self._seen()
+        self._on_change()
+        return version
+
+    def _watch(self, version: str) -> Iterator[str]:
+        """Take in changes; yields the resource version to go on from after each."""
+        query = {
+            "watch": "true",
+            "labelSelector": self._selector,
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(_WATCH_SECONDS - random.randint(0, 60)),  # noqa: S311
+        }
+        with self._api.stream("GET", self._path, query=query, read_timeout=_SILENCE_SECONDS) as response:
+            self._seen(listening=True)
+            for line in _lines(response.stream(65536, decode_content=True)):
+                yield self._take_in(json.loads(line))
+                if time.monotonic() - self._asked_at >= _IDLE_SECONDS:
+                    return
+        self._seen()
+
+    def _take_in(self, event: Mapping[str, Any]) -> str:
+        kind, item = event["type"], event["object"]
+        if kind == "ERROR":
+            if item.get("code") == 410:
+                raise _Gone
+            raise ApiUnavailable(f"the watch ended with an error: {item.get('message')}")
+        if kind != "BOOKMARK":
+            pod = read_pod(item)
+            with self._lock:
+                pods = self._by_cluster.setdefault(pod.cluster_name, {})
+                if kind == "DELETED":
+                    pods.pop(pod.uid, None)
+                    if not pods:
+                        self._by_cluster.pop(pod.cluster_name, None)
+                else:
+                    pods[pod.uid] = pod
+        self._seen(listening=True)
+        if kind != "BOOKMARK":
+            self._on_change()
+        return str(item["metadata"]["resourceVersion"])
+
+    def _seen(self, *, listening: bool = False) -> None:
+        # While a watch is open and silent, nothing has changed; its silence is bounded by the read timeout.
+        self._current_at = time.monotonic() + (_SILENCE_SECONDS if listening else 0.0)
+        self._failure = None
+        self._listed.set()
+
+
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for block in blocks:
+        *whole, rest = (rest + block).split(b"\n")
+        yield from (line for line in whole if line)

@@ -1,0 +1,120 @@
+"""What a connection says to the Kubernetes platform."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from dcluster_provider.core.spec import ClusterSpec
+
+SPARK_IMAGE = "apache/spark:3.5.9"
+FLINK_IMAGE = "flink:2.3.0"
+
+
+@dataclass(frozen=True)
+class KubernetesSettings:
+    """Where and how clusters are made on Kubernetes; mappings and lists are JSON text, so that settings compare.
+
+    :param conn_id: the Airflow connection of type ``kubernetes`` that credentials come from.
+    :param deployment: tells this Airflow's objects from another's.
+    :param namespace: of clusters.
+    :param external_namespace: of clusters with ``useExternalNamespace``; empty means that there is none.
+    :param spark_image: of clusters of type ``spark``.
+    :param spark3_image: of clusters of type ``spark3``.
+    :param flink_image: of clusters of type ``flink``.
+    :param image_pull_secrets: names, separated by commas.
+    :param service_account: of every pod but drivers that make their own executors; empty means the namespace's.
+    :param driver_service_account: of drivers that make their own executors; empty means that a job without a cluster
+        gets a standalone one.
+    :param node_selector: of every pod, a JSON object.
+    :param tolerations: of every pod, a JSON list.
+    :param annotations: of every pod, a JSON object.
+    :param pod_template: laid over every pod, a JSON object with ``metadata`` and ``spec``; the engine's container is
+        called ``engine``.
+    :param storage_class: of the workers' own disks (``launchDynamicDisk``); empty means the cluster's default.
+    :param disk_size: of each worker's own disk.
+    :param spark_user: the numerical user that Spark's images run as.
+    :param flink_user: the numerical user that Flink's images run as.
+    :param engine_access: how Spark masters and JobManagers are asked: through the API server, or directly.
+    :param ui_url: address of an engine's page, with ``{name}`` and ``{namespace}`` in it.
+    :param rest_from: address ranges that may reach the engines' HTTP ports, separated by commas; empty means any.
+    :param flink_storage: folder for Flink's checkpoints, savepoints and high availability, as pods see it.
+    :param flink_ha: whether JobManagers keep what they need to go on after a restart.
+    :param unschedulable_timeout: seconds that a pod may wait for a node.
+    :param mount_timeout: seconds that a pod may wait for its volumes.
+    """
+
+    conn_id: str = "kubernetes_default"
+    deployment: str = "airflow"
+    namespace: str = "default"
+    external_namespace: str = ""
+    spark_image: str = SPARK_IMAGE
+    spark3_image: str = SPARK_IMAGE
+    flink_image: str = FLINK_IMAGE
+    image_pull_policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
+    image_pull_secrets: str = ""
+    service_account: str = ""
+    driver_service_account: str = ""
+    node_selector: str = ""
+    tolerations: str = ""
+    annotations: str = ""
+    pod_template: str = ""
+    storage_class: str = ""
+    disk_size: str = "20Gi"
+    spark_user: int = 185
+    flink_user: int = 9999
+    engine_access: Literal["proxy", "direct"] = "proxy"
+    ui_url: str = ""
+    rest_from: str = ""
+    flink_storage: str = ""
+    flink_ha: bool = False
+    unschedulable_timeout: int = 600
+    mount_timeout: int = 180
+
+    def image(self, cluster_type: str) -> str:
+        """The image of a cluster type."""
+        return {"spark": self.spark_image, "spark3": self.spark3_image, "flink": self.flink_image}[
+            cluster_type
+        ]
+
+    def user(self, engine: str) -> int:
+        """The numerical user of an engine's image."""
+        return self.flink_user if engine == "flink" else self.spark_user
+
+    def namespace_of(self, spec: ClusterSpec) -> str:
+        """The namespace that a cluster is in."""
+        return self.external_namespace if spec.use_external_namespace else self.namespace
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace that clusters may be in."""
+        return tuple(name for name in (self.namespace, self.external_namespace) if name)
+
+    def makes_own_executors(self, spec: ClusterSpec) -> bool:
+        """Whether the cluster is nothing but a driver that makes its executors itself."""
+        return spec.single_job and spec.engine == "spark" and bool(self.driver_service_account)
+
+    @cached_property
+    def common_pod(self) -> dict[str, Any]:
+        """What the single fields say of every pod, as a pod template."""
+        metadata = {"annotations": json.loads(self.annotations)} if self.annotations else {}
+        spec: dict[str, Any] = {}
+        if self.node_selector:
+            spec["nodeSelector"] = json.loads(self.node_selector)
+        if self.tolerations:
+            spec["tolerations"] = json.loads(self.tolerations)
+        if self.image_pull_secrets:
+            spec["imagePullSecrets"] = [{"name": name} for name in listed(self.image_pull_secrets)]
+        return {"metadata": metadata, "spec": spec}
+
+    @cached_property
+    def overlay(self) -> dict[str, Any]:
+        """The pod template of the connection."""
+        return dict(json.loads(self.pod_template)) if self.pod_template else {}
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a text that commas separate."""
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,147 @@
+"""A Spark standalone cluster as Kubernetes objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.sizing import memory_bytes
+from dcluster_provider.engines.properties import properties_text
+from dcluster_provider.engines.spark import DAEMON_SETTINGS, Worker
+from dcluster_provider.platforms.kubernetes.cluster_objects import (
+    Manifest,
+    deployment,
+    disruption_budget,
+    network_policy,
+    service,
+)
+from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels
+from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, Container, mib, pod_template
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+MASTER_PORT, UI_PORT, WORKER_UI_PORT, DRIVER_UI_PORT = 7077, 8080, 8081, 4040
+CONF = "/etc/dcluster/cluster"
+SPARK_HOME = "/opt/spark"
+_WORKER_HEAP_MIB = 512  # of the worker's own process; its executors have their own
+# A master and a worker do little for long, and what only builds their command line even less: they start soon so.
+QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+_MASTER = f"""\
+exec {SPARK_HOME}/bin/spark-class org.apache.spark.deploy.master.Master --host "$POD_IP" --port {MASTER_PORT} \
+--webui-port {UI_PORT} --properties-file {CONF}/daemon.properties
+"""
+# A worker that asks before the master listens asks again only after 5 to 15 seconds.
+_WORKER = f"""\
+until (: <"/dev/tcp/$1/{MASTER_PORT}") 2>/dev/null; do sleep 0.2; done
+exec {SPARK_HOME}/bin/spark-class org.apache.spark.deploy.worker.Worker --host "$POD_IP" --webui-port {WORKER_UI_PORT} \
+--cores "$2" --memory "$3M" --work-dir {SCRATCH}/work --properties-file {CONF}/daemon.properties "spark://$1:{MASTER_PORT}"
+"""
+# Ready is a cluster all of whose workers the master itself reports.
+_ALL_WORKERS = f"""\
+exec 3<>/dev/tcp/127.0.0.1/{UI_PORT} && printf 'GET /json/ HTTP/1.0\\r\\n\\r\\n' >&3 || exit 1
+[[ "$(cat <&3)" =~ \\"aliveworkers\\"\\ *:\\ *([0-9]+) ]] && [ "${{BASH_REMATCH[1]}}" -ge "$0" ]
+"""
+
+
+_SECURED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
+
+
+def overhead(heap_mib: int, factor: float = 0.1) -> int:
+    """What a JVM needs beside its heap, in MiB, as Spark reckons it on Kubernetes."""
+    return max(384, int(heap_mib * factor))
+
+
+def standalone(settings: KubernetesSettings, cluster: Cluster, place: Place) -> list[Manifest]:
+    """Everything of a standalone cluster but its root and its Secret, in the order it is made in."""
+    ports = {"spark": MASTER_PORT, "ui": UI_PORT}
+    return [
+        service(cluster, place, ports),
+        network_policy(settings, cluster, place, UI_PORT),
+        disruption_budget(cluster, place),
+        deployment(cluster, place, "master", _master_pod(settings, cluster)),
+        deployment(cluster, place, "worker", _worker_pod(settings, cluster)),
+    ]
+
+
+def around_driver(settings: KubernetesSettings, cluster: Cluster, place: Place) -> list[Manifest]:
+    """What a driver that makes its own executors has around it; its pods come with it."""
+    return [network_policy(settings, cluster, place, DRIVER_UI_PORT)]
+
+
+def cluster_files(cluster: Cluster, shared_secret: str) -> dict[str, str]:
+    """The files of a cluster's Secret.
+
+    :param shared_secret: what the cluster's processes know each other by; decided once.
+    """
+    secured = _SECURED | {"spark.authenticate.secret": shared_secret}
+    return {
+        "daemon.properties": properties_text(DAEMON_SETTINGS | cluster.spec.extra_configs | secured),
+        "secured.properties": properties_text(secured),
+    }
+
+
+def own_executor_files(shared_secret: str) -> dict[str, str]:
+    """The files of the Secret of a driver that makes its own executors; they read it, so no manifest shows it."""
+    secured = _SECURED | {"spark.authenticate.secret.file": f"{CONF}/shared-secret"}
+    return {"secured.properties": properties_text(secured), "shared-secret": shared_secret}
+
+
+def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
+    memory = mib(memory_bytes(cluster.spec.master_memory))
+    container = Container(
+        image=settings.image(cluster.type),
+        script=_MASTER,
+        arguments=(),
+        cpu=cluster.spec.master_cpu,
+        mib=memory,
+        env=_environment(max(192, memory * 3 // 4)),
+        ports={"spark": MASTER_PORT, "ui": UI_PORT},
+        probes=readiness(_ALL_WORKERS, str(cluster.spec.workers), UI_PORT),
+        secrets={cluster.name: CONF},
+    )
+    return pod_template(settings, cluster, "master", container, cluster_labels(cluster, "master"))
+
+
+def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
+    worker = Worker.of(cluster.spec)
+    container = Container(
+        image=settings.image(cluster.type),
+        script=_WORKER,
+        arguments=(cluster.name, str(worker.cores), str(worker.mib)),
+        cpu=cluster.spec.worker_cpu,
+        mib=worker.mib + overhead(worker.mib) + _WORKER_HEAP_MIB,
+        env=_environment(_WORKER_HEAP_MIB) | {"SPARK_LOCAL_DIRS": f"{SCRATCH}/local"},
+        ports={"ui": WORKER_UI_PORT},
+        probes={
+            "readinessProbe": {
+                "httpGet": {"path": "/json/", "port": WORKER_UI_PORT},
+                "periodSeconds": 2,
+                "timeoutSeconds": 5,
+            }
+        },
+        secrets={cluster.name: CONF},
+    )
+    return pod_template(settings, cluster, "worker", container, cluster_labels(cluster, "worker"))
+
+
+def _environment(heap_mib: int) -> dict[str, str]:
+    return {
+        "SPARK_DAEMON_MEMORY": f"{heap_mib}m",
+        "SPARK_DAEMON_JAVA_OPTS": QUICK_JVM,
+        "SPARK_LAUNCHER_OPTS": QUICK_JVM,
+        "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
+    }
+
+
+def readiness(script: str, argument: str, port: int) -> dict[str, Any]:
+    """The probes of a master: often until all its workers have joined, seldom afterwards.
+
+    :param script: of bash, which succeeds when all are there.
+    :param port: at which the master answers while it is well.
+    """
+    command = {"exec": {"command": ["/bin/bash", "-c", script, argument]}, "timeoutSeconds": 10}
+    return {
+        "startupProbe": command | {"periodSeconds": 1, "failureThreshold": 86400},
+        "readinessProbe": command | {"periodSeconds": 10},
+        "livenessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 10, "failureThreshold": 6},
+    }
