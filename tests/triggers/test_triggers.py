@@ -63,7 +63,9 @@ def job_trigger(**more):
 
 def fire(trigger, calls):
     async def first_event():
-        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls, clusters=Calls(JobState.RUNNING), platform=SILENT)
+        SharedWatch.of("c")._control = SimpleNamespace(
+            jobs=calls, clusters=Calls(JobState.RUNNING), platform=SILENT
+        )
         events = trigger.run()
         event = await anext(events)
         await events.aclose()

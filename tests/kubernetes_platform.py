@@ -1,0 +1,158 @@
+"""Clusters, jobs and settings that the tests of the Kubernetes platform share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.kubernetes import (
+    driver_manifests,
+    flink_client_manifests,
+    flink_manifests,
+    spark_manifests,
+)
+from dcluster_provider.platforms.kubernetes.cluster_objects import root, secret
+from dcluster_provider.platforms.kubernetes.job_objects import job_secret
+from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+AT = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)
+OWNER = Owner("airflow", "etl", "manual__2026-01-31T10:00:00+00:00", "launch")
+PLACE = Place("data", "00000000-0000-0000-0000-000000000001")
+_FULL = KubernetesSettings(
+    namespace="data",
+    external_namespace="external",
+    image_pull_policy="IfNotPresent",
+    image_pull_secrets="registry",
+    service_account="dcluster-pods",
+    node_selector='{"disk": "ssd"}',
+    tolerations='[{"key": "dedicated", "operator": "Exists"}]',
+    annotations='{"team": "data"}',
+    pod_template=json.dumps(
+        {
+            "spec": {
+                "priorityClassName": "batch",
+                "containers": [{"name": "engine", "env": [{"name": "TZ", "value": "UTC"}]}],
+            }
+        }
+    ),
+    storage_class="fast",
+    disk_size="50Gi",
+    rest_from="10.0.0.0/16",
+    flink_storage="s3://bucket/flink",
+)
+
+
+def make_cluster(**fields: Any) -> Cluster:
+    """A cluster as the registry would hold it."""
+    spec = ClusterSpec(**({"tenant": "team", "workers": 2} | fields))
+    return Cluster(
+        id=7,
+        name=f"{spec.type}-dev-team-20260131100000000",
+        key="0123456789abcdef0123456789abcdef",
+        generation=1,
+        version=1,
+        deployment="airflow",
+        conn_id="dcluster_default",
+        platform="kubernetes",
+        spec=spec,
+        owner=OWNER,
+        state=ClusterState.PROVISIONING,
+        created_at=AT,
+        state_since=AT,
+        job_seen_at=AT,
+    )
+
+
+def make_job(cluster: Cluster, **fields: Any) -> Job:
+    """A job of a cluster."""
+    given = {"client": "team", "module": "etl", "job_type": cluster.type, "application": "local:///opt/app/etl.py"}
+    return Job(
+        id=11,
+        key="fedcba9876543210fedcba9876543210",
+        generation=1,
+        version=1,
+        deployment="airflow",
+        conn_id="dcluster_default",
+        spec=JobSpec(**(given | fields)),
+        owner=replace(OWNER, task_id="submit"),
+        state=JobState.REQUESTED,
+        created_at=AT,
+        state_since=AT,
+        cluster_id=cluster.id,
+    )
+
+
+def cluster_objects(settings: KubernetesSettings, cluster: Cluster) -> list[dict[str, Any]]:
+    """Everything that is made for a cluster, with a secret that is none."""
+    if cluster.spec.engine == "flink":
+        files, rest = flink_manifests.cluster_files(settings, cluster), flink_manifests.session(settings, cluster, PLACE)
+    elif settings.makes_own_executors(cluster.spec):
+        files = spark_manifests.own_executor_files("shared")
+        rest = spark_manifests.around_driver(settings, cluster, PLACE)
+    else:
+        files = spark_manifests.cluster_files(cluster, "shared")
+        rest = spark_manifests.standalone(settings, cluster, PLACE)
+    return [root(cluster, PLACE.namespace), secret(cluster.name, PLACE, cluster_labels(cluster), files), *rest]
+
+
+def job_objects(settings: KubernetesSettings, cluster: Cluster, job: Job) -> list[dict[str, Any]]:
+    """Everything that is made for a job."""
+    if cluster.spec.engine == "flink":
+        files = flink_client_manifests.client_files(settings, job, cluster)
+        client = flink_client_manifests.client(settings, job, cluster, PLACE)
+    else:
+        files = driver_manifests.driver_files(settings, job, cluster)
+        client = driver_manifests.driver(settings, job, cluster, PLACE)
+    texts = {name: text.encode() for name, text in files.items()}
+    return [job_secret(job, cluster, PLACE, texts), client]
+
+
+def combinations() -> dict[str, list[dict[str, Any]]]:
+    """Every combination of settings and fields that matters, by name."""
+    plain = KubernetesSettings(namespace="data")
+    own = replace(plain, driver_service_account="dcluster-driver")
+    available = replace(_FULL, flink_ha=True)
+    spark, flink = make_cluster(), make_cluster(type="flink", worker_memory="2Gi")
+    single = make_cluster(single_job=True, worker_memory="1Gi")
+    every = {
+        "use_on_demand_master": True,
+        "launch_dynamic_disk": True,
+        "extra_configs": {"spark.eventLog.enabled": "true"},
+        "worker_cpu": "1500m",
+    }
+    return {
+        "spark": cluster_objects(plain, spark),
+        "spark-everything": cluster_objects(_FULL, make_cluster(**every)),
+        "spark-single-job": cluster_objects(own, single),
+        "flink": cluster_objects(plain, flink),
+        "flink-everything": cluster_objects(
+            available, make_cluster(type="flink", use_on_demand_master=True, launch_dynamic_disk=True)
+        ),
+        "job-spark": job_objects(plain, spark, make_job(spark, args=("1", "two words"), worker_mem_gb=1)),
+        "job-spark-jar": job_objects(
+            _FULL,
+            make_cluster(**every),
+            make_job(
+                spark,
+                application="s3a://bucket/etl.jar",
+                main_class="com.example.Etl",
+                docker_image_name="registry.example.com/etl:1",
+                pipeline_version="2",
+            ),
+        ),
+        "job-spark-single": job_objects(own, single, replace(make_job(single), owns_cluster=True)),
+        "job-flink-python": job_objects(plain, flink, make_job(flink, num_workers=1)),
+        "job-flink-sql": job_objects(_FULL, flink, make_job(flink, application="local:///opt/app/etl.sql")),
+    }
+
+
+def golden_folder() -> Path:
+    """Where the combinations are kept as they have to be."""
+    return Path(__file__).parent / "platforms" / "kubernetes" / "golden"

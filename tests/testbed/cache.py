@@ -1,0 +1,103 @@
+"""The cache folder: pieces that take long to build, each named after a hash of what it is built from."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+Report = Callable[[str], None]
+
+
+def cache_folder() -> Path:
+    """Where this user's testbeds live: what is built, and what runs."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "dcluster-provider" / "testbed"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something that is built once and then only read.
+
+    :param name: what it is, for people.
+    :param key: a hash of everything it is built from.
+    :param build: fills an empty folder, which becomes the piece when the call returns.
+    :param cost: what building it takes, for people.
+    """
+
+    name: str
+    key: str
+    build: Callable[[Path, Report], None]
+    cost: str
+
+    @property
+    def folder(self) -> Path:
+        """Where it is once it is complete; a half-built one never has this name."""
+        return cache_folder() / f"{self.name}-{self.key}"
+
+    def ensure(self, report: Report) -> Path:
+        """The folder of the complete piece, built if it is not there. Two callers at once build it once."""
+        if self.folder.is_dir():
+            return self.folder
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with locked(cache_folder() / f"{self.name}.lock"):
+            if not self.folder.is_dir():
+                self._build(report)
+        return self.folder
+
+    def _build(self, report: Report) -> None:
+        unfinished = cache_folder() / f"{self.name}.unfinished"
+        remove(unfinished)
+        unfinished.mkdir()
+        report(f"Building {self.name}: {self.cost}")
+        self.build(unfinished, report)
+        unfinished.rename(self.folder)
+
+
+def key_of(parts: Iterable[str | bytes | Path]) -> str:
+    """A hash of texts and of files' contents, the same on every machine."""
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part.read_bytes() if isinstance(part, Path) else part
+        content = content.encode() if isinstance(content, str) else content
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()[:16]
+
+
+def remove_outdated(pieces: Iterable[Piece], in_use: Iterable[Path]) -> list[Path]:
+    """Remove earlier builds of these pieces, except those that a running testbed uses.
+
+    :returns: the folders that are gone.
+    """
+    kept = {*in_use, *(piece.folder for piece in pieces)}
+    outdated = [
+        folder for piece in pieces for folder in cache_folder().glob(f"{piece.name}-*") if folder not in kept
+    ]
+    for folder in outdated:
+        remove(folder)
+    return outdated
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, whatever the permissions in it; one that is not there is fine."""
+    if not folder.exists():
+        return
+    for path, folders, _ in os.walk(folder):
+        for name in folders:
+            inner = os.path.join(path, name)  # noqa: PTH118 - of the tens of thousands of paths here, few need more
+            if not os.path.islink(inner) and not os.access(inner, os.W_OK | os.X_OK):  # noqa: PTH114
+                os.chmod(inner, 0o700)  # noqa: PTH101 - Go's module cache is read-only
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold a lock that the kernel takes away from a process that dies."""
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,63 @@
+"""Control groups of a testbed: one folder in every hierarchy, under which the kubelet keeps its pods."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+_REMOVE_SECONDS = 10
+
+
+def name(run_id: str) -> str:
+    """The group's name."""
+    return f"dcluster-testbed-{run_id}"
+
+
+def make(run_id: str) -> None:
+    """Make the group in every hierarchy (version 1) or in the only one (version 2)."""
+    for hierarchy in _hierarchies():
+        folder = hierarchy / name(run_id)
+        folder.mkdir(exist_ok=True)
+        if (folder / "cpuset.mems").exists():  # version 1 gives a new group no processor and no memory
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                (folder / file).write_text((hierarchy / file).read_text())
+
+
+def remove(run_id: str) -> None:
+    """Remove the group of a testbed that has ended.
+
+    :raises OSError: processes are left in it after ten seconds.
+    """
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    for hierarchy in _hierarchies():
+        group = hierarchy / name(run_id)
+        folders = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
+        for folder in [*folders, group]:
+            _remove_folder(folder, deadline)
+
+
+def _remove_folder(folder: Path, deadline: float) -> None:
+    while True:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:  # the kernel is still taking its last processes away
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _hierarchies() -> list[Path]:
+    if (ROOT / "cgroup.controllers").exists():
+        return [ROOT]
+    return [
+        path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink() and _is_hierarchy(path)
+    ]
+
+
+def _is_hierarchy(path: Path) -> bool:
+    return (path / "cgroup.procs").exists()

@@ -1,0 +1,1 @@
+"""The images that pods of the tests run."""

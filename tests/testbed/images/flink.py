@@ -1,0 +1,43 @@
+"""The Flink image, with the paths and user of Apache's own, and PyFlink beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from testbed.images.packages import lay_out
+from testbed.images.rootfs import JAVA_HOME, PYTHON, USERS
+from testbed.oci import LayerTar
+
+VERSION = "2.3.0"
+NAME = f"flink:{VERSION}"
+HOME = "/opt/flink"
+SETTINGS = {
+    "User": "flink",
+    "WorkingDir": HOME,
+    "Env": [
+        f"PATH={HOME}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        f"FLINK_HOME={HOME}",
+        f"JAVA_HOME={JAVA_HOME}",
+    ],
+}
+_DISTRIBUTION = ("bin", "lib", "conf", "opt", "plugins", "examples", "licenses")
+_PACKAGES = f"/usr/local/lib/python{PYTHON}/dist-packages"
+
+
+def make_flink_layers(flink: Path, python: Path, scratch: Path) -> None:
+    """Lay Flink's package out as a distribution, and write PyFlink with what it needs as a layer above it."""
+    lay_out([f"apache-flink=={VERSION}"], scratch, dependencies=True)
+    package = scratch / "pyflink"
+    with LayerTar(flink, USERS["flink"]) as layer:
+        layer.add_folder(HOME)
+        layer.add_folder(f"{HOME}/log")
+        for name in _DISTRIBUTION:
+            layer.add(package / name, f"{HOME}/{name}")
+    with LayerTar(python) as layer:
+        for path in sorted(scratch.iterdir()):
+            if path.name not in {"bin", "share", "pyflink"}:
+                layer.add(path, f"{_PACKAGES}/{path.name}")
+        for path in sorted(package.iterdir()):
+            # Python functions are started by pyflink/bin; the rest of the distribution is in FLINK_HOME.
+            if path.name == "bin" or path.name not in {*_DISTRIBUTION, "log"}:
+                layer.add(path, f"{_PACKAGES}/pyflink/{path.name}")

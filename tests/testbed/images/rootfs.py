@@ -1,0 +1,34 @@
+"""The lowest layer of all images: Debian with Java 17 and Python, and the engines' users."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+SUITE = "bookworm"
+PACKAGES = "openjdk-17-jre-headless,python3,python-is-python3,procps,tini,ca-certificates"
+JAVA_HOME = "/usr/lib/jvm/java-17-openjdk-amd64"
+PYTHON = "3.11"  # the suite's
+USERS = {"spark": 185, "flink": 9999}  # as in the projects' own images
+COMMAND = [
+    "mmdebstrap",
+    "--mode=root",
+    "--variant=minbase",
+    f"--include={PACKAGES}",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=force-unsafe-io",
+]
+
+
+def make_rootfs(file: Path, log: Path) -> None:
+    """Write the root file system as a tar file."""
+    users = [
+        f'--customize-hook=chroot "$1" useradd --uid {uid} --user-group --home-dir /opt/{name} {name}'
+        for name, uid in USERS.items()
+    ]
+    with log.open("wb") as output:
+        done = subprocess.run([*COMMAND, *users, SUITE, str(file)], stdout=output, stderr=output, check=False)
+    if done.returncode:
+        lines = log.read_text(errors="replace").splitlines()[-20:]
+        raise RuntimeError("mmdebstrap could not make the images' file system:\n" + "\n".join(lines))
