@@ -236,8 +236,8 @@ def _pause(state: Any) -> float:
     from random import uniform
 
     error = state.outcome.exception()
-    growing = min(4.0, 0.2 * 2.0 ** (state.attempt_number - 1))
-    asked: float = getattr(error, "retry_after", 0.0)
+    growing = min(4.0, 0.2 * 2.0 ** (int(state.attempt_number) - 1))
+    asked = float(getattr(error, "retry_after", 0.0))
     return max(asked, growing) * uniform(0.75, 1.25)  # noqa: S311
 
 

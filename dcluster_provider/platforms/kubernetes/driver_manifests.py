@@ -125,7 +125,8 @@ def own_executor_settings(
             "spark.kubernetes.executor.podNamePrefix": job_name(job),
             "spark.kubernetes.executor.podTemplateFile": f"{FOLDER}/{EXECUTOR_POD}",
             "spark.kubernetes.executor.podTemplateContainerName": ENGINE,
-            "spark.kubernetes.executor.deleteOnTermination": "true",
+            # What a failed executor says is looked at when the driver has failed.
+            "spark.kubernetes.executor.deleteOnTermination": "false",
             "spark.kubernetes.authenticate.executor.serviceAccountName": settings.service_account
             or "default",
         }

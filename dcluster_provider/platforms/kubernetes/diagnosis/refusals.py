@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import Decimal
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
@@ -16,20 +15,10 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     short,
 )
 from dcluster_provider.platforms.kubernetes.pod import Event
+from dcluster_provider.platforms.kubernetes.quantity import amount
 
 _ACCOUNT_SECONDS = 10.0  # a service account may be made a moment after what uses it
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)\.?$")
-_UNIT = {
-    "": 1,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-}
 
 _Explained = tuple[str, str, str]
 _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]], ...] = (
@@ -159,8 +148,8 @@ def _quota(found: re.Match[str]) -> str:
     requested, used, limited = (_amounts(found[group]) for group in (2, 3, 4))
     return short(
         ", ".join(
-            f"{name} {amount} asked for, {used.get(name, '?')} of {limited.get(name, '?')} used"
-            for name, amount in requested.items()
+            f"{name} {asked} asked for, {used.get(name, '?')} of {limited.get(name, '?')} used"
+            for name, asked in requested.items()
         )
     )
 
@@ -172,17 +161,10 @@ def _never_fits(message: str) -> bool:
         return False
     limited = _amounts(found[4])
     return any(
-        name in limited and _number(amount) > _number(limited[name])
-        for name, amount in _amounts(found[2]).items()
+        name in limited and amount(asked) > amount(limited[name])
+        for name, asked in _amounts(found[2]).items()
     )
 
 
 def _amounts(text: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-
-
-def _number(quantity: str) -> Decimal:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(m|[kMGT]|[KMGT]i)?", quantity)
-    if found is None:
-        return Decimal(0)
-    return Decimal(found[1]) / 1000 if found[2] == "m" else Decimal(found[1]) * _UNIT[found[2] or ""]
