@@ -1,0 +1,41 @@
+"""``airflow dcluster rbac``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from dcluster_provider.cli.session import command
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+
+
+@command
+def rbac(args: Namespace, hook: DClusterHook) -> None:
+    """Print, as YAML, the roles that an administrator has to grant; no cluster is asked."""
+    import yaml  # type: ignore[import-untyped]
+
+    subjects = _subjects(args)
+    namespaces, proxy = args.namespace, True
+    if not namespaces or args.conn_id != hook.default_conn_name:
+        settings = hook.settings.kubernetes
+        if settings is None:
+            raise InvalidSpec(
+                f"connection {args.conn_id!r} is not of the Kubernetes platform; give the namespaces with --namespace"
+            )
+        namespaces = namespaces or settings.namespaces
+        proxy = settings.engine_access == "proxy"
+    manifest = rbac_manifest(namespaces, subjects, proxy=proxy, driver_account=args.driver_account)
+    print(yaml.safe_dump_all(manifest, sort_keys=False, explicit_start=True), end="")  # noqa: T201  # output
+
+
+def _subjects(args: Namespace) -> list[Subject]:
+    subjects = [Subject.service_account(text) for text in args.service_account or ()]
+    subjects += [Subject("User", name) for name in args.user or ()]
+    subjects += [Subject("Group", name) for name in args.group or ()]
+    if not subjects:
+        raise InvalidSpec(
+            "say whom Airflow is known as: --service-account NAMESPACE:NAME where it runs in Kubernetes, --user or "
+            "--group elsewhere (kubectl auth whoami tells it)"
+        )
+    return subjects

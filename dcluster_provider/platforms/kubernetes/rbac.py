@@ -1,0 +1,107 @@
+"""The roles to grant before clusters can be made, as manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.platforms.kubernetes.access import DRIVER, PLATFORM, PROXY, Access
+from dcluster_provider.platforms.kubernetes.api import Json
+
+ROLE, DRIVER_ACCOUNT = "dcluster", "dcluster-driver"
+_GROUP = "rbac.authorization.k8s.io"
+_MANAGED = {"app.kubernetes.io/managed-by": "dcluster-provider"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom Kubernetes knows Airflow as.
+
+    :param namespace: of a service account; empty for a user or a group.
+    """
+
+    kind: Literal["ServiceAccount", "User", "Group"]
+    name: str
+    namespace: str = ""
+
+    @classmethod
+    def service_account(cls, text: str) -> Subject:
+        """A service account from ``namespace:name``, or ``namespace/name``.
+
+        :raises InvalidSpec: it is not so written.
+        """
+        namespace, separator, name = text.replace("/", ":", 1).partition(":")
+        if not (namespace and separator and name):
+            raise InvalidSpec(
+                f"service account {text!r}: write NAMESPACE:NAME, airflow:airflow-worker for instance"
+            )
+        return cls("ServiceAccount", name, namespace)
+
+    def as_json(self) -> Json:
+        """The subject as a role binding names it."""
+        if self.kind == "ServiceAccount":
+            return {"kind": self.kind, "name": self.name, "namespace": self.namespace}
+        return {"kind": self.kind, "name": self.name, "apiGroup": _GROUP}
+
+
+def rbac_manifest(
+    namespaces: Iterable[str],
+    subjects: Sequence[Subject],
+    *,
+    proxy: bool = True,
+    driver_account: str = DRIVER_ACCOUNT,
+) -> list[Json]:
+    """What an administrator applies: in each namespace a role for Airflow, and one for drivers.
+
+    :param namespaces: of clusters.
+    :param subjects: whom Airflow's role is granted to.
+    :param proxy: engines are asked through the API server.
+    :param driver_account: the service account to make for Spark drivers that make their own executors; empty means
+        none.
+    """
+    wanted = PLATFORM + PROXY if proxy else PLATFORM
+    manifest: list[Json] = []
+    for namespace in namespaces:
+        manifest.append(_role(ROLE, namespace, wanted))
+        manifest.append(_binding(ROLE, namespace, subjects))
+        if driver_account:
+            manifest.append(
+                {
+                    "apiVersion": "v1",
+                    "kind": "ServiceAccount",
+                    "metadata": _metadata(driver_account, namespace),
+                    "automountServiceAccountToken": False,
+                }
+            )
+            manifest.append(_role(driver_account, namespace, DRIVER))
+            account = Subject("ServiceAccount", driver_account, namespace)
+            manifest.append(_binding(driver_account, namespace, [account]))
+    return manifest
+
+
+def _role(name: str, namespace: str, wanted: Iterable[Access]) -> Json:
+    return {
+        "apiVersion": f"{_GROUP}/v1",
+        "kind": "Role",
+        "metadata": _metadata(name, namespace),
+        "rules": [
+            {"apiGroups": [access.group], "resources": [access.resource], "verbs": list(access.verbs)}
+            for access in wanted
+        ],
+    }
+
+
+def _binding(name: str, namespace: str, subjects: Sequence[Subject]) -> Json:
+    return {
+        "apiVersion": f"{_GROUP}/v1",
+        "kind": "RoleBinding",
+        "metadata": _metadata(name, namespace),
+        "roleRef": {"apiGroup": _GROUP, "kind": "Role", "name": name},
+        "subjects": [subject.as_json() for subject in subjects],
+    }
+
+
+def _metadata(name: str, namespace: str) -> Json:
+    return {"name": name, "namespace": namespace, "labels": dict(_MANAGED)}
