@@ -28,11 +28,35 @@ _KEY = _argument("--key", help="request key: the same key gives the same cluster
 _WAIT = _argument("--wait", action="store_true", help="wait until it runs (a cluster) or has ended (a job)")
 _TIMEOUT = _argument("--timeout", type=float, help="seconds to wait at most; without it, for ever")
 _FOLLOW = _argument("-f", "--follow", action="store_true", help="go on until the job has ended")
+_NO_IMAGES = _argument("--no-images", action="store_true", help="do not try the images, by a pod for each")
+_NAMESPACES = _argument(
+    "-n", "--namespace", action="append", help="namespace of clusters, repeatable; else the connection's"
+)
+_ACCOUNTS = _argument(
+    "--service-account",
+    action="append",
+    metavar="NAMESPACE:NAME",
+    help="service account that Airflow's workers and triggerers run as, repeatable",
+)
+_USERS = _argument("--user", action="append", help="user that the connection's credentials mean, repeatable")
+_GROUPS = _argument(
+    "--group", action="append", help="group that the connection's credentials mean, repeatable"
+)
+_DRIVER_ACCOUNT = _argument(
+    "--driver-account",
+    default="dcluster-driver",
+    help="service account to make for Spark drivers that make their own executors; '' makes none",
+)
 _ENGINE = _argument("engine", choices=("spark", "flink"), help="spark or flink")
 
 
 def _command(group: str, name: str, text: str, *args: Arg) -> ActionCommand:
     path = f"dcluster_provider.cli.{group}.{name.replace('-', '_')}_{group}"
+    return ActionCommand(name=name, help=text, func=lazy_load_command(path), args=args)
+
+
+def _single(name: str, text: str, *args: Arg) -> ActionCommand:
+    path = f"dcluster_provider.cli.{name}.{name}"
     return ActionCommand(name=name, help=text, func=lazy_load_command(path), args=args)
 
 
@@ -89,6 +113,19 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
                 GroupCommand(name="jobs", help="Jobs", subcommands=jobs),
                 GroupCommand(name="engines", help="Engines of the local platform", subcommands=engines),
                 GroupCommand(name="registry", help="What is remembered", subcommands=registry),
+                _single(
+                    "doctor", "Say what is missing before clusters can run", _NO_IMAGES, _CONN_ID, _OUTPUT
+                ),
+                _single(
+                    "rbac",
+                    "Print the roles to grant on Kubernetes, for kubectl apply",
+                    _NAMESPACES,
+                    _ACCOUNTS,
+                    _USERS,
+                    _GROUPS,
+                    _DRIVER_ACCOUNT,
+                    _CONN_ID,
+                ),
             ),
         )
     ]

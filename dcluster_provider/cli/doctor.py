@@ -1,0 +1,62 @@
+"""``airflow dcluster doctor``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+
+from dcluster_provider.cli.printing import print_table_or_json
+from dcluster_provider.cli.session import command, tell
+from dcluster_provider.core.errors import DClusterError
+from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.platforms.kubernetes.doctor.check import Check
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+
+@command
+def doctor(args: Namespace, hook: DClusterHook) -> None:
+    """Check the registry and the platform, and exit with 1 when clusters cannot run."""
+    checks = []
+    for check in _checks(args, hook):
+        tell(f"{check.name}: {check.outcome}")
+        checks.append(check)
+    rows = [(check.name, check.outcome, check.found, check.remedy) for check in checks]
+    print_table_or_json(("CHECK", "OUTCOME", "FOUND", "REMEDY"), rows, args.output)
+    if any(check.outcome == "failed" for check in checks):
+        raise SystemExit(1)
+
+
+def _checks(args: Namespace, hook: DClusterHook) -> Iterator[Check]:
+    yield _described("registry", lambda: _registry(hook))
+    if hook.settings.kubernetes is None:
+        yield _described("platform", lambda: _platform(hook))
+        return
+    try:
+        yield from _examine(hook.settings.kubernetes, images=not args.no_images)
+    except DClusterError as error:
+        yield Check("Kubernetes", "failed", str(error))
+
+
+def _registry(hook: DClusterHook) -> str:
+    from dcluster_provider.registry.store import Registry
+
+    return Registry(hook.settings.registry_url).describe()
+
+
+def _platform(hook: DClusterHook) -> str:
+    return hook.control.platform.describe()
+
+
+def _examine(settings: KubernetesSettings, *, images: bool) -> Iterator[Check]:
+    from dcluster_provider.hooks.kubernetes_client import kubernetes_client
+    from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+    from dcluster_provider.platforms.kubernetes.doctor import examine
+
+    yield from examine(settings, KubernetesApi(kubernetes_client(settings.conn_id)), images=images)
+
+
+def _described(name: str, describe: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "ok", describe())
+    except DClusterError as error:
+        return Check(name, "failed", str(error))

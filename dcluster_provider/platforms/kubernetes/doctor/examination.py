@@ -1,0 +1,104 @@
+"""The checks in the order in which one builds on another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dcluster_provider.core.errors import DClusterError
+from dcluster_provider.platforms.kubernetes.access import (
+    PLATFORM,
+    PROXY,
+    Access,
+    Missing,
+    check_access,
+)
+from dcluster_provider.platforms.kubernetes.api import ApiRefused, ApiUnavailable, KubernetesApi
+from dcluster_provider.platforms.kubernetes.doctor.check import Check
+from dcluster_provider.platforms.kubernetes.doctor.image_trial import try_images
+from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
+    check_accounts,
+    check_namespace,
+    check_pull_secrets,
+    check_storage_class,
+)
+from dcluster_provider.platforms.kubernetes.doctor.quota import check_quota
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+_OLDEST = (1, 27)  # what has podReplacementPolicy and probes as this package uses them
+
+
+def examine(settings: KubernetesSettings, api: KubernetesApi, *, images: bool = True) -> Iterator[Check]:
+    """Check one point after the other; each is told as soon as it is known.
+
+    Nothing is left behind: what is made to try the images goes again, and would be found by the clean-up otherwise.
+
+    :param images: try the images, by a pod for each.
+    """
+    server = _check_server(api)
+    yield server
+    if server.outcome == "failed":
+        return
+    for namespace in settings.namespaces:
+        present = check_namespace(api, namespace)
+        yield present
+        if present.outcome == "failed":
+            continue
+        access = _check_access(settings, api, namespace)
+        yield access
+        yield from check_accounts(settings, api, namespace)
+        yield from check_pull_secrets(settings, api, namespace)
+        yield check_quota(settings, api, namespace)
+        if images and access.outcome != "failed":
+            yield from try_images(settings, api, namespace)
+    yield check_storage_class(settings, api)
+
+
+def _check_server(api: KubernetesApi) -> Check:
+    name = "API server"
+    try:
+        version = api.get("/version")
+    except ApiUnavailable as error:
+        return Check(
+            name,
+            "failed",
+            str(error),
+            "Make sure that this machine reaches it (address, proxy, firewall), or correct the Kubernetes connection.",
+        )
+    except DClusterError as error:
+        return Check(
+            name,
+            "failed",
+            f"{api.host}: {error}",
+            "Correct or renew the credentials of the Kubernetes connection.",
+        )
+    number = tuple(int("".join(filter(str.isdigit, version[part])) or 0) for part in ("major", "minor"))
+    found = f"Kubernetes {version['gitVersion']} at {api.host}"
+    if number < _OLDEST:
+        oldest = ".".join(str(part) for part in _OLDEST)
+        return Check(name, "warning", found, f"This package is made for Kubernetes {oldest} and later.")
+    return Check(name, "ok", found)
+
+
+def _check_access(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Check:
+    name = f"access to {namespace}"
+    wanted: tuple[Access, ...] = PLATFORM + PROXY if settings.engine_access == "proxy" else PLATFORM
+    try:
+        missing = check_access(api, namespace, wanted)
+    except ApiRefused as refusal:
+        return Check(name, "warning", f"It could not be asked what is allowed: {refusal}")
+    if not missing:
+        verbs = sum(len(access.verbs) for access in wanted)
+        return Check(name, "ok", f"all {verbs} verbs are granted")
+    needed = [item for item in missing if not item.access.optional]
+    told = needed or missing
+    purposes = ", ".join(dict.fromkeys(item.access.purpose for item in told))
+    return Check(
+        name,
+        "failed" if needed else "warning",
+        f"not allowed: {_listed(told)}; needed to {purposes}",
+        f"Have an administrator apply what airflow dcluster rbac --namespace {namespace} prints.",
+    )
+
+
+def _listed(missing: list[Missing]) -> str:
+    return ", ".join(str(item) for item in missing)

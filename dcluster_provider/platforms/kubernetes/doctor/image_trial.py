@@ -1,0 +1,172 @@
+"""Whether images can be pulled and run: by a pod for each, made just as those of clusters are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.fields import ClusterType
+from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.diagnosis import (
+    Patience,
+    broken_pod,
+    ended_pod,
+    refused_pods,
+    refused_request,
+)
+from dcluster_provider.platforms.kubernetes.doctor.check import Check
+from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
+from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, PREFIX, Place, cluster_labels, metadata
+from dcluster_provider.platforms.kubernetes.paths import collection
+from dcluster_provider.platforms.kubernetes.pod import Event, Pod, read_event, read_pod
+from dcluster_provider.platforms.kubernetes.pod_templates import Container, pod_template
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+_TRIAL = PREFIX + "image-trial"  # label of a pod: the cluster type that it stands for
+_SECONDS = 90.0  # for all of them; a large image takes longer, which is said and is no failure
+_KEPT_SECONDS = 60  # that an ended trial stays when nobody is left to remove it
+_POLL = 0.5
+_PATIENCE = Patience(unschedulable=20, mount=45)
+_TYPES: tuple[ClusterType, ...] = ("spark", "spark3", "flink")
+# A node that is still to come, or is short for the moment, says nothing about the image.
+_UNDECIDED = {"Unschedulable", "VolumePending", "QuotaExceeded"}
+
+
+@dataclass
+class _Trial:
+    """One image on trial.
+
+    :param labels: of its pod.
+    """
+
+    image: str
+    name: str
+    manifest: Json
+    labels: dict[str, str]
+    check: Check | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def decide(self, found: Diagnosis) -> None:
+        outcome = "warning" if found.reason in _UNDECIDED else "failed"
+        evidence = f" ({found.evidence[-1]})" if found.evidence else ""
+        self.check = Check(self.title, outcome, found.cause + evidence, found.remedy)  # type: ignore[arg-type]
+
+    @property
+    def title(self) -> str:
+        return f"image {self.image}"
+
+
+def try_images(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Iterator[Check]:
+    """Run every image of the connection once in a namespace; the results in the order of the images.
+
+    Everything is below one root, as with a cluster, and goes with it.
+    """
+    cluster = trial_cluster(settings, "spark3")
+    roots = collection("ConfigMap", namespace)
+    try:
+        made = api.ensure(roots, root(cluster, namespace))
+    except ApiRefused as refusal:
+        found = refused_request(refusal, "the trial of the images", namespace)
+        yield Check("images", "failed", found.cause, found.remedy)
+        return
+    try:
+        place = Place(namespace, made["metadata"]["uid"])
+        trials = [_trial(settings, cluster, place, kind) for kind in _distinct(settings)]
+        for trial in trials:
+            _start(settings, api, namespace, trial)
+        _wait(api, namespace, cluster, trials)
+        yield from (trial.check or _still_going(trial) for trial in trials)
+    finally:
+        api.delete(f"{roots}/{cluster.name}", "Foreground", made["metadata"]["uid"])
+
+
+def _distinct(settings: KubernetesSettings) -> list[ClusterType]:
+    """A cluster type for each image."""
+    by_image: dict[str, ClusterType] = {}
+    for kind in _TYPES:
+        by_image.setdefault(settings.image(kind), kind)
+    return list(by_image.values())
+
+
+def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kind: ClusterType) -> _Trial:
+    image, name = settings.image(kind), f"{cluster.name}-{kind}"
+    typed = replace(cluster, spec=ClusterSpec(tenant="doctor", type=kind))
+    labels = cluster_labels(cluster) | {_TRIAL: kind}
+    container = Container(image, "true", (), "10m", 64, {})
+    template = pod_template(settings, typed, "worker", container, labels, grace_seconds=1)
+    template["spec"]["restartPolicy"] = "Never"
+    manifest: Json = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(name, place, cluster_labels(cluster)),
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": int(_SECONDS) * 2,
+            "ttlSecondsAfterFinished": _KEPT_SECONDS,
+            "template": template,
+        },
+    }
+    return _Trial(image, name, manifest, labels)
+
+
+def _start(settings: KubernetesSettings, api: KubernetesApi, namespace: str, trial: _Trial) -> None:
+    try:
+        api.ensure(collection("Job", namespace), trial.manifest)
+    except ApiRefused as refusal:
+        trial.decide(refused_request(refusal, f"a pod of {trial.image}", namespace, settings.overlay))
+
+
+def _wait(api: KubernetesApi, namespace: str, cluster: Cluster, trials: list[_Trial]) -> None:
+    """Look at the pods until each trial is decided or the time is up."""
+    deadline = time.monotonic() + _SECONDS
+    query = {"labelSelector": f"{CLUSTER}={cluster.name}"}
+    while any(trial.check is None for trial in trials) and time.monotonic() < deadline:
+        items, _ = api.list(collection("Pod", namespace), query)
+        pods = {item["metadata"]["labels"][_TRIAL]: read_pod(item) for item in items}
+        events = _events(api, namespace, cluster)
+        for trial in trials:
+            if trial.check is None:
+                _look(trial, pods.get(trial.labels[_TRIAL]), events)
+        time.sleep(_POLL)
+
+
+def _look(trial: _Trial, pod: Pod | None, events: list[Event]) -> None:
+    now = datetime.now(timezone.utc)
+    if pod is None:
+        own = [event for event in events if event.name == trial.name]
+        found = refused_pods(own, now, _PATIENCE)
+    elif pod.phase == "Succeeded":
+        seconds = time.monotonic() - trial.began
+        trial.check = Check(trial.title, "ok", f"was pulled and run on node {pod.node} in {seconds:.0f} s")
+        return
+    elif pod.phase == "Failed":
+        found = ended_pod(pod, "The trial of the image")
+    else:
+        found = broken_pod(pod, now, _PATIENCE, events)
+    if found is not None:
+        trial.decide(found)
+
+
+def _events(api: KubernetesApi, namespace: str, cluster: Cluster) -> list[Event]:
+    try:
+        items, _ = api.list(collection("Event", namespace), {"fieldSelector": "type=Warning"})
+    except ApiRefused:
+        return []
+    events: list[Any] = [read_event(item) for item in items]
+    return [event for event in events if event.name.startswith(cluster.name)]
+
+
+def _still_going(trial: _Trial) -> Check:
+    return Check(
+        trial.title,
+        "warning",
+        f"was not decided within {_SECONDS:.0f} s: the image is large, its registry slow, or the node busy",
+        "Pull it on the nodes ahead, or try again: a pull that was begun goes on.",
+    )

@@ -1,0 +1,114 @@
+"""Whether a namespace and what pods in it refer to exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.doctor.check import Check
+from dcluster_provider.platforms.kubernetes.paths import collection
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, listed
+
+_LEVEL = "pod-security.kubernetes.io/enforce"
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
+_PULL_TYPES = {"kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"}
+
+
+def check_namespace(api: KubernetesApi, namespace: str) -> Check:
+    """Whether a namespace exists, and which Pod Security level it enforces."""
+    name = f"namespace {namespace}"
+    try:
+        found = api.get(f"/api/v1/namespaces/{namespace}")
+    except ApiRefused as refusal:
+        if refusal.status == 404:
+            return _no_namespace(name)
+        return _without_looking(api, namespace, name)
+    if found["status"].get("phase") == "Terminating":
+        return Check(name, "failed", "it is being deleted", "Wait until it is gone and make it anew.")
+    level = (found["metadata"].get("labels") or {}).get(_LEVEL)
+    told = f'enforces Pod Security "{level}"' if level else "enforces no Pod Security level"
+    return Check(name, "ok", f"it exists and {told}; this package's pods meet restricted")
+
+
+def check_accounts(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Iterator[Check]:
+    """Whether the service accounts of the connection exist."""
+    remedy = "Make it (airflow dcluster rbac prints one for drivers), or correct {}."
+    for field in ("service_account", "driver_service_account"):
+        account = getattr(settings, field)
+        if account:
+            name = f"service account {namespace}/{account}"
+            _, check = _look(
+                api, collection("ServiceAccount", namespace), account, name, remedy.format(field)
+            )
+            yield check
+
+
+def check_pull_secrets(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Iterator[Check]:
+    """Whether the Secrets of registries exist, and are such."""
+    remedy = "Make it (kubectl create secret docker-registry), or correct image_pull_secrets."
+    for secret in listed(settings.image_pull_secrets):
+        name = f"image pull secret {namespace}/{secret}"
+        found, check = _look(api, collection("Secret", namespace), secret, name, remedy)
+        kind = found.get("type") if found else ""
+        if kind and kind not in _PULL_TYPES:
+            check = Check(
+                name, "failed", f"its type is {kind}, which nodes do not use for registries", remedy
+            )
+        yield check
+
+
+def check_storage_class(settings: KubernetesSettings, api: KubernetesApi) -> Check:
+    """Whether workers can have disks of their own."""
+    name = "storage class"
+    if settings.storage_class:
+        remedy = "Correct storage_class (kubectl get storageclass)."
+        return _look(api, _CLASSES, settings.storage_class, f"{name} {settings.storage_class}", remedy)[1]
+    try:
+        classes, _ = api.list(_CLASSES)
+    except ApiRefused as refusal:
+        return Check(name, "warning", f"could not be looked at: {refusal.message}")
+    for each in classes:
+        if (each["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true":
+            return Check(name, "ok", f"the default is {each['metadata']['name']}")
+    return Check(
+        name,
+        "warning",
+        "there is no default storage class, so clusters with launchDynamicDisk would wait for ever",
+        "Name one in storage_class, where launchDynamicDisk is used.",
+    )
+
+
+def _look(api: KubernetesApi, path: str, wanted: str, name: str, remedy: str) -> tuple[Json | None, Check]:
+    try:
+        found = api.find(f"{path}/{wanted}")
+    except ApiRefused as refusal:
+        return None, Check(name, "warning", f"could not be looked at: {refusal.message}")
+    if found is None:
+        return None, Check(name, "failed", "it does not exist", remedy)
+    return found, Check(name, "ok", "it exists")
+
+
+def _no_namespace(name: str) -> Check:
+    return Check(
+        name,
+        "failed",
+        "it does not exist",
+        "Make it (kubectl create namespace), or correct namespace or external_namespace of the connection.",
+    )
+
+
+def _without_looking(api: KubernetesApi, namespace: str, name: str) -> Check:
+    """Whether a namespace exists that may not be read: making an object in it is tried without making it."""
+    trial = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"generateName": "doctor-", "namespace": namespace},
+    }
+    try:
+        api.create(collection("ConfigMap", namespace), trial, {"dryRun": "All"})
+    except ApiRefused as refusal:
+        if refusal.status == 404:
+            return _no_namespace(name)
+        return Check(name, "warning", f"whether it exists could not be seen: {refusal.message}")
+    return Check(name, "ok", "it exists; its Pod Security level may not be read")
