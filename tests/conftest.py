@@ -18,7 +18,7 @@ os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME / "dags"),
 }
-pytest_plugins = ["postgres"]
+pytest_plugins = ["postgres", "testbed.plugin"]
 IN_CI = os.environ.get("CI") == "true"
 LIVE = Path(__file__).parent / "live"
 

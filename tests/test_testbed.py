@@ -12,13 +12,12 @@ import threading
 from pathlib import Path
 
 import pytest
-
 from testbed import network
 from testbed.binaries import binaries
 from testbed.cache import Piece, cache_folder, key_of, remove, remove_outdated
 from testbed.choice import EXISTING, TestbedUnavailable, running_testbed
 from testbed.image_store import image_store
-from testbed.oci import Image, Layer, LayerTar, write_archive
+from testbed.oci import Image, Layer, new_layer, write_archive
 from testbed.run_folder import RunFolder, remove_dead
 
 TESTS = Path(__file__).parent
@@ -105,7 +104,7 @@ def test_earlier_builds_go_unless_a_testbed_uses_them() -> None:
     other = piece(name="images").ensure(silent)
     assert remove_outdated([piece(key="3")], in_use=[second]) == [first]
     assert not first.exists()
-    assert second.exists() and third.exists() and other.exists()
+    assert all(kept.exists() for kept in (second, third, other))
 
 
 def test_folders_without_permissions_are_removed_too(tmp_path: Path) -> None:
@@ -150,7 +149,7 @@ def test_shared_layers_are_written_once_and_names_are_kept(tmp_path: Path) -> No
     source = tmp_path / "program"
     source.write_text("#!")
     tar = tmp_path / "layer.tar"
-    with LayerTar(tar, owner=185) as writing:
+    with new_layer(tar, owner=185) as writing:
         writing.add_folder("/opt/spark", 0o775)
         writing.add(source, "/opt/spark/program")
     layer = Layer.of(tar)

@@ -61,9 +61,9 @@ class Api:
     ) -> IO[bytes]:
         headers = self._headers | ({"Content-Type": kind} if kind else {})
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.server + path, data, headers, method=verb)  # noqa: S310
+        request = urllib.request.Request(self.server + path, data, headers, method=verb)
         try:
-            answer: IO[bytes] = urllib.request.urlopen(request, timeout=seconds, context=self._trust)  # noqa: S310
+            answer: IO[bytes] = urllib.request.urlopen(request, timeout=seconds, context=self._trust)
         except urllib.error.HTTPError as error:
             raise Refused(error.code, f"{verb} {path}: {error.read().decode()[:500]}") from error
         return answer

@@ -48,7 +48,8 @@ def running_testbed(report: Report = print) -> Iterator[Testbed]:
     missing = what_is_missing()
     if missing:
         raise TestbedUnavailable(
-            f"no Kubernetes: {EXISTING} is not set, no Docker engine with kind answers, and none can be built: {missing}"
+            f"no Kubernetes: {EXISTING} is not set, no Docker engine with kind answers, "
+            f"and none can be built: {missing}"
         )
     report("Kubernetes: one of the tests' own")
     with temporary(report) as run:

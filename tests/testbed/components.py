@@ -88,18 +88,7 @@ def command_lines(run: RunFolder, programs: Path) -> dict[str, list[str]]:
             "--conntrack-max-per-core=0",
         ],
         "dns": [f"{programs}/coredns", "-conf", f"{run.configuration}/Corefile"],
-        **(
-            {}
-            if not (programs / "kwok").exists()
-            else {
-                "kwok": [
-                    f"{programs}/kwok",
-                    admin,
-                    "--manage-all-nodes=false",
-                    "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-                ]
-            }
-        ),
+        "kwok": [f"{programs}/kwok", str(run.inner_kubeconfig)],
         "provisioner": [
             sys.executable,
             "-m",

@@ -15,7 +15,7 @@ from testbed.containerd import PAUSE_IMAGE
 from testbed.images import flink, spark
 from testbed.images.rootfs import make_rootfs
 from testbed.namespaces import inside
-from testbed.oci import Image, Layer, LayerTar, write_archive
+from testbed.oci import Image, Layer, new_layer, write_archive
 
 HERE = Path(__file__).parent
 _SNAPSHOTS = Path("io.containerd.snapshotter.v1.overlayfs/snapshots")
@@ -45,7 +45,7 @@ def _build(folder: Path, report: Report) -> None:
     spark.make_spark_layer(tars["spark"], scratch / "spark")
     report("  Flink")
     flink.make_flink_layers(tars["flink"], tars["pyflink"], scratch / "flink")
-    with LayerTar(tars["pause"]) as layer:
+    with new_layer(tars["pause"]) as layer:
         layer.add(binaries().ensure(report) / "pause", "/pause")
     layers = {name: Layer.of(tar) for name, tar in tars.items()}
     report("  unpacking the images")

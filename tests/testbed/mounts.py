@@ -57,14 +57,17 @@ def _mount_over_system_folders(run: RunFolder) -> None:
 
 
 def _mount_processors() -> None:
-    """More processors than there are, for the kubelet alone: containers see the real ones."""
+    """More processors than there are, for the kubelet alone: containers see the real ones.
+
+    It counts the folders, and lets containers run on those that have a place in the topology: the real ones.
+    """
     folder = Path("/run/processors")
     for number in range(CPUS):
         topology = folder / f"cpu{number}" / "topology"
         topology.mkdir(parents=True)
-        (topology / "core_id").write_text(f"{number}\n")
-        (topology / "physical_package_id").write_text("0\n")
-    (folder / "online").write_text(f"0-{CPUS - 1}\n")
+        if number in os.sched_getaffinity(0):
+            (topology / "core_id").write_text(f"{number}\n")
+            (topology / "physical_package_id").write_text("0\n")
     mount("--bind", folder, "/sys/devices/system/cpu")
     memory_nodes = Path("/sys/devices/system/node")
     if memory_nodes.exists():  # they would lead to the real processors

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -43,21 +44,15 @@ class Image:
 
 
 class LayerTar:
-    """Writes a layer: folders and files under the owner that they are to have.
+    """A layer being written: folders and files under the owner that they are to have.
 
-    :param file: the tar file to make.
+    :param tar: the tar file.
     :param owner: uid and gid of everything in it.
     """
 
-    def __init__(self, file: Path, owner: int = 0) -> None:
-        self._tar = tarfile.open(file, "w")  # noqa: SIM115 - closed by close()
+    def __init__(self, tar: tarfile.TarFile, owner: int) -> None:
+        self._tar = tar
         self._owner = owner
-
-    def __enter__(self) -> LayerTar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._tar.close()
 
     def add(self, source: Path, target: str) -> None:
         """Put a file or a folder with all in it at a path of the image."""
@@ -82,6 +77,16 @@ class LayerTar:
         entry.uid = entry.gid = self._owner
         entry.uname = entry.gname = ""
         return entry
+
+
+@contextmanager
+def new_layer(file: Path, owner: int = 0) -> Iterator[LayerTar]:
+    """Write a layer into a new tar file.
+
+    :param owner: uid and gid of everything in it.
+    """
+    with tarfile.open(file, "w") as tar:
+        yield LayerTar(tar, owner)
 
 
 def write_archive(images: Iterable[Image], output: IO[bytes]) -> None:

@@ -102,9 +102,9 @@ def _containerd_answers() -> bool:
 def _is_ready(run: RunFolder, token: str) -> bool:
     trust = ssl.create_default_context(cafile=str(run.certificates / "ca.crt"))
     address = f"https://127.0.0.1:{API_PORT}/readyz"
-    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})  # noqa: S310
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=5, context=trust) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=5, context=trust) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False

@@ -44,7 +44,7 @@ class Testbed:
         self.images = dict(IMAGES)
         self._kubectl = kubectl
         self.server: str = self.get("config", "view")["clusters"][0]["cluster"]["server"]
-        real = [node for node in self.get("get", "nodes", "--selector=type!=kwok")["items"]]
+        real = self.get("get", "nodes", "--selector=type!=kwok")["items"]
         self.node_name: str = real[0]["metadata"]["name"]
 
     def kubectl(self, *arguments: str, stdin: str | bytes = b"") -> str:

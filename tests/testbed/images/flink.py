@@ -6,7 +6,7 @@ from pathlib import Path
 
 from testbed.images.packages import lay_out
 from testbed.images.rootfs import JAVA_HOME, PYTHON, USERS
-from testbed.oci import LayerTar
+from testbed.oci import new_layer
 
 VERSION = "2.3.0"
 NAME = f"flink:{VERSION}"
@@ -28,12 +28,12 @@ def make_flink_layers(flink: Path, python: Path, scratch: Path) -> None:
     """Lay Flink's package out as a distribution, and write PyFlink with what it needs as a layer above it."""
     lay_out([f"apache-flink=={VERSION}"], scratch, dependencies=True)
     package = scratch / "pyflink"
-    with LayerTar(flink, USERS["flink"]) as layer:
+    with new_layer(flink, USERS["flink"]) as layer:
         layer.add_folder(HOME)
         layer.add_folder(f"{HOME}/log")
         for name in _DISTRIBUTION:
             layer.add(package / name, f"{HOME}/{name}")
-    with LayerTar(python) as layer:
+    with new_layer(python) as layer:
         for path in sorted(scratch.iterdir()):
             if path.name not in {"bin", "share", "pyflink"}:
                 layer.add(path, f"{_PACKAGES}/{path.name}")

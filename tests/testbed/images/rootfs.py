@@ -23,12 +23,15 @@ COMMAND = [
 
 def make_rootfs(file: Path, log: Path) -> None:
     """Write the root file system as a tar file."""
+    groups = [f'--customize-hook=chroot "$1" groupadd --gid {uid} {name}' for name, uid in USERS.items()]
     users = [
-        f'--customize-hook=chroot "$1" useradd --uid {uid} --user-group --home-dir /opt/{name} {name}'
+        f'--customize-hook=chroot "$1" useradd --uid {uid} --gid {uid} --home-dir /opt/{name} {name}'
         for name, uid in USERS.items()
     ]
     with log.open("wb") as output:
-        done = subprocess.run([*COMMAND, *users, SUITE, str(file)], stdout=output, stderr=output, check=False)
+        done = subprocess.run(
+            [*COMMAND, *groups, *users, SUITE, str(file)], stdout=output, stderr=output, check=False
+        )
     if done.returncode:
         lines = log.read_text(errors="replace").splitlines()[-20:]
         raise RuntimeError("mmdebstrap could not make the images' file system:\n" + "\n".join(lines))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from testbed.images.packages import lay_out
 from testbed.images.rootfs import JAVA_HOME, USERS
-from testbed.oci import LayerTar
+from testbed.oci import new_layer
 
 VERSION = "3.5.9"
 NAME = f"apache/spark:{VERSION}"
@@ -31,7 +31,7 @@ def make_spark_layer(file: Path, scratch: Path) -> None:
     """Lay PySpark's package out as a distribution of Spark."""
     lay_out([f"pyspark=={VERSION}"], scratch, dependencies=False)
     package = scratch / "pyspark"
-    with LayerTar(file, USERS["spark"]) as layer:
+    with new_layer(file, USERS["spark"]) as layer:
         layer.add_folder(HOME)
         layer.add_folder(f"{HOME}/work-dir", 0o775)
         for name in _OWN_FOLDERS:
