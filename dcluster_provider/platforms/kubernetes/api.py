@@ -21,6 +21,8 @@ _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0  # an API server that restarts or throttles is asked again for as long
 _PASSING = {429, 500, 502, 503, 504}
+# What an API server answers, with 500, to an applied object that has a field or value it will never understand.
+_MALFORMED = ("failed to create typed patch object", "failed to convert new object")
 _JSON, _APPLY, _MERGE = "application/json", "application/apply-patch+yaml", "application/merge-patch+json"
 
 Json = dict[str, Any]
@@ -254,6 +256,8 @@ def _refusal(response: BaseHTTPResponse) -> Exception:
         is_status = status.get("kind") == "Status"
     except (ValueError, AttributeError):
         status, is_status = {}, False
+    if str(status.get("message")).startswith(_MALFORMED):
+        return ApiRefused(422, "Invalid", status["message"])
     if response.status in _PASSING and (is_status or response.status != 500):
         return ApiUnavailable(
             f"the Kubernetes API server answered {response.status}: {status.get('message') or text[:300]}",
