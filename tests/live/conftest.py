@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
 
 from dcluster_provider import example_dags
 from dcluster_provider.control.connect import Control, connect
@@ -22,6 +23,7 @@ from demo.standalone import Standalone, wait_until
 
 if TYPE_CHECKING:
     from postgres import Server
+    from testbed import Testbed
 
 HERE = Path(__file__).parent
 
@@ -51,8 +53,12 @@ class PersonsRest(Rest):
 
 @dataclass
 class LiveAirflow:
-    """A running Airflow, its REST API and the registry that its tasks use."""
+    """A running Airflow, its REST API and the registry that its tasks use.
 
+    :param platform: ``local`` or ``kubernetes``.
+    """
+
+    platform: str
     standalone: Standalone
     rest: PersonsRest
     control: Control
@@ -61,17 +67,34 @@ class LiveAirflow:
 
 
 @pytest.fixture(scope="session")
-def live_airflow(tmp_path_factory: pytest.TempPathFactory, postgres_server: Server) -> Iterator[LiveAirflow]:
-    postgres_server.execute("CREATE DATABASE airflow")
+def kubernetes_connection(
+    testbed: Testbed, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KubernetesConnection]:
+    """A namespace of the testbed as production would have it, and a folder that its pods share with the tests."""
+    folder = tmp_path_factory.mktemp("shared")
+    with testbed.namespace("airflow") as namespace:
+        yield share_folder(testbed, namespace, folder)
+    remove_volume(testbed, namespace)
+
+
+@pytest.fixture(scope="session", params=["local", "kubernetes"])
+def live_airflow(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_server: Server
+) -> Iterator[LiveAirflow]:
+    platform: str = request.param
+    kubernetes: KubernetesConnection | None = None
+    if platform == "kubernetes":
+        kubernetes = request.getfixturevalue("kubernetes_connection")
+    postgres_server.execute(f"CREATE DATABASE airflow_{platform}")
     home = tmp_path_factory.mktemp("airflow")
-    work = tmp_path_factory.mktemp("work")
+    work = kubernetes.folder if kubernetes else tmp_path_factory.mktemp("work")
     full_disk = tmp_path_factory.mktemp("disk")
     dags = home / "dags"
     shutil.copytree(HERE / "dags", dags)
     shutil.copytree(Path(example_dags.__file__).parent, dags / "examples")
     for application in (HERE / "applications").glob("*.py"):
         shutil.copy(application, work)
-    database = postgres_server.url("airflow")
+    database = postgres_server.url(f"airflow_{platform}")
     variables = {
         # Airflow's own tables: on SQLite its scheduler and API give up with "database is locked" under load.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
@@ -85,7 +108,7 @@ def live_airflow(tmp_path_factory: pytest.TempPathFactory, postgres_server: Serv
         "AIRFLOW_CONN_WITHOUT_JAVA": connection(java_home="/no/such/java"),
         "AIRFLOW_CONN_NOT_INSTALLED": connection(spark_version="3.5.8"),
         "AIRFLOW_CONN_FULL_DISK": connection(home=str(full_disk)),
-    }
+    } | (kubernetes.variables if kubernetes else {})
     local = LocalSettings(home / "dcluster", engines_folder(), "airflow")
     for engine in ("spark", "flink"):
         ensure_engine(engine, local, print)
@@ -94,8 +117,9 @@ def live_airflow(tmp_path_factory: pytest.TempPathFactory, postgres_server: Serv
         registry_url=f"sqlite:///{home / 'dcluster' / 'registry.db'}",
         home=home / "dcluster",
         engines_folder=engines_folder(),
+        kubernetes=kubernetes.settings if kubernetes else None,
     )
-    control = connect(settings)
+    control = connect(settings, kubernetes.client if kubernetes else None)
     standalone = Standalone(home, dags, variables)
     standalone.start()
     try:
@@ -104,7 +128,7 @@ def live_airflow(tmp_path_factory: pytest.TempPathFactory, postgres_server: Serv
         assert healthy, standalone.log.read_text()[-5000:]
         assert not standalone.ended_by_itself(), standalone.log.read_text()[-5000:]
         rest.log_in()
-        yield LiveAirflow(standalone, rest, control, work, full_disk)
+        yield LiveAirflow(platform, standalone, rest, control, work, full_disk)
     finally:
         standalone.stop()
         for cluster in control.clusters.list():

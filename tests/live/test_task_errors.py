@@ -16,7 +16,7 @@ import pytest
 from dcluster_provider.core.record import Cluster, JobState
 from demo.standalone import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
 NAMED_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
 
 

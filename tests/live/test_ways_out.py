@@ -47,9 +47,8 @@ def task_state(live_airflow, dag_id: str, run_id: str) -> str:
     return task["state"]
 
 
-def hold_back_workers(live_airflow, cluster: Cluster) -> None:
+def hold_back_workers(cluster: Cluster) -> None:
     """Stop the cluster's workers, so that its launch goes on until somebody ends it."""
-    folder = str(live_airflow.control.platform.settings.home / "clusters" / cluster.name)
 
     def stop() -> bool:
         found = False
@@ -58,7 +57,9 @@ def hold_back_workers(live_airflow, cluster: Cluster) -> None:
                 line = process.cmdline()
             except psutil.Error:
                 continue
-            if any("deploy.worker.Worker" in word for word in line) and any(folder in word for word in line):
+            if any("deploy.worker.Worker" in word for word in line) and any(
+                cluster.name in word for word in line
+            ):
                 process.send_signal(signal.SIGSTOP)
                 found = True
         return found
@@ -80,7 +81,7 @@ def test_launch_that_a_person_ends_leaves_no_cluster(live_airflow, path, action)
     run_id = start(live_airflow, dag_id)
     assert wait_until(lambda: clusters_of(live_airflow, dag_id, run_id), 120, 0.1)
     (first,) = clusters_of(live_airflow, dag_id, run_id)
-    hold_back_workers(live_airflow, first)
+    hold_back_workers(first)
     assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == path, 60)
     end_as(live_airflow, action, dag_id, run_id)
     assert_cluster_goes(live_airflow, first)

@@ -23,6 +23,7 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark_manifests import (
     CONF,
     DRIVER_UI_PORT,
+    ENCODED_SECRET,
     MASTER_PORT,
     QUICK_JVM,
     SPARK_HOME,
@@ -143,10 +144,12 @@ def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         cpu=cluster.spec.worker_cpu,
         mib=worker.mib + overhead(worker.mib),
         env={"HOME": "/tmp"},  # noqa: S108
-        secrets={cluster.name: CONF},
     )
     template = pod_template(settings, cluster, "executor", container, job_labels(job, cluster, "executor"))
     (engine,) = (each for each in template["spec"]["containers"] if each["name"] == ENGINE)
+    # An executor does not read the file that the driver reads: it would have to know its master for that.
+    secret = {"secretKeyRef": {"name": cluster.name, "key": ENCODED_SECRET}}
+    engine["env"].append({"name": "_SPARK_AUTH_SECRET", "valueFrom": secret})
     for decided_by_spark in ("command", "args", "ports", "image"):
         engine.pop(decided_by_spark, None)
     return {"apiVersion": "v1", "kind": "Pod", **template}

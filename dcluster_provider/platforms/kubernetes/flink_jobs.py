@@ -24,6 +24,7 @@ from dcluster_provider.engines.flink import (
     run_request,
     while_client_runs,
 )
+from dcluster_provider.engines.flink_savepoints import go_on_stopping
 from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
@@ -110,6 +111,21 @@ class FlinkJobs:
         if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
             return JobObservation(JobPhase.FAILED, failed.ui_url, seen.exit_code, failed.diagnosis)
         return seen
+
+    def stopped_with_savepoint(
+        self, job: Job, cluster: Cluster, seen: JobObservation, folder: str
+    ) -> JobObservation | None:
+        """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already.
+
+        :param seen: the job without regard to it.
+        :param folder: where savepoints go.
+        :returns: none when the JobManager gives no account just now.
+        """
+        phases = {job_id: job_phase(self.overview[job_id]) for job_id in self.ids_of(job, cluster)}
+        try:
+            return go_on_stopping(self.rest, job, phases, folder).seen_with(seen)
+        except (NoAnswer, Refused):
+            return None
 
     def ids_of(self, job: Job, cluster: Cluster) -> list[str]:
         """The Flink jobs of a job: the one of its id, and those that its client gave its name."""

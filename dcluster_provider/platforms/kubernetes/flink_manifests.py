@@ -14,6 +14,7 @@ from dcluster_provider.engines.flink import (
     slots,
     slots_per_worker,
 )
+from dcluster_provider.engines.flink_savepoints import with_default_folder
 from dcluster_provider.platforms.kubernetes.cluster_objects import (
     Manifest,
     deployment,
@@ -92,16 +93,18 @@ def cluster_settings(settings: KubernetesSettings, cluster: Cluster) -> dict[str
         "web.upload.dir": f"{SCRATCH}/jars",
         "env.java.opts.all": " ".join(JVM_OPTIONS),
     }
-    return DEFAULTS | _storage(settings, cluster) | spec.extra_configs | fixed
+    given = spec.extra_configs
+    if settings.flink_storage:
+        given = with_default_folder(given, f"{_folder(settings, cluster)}/savepoints")
+    return DEFAULTS | _storage(settings, cluster) | given | fixed
 
 
 def _storage(settings: KubernetesSettings, cluster: Cluster) -> dict[str, str]:
     if not settings.flink_storage:
         return {}
-    folder = f"{settings.flink_storage.rstrip('/')}/{cluster.name}"
+    folder = _folder(settings, cluster)
     kept = {
         "execution.checkpointing.dir": f"{folder}/checkpoints",
-        "execution.checkpointing.savepoint-dir": f"{folder}/savepoints",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
     }
     if not settings.flink_ha:
@@ -117,6 +120,11 @@ def _storage(settings: KubernetesSettings, cluster: Cluster) -> dict[str, str]:
         # An id that has ended must stay ended, or a second submission would run it again.
         "job-result-store.delete-on-commit": "false",
     }
+
+
+def _folder(settings: KubernetesSettings, cluster: Cluster) -> str:
+    """What the cluster keeps in the connection's storage; it outlives the cluster."""
+    return f"{settings.flink_storage.rstrip('/')}/{cluster.name}"
 
 
 def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dcluster_provider.core.observation import ClusterObservation, ClusterPhase,
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, spark
+from dcluster_provider.engines.flink_savepoints import savepoint_folder
 from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report
@@ -165,6 +166,10 @@ class KubernetesPlatform:
                 return
         self._suspend(job, cluster, {})
 
+    def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
+        """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
+        return savepoint_folder(job, flink_manifests.cluster_settings(self.settings, cluster))
+
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The output of the driver or client; nothing after its pod has gone."""
         if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
@@ -280,7 +285,7 @@ class KubernetesPlatform:
         else:
             seen = self._observe_spark_jobs(jobs, cluster, pods)
         for job in jobs:
-            self._end_what_cannot_succeed(job, cluster, seen.get(job.id))
+            self._end_what_is_decided(job, cluster, seen.get(job.id))
         return seen
 
     def _observe_spark_jobs(
@@ -317,19 +322,25 @@ class KubernetesPlatform:
                 seen[job.id] = known.jar(job)
             else:
                 seen[job.id] = known.client(job, cluster, self._client(job, cluster, pods))
-            if job.state is JobState.STOPPING:
+            if job.savepoint_wanted:
+                stopped = known.stopped_with_savepoint(
+                    job, cluster, seen.pop(job.id), self.savepoint_folder(job, cluster)
+                )
+                if stopped is not None:
+                    seen[job.id] = stopped
+            elif job.state is JobState.STOPPING:
                 known.cancel_live(known.ids_of(job, cluster))  # whoever asked for it may have been cut short
         return seen
 
-    def _end_what_cannot_succeed(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
-        """A job judged to have failed while its process lives, or waits to live, is ended and stays failed."""
-        if seen is None or seen.phase is not JobPhase.FAILED or seen.diagnosis is None:
+    def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
+        """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made."""
+        if seen is None or not (seen.savepoint or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
             return
         if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
             return
         pod = self._client(job, cluster, self._pods(cluster)).pod
         if pod is None or not pod.is_over:
-            self._suspend(job, cluster, {VERDICT: verdict_annotation(seen)})
+            self._suspend(job, cluster, {VERDICT: verdict_annotation(seen)} if seen.diagnosis else {})
 
     def _suspend(self, job: Job, cluster: Cluster, annotations: dict[str, str]) -> None:
         path = collection("Job", self.settings.namespace_of(cluster.spec))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from dcluster_provider.core.record import Cluster
@@ -22,6 +23,7 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 MASTER_PORT, UI_PORT, WORKER_UI_PORT, DRIVER_UI_PORT = 7077, 8080, 8081, 4040
 CONF = "/etc/dcluster/cluster"
 SPARK_HOME = "/opt/spark"
+SHARED_SECRET, ENCODED_SECRET = "shared-secret", "shared-secret.base64"  # names of files
 _WORKER_HEAP_MIB = 512  # of the worker's own process; its executors have their own
 # A master and a worker do little for long, and what only builds their command line even less: they start soon so.
 QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -81,9 +83,16 @@ def cluster_files(cluster: Cluster, shared_secret: str) -> dict[str, str]:
 
 
 def own_executor_files(shared_secret: str) -> dict[str, str]:
-    """The files of the Secret of a driver that makes its own executors; they read it, so no manifest shows it."""
-    secured = _SECURED | {"spark.authenticate.secret.file": f"{CONF}/shared-secret"}
-    return {"secured.properties": properties_text(secured), "shared-secret": shared_secret}
+    """The files of the Secret of a driver that makes its own executors; they read it, so no manifest shows it.
+
+    A driver takes what stands in its file in base 64; an executor takes what it is told as it is.
+    """
+    secured = _SECURED | {"spark.authenticate.secret.file": f"{CONF}/{SHARED_SECRET}"}
+    return {
+        "secured.properties": properties_text(secured),
+        SHARED_SECRET: shared_secret,
+        ENCODED_SECRET: base64.b64encode(shared_secret.encode()).decode(),
+    }
 
 
 def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:

@@ -56,11 +56,11 @@ class Crashing:
 
 
 def _owner_of(call: str) -> tuple[type, str]:
-    from dcluster_provider.platforms.local.platform import LocalPlatform
+    from dcluster_provider.hooks.dcluster import DClusterHook
     from dcluster_provider.registry.store import Registry
 
     kind, name = call.split(".")
-    return {"Registry": Registry, "Platform": LocalPlatform}[kind], name
+    return Registry if kind == "Registry" else type(DClusterHook().control.platform), name
 
 
 class CrashingLaunch(Crashing, DClusterLaunchSparkOperator):
