@@ -107,7 +107,6 @@ def test_a_mistake_in_the_pod_template_is_said_to_be_there(overlay, reason):
 @pytest.mark.parametrize(
     ("status", "message", "reason"),
     [
-        (401, "Unauthorized", "Unauthorized"),
         (404, "the server could not find the requested resource", "NotServed"),
         (409, "the object has been modified", "Conflict"),
         (413, "Request entity too large", "TooLarge"),

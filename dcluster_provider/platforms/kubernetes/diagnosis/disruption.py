@@ -92,14 +92,13 @@ def _evicted(pod: Pod, who: str, evidence: tuple[str, ...]) -> Diagnosis:
         return Diagnosis(
             "Evicted",
             f"{who} was evicted because its node was short of {low[1]}{_on(pod)}.",
-            f"Give the workers disks of their own (launchDynamicDisk) or nodes with larger disks, {_AGAIN}.",
+            f"{_own_disk(pod)}choose nodes with larger disks, {_AGAIN}.",
             evidence,
         )
     return Diagnosis(
         "Evicted",
         f"{who} was evicted{_on(pod)}: {sentence(pod.message)}",
-        f"Raise the limit that it names ({POD_TEMPLATE}) or give the workers disks of their own (launchDynamicDisk), "
-        f"{_AGAIN}.",
+        f"{_own_disk(pod)}raise the limit that it names ({POD_TEMPLATE}), {_AGAIN}.",
         evidence,
     )
 
@@ -119,6 +118,14 @@ def _refused_by_node(pod: Pod, who: str, evidence: tuple[str, ...]) -> Diagnosis
         f"{who} was refused or ended by its node{_on(pod)}: {sentence(pod.message)}",
         f"Look at the node (kubectl describe node), {_AGAIN}.",
         evidence,
+    )
+
+
+def _own_disk(pod: Pod) -> str:
+    return (
+        "Give the workers disks of their own (launchDynamicDisk), or "
+        if pod.role == "worker"
+        else "Let it write less, or "
     )
 
 

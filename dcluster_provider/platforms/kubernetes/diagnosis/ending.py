@@ -15,6 +15,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     memory_field,
     sentence,
     short,
+    start_problem,
 )
 from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
 
@@ -81,6 +82,22 @@ def crashed_container(pod: Pod, container: Container, noted: Sequence[Event]) ->
     return found
 
 
+def cannot_start(
+    pod: Pod, container: Container, who: str, message: str, evidence: tuple[str, ...]
+) -> Diagnosis:
+    """Why the process of a container cannot even be started.
+
+    :param who: the container in words that begin a sentence.
+    :param message: what the container runtime said.
+    """
+    return Diagnosis(
+        "ContainerCannotStart",
+        f"{who} cannot be started in its image {container.image}: {sentence(start_problem(message))}",
+        f"Correct {image_field(pod, container)}: the image has to hold what is started.",
+        evidence,
+    )
+
+
 def _culprit(pod: Pod) -> Container | None:
     """The container by whose end the pod has failed: one before the engine, else the engine, else another."""
     failed = [container for container in pod.containers if container.exit_code]
@@ -94,12 +111,7 @@ def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis
     if end.reason == "OOMKilled":
         return _out_of_memory(pod, container, who, end, lines)
     if end.reason in _NOT_STARTED:
-        return Diagnosis(
-            "ContainerCannotStart",
-            f"{who} cannot be started in its image {container.image}: {sentence(end.message)}",
-            f"Correct {image_field(pod, container)}: the image has to hold what is started.",
-            (f"{end.reason}, exit code {end.code}",),
-        )
+        return cannot_start(pod, container, who, end.message, (f"{end.reason}, exit code {end.code}",))
     if end.reason == "ContainerStatusUnknown":
         return Diagnosis(
             "NodeLost",
@@ -116,7 +128,7 @@ def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis
         )
     if who in found.cause:
         return found
-    return replace(found, cause=f"{who} failed: {found.cause}")
+    return replace(found, cause=f"{who} failed: {found.cause[0].lower()}{found.cause[1:]}")
 
 
 def _out_of_memory(pod: Pod, container: Container, who: str, end: _End, lines: list[str]) -> Diagnosis:

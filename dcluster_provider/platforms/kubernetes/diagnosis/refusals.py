@@ -18,6 +18,8 @@ from dcluster_provider.platforms.kubernetes.pod import Event
 from dcluster_provider.platforms.kubernetes.quantity import amount
 
 _ACCOUNT_SECONDS = 10.0  # a service account may be made a moment after what uses it
+_POD = re.compile(r'(?:[Pp]ods? "[^"]*")')
+_MUST = re.compile(r" \([^()]* must [^()]*\)")
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)\.?$")
 
 _Explained = tuple[str, str, str]
@@ -50,7 +52,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
         re.compile(r'violates PodSecurity "([^"]+)": (.+)'),
         lambda found, namespace: (
             "PodSecurity",
-            f'the Pod Security level "{found[1]}" of namespace {namespace} forbids {sentence(found[2])}',
+            f'the Pod Security level "{found[1]}" of namespace {namespace} forbids {sentence(_MUST.sub("", found[2]))}',
             f"Remove from {POD_TEMPLATE} what it forbids, or choose a namespace of a lower level.",
         ),
     ),
@@ -123,7 +125,12 @@ def refused_pods(
     if now and patience and (now - last.first_at).total_seconds() < _bearable(reason, last.message, patience):
         return None
     cause = f"Pods of the {last.kind} {last.name} are refused: {cause}"
-    return Diagnosis(reason, cause, remedy, event_lines(failed))
+    return Diagnosis(reason, cause, remedy, event_lines(_distinct(failed)))
+
+
+def _distinct(events: Iterable[Event]) -> list[Event]:
+    """The last of the events that differ in nothing but the name of the pod that was not made."""
+    return list({_POD.sub("", event.message): event for event in events}.values())
 
 
 def explain_refusal(message: str, namespace: str) -> _Explained | None:

@@ -16,8 +16,15 @@ _FORBIDDEN = re.compile(
 )
 _NO_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 _UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"|(\.[\w.\[\]"=]+): field not declared in schema')
+_WRONG_TYPE = re.compile(r'(\.[\w./\[\]"=-]+): (expected [^,]+)')
+_TOO_LONG = re.compile(r"[Tt]oo long: may not be more than \d+ bytes")
 _OVER_TEMPLATE = "spec.template."  # where a pod template stands in what controls pods
 _MOST_CAUSES = 5
+_TOO_LARGE = (
+    "TooLarge",
+    "an object of it is larger than Kubernetes keeps.",
+    "Put large files into the image or where the engine reads them from, not into the specification.",
+)
 
 
 def refused_request(
@@ -71,19 +78,19 @@ def _explain_forbidden(refusal: ApiRefused, namespace: str) -> tuple[str, str, s
                 "(docs page kubernetes); airflow dcluster doctor names all of it."
             ),
         )
-    if refusal.status == 401:
-        return (
-            "Unauthorized",
-            "it does not accept the connection's credentials.",
-            "Correct or renew the credentials of the Kubernetes connection (token, kubeconfig).",
-        )
     return None
 
 
 def _explain_invalid(refusal: ApiRefused, overlay: Mapping[str, Any]) -> tuple[str, str, str] | None:
     unknown = [name for found in _UNKNOWN_FIELD.findall(refusal.message) if (name := found[0] or found[1])]
-    mistakes = list(refusal.causes) or [(name.lstrip("."), "there is no such field") for name in unknown]
-    if refusal.status not in {400, 422, 500} or not (mistakes or refusal.status == 422):
+    mistakes = (
+        list(refusal.causes)
+        or [(name.lstrip("."), "there is no such field") for name in unknown]
+        or [(found[0].lstrip("."), found[1]) for found in _WRONG_TYPE.findall(refusal.message)]
+    )
+    if _TOO_LONG.search(refusal.message):
+        return _TOO_LARGE
+    if refusal.status not in {400, 422} or not (mistakes or refusal.status == 422):
         return None
     told = "; ".join(f"{field}: {short(message)}" for field, message in mistakes[:_MOST_CAUSES])
     from_overlay = [field for field, _ in mistakes if _is_in(field, overlay)]
@@ -117,11 +124,7 @@ def _explain_status(refusal: ApiRefused) -> tuple[str, str, str]:
             "Use a Kubernetes that serves apps/v1, batch/v1, networking.k8s.io/v1 and policy/v1.",
         )
     if refusal.status == 413:
-        return (
-            "TooLarge",
-            "it is too large.",
-            "Put large files into the image or where the engine reads them from, not into the specification.",
-        )
+        return _TOO_LARGE
     return (
         refusal.reason or "Refused",
         sentence(refusal.message),

@@ -18,7 +18,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
 from dcluster_provider.platforms.kubernetes.pod import Event, Pod
 
 # What the scheduler says after the causes is about preemption and about claims: it repeats and explains nothing.
-_AFTERTHOUGHT = re.compile(r"\.? (?:no new claims to deallocate|preemption:).*$", re.DOTALL)
+_AFTERTHOUGHT = re.compile(r"\.? (?:no new claims to deallocate|preemption:|not found$).*$", re.DOTALL)
 _COUNT = re.compile(r"^\d+/\d+ nodes are available: ")
 _VOLUME = re.compile(
     r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim|ephemeral volume", re.IGNORECASE
@@ -61,11 +61,14 @@ _ADVICE: tuple[tuple[str, _Advice], ...] = (
 _MOST_ADVICE = 3
 
 
-def unschedulable(pod: Pod, now: datetime, patience: float, events: Sequence[Event]) -> Diagnosis | None:
+def unschedulable(
+    pod: Pod, now: datetime, patience: float, events: Sequence[Event], claims: Sequence[Event]
+) -> Diagnosis | None:
     """Why the scheduler finds no node for a pod; none while it may still find one.
 
     :param patience: seconds for which a node may be on its way.
     :param events: warnings about the pod.
+    :param claims: warnings about its volumes.
     """
     waited = (now - (pod.unschedulable_since or pod.created_at)).total_seconds()
     if not pod.unschedulable or waited < patience:
@@ -74,12 +77,13 @@ def unschedulable(pod: Pod, now: datetime, patience: float, events: Sequence[Eve
     causes = scheduling_causes(pod.unschedulable)
     evidence = (*causes, *event_lines(event for event in events if event.reason != "FailedScheduling"))
     if _VOLUME.search(pod.unschedulable):
+        why = claims[-1].message if claims else causes[0]
         return Diagnosis(
             "VolumePending",
-            f"{what} has had no node for {waited:.0f} s because its volume does not come: {sentence(causes[0])}",
+            f"{what} has had no node for {waited:.0f} s because its volume does not come: {sentence(why)}",
             "Correct storage_class of the connection (kubectl get storageclass, kubectl describe pvc), or switch "
             "launchDynamicDisk off.",
-            evidence,
+            (*evidence, *event_lines(claims)),
         )
     return Diagnosis(
         "Unschedulable",

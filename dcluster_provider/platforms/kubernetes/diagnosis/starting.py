@@ -8,13 +8,14 @@ from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
-from dcluster_provider.platforms.kubernetes.diagnosis.ending import crashed_container
+from dcluster_provider.platforms.kubernetes.diagnosis.ending import cannot_start, crashed_container
 from dcluster_provider.platforms.kubernetes.diagnosis.images import IMAGE_REASONS, image_problem
 from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
 from dcluster_provider.platforms.kubernetes.diagnosis.scheduling import unschedulable
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
     age,
+    claims_of,
     container_in_words,
     event_lines,
     image_field,
@@ -44,9 +45,10 @@ def broken_pod(pod: Pod, now: datetime, patience: Patience, events: Iterable[Eve
         return taken_away(pod) if pod.phase == "Failed" else None
     if pod.deleting:
         return None
+    events = list(events)
     noted = warnings_about(pod, events)
     if not pod.scheduled:
-        return unschedulable(pod, now, patience.unschedulable, noted)
+        return unschedulable(pod, now, patience.unschedulable, noted, claims_of(pod, events))
     for container in pod.containers:
         found = _broken_container(pod, container, now, patience, noted)
         if found:
@@ -87,13 +89,16 @@ def _not_created(pod: Pod, container: Container, noted: Sequence[Event]) -> Diag
             f"Add the key, or correct {POD_TEMPLATE}.",
             evidence,
         )
-    if "runAsNonRoot" in message or "non-root" in message:
+    if "runAsNonRoot" in message:
+        would = "would run as root" if "will run as root" in message else "names its user, who may be root,"
         return Diagnosis(
             "ImageRunsAsRoot",
-            f"{what} cannot start: its image would run as root, which is forbidden here.",
+            f"{what} cannot start: its image {would} and that is forbidden here.",
             f"Give it a numerical user other than 0 (runAsUser), or correct {image_field(pod, container)}.",
             evidence,
         )
+    if container.waiting_reason == "RunContainerError":
+        return cannot_start(pod, container, what, message, evidence)
     return Diagnosis(
         container.waiting_reason,
         f"{what} cannot start: {sentence(message)}",

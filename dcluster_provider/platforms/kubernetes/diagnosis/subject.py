@@ -68,6 +68,14 @@ def warnings_about(pod: Pod, events: Iterable[Event]) -> list[Event]:
     return sorted((event for event in own if event.uid in ("", pod.uid)), key=lambda event: event.last_at)
 
 
+def claims_of(pod: Pod, events: Iterable[Event]) -> list[Event]:
+    """What went wrong with the volumes that a pod brings with it, which are named after it; oldest first."""
+    own = [event for event in events if event.warning and event.kind == "PersistentVolumeClaim"]
+    return sorted(
+        (event for event in own if event.name.startswith(f"{pod.name}-")), key=lambda event: event.last_at
+    )
+
+
 def event_lines(events: Iterable[Event]) -> tuple[str, ...]:
     """Events as evidence, the last few."""
     lines = []
@@ -90,7 +98,13 @@ def short(text: str) -> str:
 
 def sentence(text: str) -> str:
     """A message as the end of a sentence."""
-    return short(text).rstrip(".") + "."
+    told = short(text)
+    return told if told.endswith("...") else told.rstrip(".") + "."
+
+
+def start_problem(message: str) -> str:
+    """The end of what a container runtime says of a process that it could not start; the rest is its own layers."""
+    return message.rsplit("unable to start container process: ", maxsplit=1)[-1].removesuffix(": unknown")
 
 
 def _cluster_type(pod: Pod) -> str:
