@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from dcluster_provider.core.errors import DClusterError
@@ -56,7 +57,9 @@ def examine(settings: KubernetesSettings, api: KubernetesApi, *, images: bool = 
 def _check_server(api: KubernetesApi) -> Check:
     name = "API server"
     try:
-        version = api.get("/version")
+        version = json.loads(
+            api.text("/version")
+        )  # asked once: nobody wants to wait a minute for this answer
     except ApiUnavailable as error:
         return Check(
             name,

@@ -21,7 +21,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     refused_pods,
     refused_request,
 )
-from dcluster_provider.platforms.kubernetes.doctor.check import Check
+from dcluster_provider.platforms.kubernetes.doctor.check import Check, Outcome
 from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
 from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, PREFIX, Place, cluster_labels, metadata
 from dcluster_provider.platforms.kubernetes.paths import collection
@@ -43,24 +43,29 @@ _UNDECIDED = {"Unschedulable", "VolumePending", "QuotaExceeded"}
 class _Trial:
     """One image on trial.
 
-    :param labels: of its pod.
+    :param kind: a cluster type that it is for.
+    :param fields: of the connection that name it.
     """
 
     image: str
-    name: str
+    kind: ClusterType
+    fields: str
     manifest: Json
-    labels: dict[str, str]
     check: Check | None = None
     began: float = field(default_factory=time.monotonic)
 
     def decide(self, found: Diagnosis) -> None:
-        outcome = "warning" if found.reason in _UNDECIDED else "failed"
+        outcome: Outcome = "warning" if found.reason in _UNDECIDED else "failed"
         evidence = f" ({found.evidence[-1]})" if found.evidence else ""
-        self.check = Check(self.title, outcome, found.cause + evidence, found.remedy)  # type: ignore[arg-type]
+        self.check = Check(self.title, outcome, found.cause + evidence, found.remedy)
 
     @property
     def title(self) -> str:
-        return f"image {self.image}"
+        return f"image {self.image} ({self.fields})"
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["metadata"]["name"])
 
 
 def try_images(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Iterator[Check]:
@@ -78,7 +83,7 @@ def try_images(settings: KubernetesSettings, api: KubernetesApi, namespace: str)
         return
     try:
         place = Place(namespace, made["metadata"]["uid"])
-        trials = [_trial(settings, cluster, place, kind) for kind in _distinct(settings)]
+        trials = [_trial(settings, cluster, place, kinds) for kinds in _by_image(settings)]
         for trial in trials:
             _start(settings, api, namespace, trial)
         _wait(api, namespace, cluster, trials)
@@ -87,16 +92,17 @@ def try_images(settings: KubernetesSettings, api: KubernetesApi, namespace: str)
         api.delete(f"{roots}/{cluster.name}", "Foreground", made["metadata"]["uid"])
 
 
-def _distinct(settings: KubernetesSettings) -> list[ClusterType]:
-    """A cluster type for each image."""
-    by_image: dict[str, ClusterType] = {}
+def _by_image(settings: KubernetesSettings) -> list[list[ClusterType]]:
+    """The cluster types of each image."""
+    by_image: dict[str, list[ClusterType]] = {}
     for kind in _TYPES:
-        by_image.setdefault(settings.image(kind), kind)
+        by_image.setdefault(settings.image(kind), []).append(kind)
     return list(by_image.values())
 
 
-def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kind: ClusterType) -> _Trial:
-    image, name = settings.image(kind), f"{cluster.name}-{kind}"
+def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kinds: list[ClusterType]) -> _Trial:
+    kind = kinds[0]
+    image, fields = settings.image(kind), ", ".join(f"{each}_image" for each in kinds)
     typed = replace(cluster, spec=ClusterSpec(tenant="doctor", type=kind))
     labels = cluster_labels(cluster) | {_TRIAL: kind}
     container = Container(image, "true", (), "10m", 64, {})
@@ -105,7 +111,7 @@ def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kind: C
     manifest: Json = {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata(name, place, cluster_labels(cluster)),
+        "metadata": metadata(f"{cluster.name}-{kind}", place, cluster_labels(cluster)),
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": int(_SECONDS) * 2,
@@ -113,7 +119,7 @@ def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kind: C
             "template": template,
         },
     }
-    return _Trial(image, name, manifest, labels)
+    return _Trial(image, kind, fields, manifest)
 
 
 def _start(settings: KubernetesSettings, api: KubernetesApi, namespace: str, trial: _Trial) -> None:
@@ -133,7 +139,7 @@ def _wait(api: KubernetesApi, namespace: str, cluster: Cluster, trials: list[_Tr
         events = _events(api, namespace, cluster)
         for trial in trials:
             if trial.check is None:
-                _look(trial, pods.get(trial.labels[_TRIAL]), events)
+                _look(trial, pods.get(trial.kind), events)
         time.sleep(_POLL)
 
 
