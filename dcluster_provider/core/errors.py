@@ -57,6 +57,10 @@ class JobFailed(Diagnosed):
     """The job failed, was killed, or was lost by its cluster."""
 
 
+class SavepointFailed(Diagnosed):
+    """The job was not stopped with a savepoint: it goes on, or ended without one."""
+
+
 class PlatformRefused(Diagnosed):
     """The platform cannot do what was asked, and will not be able to without a change."""
 

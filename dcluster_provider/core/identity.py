@@ -58,6 +58,14 @@ def flink_job_id(key: str, generation: int) -> str:
     return _digest(key, str(generation))
 
 
+def savepoint_trigger(key: str, generation: int, wished_at: datetime) -> str:
+    """The id of a request for a savepoint, 32 hexadecimal digits: Flink answers a repetition with the first one.
+
+    :param wished_at: tells a new wish from one before that failed.
+    """
+    return _digest(key, str(generation), "savepoint", wished_at.isoformat())
+
+
 def cluster_name(cluster_type: str, env: str, tenant: str, at: datetime, suffix: str = "") -> str:
     """A cluster's name, ``{type}-{env}-{tenant}-{timestamp}``, a DNS label of at most 52 characters.
 

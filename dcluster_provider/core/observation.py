@@ -48,9 +48,13 @@ class JobObservation:
     """A job as it was seen.
 
     :param diagnosis: why, when the phase is FAILED or LOST.
+    :param savepoint: the folder of the savepoint that it was stopped with.
+    :param savepoint_failure: why it cannot be stopped with the savepoint that is wanted.
     """
 
     phase: JobPhase
     ui_url: str = ""
     exit_code: int | None = None
     diagnosis: Diagnosis | None = None
+    savepoint: str = ""
+    savepoint_failure: Diagnosis | None = None

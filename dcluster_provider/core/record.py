@@ -129,6 +129,9 @@ class Job:
     :param exit_code: of the driver or client process, none while it runs or when there is no such process.
     :param started_at: when it was first seen running.
     :param ended_at: when its final state began.
+    :param savepoint_wanted: it is being stopped with a savepoint; only while it is STOPPING.
+    :param savepoint: the folder of the savepoint that it was stopped with.
+    :param savepoint_failure: why the savepoint that was wanted last was not made.
     """
 
     id: int
@@ -149,6 +152,14 @@ class Job:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     diagnosis: Diagnosis | None = None
+    savepoint_wanted: bool = False
+    savepoint: str = ""
+    savepoint_failure: Diagnosis | None = None
+
+    @property
+    def savepoint_wish(self) -> datetime | None:
+        """When the savepoint that is wanted now was asked for; none when none is. No two wishes have the same."""
+        return self.state_since if self.savepoint_wanted else None
 
     @property
     def client(self) -> str:
@@ -179,6 +190,9 @@ class Job:
             "exitCode": self.exit_code,
             "owner": self.owner.as_json() if self.owner else None,
             "diagnosis": self.diagnosis.as_json() if self.diagnosis else None,
+            "savepointWanted": self.savepoint_wanted,
+            "savepointTaken": self.savepoint,  # "savepoint" is the one that it started from
+            "savepointFailure": self.savepoint_failure.as_json() if self.savepoint_failure else None,
         }
 
 

@@ -37,6 +37,8 @@ from dcluster_provider.core.fields import (
 
 Spec = TypeVar("Spec", bound="Entity")
 
+_SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.path")
+
 
 class Entity(BaseModel):
     """A specification whose unknown fields are refused with the nearest known one."""
@@ -141,6 +143,7 @@ class JobSpec(Entity):
     :param main_class: the class to run in a jar that names none.
     :param args: arguments of the application.
     :param allow_duplicate: run even while a job of the same client and module is live.
+    :param savepoint: Flink: folder of a savepoint (or retained checkpoint) that the job starts from.
     """
 
     client: Name
@@ -170,6 +173,7 @@ class JobSpec(Entity):
     main_class: Line = ""
     args: tuple[Argument, ...] = ()
     allow_duplicate: bool = False
+    savepoint: Path = ""
 
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:
@@ -186,6 +190,18 @@ class JobSpec(Entity):
             raise ValueError("field mainClass: a .py application has no main class; leave it out")
         if self.cluster_id is not None and self.cluster_name:
             raise ValueError("field clusterId: clusterName names a cluster too; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _check_savepoint(self) -> JobSpec:
+        if self.savepoint and self.engine != "flink":
+            raise ValueError(
+                f"field savepoint: only Flink jobs start from one; jobType is {self.job_type!r}, write 'flink' or "
+                "leave savepoint out"
+            )
+        for setting in _SAVEPOINT_SETTINGS:
+            if self.savepoint and setting in self.extra_cmd:
+                raise ValueError(f"field savepoint: extraCmd names one too, in {setting}; give one of them")
         return self
 
     @property

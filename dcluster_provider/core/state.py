@@ -72,6 +72,7 @@ def advance_job(job: Job, seen: JobObservation, now: datetime) -> Job:
         return job
     state, diagnosis = _job_state(job, seen)
     ended = now if state.is_final else None
+    wanted = job.savepoint_wanted and state is JobState.STOPPING
     working = state in (JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED)
     after = replace(
         job,
@@ -82,6 +83,9 @@ def advance_job(job: Job, seen: JobObservation, now: datetime) -> Job:
         started_at=job.started_at or (now if working else None),
         ended_at=ended,
         diagnosis=diagnosis or job.diagnosis,
+        savepoint_wanted=wanted,
+        savepoint=seen.savepoint or job.savepoint,
+        savepoint_failure=(seen.savepoint_failure if job.savepoint_wanted else None) or job.savepoint_failure,
     )
     return job if after == job else after
 
@@ -92,19 +96,32 @@ def begin_job(job: Job, now: datetime) -> Job:
 
 
 def stop_job(job: Job, now: datetime) -> Job:
-    """The job once its end has been asked for; one that never started is KILLED at once."""
-    if job.state.is_final or job.state is JobState.STOPPING:
+    """The job once its end has been asked for, with no savepoint, even if one was wanted before."""
+    if job.state.is_final:
         return job
+    if job.state is JobState.STOPPING:
+        return replace(job, savepoint_wanted=False) if job.savepoint_wanted else job
     return replace(job, state=JobState.STOPPING, state_since=now)
+
+
+def stop_job_with_savepoint(job: Job, now: datetime) -> Job:
+    """The job once it has been asked to end with a savepoint; one that is not at work stays as it is."""
+    if job.state is not JobState.RUNNING:
+        return job
+    return replace(
+        job, state=JobState.STOPPING, state_since=now, savepoint_wanted=True, savepoint_failure=None
+    )
 
 
 def fail_job(job: Job, diagnosis: Diagnosis, now: datetime, state: JobState = JobState.FAILED) -> Job:
     """The job once it is known, without an observation of it, to have failed or been lost."""
     if job.state.is_final:
         return job
-    if job.state is JobState.STOPPING:
+    if job.state is JobState.STOPPING and not job.savepoint_wanted:
         state = JobState.KILLED
-    return replace(job, state=state, state_since=now, ended_at=now, diagnosis=diagnosis)
+    return replace(
+        job, state=state, state_since=now, ended_at=now, diagnosis=diagnosis, savepoint_wanted=False
+    )
 
 
 def _without_cluster(cluster: Cluster, now: datetime) -> Cluster:
@@ -141,7 +158,7 @@ def _in_cluster_state(cluster: Cluster, state: ClusterState, now: datetime) -> C
 
 
 def _job_state(job: Job, seen: JobObservation) -> tuple[JobState, Diagnosis | None]:
-    if job.state is JobState.STOPPING:
+    if job.state is JobState.STOPPING and not job.savepoint_wanted:
         if seen.phase is JobPhase.SUCCEEDED:
             return JobState.SUCCEEDED, None
         going_on = seen.phase in (JobPhase.PENDING, JobPhase.RUNNING)
@@ -149,7 +166,10 @@ def _job_state(job: Job, seen: JobObservation) -> tuple[JobState, Diagnosis | No
     if seen.phase is JobPhase.ABSENT:
         return (job.state, None) if job.state is JobState.REQUESTED else (JobState.UNKNOWN, _JOB_LOST)
     state = _JOB_PHASES[seen.phase]
-    if state is JobState.SUBMITTED and job.state is JobState.RUNNING:
-        state = JobState.RUNNING
+    if state is JobState.SUBMITTED and job.state is not JobState.REQUESTED:
+        state = job.state
+    if job.savepoint_wanted and not state.is_final:
+        # Without the savepoint it is not stopped: one that cannot be made leaves the job at work.
+        state = JobState.RUNNING if seen.savepoint_failure else JobState.STOPPING
     fallback = {JobState.FAILED: _JOB_FAILED, JobState.UNKNOWN: _JOB_LOST}.get(state)
     return state, seen.diagnosis or fallback

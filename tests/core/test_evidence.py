@@ -38,6 +38,7 @@ CLIENT = [
     "org.apache.flink.ProgramAbortException: java.lang.RuntimeException: Python process exits with code: 1",
     "Caused by: java.lang.RuntimeException: Python process exits with code: 1",
 ]
+NOT_MAPPED = "Cannot map checkpoint/savepoint state for operator b7 to the new program"
 JAVA = [
     'Exception in thread "main" org.apache.spark.SparkException: it failed',
     "\tat Etl.main(Etl.java:5)",
@@ -50,6 +51,44 @@ JAVA = [
 @pytest.mark.parametrize(
     ("code", "lines", "reason", "cause"),
     [
+        (
+            None,
+            [
+                "Caused by: java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory '/a b' on"
+            ],
+            "SavepointMissing",
+            "There is no savepoint in /a b, which the job was to start from.",
+        ),
+        (
+            1,
+            ["Cannot find meta data file '_metadata' in directory 's3://bucket/empty'. Please try to load"],
+            "SavepointMissing",
+            "There is no savepoint in s3://bucket/empty,",
+        ),
+        (
+            1,
+            [
+                "Caused by: java.io.IOException: Cannot access file system for checkpoint/savepoint path 's3://b/s'."
+            ],
+            "SavepointUnreachable",
+            "Flink cannot reach s3://b/s,",
+        ),
+        (
+            1,
+            [
+                f"SQL statement failed: Failed to rollback to checkpoint/savepoint file:/s/savepoint-1. {NOT_MAPPED}"
+            ],
+            "SavepointDoesNotFit",
+            "does not fit the savepoint file:/s/savepoint-1: Cannot map checkpoint/savepoint state for operator b7",
+        ),
+        (
+            1,
+            [
+                "java.io.IOException: Unexpected magic number. This can be: (1) ... a Flink 1.0 savepoint, which"
+            ],
+            "SavepointUnreadable",
+            "is no savepoint that this Flink can read",
+        ),
         (-9, TRACEBACK, "KilledBySignal", "The driver was killed by signal 9 (SIGKILL)."),
         (137, [], "KilledBySignal", "The driver was killed by signal 9 (SIGKILL)."),
         (-15, [], "KilledBySignal", "The driver was killed by signal 15."),

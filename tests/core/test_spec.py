@@ -167,3 +167,15 @@ def test_settings_with_secrets_are_not_repeated_in_complaints():
     with pytest.raises(InvalidSpec) as raised:
         parse(ClusterSpec, {"tenant": "team", "passwrd": "s3cret"})
     assert "s3cret" not in str(raised.value)
+
+
+def test_only_flink_jobs_start_from_a_savepoint_and_from_one():
+    job = REQUIRED[JobSpec] | {"savepoint": "file:/savepoints/savepoint-1"}
+    assert parse(JobSpec, job | {"jobType": "flink"}).savepoint == "file:/savepoints/savepoint-1"
+    with pytest.raises(
+        InvalidSpec, match="field savepoint: only Flink jobs start from one; jobType is 'spark3'"
+    ):
+        parse(JobSpec, job)
+    for setting in ("execution.state-recovery.path", "execution.savepoint.path"):
+        with pytest.raises(InvalidSpec, match=f"field savepoint: extraCmd names one too, in {setting}"):
+            parse(JobSpec, job | {"jobType": "flink", "extraCmd": {setting: "/other"}})

@@ -20,6 +20,7 @@ from dcluster_provider.core.state import (
     fail_cluster,
     fail_job,
     stop_job,
+    stop_job_with_savepoint,
 )
 
 BEFORE = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -76,6 +77,12 @@ JOB_TABLE = """
     FAILED          FAILED     FAILED     FAILED     FAILED     FAILED     FAILED     FAILED
     KILLED          KILLED     KILLED     KILLED     KILLED     KILLED     KILLED     KILLED
     UNKNOWN         UNKNOWN    UNKNOWN    UNKNOWN    UNKNOWN    UNKNOWN    UNKNOWN    UNKNOWN
+"""
+
+# A job that is being stopped with a savepoint ends as it would by itself, and goes on when none can be made.
+WISH_TABLE = """
+    still_wanted    UNKNOWN    STOPPING   STOPPING   SUCCEEDED  FAILED     KILLED     UNKNOWN
+    cannot_be_made  UNKNOWN    RUNNING    RUNNING    SUCCEEDED  FAILED     KILLED     UNKNOWN
 """
 
 
@@ -219,3 +226,52 @@ def test_quick_job_has_a_start():
 def test_exit_code_zero_is_kept():
     done = advance_job(replace(JOB, exit_code=5), JobObservation(JobPhase.SUCCEEDED, exit_code=0), NOW)
     assert done.exit_code == 0
+
+
+WISHING = stop_job_with_savepoint(replace(JOB, state=JobState.RUNNING, started_at=BEFORE), BEFORE)
+NO_SAVEPOINT = Diagnosis("SavepointFailed", "The folder cannot be written.", "Choose another.")
+WISH_CELLS = [
+    (failure, phase, JobState(cell))
+    for row, failure in zip(WISH_TABLE.strip().splitlines(), (None, NO_SAVEPOINT), strict=True)
+    for phase, cell in zip(JobPhase, row.split()[1:], strict=True)
+]
+
+
+@pytest.mark.parametrize(("failure", "phase", "expected"), WISH_CELLS)
+def test_job_that_is_to_stop_with_a_savepoint_advances(failure, phase, expected):
+    after = advance_job(WISHING, JobObservation(phase, savepoint_failure=failure), NOW)
+    assert after.state is expected
+    assert after.savepoint_wanted is (expected is JobState.STOPPING), "the wish ends with the stopping"
+    assert after.savepoint_failure == failure
+    if expected in {JobState.FAILED, JobState.UNKNOWN}:
+        assert after.diagnosis is not None, "a failing state carries a diagnosis"
+
+
+def test_job_keeps_the_savepoint_that_it_was_stopped_with():
+    seen = JobObservation(JobPhase.SUCCEEDED, savepoint="file:/savepoints/savepoint-1")
+    after = advance_job(WISHING, seen, NOW)
+    assert (after.state, after.savepoint) == (JobState.SUCCEEDED, "file:/savepoints/savepoint-1")
+    assert (after.savepoint_wanted, after.savepoint_wish, after.diagnosis) == (False, None, None)
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_only_a_job_at_work_is_stopped_with_a_savepoint(state):
+    job = replace(JOB, state=state, savepoint_failure=NO_SAVEPOINT)
+    after = stop_job_with_savepoint(job, NOW)
+    if state is not JobState.RUNNING:
+        assert after is job
+        return
+    assert (after.state, after.savepoint_wanted, after.savepoint_wish) == (JobState.STOPPING, True, NOW)
+    assert after.savepoint_failure is None, "what became of an earlier wish is forgotten"
+
+
+def test_a_plain_stop_gives_up_the_savepoint():
+    after = stop_job(WISHING, NOW)
+    assert (after.state, after.savepoint_wanted, after.state_since) == (JobState.STOPPING, False, BEFORE)
+    assert stop_job(after, NOW) is after
+    assert advance_job(after, JobObservation(JobPhase.KILLED), NOW).state is JobState.KILLED
+
+
+def test_a_job_whose_cluster_fails_before_the_savepoint_was_seen_is_not_called_killed():
+    lost = fail_job(WISHING, WHY, NOW, JobState.UNKNOWN)
+    assert (lost.state, lost.savepoint_wanted) == (JobState.UNKNOWN, False)
