@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
-from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.models import event_table
 
@@ -71,9 +71,22 @@ def add_event(connection: Connection, record: Cluster | Job, at: datetime, actor
         dag_id=owner.dag_id if owner else None,
         run_id=owner.run_id if owner else None,
         task_id=owner.task_id if owner else None,
-        detail=f"{record.diagnosis.cause} [{record.diagnosis.reason}]" if record.diagnosis else "",
+        detail=_detail(record),
     )
     _insert(connection, event)
+
+
+def _detail(record: Cluster | Job) -> str:
+    """Why the record is in its state, or what came of it."""
+    why = record.diagnosis
+    if why is None and isinstance(record, Job):
+        if record.savepoint_wanted:
+            return "with a savepoint"
+        if record.savepoint:
+            return f"savepoint {record.savepoint}"
+        if record.state is JobState.RUNNING:
+            why = record.savepoint_failure
+    return f"{why.cause} [{why.reason}]" if why else ""
 
 
 def _insert(connection: Connection, event: Event) -> None:

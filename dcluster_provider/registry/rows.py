@@ -64,6 +64,9 @@ def job_changes(job: Job) -> dict[str, Any]:
         "exit_code": job.exit_code,
         "started_at": job.started_at,
         "ended_at": job.ended_at,
+        "savepoint_wanted": job.savepoint_wanted,
+        "savepoint": job.savepoint,
+        "savepoint_failure": job.savepoint_failure.as_json() if job.savepoint_failure else None,
     }
 
 
@@ -79,6 +82,9 @@ def job_of(row: Any) -> Job:
         exit_code=row.exit_code,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        savepoint_wanted=row.savepoint_wanted,
+        savepoint=row.savepoint,
+        savepoint_failure=_diagnosis_of(row.savepoint_failure),
     )
 
 
@@ -125,8 +131,12 @@ def _request_of(row: Any) -> dict[str, Any]:
         "created_at": row.created_at,
         "state_since": row.state_since,
         "ui_url": row.ui_url,
-        "diagnosis": Diagnosis.from_json(row.diagnosis) if row.diagnosis else None,
+        "diagnosis": _diagnosis_of(row.diagnosis),
     }
+
+
+def _diagnosis_of(stored: dict[str, Any] | None) -> Diagnosis | None:
+    return Diagnosis.from_json(stored) if stored else None
 
 
 def _owner_of(row: Any) -> Owner | None:

@@ -186,7 +186,7 @@ def test_process_killed_in_the_first_migration_leaves_a_usable_database(part, re
     assert statement > 20
     registry = Registry(registry_url)
     assert claim_cluster(registry).created
-    assert registry.describe().endswith("(schema 0001)")
+    assert registry.describe().endswith("(schema 0002)")
 
 
 def test_processes_that_start_at_once_on_an_empty_database_migrate_it_once(

@@ -224,3 +224,31 @@ def test_events_tell_who_did_what(registry, claim_cluster, claim_job, now, owner
     assert (end.dag_id, end.run_id, end.task_id) == (owner.dag_id, owner.run_id, owner.task_id)
     assert [event.dag_id for event in registry.list_events(job_id=job.id)] == [None, None]
     assert len(registry.list_events(limit=2)) == 2
+
+
+def test_what_became_of_a_savepoint_is_kept_and_told_in_the_events(registry, claim_job, now):
+    job = claim_job(registry, job_type="flink", savepoint="s3://bucket/savepoint-1").record
+    assert job.spec.savepoint == "s3://bucket/savepoint-1"
+    wish = replace(job, state=JobState.STOPPING, state_since=now, savepoint_wanted=True)
+    stopping = registry.save_job(wish, actor="ann")
+    assert registry.get_job(job.id) == stopping
+    assert registry.get_job(job.id).savepoint_wish == wish.savepoint_wish == now, "to the microsecond"
+    failed = replace(stopping, state=JobState.RUNNING, savepoint_wanted=False, savepoint_failure=DIAGNOSIS)
+    running = registry.save_job(failed)
+    assert registry.get_job(job.id) == running
+    stopping = registry.save_job(replace(running, state=JobState.STOPPING, savepoint_wanted=True))
+    done = registry.save_job(
+        replace(stopping, state=JobState.SUCCEEDED, savepoint_wanted=False, savepoint="file:/s/savepoint-2")
+    )
+    assert registry.get_job(job.id) == done
+    assert (done.as_json()["savepoint"], done.as_json()["savepointTaken"]) == (
+        "s3://bucket/savepoint-1",
+        "file:/s/savepoint-2",
+    )
+    details = [(event.action, event.detail) for event in registry.list_events(job_id=job.id)][:4]
+    assert details == [
+        ("SUCCEEDED", "savepoint file:/s/savepoint-2"),
+        ("STOPPING", "with a savepoint"),
+        ("RUNNING", "It failed. [JobFailed]"),
+        ("STOPPING", "with a savepoint"),
+    ]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import MetaData, Table, create_engine, insert, inspect, text
 
 from dcluster_provider.core.errors import RegistryUnusable
+from dcluster_provider.core.record import JobState
 from dcluster_provider.registry.migrations import HEAD, alembic_config, migrate
 from dcluster_provider.registry.models import VERSION_TABLE, metadata
 from dcluster_provider.registry.store import Registry
@@ -61,8 +65,48 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(engine, registry_url, claim
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
         connection.execute(text("DROP TABLE dcluster_event"))
     tables = sorted(inspect(engine).get_table_names())
-    with pytest.raises(RegistryUnusable, match=r"schema 9999.*up to 0001.*Upgrade dcluster-provider"):
+    with pytest.raises(RegistryUnusable, match=r"schema 9999.*up to 0002.*Upgrade dcluster-provider"):
         claim_cluster(Registry(registry_url))
     assert sorted(inspect(engine).get_table_names()) == tables
     with engine.connect() as connection:
         assert connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
+
+
+def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
+    (tmp_path / "new").mkdir()
+    engine = create_engine(registry_url, future=True)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+    job = {
+        "id": 7,
+        "key": "key",
+        "generation": 1,
+        "version": 3,
+        "deployment": "deployment",
+        "conn_id": "dcluster_default",
+        "spec": {"client": "team", "module": "report", "job_type": "flink", "args": ["a"]},
+        "state": "RUNNING",
+        "created_at": now,
+        "state_since": now,
+        "ui_url": "http://page",
+        "client": "team",
+        "module": "report",
+        "cluster_id": 1,
+        "owns_cluster": False,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(Table("dcluster_job", MetaData(), autoload_with=connection)), job)
+    engine.dispose()
+    registry = Registry(registry_url)
+    (found,) = registry.list_jobs()
+    assert (found.id, found.state, found.spec.args, found.ui_url) == (
+        7,
+        JobState.RUNNING,
+        ("a",),
+        "http://page",
+    )
+    assert (found.savepoint_wanted, found.savepoint, found.savepoint_failure) == (False, "", None)
+    assert found.spec.savepoint == ""
+    saved = registry.save_job(replace(found, savepoint_wanted=True, state=JobState.STOPPING))
+    assert registry.get_job(7) == saved
+    assert registry.describe().endswith(f"(schema {HEAD})")
