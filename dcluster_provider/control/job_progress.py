@@ -86,4 +86,9 @@ class JobProgress:
             self._clusters.terminate(job.cluster_id, actor=f"{job} has ended")
 
     def _advance(self, job: Job, seen: JobObservation) -> Job:
-        return self.change(job, lambda it, now: advance_job(it, seen, now))
+        def decide(it: Job, now: datetime) -> Job:
+            # Who looked without the wish for a savepoint, or with an earlier one, may not know what came of it.
+            knows = it.savepoint_wish == job.savepoint_wish or seen.savepoint
+            return advance_job(it, seen, now) if knows else it
+
+        return self.change(job, decide)

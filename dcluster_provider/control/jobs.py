@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.endings import cluster_terminated
 from dcluster_provider.control.job_progress import JobProgress
+from dcluster_provider.control.savepoints import stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -164,13 +165,19 @@ class Jobs:
                 raise WaitTimeout(f"{job} is {job.state.value} after {timeout:g} s; it was left as it is")
             time.sleep(poll_interval)
 
-    def terminate(self, job_id: int, *, actor: str = "") -> Job:
+    def terminate(self, job_id: int, *, savepoint: bool = False, actor: str = "") -> Job:
         """Stop a job; one that has ended stays as it is.
 
+        :param savepoint: stop a Flink job with a savepoint, whose folder is ``Job.savepoint`` once the job has
+            SUCCEEDED; when none can be made, the job goes on.
         :returns: the job: in its final state, or STOPPING while its platform still stops it.
         :raises NotFound: there is no such job.
+        :raises InvalidSpec: a savepoint of a Spark job, or no setting says where savepoints go; nothing was stopped.
+        :raises SavepointFailed: the savepoint cannot be made; the job goes on.
         """
         job = self.get(job_id)
+        if savepoint:
+            return stop_with_savepoint(self._registry, self._platform, self._progress, job, actor)
         if not job.state.is_final:
             job = self._progress.change(job, stop_job, actor)
         if not job.state.is_final:

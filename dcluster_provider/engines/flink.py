@@ -16,6 +16,7 @@ from dcluster_provider.engines.flink_memory import Division, divide_jobmanager, 
 from dcluster_provider.engines.handover import handed_over
 
 SLOTS = "taskmanager.numberOfTaskSlots"
+_START = "execution.state-recovery.path"
 
 _EXPORTED = "java.rmi/sun.rmi.registry java.security.jgss/sun.security.krb5"
 _EXPORTED_COMPILER = "api file parser tree util"
@@ -104,6 +105,8 @@ def job_settings(cluster: Cluster, job: Job) -> dict[str, str]:
         settings["parallelism.default"] = str(spec.num_workers * each)
     handed = {f"dcluster.{name}": value for name, value in handed_over(job).items()}
     settings["pipeline.global-job-parameters"] = json.dumps(handed)
+    if spec.savepoint:
+        settings[_START] = spec.savepoint
     return settings | spec.extra_cmd
 
 
@@ -116,7 +119,8 @@ def run_request(cluster: Cluster, job: Job, job_id: str) -> dict[str, Any]:
         "parallelism": int(settings.pop("parallelism.default", "1")),
         "flinkConfiguration": settings,
     }
-    return request | ({"entryClass": job.spec.main_class} if job.spec.main_class else {})
+    given = {"savepointPath": settings.pop(_START, ""), "entryClass": job.spec.main_class}
+    return request | {name: value for name, value in given.items() if value}
 
 
 def never_fits(cluster: Cluster, job: Job) -> Diagnosis | None:

@@ -80,6 +80,39 @@ def cancel(engine: EngineRest, job_id: str) -> None:
             raise
 
 
+def stop_with_savepoint(engine: EngineRest, job_id: str, folder: str, trigger: str) -> None:
+    """Begin to stop a job with a savepoint; the same trigger again changes nothing.
+
+    :param trigger: 32 hexadecimal digits.
+    """
+    # Native: state that is kept asynchronously has no canonical form.
+    wanted = {"targetDirectory": folder, "triggerId": trigger, "formatType": "NATIVE", "drain": False}
+    engine.request("POST", f"/jobs/{job_id}/stop", body=json.dumps(wanted).encode(), headers=_JSON)
+
+
+def savepoint_status(engine: EngineRest, job_id: str, trigger: str) -> dict[str, Any] | None:
+    """How far a savepoint has come; none when nobody asked for it, or long ago."""
+    try:
+        answer: dict[str, Any] = engine.request("GET", f"/jobs/{job_id}/savepoints/{trigger}")
+    except Refused as refusal:
+        if refusal.status == 404:
+            return None
+        raise
+    return answer
+
+
+def savepoint_ended_with(engine: EngineRest, job_id: str) -> str:
+    """The folder of the savepoint that a job which has finished was stopped with; empty when with none."""
+    try:
+        found = engine.request("GET", f"/jobs/{job_id}/checkpoints")
+    except Refused as refusal:
+        if refusal.status == 404:
+            return ""
+        raise
+    last = (found.get("latest") or {}).get("savepoint") or {}
+    return str(last.get("external_path", "")) if last.get("checkpoint_type") == "SYNC_SAVEPOINT" else ""
+
+
 def refusal_text(refusal: Refused) -> str:
     """The stack trace of a refusal."""
     try:

@@ -91,10 +91,20 @@ class Platform(Protocol):
         """
 
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
-        """What there is of each job, by id; one that could not be asked about is left out."""
+        """What there is of each job, by id; one that could not be asked about is left out.
+
+        A job with ``savepoint_wanted`` is asked to stop so, unless it was already.
+        """
 
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         """Begin to stop the job; one that is not there is no error, and can no longer be started."""
+
+    def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
+        """The folder that savepoints of a Flink job go to; empty when no setting names one.
+
+        :raises InvalidSpec: a setting names one that cannot be.
+        :raises PlatformRefused: the cluster is not there any more.
+        """
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The job's log from a position on; 0 is its beginning."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,8 @@ class MemoryPlatform:
     applied: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     staged: list[int] = field(default_factory=list)
+    savepoints: str = "/savepoints"
+    asked_to_stop: list[tuple[int, str]] = field(default_factory=list)
 
     def describe(self) -> str:
         return "in memory"
@@ -78,7 +81,14 @@ class MemoryPlatform:
 
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         absent = JobObservation(JobPhase.ABSENT)
+        for job, _ in jobs:
+            if job.savepoint_wish is not None:
+                wish = (job.id, job.savepoint_wish.isoformat())
+                self.asked_to_stop += [wish] if wish not in self.asked_to_stop else []
         return {job.id: self.jobs.get((job.key, job.generation), absent) for job, _ in jobs}
+
+    def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
+        return self.savepoints
 
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         self.jobs[job.key, job.generation] = JobObservation(JobPhase.KILLED, exit_code=143)
@@ -94,8 +104,8 @@ class MemoryPlatform:
         seen = self.clusters.get(cluster.name, ClusterObservation(phase))
         self.clusters[cluster.name] = replace(seen, phase=phase, workers_ready=workers, diagnosis=diagnosis)
 
-    def set_job(self, job: Job, phase: JobPhase, exit_code: int | None = None) -> None:
-        self.jobs[job.key, job.generation] = JobObservation(phase, exit_code=exit_code)
+    def set_job(self, job: Job, phase: JobPhase, exit_code: int | None = None, **more: Any) -> None:
+        self.jobs[job.key, job.generation] = JobObservation(phase, exit_code=exit_code, **more)
 
 
 @pytest.fixture

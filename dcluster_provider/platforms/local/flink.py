@@ -11,7 +11,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.application import local_path
-from dcluster_provider.engines.flink import never_fits, run_request, slots
+from dcluster_provider.engines.flink import never_fits, run_request
 from dcluster_provider.engines.rest import EngineRest, HttpRest, NoAnswer, Refused
 from dcluster_provider.platforms.local import flink_launch
 from dcluster_provider.platforms.local.ending import while_not_ended
@@ -67,7 +67,7 @@ class FlinkSide:
 
     def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> FlinkView:
         """Prepare to ask the JobManager."""
-        return FlinkView(place, plan, slots(cluster.spec))
+        return FlinkView(place, plan, cluster.spec)
 
 
 def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:

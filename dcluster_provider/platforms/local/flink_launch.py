@@ -21,6 +21,7 @@ from dcluster_provider.engines.flink import (
     slots_per_worker,
 )
 from dcluster_provider.engines.flink_memory import Division
+from dcluster_provider.engines.flink_savepoints import with_default_folder
 from dcluster_provider.engines.handover import handed_environment
 from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.files import write_text
@@ -113,7 +114,7 @@ def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) 
         "blob.storage.directory": str(work / "blobs"),
         "process.working-dir": str(work / "processes"),
     }
-    return DEFAULTS | spec.extra_configs | fixed
+    return DEFAULTS | with_default_folder(spec.extra_configs, f"file://{place.savepoints}") | fixed
 
 
 def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> Command:

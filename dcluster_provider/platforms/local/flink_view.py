@@ -11,12 +11,14 @@ from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
+from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines import flink_rest
-from dcluster_provider.engines.flink import FINAL_PHASES, after_client, job_phase, while_client_runs
+from dcluster_provider.engines.flink import FINAL_PHASES, after_client, job_phase, slots, while_client_runs
+from dcluster_provider.engines.flink_savepoints import go_on_stopping, savepoint_folder
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
-from dcluster_provider.platforms.local.flink_launch import PORT_SETTINGS, REST_PORT
-from dcluster_provider.platforms.local.job_process import reject, settled
+from dcluster_provider.platforms.local.flink_launch import PORT_SETTINGS, REST_PORT, cluster_settings
+from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
@@ -34,8 +36,8 @@ _CLIENT = "The client"
 class FlinkView:
     """One look at a Flink cluster; each of its two accounts is asked for at most once."""
 
-    def __init__(self, place: ClusterPlace, plan: ClusterPlan, slots: int) -> None:
-        self._place, self._plan, self._slots = place, plan, slots
+    def __init__(self, place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> None:
+        self._place, self._plan, self._spec = place, plan, spec
         self._rest = HttpRest(HOST, plan.ports[REST_PORT])
 
     def cluster(self) -> ClusterObservation:
@@ -48,7 +50,7 @@ class FlinkView:
         phase = ClusterPhase.STARTING
         if failure:
             phase = ClusterPhase.BROKEN
-        elif answer.get("slots-total", 0) >= self._slots and self._all_live():
+        elif answer.get("slots-total", 0) >= slots(self._spec) and self._all_live():
             phase = ClusterPhase.READY
         return ClusterObservation(
             phase,
@@ -62,9 +64,13 @@ class FlinkView:
         """A job as it is; none when the JobManager gives no account just now."""
         own = self._place.job(job)
         verdict = read_verdict(own)
-        if verdict is not None:
+        # Somebody who did not know of the wish for a savepoint may have seen the job end by it.
+        is_settled = not job.savepoint_wanted or (verdict and verdict.phase is not JobPhase.SUCCEEDED)
+        if verdict is not None and (is_settled or verdict.savepoint or self._jobs is None):
             return verdict
-        seen = self._client_job(own) if own.has_process else self._submitted_job(own, job)
+        seen = verdict or (self._client_job(own) if own.has_process else self._submitted_job(own, job))
+        if seen is not None and job.savepoint_wanted and self._jobs is not None:
+            seen = self._stopped_with_savepoint(own, job, seen)
         if seen is not None and seen.phase in FINAL_PHASES and seen.phase is not JobPhase.LOST:
             self._keep(own, flink_job_id(job.key, job.generation), seen)
         return seen
@@ -104,7 +110,7 @@ class FlinkView:
         seen = settled(own, _CLIENT)
         if self._jobs is None:
             if self._master_failure and (seen is None or (ids and seen.phase is not JobPhase.ABSENT)):
-                return reject(own, self._lost()) if seen is None else self._lost()
+                return conclude(own, self._lost()) if seen is None else self._lost()
             return seen if seen is None or seen.phase is not JobPhase.SUCCEEDED else None
         jobs = [self._flink_job(job_id) for job_id in ids if job_id in self._jobs]
         if seen is None:
@@ -116,6 +122,19 @@ class FlinkView:
         if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
             return JobObservation(JobPhase.FAILED, failed.ui_url, seen.exit_code, failed.diagnosis)
         return seen
+
+    def _stopped_with_savepoint(self, own: JobPlace, job: Job, seen: JobObservation) -> JobObservation | None:
+        """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already."""
+        assert self._jobs is not None
+        ids = submitted_ids(own) if own.has_process else [flink_job_id(job.key, job.generation)]
+        phases = {job_id: job_phase(self._jobs[job_id]) for job_id in ids if job_id in self._jobs}
+        folder = savepoint_folder(job, cluster_settings(self._place, self._plan, self._spec))
+        try:
+            stop = go_on_stopping(self._rest, job, phases, folder)
+        except (NoAnswer, Refused):
+            return None
+        seen = stop.seen_with(seen)
+        return conclude(own, seen) if stop.savepoint else seen
 
     def _flink_job(self, job_id: str) -> JobObservation:
         assert self._jobs is not None

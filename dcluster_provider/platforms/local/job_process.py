@@ -13,7 +13,7 @@ from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdi
 
 STOP_GRACE = 5.0  # seconds that a driver or client has to leave by itself
 _INTERRUPTED_SECONDS = 12  # a stop that takes longer was interrupted
-_REJECTED_GRACE = 1.0
+_CONCLUDED_GRACE = 1.0
 
 
 def settled(own: JobPlace, what: str) -> JobObservation | None:
@@ -40,10 +40,10 @@ def settled(own: JobPlace, what: str) -> JobObservation | None:
     return JobObservation(phase, exit_code=state.code, diagnosis=failure)
 
 
-def reject(own: JobPlace, seen: JobObservation) -> JobObservation:
-    """End a job that can never succeed; it stays failed for the reason seen."""
+def conclude(own: JobPlace, seen: JobObservation) -> JobObservation:
+    """End what a job whose outcome is decided still has running; what was seen stays its outcome."""
     write_verdict(own, seen)
-    end([own.process], _REJECTED_GRACE)
+    end([own.process], _CONCLUDED_GRACE)
     return seen
 
 

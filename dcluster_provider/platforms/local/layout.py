@@ -2,6 +2,7 @@
 
 HOME/clusters/NAME/   plan.json, conf/, work/, processes/ROLE/, jobs/JOB/: gone when the cluster is gone
 HOME/logs/NAME/       ROLE.log, jobs/JOB/ (log, outcome), ended, lock: stay for a while after it
+HOME/savepoints/      savepoints of Flink jobs: the user's, never removed
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class ClusterPlace:
     def logs(self) -> Path:
         """What stays after the cluster."""
         return self.home / "logs" / self.name
+
+    @property
+    def savepoints(self) -> Path:
+        """Savepoints of Flink jobs: other clusters start jobs from them."""
+        return self.home / "savepoints"
 
     @property
     def ended(self) -> Path:

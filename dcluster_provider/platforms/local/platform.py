@@ -11,6 +11,7 @@ from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.engines.flink_savepoints import savepoint_folder
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report
 from dcluster_provider.platforms.local import ending
@@ -19,6 +20,7 @@ from dcluster_provider.platforms.local.engine_side import EngineSide, View
 from dcluster_provider.platforms.local.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.failures import start_failure
 from dcluster_provider.platforms.local.flink import FlinkSide
+from dcluster_provider.platforms.local.flink_launch import cluster_settings
 from dcluster_provider.platforms.local.job_process import settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import read_part
@@ -129,6 +131,12 @@ class LocalPlatform:
         plan = read_plan(place)
         if plan is not None:
             _SIDES[cluster.spec.engine].stop_job(place, plan, job)
+
+    def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
+        """The folder that the job's savepoints go to: below the home, unless a setting names another."""
+        place = self._place(cluster.name)
+        plan = ending.existing_plan(place, str(job))
+        return savepoint_folder(job, cluster_settings(place, plan, cluster.spec))
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The output of the driver or client; after the cluster has gone, too."""

@@ -13,7 +13,7 @@ from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.engines.spark import Worker, find_application, never_satisfied, workers_alive
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
-from dcluster_provider.platforms.local.job_process import reject, settled
+from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
@@ -69,7 +69,7 @@ class SparkView:
         if over is not None:
             return self._with_executors(own, over)
         seen = self._running_job(job, own)
-        return reject(own, seen) if seen.diagnosis else seen
+        return conclude(own, seen) if seen.diagnosis else seen
 
     def _running_job(self, job: Job, own: JobPlace) -> JobObservation:
         facts = first_text(own.facts)

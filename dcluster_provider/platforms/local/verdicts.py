@@ -19,6 +19,7 @@ def read_verdict(own: JobPlace) -> JobObservation | None:
         ui_url=stored["ui_url"],
         exit_code=stored["exit_code"],
         diagnosis=Diagnosis.from_json(diagnosis) if diagnosis else None,
+        savepoint=stored.get("savepoint", ""),
     )
 
 
@@ -31,5 +32,6 @@ def write_verdict(own: JobPlace, seen: JobObservation) -> None:
             "ui_url": seen.ui_url,
             "exit_code": seen.exit_code,
             "diagnosis": seen.diagnosis.as_json() if seen.diagnosis else None,
+            "savepoint": seen.savepoint,
         },
     )

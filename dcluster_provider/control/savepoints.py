@@ -1,0 +1,89 @@
+"""Stopping jobs with a savepoint, and what those who asked for it are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcluster_provider.control.job_progress import JobProgress
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
+from dcluster_provider.core.record import Job, JobState
+from dcluster_provider.core.state import stop_job_with_savepoint
+from dcluster_provider.platforms.base import Platform
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+
+
+def stop_with_savepoint(
+    registry: Registry, platform: Platform, progress: JobProgress, job: Job, actor: str
+) -> Job:
+    """Ask for a job to be stopped with a savepoint, whoever looks at it from then on sees to it.
+
+    :returns: the job: STOPPING, or as it ended.
+    :raises InvalidSpec: it is not a Flink job, or no setting says where savepoints go; nothing was stopped.
+    :raises SavepointFailed: it is not at work, or the savepoint cannot be made; nothing was stopped.
+    """
+    if job.spec.engine != "flink":
+        raise InvalidSpec(
+            f"field savepoint: {job} is of type {job.spec.job_type!r}; only Flink jobs are stopped with one"
+        )
+    job = progress.observe([job.id])[job.id]
+    if job.state.is_final:
+        return job
+    if not platform.savepoint_folder(job, registry.get_cluster(job.cluster_id)):
+        raise InvalidSpec(
+            f"field savepoint: no setting says where savepoints of {job} go; set execution.checkpointing.savepoint-dir "
+            "in extraCmd of the job or extraConfigs of its cluster, or flink_storage on the connection"
+        )
+    job = progress.change(job, stop_job_with_savepoint, actor)
+    if not job.state.is_final and not job.savepoint_wanted:
+        raise SavepointFailed(str(job), _not_at_work(job))
+    job = progress.observe([job.id])[job.id]
+    raise_if_savepoint_failed(job)
+    return job
+
+
+def raise_if_savepoint_failed(job: Job) -> None:
+    """Refuse to go on waiting for a savepoint that was not made.
+
+    :raises SavepointFailed: the job goes on.
+    """
+    if not job.state.is_final and not job.savepoint_wanted:
+        raise SavepointFailed(f"{job} goes on", job.savepoint_failure or _GIVEN_UP)
+
+
+def savepoint_of(job: Job) -> str:
+    """The folder of the savepoint that an ended job was stopped with.
+
+    :raises SavepointFailed: it ended without one.
+    """
+    if not job.savepoint:
+        raise SavepointFailed(f"{job} is {job.state.value}", job.diagnosis or _ended_without(job))
+    return job.savepoint
+
+
+def _not_at_work(job: Job) -> Diagnosis:
+    stopping = job.state is JobState.STOPPING
+    return Diagnosis(
+        "JobNotRunning",
+        f"The job is {job.state.value}, and only of one at work a savepoint can be made.",
+        "It is being stopped without one already." if stopping else "Stop it once it is RUNNING.",
+    )
+
+
+def _ended_without(job: Job) -> Diagnosis:
+    cause = job.savepoint_failure
+    return Diagnosis(
+        "EndedWithoutSavepoint",
+        f"The job ended as {job.state.value} before a savepoint of it was made.",
+        f"See what ended it: airflow dcluster jobs show {job.id}.",
+        (cause.cause, *cause.evidence) if cause else (),
+    )
+
+
+_GIVEN_UP = Diagnosis(
+    "SavepointGivenUp",
+    "The savepoint is not wanted any more.",
+    "See who asked for what: airflow dcluster jobs show.",
+)
