@@ -27,6 +27,9 @@ _SPEC = _argument(
 _KEY = _argument("--key", help="request key: the same key gives the same cluster or job again")
 _WAIT = _argument("--wait", action="store_true", help="wait until it runs (a cluster) or has ended (a job)")
 _TIMEOUT = _argument("--timeout", type=float, help="seconds to wait at most; without it, for ever")
+_SAVEPOINT = _argument(
+    "--savepoint", action="store_true", help="stop a Flink job with a savepoint, and wait for it"
+)
 _FOLLOW = _argument("-f", "--follow", action="store_true", help="go on until the job has ended")
 _NO_IMAGES = _argument("--no-images", action="store_true", help="do not try the images, by a pod for each")
 _NAMESPACES = _argument(
@@ -92,7 +95,7 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
             _CONN_ID,
             _OUTPUT,
         ),
-        _command("jobs", "terminate", "Stop a job", _JOB, _CONN_ID, _OUTPUT),
+        _command("jobs", "terminate", "Stop a job", _JOB, _SAVEPOINT, _TIMEOUT, _CONN_ID, _OUTPUT),
         _command("jobs", "logs", "Print a job's log", _JOB, _FOLLOW, _CONN_ID),
     )
     engines = (

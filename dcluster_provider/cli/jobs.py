@@ -8,6 +8,7 @@ from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_jobs, print_record
 from dcluster_provider.cli.session import command, person, read_spec, tell
+from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
 
@@ -53,8 +54,20 @@ def submit_jobs(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def terminate_jobs(args: Namespace, hook: DClusterHook) -> None:
-    """Stop a job and print what it is then."""
-    print_jobs([hook.jobs.terminate(args.job_id, actor=person())], args.output)
+    """Stop a job and print what it is then.
+
+    With ``--savepoint`` its end is waited for, and the savepoint's folder is printed (as JSON, the whole job).
+    """
+    job = hook.jobs.terminate(args.job_id, savepoint=args.savepoint, actor=person())
+    if not args.savepoint:
+        print_jobs([job], args.output)
+        return
+    job = hook.jobs.wait(job.id, _FINAL, args.timeout, on_look=raise_if_savepoint_failed)
+    folder = savepoint_of(job)
+    if args.output == "json":
+        print_record(job, (), args.output)
+    else:
+        print(folder)  # noqa: T201  # a command's output
 
 
 @command

@@ -79,6 +79,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         main_class: str | None = None,
         args: Sequence[Any] | None = None,
         allow_duplicate: bool | str | None = None,
+        savepoint: str | XComArg | None = None,
         spec: dict[str, Any] | str | None = None,
         job_timeout: float | None = None,
         wait_for_completion: bool = True,
@@ -111,6 +112,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.main_class = main_class
         self.args = args
         self.allow_duplicate = allow_duplicate
+        self.savepoint = savepoint
         self.spec = spec
         require_seconds(self.task_id, job_timeout=job_timeout)
         self.job_timeout = job_timeout
@@ -199,34 +201,48 @@ class DClusterTerminateJobOperator(DClusterOperator):
     """Stops a job; one that has ended already is no error.
 
     :param job_id: the job's id, templated.
+    :param savepoint: stop a Flink job with a savepoint, and return the savepoint's folder. When none can be made, the
+        job goes on and the task fails.
     :param terminate_timeout: seconds until the task fails because the job is still there.
     """
 
     template_fields: Sequence[str] = ("job_id", "dcluster_conn_id")
 
-    def __init__(self, *, job_id: int | str | XComArg, terminate_timeout: float = 300, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        job_id: int | str | XComArg,
+        savepoint: bool = False,
+        terminate_timeout: float = 300,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
+        self.savepoint = savepoint
         require_seconds(self.task_id, terminate_timeout=terminate_timeout)
         self.terminate_timeout = terminate_timeout
 
     @ends_own_when_killed
     def execute(self, context: Context) -> str:
-        """Stop the job and wait until it has ended; returns its state."""
+        """Stop the job and wait until it has ended; returns its state, or the savepoint's folder."""
         from dcluster_provider.core.errors import InvalidSpec
 
         try:
             job_id = int(str(self.job_id))
         except (TypeError, ValueError):
             raise InvalidSpec(f"field job_id: {self.job_id!r} is not a job's number") from None
-        job = self.hook.jobs.terminate(job_id, actor=str(self.task_owner(context)))
+        actor = str(self.task_owner(context))
+        job = self.hook.jobs.terminate(job_id, savepoint=self.savepoint, actor=actor)
         self.log_change(None, job)
         deadline = self.deadline_of(context, self.terminate_timeout)
         if not job.state.is_final and self.deferrable:
+            from dcluster_provider.core.record import JobState
             from dcluster_provider.triggers.dcluster import JobTrigger
 
+            # A savepoint that cannot be made leaves the job at work.
+            states = states_named((JobState.RUNNING,)) if self.savepoint else []
             self.defer_to(
-                JobTrigger(self.dcluster_conn_id, job.id, [], self.poll_interval, deadline),
+                JobTrigger(self.dcluster_conn_id, job.id, states, self.poll_interval, deadline),
                 "execute_complete",
             )
         return self._wait(job_id, seconds_until(deadline))
@@ -237,12 +253,15 @@ class DClusterTerminateJobOperator(DClusterOperator):
         return self._wait(event["id"], 0)
 
     def _wait(self, job_id: int, timeout: float | None) -> str:
+        from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
         from dcluster_provider.core.record import JobState
 
         ended = tuple(state for state in JobState if state.is_final)
-        return self.hook.jobs.wait(
-            job_id, ended, timeout, poll_interval=min(self.poll_interval, 1.0)
-        ).state.value
+        look = raise_if_savepoint_failed if self.savepoint else None
+        pause = min(self.poll_interval, 1.0)
+        job = self.hook.jobs.wait(job_id, ended, timeout, poll_interval=pause, on_look=look)
+        self.log_change(None, job)
+        return savepoint_of(job) if self.savepoint else job.state.value
 
 
 class DClusterStopClientJobsOperator(DClusterOperator):

@@ -33,12 +33,23 @@ def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
 def _known(record: Cluster | Job) -> str:
     if record.diagnosis is not None:
         return f"\n{record.diagnosis.render()}"
-    if isinstance(record, Job):
-        code = f", exit code {record.exit_code}" if record.exit_code is not None else ""
-        page = f", page {record.ui_url}" if record.state is JobState.RUNNING and record.ui_url else ""
-        return code + page
-    if record.state is ClusterState.RUNNING:
-        return f", {record.workers_ready} workers at {record.master_url}, page {record.ui_url}"
-    if record.state in (ClusterState.PROVISIONING, ClusterState.DEGRADED):
-        return f", {record.workers_ready} of {record.spec.workers} workers"
+    return _known_of_job(record) if isinstance(record, Job) else _known_of_cluster(record)
+
+
+def _known_of_job(job: Job) -> str:
+    if job.savepoint_wanted:
+        return ", with a savepoint"
+    if job.state is JobState.RUNNING and job.savepoint_failure is not None:
+        return f"\n{job.savepoint_failure.render()}"
+    savepoint = f", savepoint {job.savepoint}" if job.savepoint else ""
+    code = f", exit code {job.exit_code}" if job.exit_code is not None else ""
+    page = f", page {job.ui_url}" if job.state is JobState.RUNNING and job.ui_url else ""
+    return savepoint + code + page
+
+
+def _known_of_cluster(cluster: Cluster) -> str:
+    if cluster.state is ClusterState.RUNNING:
+        return f", {cluster.workers_ready} workers at {cluster.master_url}, page {cluster.ui_url}"
+    if cluster.state in (ClusterState.PROVISIONING, ClusterState.DEGRADED):
+        return f", {cluster.workers_ready} of {cluster.spec.workers} workers"
     return ""
