@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _VOLUME = "shared"
 _AIRFLOW = "airflow"  # the service account that Airflow is, with no more rights than the shipped role grants
 # Dozens of clusters share two cores: what they ask for must not keep them from being placed.
-_LITTLE_CPU = {"requests": {"cpu": "10m"}}
+_LITTLE_CPU = {"requests": {"cpu": "200m"}}
 
 
 @dataclass(frozen=True)

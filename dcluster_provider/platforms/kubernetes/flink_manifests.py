@@ -136,7 +136,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
         mib=mib(memory_bytes(cluster.spec.master_memory)),
         env=environment(),
         ports={"rpc": RPC_PORT, "blob": BLOB_PORT, "rest": REST_PORT},
-        probes=readiness(_ALL_SLOTS, str(slots(cluster.spec)), REST_PORT),
+        probes=readiness(_ALL_SLOTS, str(slots(cluster.spec)), "/overview", REST_PORT),
         secrets={cluster.name: CONF},
     )
     return pod_template(

@@ -105,7 +105,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
         mib=memory,
         env=_environment(max(192, memory * 3 // 4)),
         ports={"spark": MASTER_PORT, "ui": UI_PORT},
-        probes=readiness(_ALL_WORKERS, str(cluster.spec.workers), UI_PORT),
+        probes=readiness(_ALL_WORKERS, str(cluster.spec.workers), "/json/", UI_PORT),
         secrets={cluster.name: CONF},
     )
     return pod_template(settings, cluster, "master", container, cluster_labels(cluster, "master"))
@@ -142,15 +142,17 @@ def _environment(heap_mib: int) -> dict[str, str]:
     }
 
 
-def readiness(script: str, argument: str, port: int) -> dict[str, Any]:
-    """The probes of a master: often until all its workers have joined, seldom afterwards.
+def readiness(script: str, argument: str, path: str, port: int) -> dict[str, Any]:
+    """The probes of a master: a script until all its workers have joined, then what costs the node less.
 
     :param script: of bash, which succeeds when all are there.
-    :param port: at which the master answers while it is well.
+    :param path: of HTTP, at which the master answers while it is well.
     """
-    command = {"exec": {"command": ["/bin/bash", "-c", script, argument]}, "timeoutSeconds": 10}
+    joined = {"exec": {"command": ["/bin/bash", "-c", script, argument]}}
+    well = {"httpGet": {"path": path, "port": port}, "timeoutSeconds": 5}
     return {
-        "startupProbe": command | {"periodSeconds": 1, "failureThreshold": 86400},
-        "readinessProbe": command | {"periodSeconds": 10},
-        "livenessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 10, "failureThreshold": 6},
+        "startupProbe": joined
+        | {"initialDelaySeconds": 2, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 86400},
+        "readinessProbe": well | {"periodSeconds": 5},
+        "livenessProbe": well | {"periodSeconds": 15, "failureThreshold": 8},
     }

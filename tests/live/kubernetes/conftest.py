@@ -1,0 +1,116 @@
+"""Use cases on the testbed, without an Airflow, with the rights that the shipped role grants and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
+
+from dcluster_provider.control.connect import Control, connect
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+
+if TYPE_CHECKING:
+    from testbed import Testbed
+
+READY_SECONDS = 240  # a slow machine starts an engine in this time
+ENDED = tuple(state for state in JobState if state.is_final)
+GONE = tuple(state for state in ClusterState if state.is_final)
+SMALL = {"tenant": "team", "workers": 1, "workerMemory": "1Gi", "masterMemory": "512Mi"}
+SMALL_FLINK = SMALL | {"type": "flink", "workerMemory": "1280Mi", "masterMemory": "768Mi"}
+
+
+@dataclass
+class Bench:
+    """A namespace, a registry and everything that tests do with them."""
+
+    testbed: Testbed
+    connection: KubernetesConnection
+    home: Path
+
+    def control(self, **fields: Any) -> Control:
+        """The use cases of a connection with these fields of its own."""
+        settings = Settings(
+            conn_id="kubernetes-tests",
+            registry_url=f"sqlite:///{self.home / 'registry.db'}",
+            home=self.home,
+            engines_folder=self.home / "engines",
+            kubernetes=replace(self.connection.settings, **fields),
+        )
+        return connect(settings, self.connection.client)
+
+    def left(self, namespace: str = "") -> list[str]:
+        """The names of everything of clusters that is there."""
+        kinds = "all,configmap,secret,persistentvolumeclaim,networkpolicy,poddisruptionbudget"
+        found = self.testbed.get(
+            "get",
+            kinds,
+            f"--namespace={namespace or self.connection.namespace}",
+            "--selector=dcluster.io/deployment",
+        )
+        return [f"{item['kind']}/{item['metadata']['name']}" for item in found["items"]]
+
+
+@pytest.fixture(scope="module")
+def bench(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("shared")
+    home = tmp_path_factory.mktemp("home")
+    with testbed.namespace("tests") as namespace:
+        yield Bench(testbed, share_folder(testbed, namespace, folder), home)
+    remove_volume(testbed, namespace)
+
+
+@pytest.fixture
+def control(bench: Bench) -> Iterator[Control]:
+    """The use cases; what a test leaves is ended."""
+    control = bench.control()
+    yield control
+    for cluster in control.clusters.list():
+        control.clusters.terminate(cluster.id)
+    for cluster in control.clusters.list():
+        control.clusters.wait(cluster.id, GONE, timeout=60, poll_interval=0.2)
+
+
+def running(control: Control, spec: dict[str, Any]) -> Cluster:
+    """A cluster that takes jobs."""
+    cluster = control.clusters.launch(spec)
+    return control.clusters.wait(cluster.id, timeout=READY_SECONDS, poll_interval=0.2)
+
+
+def submit(control: Control, cluster: Cluster | None, application: Path | str, **fields: Any) -> Job:
+    """A job on a cluster, or on one of its own."""
+    spec: dict[str, Any] = {
+        "client": "team",
+        "module": "etl",
+        "application": str(application),
+        "driverMemGb": 0.5,
+    }
+    spec["allowDuplicate"] = True
+    if cluster is None:
+        spec |= {"workerMemGb": 0.5, "numWorkers": 1}
+    else:
+        spec |= {"clusterId": cluster.id, "jobType": cluster.type}
+        spec |= {"workerMemGb": 0.5} if cluster.spec.engine == "spark" else {}
+    return control.jobs.submit(spec | fields)
+
+
+def ended(control: Control, job: Job, seconds: float = READY_SECONDS) -> Job:
+    """The job once it has ended, however."""
+    return control.jobs.wait(job.id, ENDED, timeout=seconds, poll_interval=0.2)
+
+
+def gone(control: Control, cluster: Cluster, seconds: float = 60) -> Cluster:
+    """The cluster once nothing of it is left."""
+    control.clusters.terminate(cluster.id)
+    return control.clusters.wait(cluster.id, GONE, timeout=seconds, poll_interval=0.2)
+
+
+def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
+    """The first true value of something, looked at often."""
+    from demo.standalone import wait_until
+
+    return wait_until(holds, seconds, 0.2)
