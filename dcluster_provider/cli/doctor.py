@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from dcluster_provider.cli.printing import print_table_or_json
 from dcluster_provider.cli.session import command, tell
-from dcluster_provider.core.errors import DClusterError
+from dcluster_provider.core.errors import DClusterError, Diagnosed
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -34,7 +34,7 @@ def _checks(args: Namespace, hook: DClusterHook) -> Iterator[Check]:
     try:
         yield from _examine(hook.settings.kubernetes, images=not args.no_images)
     except DClusterError as error:
-        yield Check("Kubernetes", "failed", str(error))
+        yield _failed("Kubernetes", error)
 
 
 def _registry(hook: DClusterHook) -> str:
@@ -59,4 +59,10 @@ def _described(name: str, describe: Callable[[], str]) -> Check:
     try:
         return Check(name, "ok", describe())
     except DClusterError as error:
-        return Check(name, "failed", str(error))
+        return _failed(name, error)
+
+
+def _failed(name: str, error: DClusterError) -> Check:
+    if isinstance(error, Diagnosed):
+        return Check(name, "failed", error.diagnosis.cause, error.diagnosis.remedy)
+    return Check(name, "failed", str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
 from dcluster_provider.cli.session import command
 from dcluster_provider.core.errors import InvalidSpec
@@ -13,8 +14,6 @@ from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 @command
 def rbac(args: Namespace, hook: DClusterHook) -> None:
     """Print, as YAML, the roles that an administrator has to grant; no cluster is asked."""
-    import yaml  # type: ignore[import-untyped]
-
     subjects = _subjects(args)
     namespaces, proxy = args.namespace, True
     if not namespaces or args.conn_id != hook.default_conn_name:
@@ -26,7 +25,22 @@ def rbac(args: Namespace, hook: DClusterHook) -> None:
         namespaces = namespaces or settings.namespaces
         proxy = settings.engine_access == "proxy"
     manifest = rbac_manifest(namespaces, subjects, proxy=proxy, driver_account=args.driver_account)
-    print(yaml.safe_dump_all(manifest, sort_keys=False, explicit_start=True), end="")  # noqa: T201  # output
+    print(_yaml(manifest), end="")  # noqa: T201  # output
+
+
+def _yaml(manifest: list[dict[str, Any]]) -> str:
+    import yaml  # type: ignore[import-untyped]
+
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]  # the library has no types
+        pass
+
+    def quoted(dumper: Any, text: str) -> Any:
+        # A name such as y is a boolean to kubectl, and not to this library.
+        style = '"' if text.lower() in {"y", "n"} else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, quoted)
+    return str(yaml.dump_all(manifest, Dumper=Dumper, sort_keys=False, explicit_start=True))
 
 
 def _subjects(args: Namespace) -> list[Subject]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -196,6 +200,30 @@ def test_an_api_server_that_does_not_answer_ends_the_examination():
         configuration.host = f"http://127.0.0.1:{taken.getsockname()[1]}"
         (check,) = examine(KubernetesSettings(), KubernetesApi(client.ApiClient(configuration)))
     assert (check.name, check.outcome) == ("API server", "failed")
+
+
+def test_the_command_exits_with_1_when_something_is_missing(place: Place, tmp_path):
+    extra = {"platform": "kubernetes", "kubernetes_conn_id": "cluster", "namespace": place.namespace}
+    extra["service_account"] = "nobody"
+    credentials = {"kube_config_path": str(place.testbed.kubeconfig)}
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_CONN_DATA": json.dumps({"conn_type": "dcluster", "extra": extra}),
+        "AIRFLOW_CONN_CLUSTER": json.dumps({"conn_type": "kubernetes", "extra": credentials}),
+    }
+    command = [
+        str(Path(sys.executable).parent / "airflow"),
+        "dcluster",
+        "doctor",
+        "--conn-id",
+        "data",
+        "--no-images",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    lines = {line.split("  ")[0].strip(): line for line in done.stdout.splitlines()}
+    assert "failed" in lines[f"service account {place.namespace}/nobody"]
+    assert "ok" in lines["API server"]
 
 
 def test_the_manifest_can_be_applied_twice(place: Place):

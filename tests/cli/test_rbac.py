@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+
+import pytest
+import yaml
+
+from dcluster_provider.cli.rbac import rbac
+
+
+def _printed(capsys, conn_id="dcluster_default", **arguments):
+    given = {"namespace": None, "service_account": None, "user": None, "group": None, "driver_account": ""}
+    rbac(Namespace(conn_id=conn_id, **(given | arguments)))
+    return list(yaml.safe_load_all(capsys.readouterr().out))
+
+
+@pytest.fixture
+def connection(monkeypatch):
+    def make(**extra):
+        monkeypatch.setenv("AIRFLOW_CONN_K8S", json.dumps({"conn_type": "dcluster", "extra": extra}))
+
+    return make
+
+
+def test_namespaces_and_subjects_are_those_given(capsys):
+    printed = _printed(capsys, namespace=["a", "b"], service_account=["airflow:worker"], group=["ops"])
+    assert [(it["kind"], it["metadata"]["namespace"]) for it in printed] == [
+        ("Role", "a"),
+        ("RoleBinding", "a"),
+        ("Role", "b"),
+        ("RoleBinding", "b"),
+    ]
+    assert [subject["name"] for subject in printed[1]["subjects"]] == ["worker", "ops"]
+
+
+def test_namespaces_and_the_way_to_engines_come_from_the_connection(capsys, connection):
+    connection(platform="kubernetes", namespace="data", external_namespace="outside", engine_access="direct")
+    printed = _printed(capsys, "k8s", user=["ann"])
+    assert {it["metadata"]["namespace"] for it in printed} == {"data", "outside"}
+    assert "services/proxy" not in json.dumps(printed)
+
+
+def test_the_drivers_account_comes_with_what_it_may(capsys):
+    printed = _printed(capsys, namespace=["a"], user=["ann"], driver_account="spark-driver")
+    assert ("ServiceAccount", "spark-driver") in {(it["kind"], it["metadata"]["name"]) for it in printed}
+
+
+def test_a_name_that_yaml_takes_for_a_boolean_is_quoted(capsys):
+    rbac(
+        Namespace(
+            conn_id="dcluster_default",
+            namespace=["n"],
+            service_account=["y:no"],
+            user=None,
+            group=None,
+            driver_account="",
+        )
+    )
+    text = capsys.readouterr().out
+    assert 'namespace: "n"' in text
+    assert 'namespace: "y"' in text
+    assert "name: 'no'" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"namespace": ["a"]}, "--service-account NAMESPACE:NAME"),
+        ({"user": ["ann"]}, "--namespace"),
+        ({"namespace": ["a"], "service_account": ["worker"]}, "NAMESPACE:NAME"),
+    ],
+)
+def test_what_is_missing_is_asked_for(capsys, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        _printed(capsys, **arguments)
