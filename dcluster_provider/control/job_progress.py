@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
@@ -18,6 +18,8 @@ from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
+
+_STOP_PATIENCE = timedelta(seconds=15)  # that an end is given before it is asked for once more
 
 
 class JobProgress:
@@ -48,9 +50,10 @@ class JobProgress:
             else:
                 going.append((job, cluster))
         seen = self._platform.observe_jobs(going) if going else {}
-        for job, _ in going:
+        for job, cluster in going:
             if job.id in seen:
                 after[job.id] = self._advance(job, seen[job.id])
+                self._stop_again(after[job.id], cluster)
         for job in after.values():
             self._end_own_cluster(job)
         return after
@@ -80,6 +83,12 @@ class JobProgress:
         with suppress(StaleRecord):
             return self._registry.save_job(ended)
         return self._registry.get_job(job.id)
+
+    def _stop_again(self, job: Job, cluster: Cluster) -> None:
+        """Ask once more for the end of a job that still goes on: whoever asked first may have been cut short."""
+        late = utc_now() - job.state_since > _STOP_PATIENCE
+        if job.state is JobState.STOPPING and job.savepoint_wish is None and late:
+            self._platform.stop_job(job, cluster)
 
     def _end_own_cluster(self, job: Job) -> None:
         if job.state.is_final and job.owns_cluster and not job.spec.keep_alive:

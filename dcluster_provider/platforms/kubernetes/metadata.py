@@ -12,6 +12,7 @@ Role = Literal["master", "worker", "driver", "client", "executor"]
 
 PREFIX = "dcluster.io/"
 DEPLOYMENT, CLUSTER, ROLE, JOB = (PREFIX + part for part in ("deployment", "cluster-name", "role", "job-id"))
+KEY = PREFIX + "key"
 VERDICT = PREFIX + "verdict"  # annotation: why the platform ended a job
 _MANAGED = {"app.kubernetes.io/managed-by": "dcluster-provider"}
 

@@ -9,8 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
-from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import (
+    CredentialsRefused,
+    InvalidSpec,
+    PlatformRefused,
+    PlatformUnavailable,
+)
+from dcluster_provider.core.identity import flink_job_id, label_value
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -42,6 +48,7 @@ from dcluster_provider.platforms.kubernetes.job_objects import job_secret
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.metadata import (
     CLUSTER,
+    KEY,
     VERDICT,
     Place,
     cluster_labels,
@@ -106,6 +113,8 @@ class KubernetesPlatform:
         namespace = self.settings.namespace_of(cluster.spec)
         try:
             made = self._api.ensure(collection("ConfigMap", namespace), root(cluster, namespace))
+            if not _is_of(made, cluster):
+                raise PlatformRefused(str(cluster), _name_taken(cluster, namespace))
             place = Place(namespace, made["metadata"]["uid"])
             self._api.ensure(collection("Secret", namespace), self._cluster_secret(cluster, place))
             for manifest in self._cluster_manifests(cluster, place):
@@ -117,12 +126,13 @@ class KubernetesPlatform:
 
     def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
         """Look at clusters: their pods are known from the watch, so most need no request."""
-        return dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), clusters))
+        visible = self._visible(clusters)
+        return dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), visible))
 
     def delete_cluster(self, cluster: Cluster) -> None:
         """Begin to delete the root, and with it everything of the cluster."""
         path = collection("ConfigMap", self.settings.namespace_of(cluster.spec))
-        found = self._api.find(f"{path}/{cluster.name}")
+        found = self._find_root(cluster)
         if found is not None and "deletionTimestamp" not in found["metadata"]:
             self._api.delete(f"{path}/{cluster.name}", "Foreground", found["metadata"]["uid"])
 
@@ -153,7 +163,10 @@ class KubernetesPlatform:
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         """Look at jobs: a master is asked at most once for all its jobs, and only for what no pod tells."""
         by_cluster: dict[int, list[tuple[Job, Cluster]]] = {}
+        visible = {cluster.id for cluster in self._visible([cluster for _, cluster in jobs])}
         for job, cluster in jobs:
+            if cluster.id not in visible:
+                continue
             by_cluster.setdefault(cluster.id, []).append((job, cluster))
         seen = ask_at_once(self._observe_jobs_of, by_cluster.values())
         return {number: observation for group in seen for number, observation in group.items()}
@@ -199,12 +212,28 @@ class KubernetesPlatform:
         for told in list(self._listeners):
             told()
 
+    def _visible(self, clusters: Sequence[Cluster]) -> list[Cluster]:
+        """Those whose pods can be seen just now."""
+        seen = {}
+        for namespace in {self.settings.namespace_of(cluster.spec) for cluster in clusters}:
+            try:
+                self._watches[namespace].require_current()
+            except CredentialsRefused:
+                raise
+            except PlatformUnavailable as error:
+                _LOG.warning("%s", error)
+            else:
+                seen[namespace] = True
+        return [cluster for cluster in clusters if self.settings.namespace_of(cluster.spec) in seen]
+
     def _pods(self, cluster: Cluster) -> tuple[Pod, ...]:
         return self._watches[self.settings.namespace_of(cluster.spec)].pods_of(cluster.name)
 
     def _find_root(self, cluster: Cluster) -> Json | None:
+        """The cluster's root; one of the same name that is another cluster's is none."""
         path = collection("ConfigMap", self.settings.namespace_of(cluster.spec))
-        return self._api.find(f"{path}/{cluster.name}")
+        found = self._api.find(f"{path}/{cluster.name}")
+        return found if found is not None and _is_of(found, cluster) else None
 
     def _place(self, cluster: Cluster, job: Job) -> Place:
         found = self._find_root(cluster)
@@ -404,9 +433,19 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _cluster_gone(cluster: Cluster) -> Any:
-    from dcluster_provider.core.diagnosis import Diagnosis
+def _is_of(found: Json, cluster: Cluster) -> bool:
+    return (found["metadata"].get("labels") or {}).get(KEY) == label_value(cluster.key)
 
+
+def _name_taken(cluster: Cluster, namespace: str) -> Diagnosis:
+    return Diagnosis(
+        "NameTaken",
+        f"The ConfigMap {cluster.name} of namespace {namespace} belongs to another cluster.",
+        "Give each Airflow a deployment of its own in its dcluster connection, then run the task again.",
+    )
+
+
+def _cluster_gone(cluster: Cluster) -> Diagnosis:
     return Diagnosis(
         "ClusterVanished",
         f"Nothing of {cluster} exists any more.",

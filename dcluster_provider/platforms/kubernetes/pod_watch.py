@@ -18,7 +18,7 @@ from dcluster_provider.platforms.kubernetes.pod import Pod, read_pod
 _LOG = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 540  # after which the API server ends a watch and it is begun anew
-_SILENCE_SECONDS = 150.0  # bookmarks come every minute: a connection that is silent for longer is dead
+_SILENCE_SECONDS = 100.0  # bookmarks come every minute: a connection that is silent for longer is dead
 _IDLE_SECONDS = 90.0  # without a question the thread ends; the next question starts it again
 _STALE_SECONDS = 45.0  # what was seen longer ago than this is not told as the present
 _FIRST_SECONDS = 75.0  # to wait for the first list
@@ -58,11 +58,15 @@ class PodWatch:
 
         :raises PlatformUnavailable: the API server has not answered for a while.
         """
-        self._wait_until_listed()
+        self.require_current()
         with self._lock:
             return tuple(self._by_cluster.get(cluster_name, {}).values())
 
-    def _wait_until_listed(self) -> None:
+    def require_current(self) -> None:
+        """Begin to watch, unless that is done, and wait for the first list.
+
+        :raises PlatformUnavailable: the API server has not answered for a while.
+        """
         self._asked_at = time.monotonic()
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
@@ -98,6 +102,7 @@ class PodWatch:
                 version = ""
             except (PlatformUnavailable, ApiRefused, ValueError) as error:
                 failures += 1
+                self._current_at = min(self._current_at, time.monotonic())
                 self._failure = error if isinstance(error, DClusterError) else DClusterError(str(error))
                 _LOG.info("Watch of namespace %s broke off (%d): %s", self._namespace, failures, error)
                 time.sleep(min(_MOST_PAUSE, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
