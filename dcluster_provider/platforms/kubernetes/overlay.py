@@ -8,7 +8,8 @@ from typing import Any
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
-from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER, LABEL_PREFIX
+from dcluster_provider.platforms.kubernetes.metadata import PREFIX
+from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
 from dcluster_provider.platforms.kubernetes.strategic_merge import MERGE_KEYS, PATCH, RETAIN_KEYS, merged
 
 Json = dict[str, Any]
@@ -148,7 +149,7 @@ def _complaint_of_directives(value: Json) -> str:
 
 def _check_labels(overlay: Json, field: str) -> None:
     for name in overlay.get("metadata", {}).get("labels") or {}:
-        if name.startswith(LABEL_PREFIX):
+        if name.startswith(PREFIX):
             raise InvalidSpec(f"{field}: metadata.labels.{name}: choose another prefix: {_NEEDED}")
 
 

@@ -8,10 +8,8 @@ from datetime import datetime, timezone
 from sys import intern
 from typing import Any
 
-LABEL_PREFIX = "dcluster.io/"
-ROLE_LABEL = LABEL_PREFIX + "role"
-CLUSTER_NAME_LABEL = LABEL_PREFIX + "cluster-name"
-JOB_ID_LABEL = LABEL_PREFIX + "job-id"
+from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, JOB, PREFIX, ROLE
+
 ENGINE_CONTAINER = "engine"
 
 _Json = Mapping[str, Any]
@@ -88,17 +86,17 @@ class Pod:
     @property
     def role(self) -> str:
         """``master``, ``worker``, ``driver``, ``executor`` or ``client``; empty for a pod that is not ours."""
-        return self.labels.get(ROLE_LABEL, "")
+        return self.labels.get(ROLE, "")
 
     @property
     def cluster_name(self) -> str:
         """The cluster that it belongs to."""
-        return self.labels.get(CLUSTER_NAME_LABEL, "")
+        return self.labels.get(CLUSTER, "")
 
     @property
     def job_id(self) -> int | None:
         """The job that it belongs to, none when it serves a cluster."""
-        value = self.labels.get(JOB_ID_LABEL, "")
+        value = self.labels.get(JOB, "")
         return int(value) if value.isdecimal() else None
 
     @property
@@ -201,7 +199,7 @@ def read_time(text: str | None) -> datetime | None:
 
 
 def _own_labels(labels: _Json) -> Mapping[str, str]:
-    return {intern(name): intern(value) for name, value in labels.items() if name.startswith(LABEL_PREFIX)}
+    return {intern(name): intern(value) for name, value in labels.items() if name.startswith(PREFIX)}
 
 
 def _if(conditions: Mapping[str, _Json], kind: str, status: str) -> _Json:

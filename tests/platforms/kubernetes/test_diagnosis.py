@@ -103,10 +103,20 @@ ENDED = {
     "evicted_storage": ("Evicted", "exceeds the total limit of containers 2Mi", "pod_template"),
     "evicted_api": ("EvictedByRequest", "was evicted by somebody's request", "node_selector"),
     "preempted": ("Preempted", "a pod of higher priority", "priorityClassName"),
+    "node_gone": ("NodeLost", "was lost with its node, which is no more (node gone-1)", "spot node"),
+    "node_tainted": ("NodeTainted", "its node was given a taint", "kubectl describe node"),
     "out_of_cpu": ("OutOfcpu", "too little cpu left (node testbed-node)", "workerCpu"),
 }
 # Told of a pod that is over by whoever asks what is broken, too: what happened to it from outside.
-FROM_OUTSIDE = {"deadline", "evicted_emptydir", "evicted_storage", "evicted_api", "preempted", "out_of_cpu"}
+FROM_OUTSIDE = {
+    "deadline",
+    "evicted_emptydir",
+    "evicted_storage",
+    "evicted_api",
+    "preempted",
+    "out_of_cpu",
+    "node_gone",
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
