@@ -99,12 +99,16 @@ Piece("programs", "1", lambda folder, report: os.kill(os.getpid(), signal.SIGKIL
     assert (piece().ensure(silent) / "file").read_text() == "built"
 
 
-def test_earlier_builds_go_unless_a_testbed_uses_them() -> None:
-    first, second, third = (piece(key=key).ensure(silent) for key in "123")
+def test_builds_that_were_not_used_for_weeks_go_unless_a_testbed_runs_from_them() -> None:
+    first, second, third, fourth = (piece(key=key) for key in "1234")
+    for each in (first, second, third, fourth):
+        each.ensure(silent)
+        os.utime(each.folder, (0, 0))
+    third.ensure(silent)
     other = piece(name="images").ensure(silent)
-    assert remove_outdated([piece(key="3")], in_use=[second]) == [first]
-    assert not first.exists()
-    assert all(kept.exists() for kept in (second, third, other))
+    assert set(remove_outdated([fourth], in_use=[second.folder])) == {first.folder, fourth.folder}
+    assert not first.folder.exists()
+    assert all(kept.exists() for kept in (second.folder, third.folder, other))
 
 
 def test_folders_without_permissions_are_removed_too(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 Report = Callable[[str], None]
+_KEEP_SECONDS = 14 * 24 * 3600
 
 
 def cache_folder() -> Path:
@@ -42,12 +44,12 @@ class Piece:
 
     def ensure(self, report: Report) -> Path:
         """The folder of the complete piece, built if it is not there. Two callers at once build it once."""
-        if self.folder.is_dir():
-            return self.folder
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with locked(cache_folder() / f"{self.name}.lock"):
-            if not self.folder.is_dir():
-                self._build(report)
+        if not self.folder.is_dir():
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            with locked(cache_folder() / f"{self.name}.lock"):
+                if not self.folder.is_dir():
+                    self._build(report)
+        os.utime(self.folder)  # it is in use, says its age
         return self.folder
 
     def _build(self, report: Report) -> None:
@@ -70,14 +72,14 @@ def key_of(parts: Iterable[str | bytes | Path]) -> str:
 
 
 def remove_outdated(pieces: Iterable[Piece], in_use: Iterable[Path]) -> list[Path]:
-    """Remove earlier builds of these pieces, except those that a running testbed uses.
+    """Remove builds of these pieces that nobody has used for two weeks: other checkouts have recipes of their own.
 
+    :param in_use: what a running testbed uses, however old.
     :returns: the folders that are gone.
     """
-    kept = {*in_use, *(piece.folder for piece in pieces)}
-    outdated = [
-        folder for piece in pieces for folder in cache_folder().glob(f"{piece.name}-*") if folder not in kept
-    ]
+    oldest = time.time() - _KEEP_SECONDS
+    builds = [folder for piece in pieces for folder in cache_folder().glob(f"{piece.name}-*")]
+    outdated = [folder for folder in builds if folder.stat().st_mtime < oldest and folder not in set(in_use)]
     for folder in outdated:
         remove(folder)
     return outdated

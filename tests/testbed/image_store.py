@@ -9,15 +9,21 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from testbed.binaries import binaries
 from testbed.cache import Piece, Report, key_of, remove
 from testbed.containerd import PAUSE_IMAGE
 from testbed.images import flink, spark
 from testbed.images.rootfs import make_rootfs
 from testbed.namespaces import inside
-from testbed.oci import Image, Layer, new_layer, write_archive
+from testbed.oci import Image, Layer, write_archive
 
 HERE = Path(__file__).parent
+PAUSE = [
+    "/usr/bin/tini",
+    "-s",
+    "--",
+    "sleep",
+    "infinity",
+]  # holds a pod's namespaces and reaps what it inherits
 _SNAPSHOTS = Path("io.containerd.snapshotter.v1.overlayfs/snapshots")
 _BLOBS = Path("io.containerd.content.v1.content/blobs")
 
@@ -37,7 +43,7 @@ def image_store() -> Piece:
 def _build(folder: Path, report: Report) -> None:
     scratch = folder / "scratch"
     scratch.mkdir()
-    names = ("debian", "spark", "flink", "pyflink", "pause")
+    names = ("debian", "spark", "flink", "pyflink")
     tars = {name: scratch / f"{name}.tar" for name in names}
     report("  Debian with Java and Python")
     make_rootfs(tars["debian"], scratch / "mmdebstrap.log")
@@ -45,8 +51,6 @@ def _build(folder: Path, report: Report) -> None:
     spark.make_spark_layer(tars["spark"], scratch / "spark")
     report("  Flink")
     flink.make_flink_layers(tars["flink"], tars["pyflink"], scratch / "flink")
-    with new_layer(tars["pause"]) as layer:
-        layer.add(binaries().ensure(report) / "pause", "/pause")
     layers = {name: Layer.of(tar) for name, tar in tars.items()}
     report("  unpacking the images")
     _import(_images(layers), folder, scratch / "containerd.log")
@@ -56,7 +60,7 @@ def _build(folder: Path, report: Report) -> None:
 def _images(layers: dict[str, Layer]) -> list[Image]:
     engine = [layers["debian"], layers["flink"], layers["pyflink"]]
     return [
-        Image(PAUSE_IMAGE, [layers["pause"]], {"Entrypoint": ["/pause"], "User": "65535:65535"}),
+        Image(PAUSE_IMAGE, [layers["debian"]], {"Entrypoint": PAUSE, "User": "65535:65535"}),
         Image(f"docker.io/{spark.NAME}", [layers["debian"], layers["spark"]], spark.SETTINGS),
         Image(f"docker.io/library/{flink.NAME}", engine, flink.SETTINGS),
     ]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def prepare(report: Report) -> tuple[Path, Path]:
 
     :returns: the folders of the programs and of the images.
     """
-    return binaries().ensure(report), image_store().ensure(report)
+    with ThreadPoolExecutor() as pool:  # one compiles while the other downloads
+        programs, images = (pool.submit(piece.ensure, report) for piece in (binaries(), image_store()))
+    return programs.result(), images.result()
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from testbed.built import BuiltTestbed
 from testbed.choice import TestbedUnavailable, running_testbed
+from testbed.lifecycle import temporary, what_is_missing
 from testbed.testbed import Testbed
 
 
@@ -20,3 +22,13 @@ def testbed() -> Iterator[Testbed]:
         except TestbedUnavailable as reason:
             pytest.skip(str(reason))
         yield running
+
+
+@pytest.fixture(scope="session")
+def own_testbed() -> Iterator[BuiltTestbed]:
+    """A testbed that no other run uses, for tests that end its components."""
+    missing = what_is_missing()
+    if missing:
+        pytest.skip(f"no Kubernetes can be built here: {missing}")
+    with temporary(print) as run:
+        yield BuiltTestbed(run)

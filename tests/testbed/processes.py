@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_STOP_SECONDS = 20
+_STOP_SECONDS = 5
 
 
 @dataclass
