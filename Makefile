@@ -1,6 +1,7 @@
 # make test    everything this machine can run         make demo   a cluster, a job and its clean-up, on real data
 # make lint    style, types and layers                 make docs   the users' pages, into site/
 # make bench   how long things take here               make format what lint can mend by itself
+# make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
 
-.PHONY: demo test lint bench docs format constraints clean
+.PHONY: demo test lint bench docs testbed-up testbed-down format constraints clean
 
 demo:
 	@$(ENVIRONMENT)
@@ -33,6 +34,10 @@ bench:
 docs:
 	@$(ENVIRONMENT) test lint docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs site
+
+testbed-up testbed-down: testbed-%:
+	@$(ENVIRONMENT) test lint docs
+	@PYTHONPATH=tests $(BIN)/python -m testbed $*
 
 format:
 	@$(ENVIRONMENT) test lint docs
