@@ -72,7 +72,12 @@ def make_cluster(**fields: Any) -> Cluster:
 
 def make_job(cluster: Cluster, **fields: Any) -> Job:
     """A job of a cluster."""
-    given = {"client": "team", "module": "etl", "job_type": cluster.type, "application": "local:///opt/app/etl.py"}
+    given = {
+        "client": "team",
+        "module": "etl",
+        "job_type": cluster.type,
+        "application": "local:///opt/app/etl.py",
+    }
     return Job(
         id=11,
         key="fedcba9876543210fedcba9876543210",
@@ -92,14 +97,21 @@ def make_job(cluster: Cluster, **fields: Any) -> Job:
 def cluster_objects(settings: KubernetesSettings, cluster: Cluster) -> list[dict[str, Any]]:
     """Everything that is made for a cluster, with a secret that is none."""
     if cluster.spec.engine == "flink":
-        files, rest = flink_manifests.cluster_files(settings, cluster), flink_manifests.session(settings, cluster, PLACE)
+        files, rest = (
+            flink_manifests.cluster_files(settings, cluster),
+            flink_manifests.session(settings, cluster, PLACE),
+        )
     elif settings.makes_own_executors(cluster.spec):
         files = spark_manifests.own_executor_files("shared")
         rest = spark_manifests.around_driver(settings, cluster, PLACE)
     else:
         files = spark_manifests.cluster_files(cluster, "shared")
         rest = spark_manifests.standalone(settings, cluster, PLACE)
-    return [root(cluster, PLACE.namespace), secret(cluster.name, PLACE, cluster_labels(cluster), files), *rest]
+    return [
+        root(cluster, PLACE.namespace),
+        secret(cluster.name, PLACE, cluster_labels(cluster), files),
+        *rest,
+    ]
 
 
 def job_objects(settings: KubernetesSettings, cluster: Cluster, job: Job) -> list[dict[str, Any]]:
