@@ -74,7 +74,7 @@ class ClusterView:
             if found is not None:
                 return found
         if len(pods) < wanted and self.now - self.cluster.state_since > _MISSING:
-            return refused_pods(self.events(f"{self.cluster.name}-{role}"))
+            return refused_pods(self.events(f"{self.cluster.name}-{role}"), self.now, self.patience)
         return None
 
     def _is_late(self, pod: Pod) -> bool:

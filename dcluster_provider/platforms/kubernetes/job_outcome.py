@@ -73,7 +73,7 @@ class ClientPod:
             return _verdict(found) or JobObservation(JobPhase.KILLED)
         if "Failed" in conditions:
             return JobObservation(JobPhase.FAILED, diagnosis=_pod_gone(self.what, conditions["Failed"]))
-        refusal = refused_pods(self.events(job_name(self.job)))
+        refusal = refused_pods(self.events(job_name(self.job)), self.now, self.patience)
         return JobObservation(JobPhase.FAILED if refusal else JobPhase.PENDING, diagnosis=refusal)
 
 

@@ -34,9 +34,9 @@ def test_a_quota_is_named_with_what_was_asked_for_used_and_allowed():
     assert found.evidence
 
 
-def test_a_full_quota_is_waited_for_like_a_node():
-    assert refused_pods([_failed_create(QUOTA, seconds=299)], NOW, PATIENCE) is None
-    assert refused_pods([_failed_create(QUOTA, seconds=301)], NOW, PATIENCE) is not None
+def test_a_full_quota_is_waited_for_a_little():
+    assert refused_pods([_failed_create(QUOTA, seconds=19)], NOW, PATIENCE) is None
+    assert refused_pods([_failed_create(QUOTA, seconds=21)], NOW, PATIENCE) is not None
     assert refused_pods([_failed_create(QUOTA, seconds=0)]) is not None, (
         "nothing is waited for without patience"
     )

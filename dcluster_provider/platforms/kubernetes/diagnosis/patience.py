@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Patience:
     """How long what may come by itself is waited for.
 
-    :param unschedulable: seconds for a node, or for room in a quota; an autoscaler needs minutes.
+    :param unschedulable: seconds for a node; an autoscaler needs minutes.
     :param mount: seconds for volumes, the network, and a registry or webhook that is out of order.
     """
 

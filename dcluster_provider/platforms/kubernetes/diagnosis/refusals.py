@@ -17,6 +17,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
 from dcluster_provider.platforms.kubernetes.pod import Event
 from dcluster_provider.platforms.kubernetes.quantity import amount
 
+_QUOTA_SECONDS = 20.0  # others may be about to end; a person should learn soon that they do not
 _ACCOUNT_SECONDS = 10.0  # a service account may be made a moment after what uses it
 _POD = re.compile(r'(?:[Pp]ods? "[^"]*")')
 _MUST = re.compile(r" \([^()]* must [^()]*\)")
@@ -107,8 +108,8 @@ def refused_pods(
     To be asked only while pods are missing: an event stays for an hour after its cause has gone.
 
     :param events: of the cluster or job; only FailedCreate of a ReplicaSet, StatefulSet or Job is looked at.
-    :param patience: a full quota is waited for like a node, a webhook that does not answer like a volume; without it
-        and ``now`` nothing is waited for.
+    :param patience: a full quota is waited for a little, a webhook that does not answer like a volume; without it and
+        ``now`` nothing is waited for.
     """
     failed = sorted(
         (event for event in events if event.reason == "FailedCreate" and event.kind != "Pod"),
@@ -146,7 +147,7 @@ def explain_refusal(message: str, namespace: str) -> _Explained | None:
 def _bearable(reason: str, message: str, patience: Patience) -> float:
     """Seconds for which a refusal may pass by itself."""
     if reason == "QuotaExceeded":
-        return 0.0 if _never_fits(message) else patience.unschedulable
+        return 0.0 if _never_fits(message) else min(_QUOTA_SECONDS, patience.unschedulable)
     return {"WebhookUnreachable": patience.mount, "ServiceAccountMissing": _ACCOUNT_SECONDS}.get(reason, 0.0)
 
 
