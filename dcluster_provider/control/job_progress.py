@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -10,7 +11,12 @@ from typing import TYPE_CHECKING
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.endings import after_cluster
 from dcluster_provider.control.saving import save_change, utc_now
-from dcluster_provider.core.errors import PlatformRefused, StaleRecord
+from dcluster_provider.core.errors import (
+    CredentialsRefused,
+    PlatformRefused,
+    PlatformUnavailable,
+    StaleRecord,
+)
 from dcluster_provider.core.observation import JobObservation
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.state import advance_job, begin_job, fail_job
@@ -19,6 +25,7 @@ from dcluster_provider.platforms.base import Platform
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
+_LOG = logging.getLogger(__name__)
 _STOP_PATIENCE = timedelta(seconds=15)  # that an end is given before it is asked for once more
 
 
@@ -69,6 +76,11 @@ class JobProgress:
         except PlatformRefused as refusal:
             diagnosis = refusal.diagnosis
             return self.change(job, lambda it, now: fail_job(it, diagnosis, now))
+        except CredentialsRefused:
+            raise
+        except PlatformUnavailable as error:
+            _LOG.info("%s is started at the next look: %s", job, error)
+            return job
         begun = self.change(job, begin_job)
         if begun.state is JobState.STOPPING or begun.state.is_final:
             # It was stopped while it was being started.

@@ -7,9 +7,11 @@ import re
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import check_file, is_remote, local_path
+from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH
 
-FOLDER = "/etc/dcluster/job"
-MOST_BYTES = 900 * 1024  # a Kubernetes object holds 1 MiB, and settings travel beside the file
+FOLDER, PARTS_FOLDER = "/etc/dcluster/job", "/etc/dcluster/parts"
+PART_BYTES = 900 * 1024  # a Kubernetes object holds 1 MiB
+MOST_BYTES = 16 * 1024 * 1024
 SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD = "spark.properties", "config.yaml", "executor.json"
 _OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", "sql_runner.py"}
 
@@ -31,25 +33,36 @@ def check_application(spec: JobSpec) -> None:
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise InvalidSpec(
-            f"field application: {path} has {size // 1024} KiB, and a file that travels with the job at most "
-            f"{MOST_BYTES // 1024}; put it into the image (local:///opt/app/{path.name}) or where the engine itself "
+            f"field application: {path} has {size // 2**20} MiB, and a file that travels with the job at most "
+            f"{MOST_BYTES // 2**20}; put it into the image (local:///opt/app/{path.name}) or where the engine itself "
             f"reads it from (s3a://bucket/{path.name}, https://...)"
         )
 
 
-def path_in_pod(spec: JobSpec) -> str:
-    """What the engine is given as the application: a path in the pod, or the address as it is."""
+def path_in_pod(spec: JobSpec, parts: int) -> str:
+    """What the engine is given as the application: a path in the pod, or the address as it is.
+
+    :param parts: that a file travels in which is too large for one object; 0 when it travels with the settings.
+    """
     if not is_remote(spec):
-        return f"{FOLDER}/{file_name(spec)}"
+        return f"{SCRATCH if parts else FOLDER}/{file_name(spec)}"
     return spec.application.removeprefix("local://") if spec.engine == "flink" else spec.application
 
 
-def file_for_pod(spec: JobSpec) -> dict[str, bytes]:
-    """The application's file by its name; nothing when the pod finds it by itself.
+def pieces(spec: JobSpec) -> list[bytes]:
+    """The application's file in pieces that fit into an object each; none when the pod finds it by itself.
 
     :raises OSError: it cannot be read any more.
     """
-    return {} if is_remote(spec) else {file_name(spec): local_path(spec).read_bytes()}
+    if is_remote(spec):
+        return []
+    content = local_path(spec).read_bytes()
+    return [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
+
+
+def put_together(path: str) -> str:
+    """A line of bash that makes the application's file out of its parts, in a pod that has some."""
+    return f'[ ! -d {PARTS_FOLDER} ] || cat {PARTS_FOLDER}/* >"{path}" || exit 1\n'
 
 
 def file_name(spec: JobSpec) -> str:
@@ -65,9 +78,4 @@ def _check_remote(spec: JobSpec) -> None:
         raise InvalidSpec(
             f"field application: {spec.application!r} cannot be read by Flink's client; name a file on this machine or "
             "in the image (local:///opt/app/job.py)"
-        )
-    if spec.application.lower().endswith(".jar"):
-        raise InvalidSpec(
-            f"field application: {spec.application!r}: a jar is handed to the JobManager from this machine; name "
-            "a file that is here"
         )

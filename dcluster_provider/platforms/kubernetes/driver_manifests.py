@@ -12,11 +12,13 @@ from dcluster_provider.engines.spark import Worker, job_settings
 from dcluster_provider.platforms.kubernetes.application_files import (
     EXECUTOR_POD,
     FOLDER,
+    PARTS_FOLDER,
     SPARK_SETTINGS,
     path_in_pod,
+    put_together,
 )
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
-from dcluster_provider.platforms.kubernetes.job_objects import client_job
+from dcluster_provider.platforms.kubernetes.job_objects import client_job, part_names
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.pod_templates import ENGINE, SCRATCH, Container, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -35,13 +37,20 @@ _OF_DAEMONS = frozenset({"spark.master.port", "spark.master.ui.port"})
 _SUBMIT = f"""\
 umask 077
 cat {FOLDER}/{SPARK_SETTINGS} {CONF}/secured.properties >/tmp/spark.properties || exit 1
+{put_together("$DCLUSTER_APPLICATION")}\
 exec {SPARK_HOME}/bin/spark-submit --properties-file /tmp/spark.properties --conf spark.driver.host="$POD_IP" \
 --conf spark.kubernetes.driver.pod.name="$POD_NAME" "$@"
 """
 
 
-def driver(settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place) -> Manifest:
-    """The Kubernetes Job of a driver."""
+def driver(
+    settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place, parts: int = 0
+) -> Manifest:
+    """The Kubernetes Job of a driver.
+
+    :param parts: that its application travels in; 0 when it travels with the settings or not at all.
+    """
+    application = path_in_pod(job.spec, parts)
     own = settings.makes_own_executors(cluster.spec)
     spec = job.spec
     heap = max(1, round(spec.driver_mem_gb * 1024))
@@ -50,11 +59,12 @@ def driver(settings: KubernetesSettings, job: Job, cluster: Cluster, place: Plac
     container = Container(
         image=_image(settings, job, cluster),
         script=_SUBMIT,
-        arguments=(*arguments, path_in_pod(spec), *spec.args),
+        arguments=(*arguments, application, *spec.args),
         cpu="1",
         mib=heap + overhead(heap, factor),
         env=handed_environment(job, cluster)
         | {
+            "DCLUSTER_APPLICATION": application,
             "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
             "PYTHONUNBUFFERED": "1",
             "SPARK_LAUNCHER_OPTS": QUICK_JVM,
@@ -62,6 +72,7 @@ def driver(settings: KubernetesSettings, job: Job, cluster: Cluster, place: Plac
         },
         ports={"ui": DRIVER_UI_PORT},
         secrets={cluster.name: CONF, job_name(job): FOLDER},
+        parts=(PARTS_FOLDER, part_names(job, parts)),
     )
     template = pod_template(
         settings,

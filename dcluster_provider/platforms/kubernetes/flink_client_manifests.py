@@ -9,7 +9,13 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines import sql_runner
 from dcluster_provider.engines.flink import configuration_text, job_settings
 from dcluster_provider.engines.handover import handed_environment
-from dcluster_provider.platforms.kubernetes.application_files import FLINK_SETTINGS, FOLDER, path_in_pod
+from dcluster_provider.platforms.kubernetes.application_files import (
+    FLINK_SETTINGS,
+    FOLDER,
+    PARTS_FOLDER,
+    path_in_pod,
+    put_together,
+)
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.flink_manifests import (
     FLINK_HOME,
@@ -17,7 +23,7 @@ from dcluster_provider.platforms.kubernetes.flink_manifests import (
     cluster_settings,
     environment,
 )
-from dcluster_provider.platforms.kubernetes.job_objects import client_job
+from dcluster_provider.platforms.kubernetes.job_objects import client_job, part_names
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.pod_templates import Container, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -26,26 +32,33 @@ _SQL_PROGRAM = "sql_runner.py"
 # Python looks for modules beside a program first, and a Secret's folder holds more than the program.
 _RUN = f"""\
 mkdir -p program && cp {FOLDER}/{_SQL_PROGRAM} program/ 2>/dev/null
-exec {FLINK_HOME}/bin/flink run -py "$@"
+{put_together("$DCLUSTER_APPLICATION")}\
+exec {FLINK_HOME}/bin/flink run "$@"
 """
 _OVERHEAD_MIB = 512  # of the client's JVM and of the Python beside it
 
 
-def client(settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place) -> Manifest:
-    """The Kubernetes Job of a client."""
+def client(
+    settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place, parts: int = 0
+) -> Manifest:
+    """The Kubernetes Job of a client.
+
+    :param parts: that its application travels in; 0 when it travels with the settings or not at all.
+    """
     heap = max(64, round(job.spec.driver_mem_gb * 1024))
-    application = path_in_pod(job.spec)
-    program = (f"program/{_SQL_PROGRAM}", application) if is_sql(job) else (application,)
+    application = path_in_pod(job.spec, parts)
     container = Container(
         image=job.spec.docker_image_name or settings.image(cluster.type),
         script=_RUN,
-        arguments=(*program, *job.spec.args),
+        arguments=(*_program(job, application), *job.spec.args),
         cpu="1",
         mib=heap + _OVERHEAD_MIB,
         env=environment()
         | handed_environment(job, cluster)
+        | {"DCLUSTER_APPLICATION": application}
         | {"FLINK_CONF_DIR": FOLDER, "JVM_ARGS": f"-Xmx{heap}m", "PYTHONUNBUFFERED": "1"},
         secrets={job_name(job): FOLDER},
+        parts=(PARTS_FOLDER, part_names(job, parts)),
     )
     template = pod_template(
         settings, cluster, "client", container, job_labels(job, cluster, "client"), grace_seconds=10
@@ -70,6 +83,14 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
     if is_sql(job):
         files[_SQL_PROGRAM] = Path(sql_runner.__file__).read_text(encoding="utf-8")
     return files
+
+
+def _program(job: Job, application: str) -> tuple[str, ...]:
+    if is_sql(job):
+        return ("-py", f"program/{_SQL_PROGRAM}", application)
+    if application.lower().endswith(".jar"):  # of the image; others are handed to the JobManager
+        return (*(("-c", job.spec.main_class) if job.spec.main_class else ()), application)
+    return ("-py", application)
 
 
 def is_sql(job: Job) -> bool:

@@ -16,6 +16,7 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines import flink_rest
+from dcluster_provider.engines.application import is_remote
 from dcluster_provider.engines.flink import (
     FINAL_PHASES,
     after_client,
@@ -35,7 +36,7 @@ _DUPLICATES = ("DuplicateJobSubmissionException", "DuplicateApplicationSubmissio
 
 def is_jar(job: Job) -> bool:
     """Whether the application is handed to the JobManager instead of run by a client."""
-    return job.spec.application.lower().endswith(".jar")
+    return job.spec.application.lower().endswith(".jar") and not is_remote(job.spec)
 
 
 def run_jar(rest: EngineRest, cluster: Cluster, job: Job, jar: bytes) -> None:

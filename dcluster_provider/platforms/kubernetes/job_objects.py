@@ -31,12 +31,20 @@ def client_job(job: Job, cluster: Cluster, place: Place, template: dict[str, Any
     }
 
 
-def job_secret(job: Job, cluster: Cluster, place: Place, files: dict[str, bytes]) -> Manifest:
-    """The Secret of what a driver or client reads: its settings, and its application."""
+def part_names(job: Job, parts: int) -> list[str]:
+    """The names of the Secrets that an application travels in which is too large for one."""
+    return [f"{job_name(job)}-{number:03}" for number in range(parts)]
+
+
+def job_secret(job: Job, cluster: Cluster, place: Place, files: dict[str, bytes], name: str = "") -> Manifest:
+    """A Secret of what a driver or client reads.
+
+    :param name: its name; the job's own unless it is one of its parts.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": metadata(job_name(job), place, job_labels(job, cluster)),
+        "metadata": metadata(name or job_name(job), place, job_labels(job, cluster)),
         "type": "Opaque",
         "data": {name: base64.b64encode(content).decode() for name, content in files.items()},
     }

@@ -36,15 +36,16 @@ from dcluster_provider.platforms.kubernetes import (
 from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import (
     check_application,
-    file_for_pod,
     file_name,
+    pieces,
 )
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest, root, secret
 from dcluster_provider.platforms.kubernetes.cluster_view import Addresses, ClusterView
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience, refused_request
+from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.engine_access import engine_rest
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
-from dcluster_provider.platforms.kubernetes.job_objects import job_secret
+from dcluster_provider.platforms.kubernetes.job_objects import job_secret, part_names
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.metadata import (
     CLUSTER,
@@ -58,11 +59,13 @@ from dcluster_provider.platforms.kubernetes.metadata import (
 from dcluster_provider.platforms.kubernetes.paths import collection, collection_of
 from dcluster_provider.platforms.kubernetes.pod import Pod
 from dcluster_provider.platforms.kubernetes.pod_logs import read_pod_log
+from dcluster_provider.platforms.kubernetes.pod_templates import PART
 from dcluster_provider.platforms.kubernetes.pod_watch import PodWatch
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 
 _LOG = logging.getLogger(__name__)
+_PARTS = "parts"  # of a job's Secret: how many parts its application travels in
 
 
 class KubernetesPlatform:
@@ -80,6 +83,7 @@ class KubernetesPlatform:
             name: PodWatch(api, name, selector(settings.deployment), self._tell)
             for name in settings.namespaces
         }
+        self._ended_logs = EndedLogs(api)
         self._warnings = {name: Warnings(api, name) for name in settings.namespaces}
 
     def describe(self) -> str:
@@ -142,8 +146,15 @@ class KubernetesPlatform:
         place = self._place(cluster, job)
         try:
             files = {name: text.encode() for name, text in self._job_files(job, cluster).items()}
-            wanted = job_secret(job, cluster, place, files | file_for_pod(job.spec))
-            self._api.ensure(collection("Secret", namespace), wanted)
+            content = pieces(job.spec)
+            if len(content) > 1:
+                for name, piece in zip(part_names(job, len(content)), content, strict=True):
+                    part = job_secret(job, cluster, place, {PART: piece}, name)
+                    self._api.ensure(collection("Secret", namespace), part)
+                files[_PARTS] = str(len(content)).encode()
+            elif content:
+                files[file_name(job.spec)] = content[0]
+            self._api.ensure(collection("Secret", namespace), job_secret(job, cluster, place, files))
         except ApiRefused as refusal:
             raise PlatformRefused(str(job), refused_request(refusal, str(job), namespace)) from refusal
 
@@ -151,11 +162,15 @@ class KubernetesPlatform:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""
         self._refuse_what_never_fits(job, cluster)
         namespace = self.settings.namespace_of(cluster.spec)
+        place = self._place(cluster, job)
         try:
+            staged = self._staged(job, namespace)
+            parts = int(staged.get(_PARTS, b"0"))
             if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
-                flink_jobs.run_jar(self._rest(cluster), cluster, job, self._staged_jar(job, namespace))
+                jar = self._parts(job, namespace, parts) if parts else staged[file_name(job.spec)]
+                flink_jobs.run_jar(self._rest(cluster), cluster, job, jar)
                 return
-            wanted = self._client_job(job, cluster, self._place(cluster, job))
+            wanted = self._client_job(job, cluster, place, parts)
             self._api.ensure(collection("Job", namespace), wanted)
         except ApiRefused as refusal:
             raise PlatformRefused(str(job), refused_request(refusal, str(job), namespace)) from refusal
@@ -187,6 +202,9 @@ class KubernetesPlatform:
         """The output of the driver or client; nothing after its pod has gone."""
         if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
             return self._jar_log(job, cluster, start)
+        kept = self._ended_logs.read(job, start)
+        if kept is not None:
+            return kept
         pod = self._client(job, cluster, self._pods(cluster)).pod
         return LogPart("", start) if pod is None else read_pod_log(self._api, pod, start, most)
 
@@ -314,6 +332,7 @@ class KubernetesPlatform:
         else:
             seen = self._observe_spark_jobs(jobs, cluster, pods)
         for job in jobs:
+            self._keep_log(job, cluster, seen.get(job.id))
             self._end_what_is_decided(job, cluster, seen.get(job.id))
         return seen
 
@@ -361,6 +380,14 @@ class KubernetesPlatform:
                 known.cancel_live(known.ids_of(job, cluster))  # whoever asked for it may have been cut short
         return seen
 
+    def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
+        """The pods of a job's own cluster go as soon as its end is known, and with them what it printed last."""
+        if seen is None or not job.owns_cluster or seen.phase not in flink.FINAL_PHASES:
+            return
+        pod = self._client(job, cluster, self._pods(cluster)).pod
+        if pod is not None:
+            self._ended_logs.keep(job, pod)
+
     def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
         """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made."""
         if seen is None or not (seen.savepoint or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
@@ -398,9 +425,9 @@ class KubernetesPlatform:
         ids = known.ids_of(job, cluster) if known else [flink_job_id(job.key, job.generation)]
         flink_jobs.cancel(rest, ids)
 
-    def _client_job(self, job: Job, cluster: Cluster, place: Place) -> Manifest:
+    def _client_job(self, job: Job, cluster: Cluster, place: Place, parts: int = 0) -> Manifest:
         make = flink_client_manifests.client if cluster.spec.engine == "flink" else driver_manifests.driver
-        return make(self.settings, job, cluster, place)
+        return make(self.settings, job, cluster, place, parts)
 
     def _job_files(self, job: Job, cluster: Cluster) -> dict[str, str]:
         if cluster.spec.engine != "flink":
@@ -409,9 +436,20 @@ class KubernetesPlatform:
             return {}
         return flink_client_manifests.client_files(self.settings, job, cluster)
 
-    def _staged_jar(self, job: Job, namespace: str) -> bytes:
-        stored = self._api.get(f"{collection('Secret', namespace)}/{job_name(job)}")
-        return base64.b64decode(stored["data"][file_name(job.spec)])
+    def _staged(self, job: Job, namespace: str) -> dict[str, bytes]:
+        """What was brought to the cluster for the job.
+
+        :raises PlatformUnavailable: nothing yet: whoever submits it was cut short and has not come back.
+        """
+        stored = self._api.find(f"{collection('Secret', namespace)}/{job_name(job)}")
+        if stored is None:
+            raise PlatformUnavailable(f"{job}: its application has not been brought to the cluster yet")
+        return {name: base64.b64decode(content) for name, content in (stored.get("data") or {}).items()}
+
+    def _parts(self, job: Job, namespace: str, parts: int) -> bytes:
+        path = collection("Secret", namespace)
+        stored = (self._api.get(f"{path}/{name}") for name in part_names(job, parts))
+        return b"".join(base64.b64decode(each["data"][PART]) for each in stored)
 
     def _refuse_what_never_fits(self, job: Job, cluster: Cluster) -> None:
         if cluster.spec.engine == "flink":

@@ -13,6 +13,8 @@ from dcluster_provider.platforms.kubernetes.pod import Pod
 _MOST_ASKED = 64 * 1024 * 1024
 _NANOSECONDS = 10**9
 
+Line = tuple[int, str]  # nanoseconds since 1970, text
+
 
 def read_pod_log(api: KubernetesApi, pod: Pod, start: int, most: int) -> LogPart:
     """A piece of the log of a pod's engine.
@@ -33,13 +35,24 @@ def read_pod_log(api: KubernetesApi, pod: Pod, start: int, most: int) -> LogPart
     return LogPart("".join(f"{line}\n" for _, line in lines), end)
 
 
+def read_last_lines(api: KubernetesApi, pod: Pod, most: int) -> list[Line]:
+    """The last lines of the log of a pod's engine, with their times.
+
+    :raises PlatformUnavailable: the API server or the node does not answer.
+    """
+    return _stamped(_request(api, pod, {"tailLines": str(most)}), is_cut=False)
+
+
 def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
-    query = {"timestamps": "true", "limitBytes": str(most)}
-    if pod.engine is not None:
-        query["container"] = pod.engine.name
+    query = {"limitBytes": str(most)}
     if start:
         since = datetime.fromtimestamp(start // _NANOSECONDS, timezone.utc)
         query["sinceTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _request(api, pod, query)
+
+
+def _request(api: KubernetesApi, pod: Pod, query: dict[str, str]) -> str:
+    query |= {"timestamps": "true"} | ({"container": pod.engine.name} if pod.engine else {})
     try:
         return api.text(f"{collection('Pod', pod.namespace)}/{pod.name}/log", query)
     except ApiRefused as refusal:
@@ -48,7 +61,7 @@ def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
         raise PlatformUnavailable(f"the log of pod {pod.name} cannot be read: {refusal}") from refusal
 
 
-def _stamped(text: str, *, is_cut: bool) -> list[tuple[int, str]]:
+def _stamped(text: str, *, is_cut: bool) -> list[Line]:
     """The lines of a log with their times; a last one that was cut off is left for the next time."""
     lines = text.split("\n")
     if is_cut or not lines[-1]:

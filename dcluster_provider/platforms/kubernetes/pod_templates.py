@@ -13,6 +13,7 @@ from dcluster_provider.platforms.kubernetes.overlay import overlaid
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 ENGINE = "engine"  # the name of the engine's container
+PART = "part"  # the file of a Secret that holds a part of something larger
 SCRATCH = "/var/dcluster"  # where a pod may write whatever it needs while it lives
 _SPOT = {
     "karpenter.sh/capacity-type": "spot",
@@ -32,6 +33,7 @@ class Container:
     :param ports: by name.
     :param probes: ``startupProbe`` and so on.
     :param secrets: folders in which Secrets are mounted, by the Secret's name.
+    :param parts: a folder, and the Secrets whose one file each is mounted in it, in this order.
     """
 
     image: str
@@ -43,6 +45,7 @@ class Container:
     ports: Mapping[str, int] = field(default_factory=dict)
     probes: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, Sequence[str]] = ("", ())
 
 
 def pod_template(
@@ -81,6 +84,7 @@ def pod_template(
                 {"name": f"secret-{number}", "secret": {"secretName": name, "defaultMode": 0o440}}
                 for number, name in enumerate(container.secrets)
             ),
+            *([_parts(container.parts[1])] if container.parts[1] else []),
         ],
     }
     if account:
@@ -110,6 +114,8 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
         {"name": f"secret-{number}", "mountPath": folder, "readOnly": True}
         for number, folder in enumerate(container.secrets.values())
     ]
+    if container.parts[1]:
+        mounts.append({"name": "parts", "mountPath": container.parts[0], "readOnly": True})
     engine: dict[str, Any] = {
         "name": ENGINE,
         "image": container.image,
@@ -131,6 +137,14 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
     if settings.image_pull_policy:
         engine["imagePullPolicy"] = settings.image_pull_policy
     return engine
+
+
+def _parts(names: Sequence[str]) -> dict[str, Any]:
+    sources = [
+        {"secret": {"name": name, "items": [{"key": PART, "path": f"{number:03}"}]}}
+        for number, name in enumerate(names)
+    ]
+    return {"name": "parts", "projected": {"sources": sources, "defaultMode": 0o440}}
 
 
 def _scratch(settings: KubernetesSettings, cluster: Cluster, role: Role) -> dict[str, Any]:

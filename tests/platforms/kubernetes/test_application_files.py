@@ -1,0 +1,87 @@
+"""Applications on their way into a pod."""
+
+from __future__ import annotations
+
+import pytest
+from kubernetes_platform import PLACE, make_cluster, make_job
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.platforms.kubernetes import driver_manifests, flink_client_manifests, flink_jobs
+from dcluster_provider.platforms.kubernetes.application_files import (
+    MOST_BYTES,
+    PART_BYTES,
+    check_application,
+    path_in_pod,
+    pieces,
+)
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+
+def job_spec(application, **fields):
+    return JobSpec(**({"client": "c", "module": "m", "application": str(application)} | fields))
+
+
+def test_a_small_file_is_one_piece_and_keeps_its_name(tmp_path):
+    path = tmp_path / "etl job.py"
+    path.write_bytes(b"print()")
+    check_application(job_spec(path))
+    assert pieces(job_spec(path)) == [b"print()"]
+    assert path_in_pod(job_spec(path), 0) == "/etc/dcluster/job/etl_job.py"
+
+
+def test_a_large_file_travels_in_pieces_that_make_it_up(tmp_path):
+    path = tmp_path / "etl.py"
+    path.write_bytes(bytes(range(256)) * 8000)
+    check_application(job_spec(path))
+    found = pieces(job_spec(path))
+    assert [len(piece) for piece in found] == [PART_BYTES, PART_BYTES, 2048000 - 2 * PART_BYTES]
+    assert b"".join(found) == path.read_bytes()
+    assert path_in_pod(job_spec(path), 3) == "/var/dcluster/etl.py"
+
+
+def test_the_pod_of_a_large_file_mounts_its_parts_in_order():
+    cluster = make_cluster()
+    job = make_job(cluster)
+    made = driver_manifests.driver(KubernetesSettings(), job, cluster, PLACE, 2)
+    (volume,) = (it for it in made["spec"]["template"]["spec"]["volumes"] if it["name"] == "parts")
+    assert [
+        (it["secret"]["name"], it["secret"]["items"][0]["path"]) for it in volume["projected"]["sources"]
+    ] == [
+        ("job-11-fedcba98-1-000", "000"),
+        ("job-11-fedcba98-1-001", "001"),
+    ]
+
+
+def test_what_is_too_large_is_refused_with_where_to_put_it(tmp_path):
+    path = tmp_path / "fat.py"
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 2**20)
+    with pytest.raises(
+        InvalidSpec, match=r"field application: .* has 17 MiB, .* at most 16; put it into the image"
+    ):
+        check_application(job_spec(path))
+
+
+def test_a_missing_file_is_refused_and_what_is_elsewhere_is_not(tmp_path):
+    with pytest.raises(InvalidSpec, match=r"field application: .* is missing; .*local:///"):
+        check_application(job_spec(tmp_path / "none.py"))
+    for application in ("local:///opt/app/etl.py", "s3a://bucket/etl.py", "https://example.com/etl.jar"):
+        check_application(job_spec(application))
+
+
+def test_flink_runs_a_jar_of_the_image_by_a_client_and_others_by_the_jobmanager():
+    cluster = make_cluster(type="flink")
+    inside = make_job(
+        cluster, application="local:///opt/app/etl.jar", main_class="com.example.Etl", args=("1",)
+    )
+    assert not flink_jobs.is_jar(inside)
+    made = flink_client_manifests.client(KubernetesSettings(), inside, cluster, PLACE)
+    (engine,) = made["spec"]["template"]["spec"]["containers"]
+    assert engine["args"] == ["-c", "com.example.Etl", "/opt/app/etl.jar", "1"]
+    assert flink_jobs.is_jar(make_job(cluster, application="/opt/etl.jar"))
+
+
+def test_flinks_client_reads_no_object_storage():
+    with pytest.raises(InvalidSpec, match="cannot be read by Flink's client"):
+        check_application(job_spec("s3://bucket/etl.py", job_type="flink"))
