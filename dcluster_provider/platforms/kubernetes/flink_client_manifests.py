@@ -8,6 +8,7 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines import sql_runner
 from dcluster_provider.engines.flink import configuration_text, job_settings
+from dcluster_provider.engines.flink_logging import CLIENT_LOGGING
 from dcluster_provider.engines.handover import handed_environment
 from dcluster_provider.platforms.kubernetes.application_files import (
     FLINK_SETTINGS,
@@ -19,7 +20,6 @@ from dcluster_provider.platforms.kubernetes.application_files import (
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.flink_manifests import (
     FLINK_HOME,
-    LOGGING,
     cluster_settings,
     environment,
 )
@@ -79,7 +79,7 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
             "$internal.pipeline.job-id": flink_job_id(job.key, job.generation),
         }
     )
-    files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": LOGGING}
+    files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": CLIENT_LOGGING}
     if is_sql(job):
         files[_SQL_PROGRAM] = Path(sql_runner.__file__).read_text(encoding="utf-8")
     return files

@@ -14,6 +14,7 @@ from dcluster_provider.engines.flink import (
     slots,
     slots_per_worker,
 )
+from dcluster_provider.engines.flink_logging import DAEMON_LOGGING
 from dcluster_provider.engines.flink_savepoints import with_default_folder
 from dcluster_provider.platforms.kubernetes.cluster_objects import (
     Manifest,
@@ -42,14 +43,6 @@ _ALL_SLOTS = f"""\
 exec 3<>/dev/tcp/127.0.0.1/{REST_PORT} && printf 'GET /overview HTTP/1.0\\r\\nHost: flink\\r\\n\\r\\n' >&3 || exit 1
 [[ "$(cat <&3)" =~ \\"slots-total\\":([0-9]+) ]] && [ "${{BASH_REMATCH[1]}}" -ge "$0" ]
 """
-LOGGING = """\
-rootLogger.level = INFO
-rootLogger.appenderRef.console.ref = console
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c{1} - %m%n
-"""
 
 
 def session(settings: KubernetesSettings, cluster: Cluster, place: Place) -> list[Manifest]:
@@ -68,7 +61,7 @@ def cluster_files(settings: KubernetesSettings, cluster: Cluster) -> dict[str, s
     """The files of a cluster's Secret: its configuration may hold passwords."""
     return {
         "config.yaml": configuration_text(cluster_settings(settings, cluster)),
-        "log4j-console.properties": LOGGING,
+        "log4j-console.properties": DAEMON_LOGGING,
     }
 
 

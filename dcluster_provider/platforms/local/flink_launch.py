@@ -20,6 +20,7 @@ from dcluster_provider.engines.flink import (
     job_settings,
     slots_per_worker,
 )
+from dcluster_provider.engines.flink_logging import CLIENT_LOGGING, DAEMON_LOGGING
 from dcluster_provider.engines.flink_memory import Division
 from dcluster_provider.engines.flink_savepoints import with_default_folder
 from dcluster_provider.engines.handover import handed_environment
@@ -34,31 +35,13 @@ REST_PORT, RPC_PORT = "rest", "rpc"
 PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
 _MASTER_WAIT_SECONDS = 90
 
-_LOGGING = """\
-rootLogger.level = {level}
-rootLogger.appenderRef.console.ref = console
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss,SSS}} %-5p %c{{1}} - %m%n
-# It would print the whole environment.
-logger.environment.name = org.apache.flink.client.python.PythonEnvUtils
-logger.environment.level = warn
-"""
 # The ids of the Flink jobs that a client submits; this keeps them findable however much the client prints.
-_CLIENT_LOGGING = """\
+_FACTS = """\
 appender.facts.type = File
 appender.facts.name = facts
 appender.facts.fileName = {facts}
 appender.facts.layout.type = PatternLayout
 appender.facts.layout.pattern = %m%n
-# Both say again what is printed anyway.
-logger.driver.name = org.apache.flink.client.python.PythonDriver
-logger.driver.level = off
-logger.frontend.name = org.apache.flink.client.cli.CliFrontend
-logger.frontend.level = off
-logger.submissions.name = org.apache.flink.client.program.rest.RestClusterClient
-logger.submissions.level = info
 logger.submissions.appenderRef.facts.ref = facts
 """
 
@@ -84,7 +67,7 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
     """
     jobmanager, taskmanager = divisions(cluster.spec)
     _write_configuration(place.conf, cluster_settings(place, plan, cluster.spec))
-    write_text(place.conf / "log4j.properties", _LOGGING.format(level="info"))
+    write_text(place.conf / "log4j.properties", DAEMON_LOGGING)
     entrypoint = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
     runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
     found = {"master": _daemon(place, plan, "master", entrypoint, jobmanager)}
@@ -132,8 +115,7 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     }
     settings = cluster_settings(place, plan, cluster.spec) | python | job_settings(cluster, job) | target
     _write_configuration(own.conf, settings)
-    logging = _LOGGING.format(level="warn") + _CLIENT_LOGGING.format(facts=own.facts)
-    write_text(own.conf / "log4j.properties", logging)
+    write_text(own.conf / "log4j.properties", CLIENT_LOGGING + _FACTS.format(facts=own.facts))
     heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"
     argv = [*_java(plan, own.conf, scratch), heap, "org.apache.flink.client.cli.CliFrontend", "run", "-py"]
     application = local_path(job.spec)
