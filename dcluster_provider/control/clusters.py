@@ -23,6 +23,8 @@ from dcluster_provider.platforms.base import Platform, Report, silent
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
+_REMOVAL_SECONDS = 30.0  # in which what was made of a cluster that was refused is gone, normally
+
 
 class Clusters:
     """The clusters of one connection."""
@@ -86,6 +88,8 @@ class Clusters:
         except PlatformRefused as refusal:
             diagnosis = refusal.diagnosis
             self._remove(self._change(cluster, lambda it, now: fail_cluster(it, diagnosis, now), actor))
+            with suppress(WaitTimeout):  # whoever looks next goes on
+                self._finish(cluster.id, _REMOVAL_SECONDS)
             raise ClusterFailed(str(cluster), diagnosis) from refusal
         begun = self._change(cluster, begin_cluster, actor)
         if begun.state is ClusterState.TERMINATING or begun.state.is_final:
@@ -212,10 +216,10 @@ class Clusters:
                 return claim.record
             self._finish(claim.record.id)
 
-    def _finish(self, cluster_id: int) -> None:
+    def _finish(self, cluster_id: int, timeout: float | None = None) -> None:
         # A cluster that is on its way out is seen out, so that its key is free for the next generation.
         final = tuple(state for state in ClusterState if state.is_final)
-        self.wait(cluster_id, final)
+        self.wait(cluster_id, final, timeout)
 
     def _remove(self, cluster: Cluster) -> Cluster:
         """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left."""

@@ -64,7 +64,10 @@ class _Field:
         if self._name in _NAMESPACES and not _DNS_LABEL.match(text):
             raise self._refusal("a namespace is at most 63 lower case letters, digits and dashes")
         if self._name == "disk_size":
-            memory_bytes(text)
+            try:
+                memory_bytes(text)
+            except InvalidSpec as error:
+                raise self._refusal(str(error)) from None
         return text
 
     def _json(self, kind: type, example: str) -> str:

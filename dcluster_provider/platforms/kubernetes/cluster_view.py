@@ -13,7 +13,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import Patience, broken_po
 from dcluster_provider.platforms.kubernetes.pod import Event, Pod
 
 _MISSING = timedelta(seconds=5)  # pods that are not there by then are asked after
-_STARTING = timedelta(seconds=15)  # and pods that have not begun by then
+_STARTING = timedelta(seconds=15)  # and pods that have not begun by then, or for which there is no node
 
 Events = Callable[[str], Sequence[Event]]
 
@@ -80,4 +80,4 @@ class ClusterView:
     def _is_late(self, pod: Pod) -> bool:
         engine = pod.engine
         has_begun = engine is not None and (engine.running_since is not None or engine.restarts > 0)
-        return not has_begun and self.now - pod.created_at > _STARTING
+        return not has_begun and (bool(pod.unschedulable) or self.now - pod.created_at > _STARTING)

@@ -10,6 +10,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.platforms.kubernetes.metadata import PREFIX
 from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
+from dcluster_provider.platforms.kubernetes.quantity import is_quantity
 from dcluster_provider.platforms.kubernetes.strategic_merge import MERGE_KEYS, PATCH, RETAIN_KEYS, merged
 
 Json = dict[str, Any]
@@ -21,6 +22,7 @@ _NEEDED = "this package decides it, since clusters depend on it"
 # By their places: what the platform finds its pods by, and what decides whether and as what they come back.
 _OURS = {("spec", "restartPolicy"), ("spec", "hostname"), ("spec", "subdomain")}
 _ALL_TEXT = {("metadata", "labels"), ("metadata", "annotations"), ("spec", "nodeSelector")}
+_AMOUNTS = {("resources", "requests"), ("resources", "limits")}  # by the ends of their places
 # Taken away or replaced as a whole, something of ours would go with it.
 _KEPT = {(), ("metadata",), ("metadata", "labels"), ("spec",), ("spec", "containers")}
 
@@ -114,8 +116,18 @@ def _complaint(path: tuple[str, ...], where: str, part: Any) -> str:
     if where.endswith("]") and path in MERGE_KEYS:
         return _complaint_of_element(part, MERGE_KEYS[path], is_kept=path in _KEPT)
     if isinstance(part, dict):
+        if path[-2:] in _AMOUNTS:
+            return _complaint_of_amounts(part)
         return _complaint_of_object(part, is_kept=path in _KEPT, is_text=path in _ALL_TEXT)
     return ""
+
+
+def _complaint_of_amounts(value: Json) -> str:
+    for name, item in value.items():
+        # The API server would say that an amount is wrong, and not which.
+        if item is not None and name not in (PATCH, RETAIN_KEYS) and not is_quantity(item):
+            return f"{name} is not an amount but {item!r}; write one such as 500m or 8Gi"
+    return _complaint_of_directives(value)
 
 
 def _complaint_of_element(element: Any, key: str, *, is_kept: bool) -> str:

@@ -18,7 +18,7 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.identity import flink_job_id, label_value
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
-from dcluster_provider.core.record import Cluster, Job, JobState
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, spark
 from dcluster_provider.engines.flink_savepoints import savepoint_folder
@@ -41,7 +41,7 @@ from dcluster_provider.platforms.kubernetes.application_files import (
 )
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest, root, secret
 from dcluster_provider.platforms.kubernetes.cluster_view import Addresses, ClusterView
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience, refused_request
+from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience, refused_request
 from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.engine_access import engine_rest
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
@@ -124,21 +124,25 @@ class KubernetesPlatform:
             for manifest in self._cluster_manifests(cluster, place):
                 self._api.apply(collection_of(manifest), manifest)
         except ApiRefused as refusal:
-            raise PlatformRefused(
-                str(cluster), refused_request(refusal, str(cluster), namespace)
-            ) from refusal
+            raise self._refused(refusal, str(cluster), cluster) from refusal
 
     def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
         """Look at clusters: their pods are known from the watch, so most need no request."""
         visible = self._visible(clusters)
-        return dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), visible))
+        seen = dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), visible))
+        never_made = [each for each in clusters if each not in visible and self._was_never_made(each)]
+        return seen | {cluster.id: ClusterObservation(ClusterPhase.ABSENT) for cluster in never_made}
 
     def delete_cluster(self, cluster: Cluster) -> None:
         """Begin to delete the root, and with it everything of the cluster."""
         path = collection("ConfigMap", self.settings.namespace_of(cluster.spec))
-        found = self._find_root(cluster)
-        if found is not None and "deletionTimestamp" not in found["metadata"]:
-            self._api.delete(f"{path}/{cluster.name}", "Foreground", found["metadata"]["uid"])
+        try:
+            found = self._find_root(cluster)
+            if found is not None and "deletionTimestamp" not in found["metadata"]:
+                self._api.delete(f"{path}/{cluster.name}", "Foreground", found["metadata"]["uid"])
+        except ApiRefused as refusal:
+            # It is asked for again at every look; one cluster must not keep the others from being looked at.
+            _LOG.warning("%s", self._refused(refusal, str(cluster), cluster))
 
     def stage_job(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as a Secret."""
@@ -156,7 +160,7 @@ class KubernetesPlatform:
                 files[file_name(job.spec)] = content[0]
             self._api.ensure(collection("Secret", namespace), job_secret(job, cluster, place, files))
         except ApiRefused as refusal:
-            raise PlatformRefused(str(job), refused_request(refusal, str(job), namespace)) from refusal
+            raise self._refused(refusal, str(job), cluster) from refusal
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""
@@ -173,7 +177,7 @@ class KubernetesPlatform:
             wanted = self._client_job(job, cluster, place, parts)
             self._api.ensure(collection("Job", namespace), wanted)
         except ApiRefused as refusal:
-            raise PlatformRefused(str(job), refused_request(refusal, str(job), namespace)) from refusal
+            raise self._refused(refusal, str(job), cluster) from refusal
 
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         """Look at jobs: a master is asked at most once for all its jobs, and only for what no pod tells."""
@@ -252,6 +256,21 @@ class KubernetesPlatform:
         path = collection("ConfigMap", self.settings.namespace_of(cluster.spec))
         found = self._api.find(f"{path}/{cluster.name}")
         return found if found is not None and _is_of(found, cluster) else None
+
+    def _was_never_made(self, cluster: Cluster) -> bool:
+        """Whether a cluster was refused for want of rights, so that not even its root is there."""
+        if cluster.state is not ClusterState.TERMINATING or cluster.diagnosis is None:
+            return False
+        if cluster.diagnosis.reason != FORBIDDEN:
+            return False
+        try:
+            return self._find_root(cluster) is None
+        except ApiRefused as refusal:
+            return refusal.status == 403
+
+    def _refused(self, refusal: ApiRefused, what: str, cluster: Cluster) -> PlatformRefused:
+        namespace = self.settings.namespace_of(cluster.spec)
+        return PlatformRefused(what, refused_request(refusal, what, namespace, self.settings.overlay))
 
     def _place(self, cluster: Cluster, job: Job) -> Place:
         found = self._find_root(cluster)
@@ -406,9 +425,7 @@ class KubernetesPlatform:
                 self._api.merge(f"{path}/{job_name(job)}", change)
             except ApiRefused as refusal:
                 if refusal.status != 404:
-                    raise PlatformRefused(
-                        str(job), refused_request(refusal, str(job), self.settings.namespace_of(cluster.spec))
-                    ) from refusal
+                    raise self._refused(refusal, str(job), cluster) from refusal
             else:
                 return
             found = self._find_root(cluster)

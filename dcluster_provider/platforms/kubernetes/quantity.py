@@ -16,6 +16,14 @@ _UNITS = {
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([numkKMGTPE]?i?)")
 
 
+def is_quantity(value: object) -> bool:
+    """Whether Kubernetes takes it for a quantity: a number, or its text with or without a unit."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return True
+    found = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
+    return found is not None and found[2] in _UNITS
+
+
 def amount(text: str) -> Decimal:
     """The number that a quantity means; 0 for what is none."""
     found = _QUANTITY.fullmatch(text.strip())

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from dcluster_provider.platforms.kubernetes.quantity import amount
+from dcluster_provider.platforms.kubernetes.quantity import amount, is_quantity
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,13 @@ from dcluster_provider.platforms.kubernetes.quantity import amount
 )
 def test_amounts(text, number):
     assert amount(text) == number
+
+
+@pytest.mark.parametrize("value", ["500m", "2", "0.5", "8Gi", "1e3", 2, 0.5])
+def test_what_kubernetes_takes_for_a_quantity(value):
+    assert is_quantity(value)
+
+
+@pytest.mark.parametrize("value", ["lots", "8GB", "", "1 Gi", True, None, ["1"]])
+def test_what_is_no_quantity(value):
+    assert not is_quantity(value)

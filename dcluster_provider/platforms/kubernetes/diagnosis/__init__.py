@@ -3,7 +3,7 @@
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import ended_pod
 from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import refused_pods
-from dcluster_provider.platforms.kubernetes.diagnosis.requests import refused_request
+from dcluster_provider.platforms.kubernetes.diagnosis.requests import FORBIDDEN, refused_request
 from dcluster_provider.platforms.kubernetes.diagnosis.starting import broken_pod
 
-__all__ = ["Patience", "broken_pod", "ended_pod", "refused_pods", "refused_request"]
+__all__ = ["FORBIDDEN", "Patience", "broken_pod", "ended_pod", "refused_pods", "refused_request"]

@@ -11,6 +11,7 @@ from dcluster_provider.platforms.kubernetes.api import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import explain_refusal
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import POD_TEMPLATE, sentence, short
 
+FORBIDDEN = "Forbidden"  # the reason of what somebody may not
 _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?'
 )
@@ -71,7 +72,7 @@ def _explain_forbidden(refusal: ApiRefused, namespace: str) -> tuple[str, str, s
     if found:
         resource = ".".join(part for part in (found["resource"], found["group"]) if part)
         return (
-            "Forbidden",
+            FORBIDDEN,
             f"{found['user']} may not {found['verb']} {resource}.",
             (
                 f"Grant what is missing with the manifest that airflow dcluster rbac --namespace {namespace} prints "
