@@ -32,8 +32,11 @@ class Bench:
     connection: KubernetesConnection
     home: Path
 
-    def control(self, **fields: Any) -> Control:
-        """The use cases of a connection with these fields of its own."""
+    def control(self, client: Callable[[str], Any] | None = None, **fields: Any) -> Control:
+        """The use cases of a connection with these fields of its own.
+
+        :param client: makes its client; none means one with the rights of Airflow.
+        """
         settings = Settings(
             conn_id="kubernetes-tests",
             registry_url=f"sqlite:///{self.home / 'registry.db'}",
@@ -41,15 +44,15 @@ class Bench:
             engines_folder=self.home / "engines",
             kubernetes=replace(self.connection.settings, **fields),
         )
-        return connect(settings, self.connection.client)
+        return connect(settings, client or self.connection.client)
 
-    def left(self, namespace: str = "") -> list[str]:
-        """The names of everything of clusters that is there."""
+    def left(self, namespace: str = "", *, everywhere: bool = False) -> list[str]:
+        """The names of everything of clusters that is there: in a namespace, in that of the tests, or everywhere."""
         kinds = "all,configmap,secret,persistentvolumeclaim,networkpolicy,poddisruptionbudget"
         found = self.testbed.get(
             "get",
             kinds,
-            f"--namespace={namespace or self.connection.namespace}",
+            "--all-namespaces" if everywhere else f"--namespace={namespace or self.connection.namespace}",
             "--selector=dcluster.io/deployment",
         )
         return [f"{item['kind']}/{item['metadata']['name']}" for item in found["items"]]

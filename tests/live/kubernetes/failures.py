@@ -1,0 +1,112 @@
+"""Failures that are provoked, what was said of each, and the table of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.control.connect import Control
+from dcluster_provider.core.errors import ClusterFailed, Diagnosed, JobFailed
+from dcluster_provider.core.record import Cluster, Job
+
+if TYPE_CHECKING:
+    import pytest
+
+NAMED_SECONDS = 120  # at most, on a slow machine; how long it took stands in the table
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What was said of a failure.
+
+    :param seconds: from the request until the failure was known.
+    """
+
+    error: Diagnosed
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """All that a person is told."""
+        return str(self.error)
+
+    @property
+    def reason(self) -> str:
+        return self.error.diagnosis.reason
+
+
+@dataclass
+class Table:
+    """What was provoked, when it was named and how."""
+
+    title: str
+    rows: list[tuple[str, Failure]] = field(default_factory=list)
+
+    def check(self, what: str, failure: Failure, reasons: str, parts: tuple[str, ...]) -> None:
+        """Hold a failure to its reason (one of several, separated by ``|``) and to what its text has to tell."""
+        self.rows.append((what, failure))
+        diagnosis = failure.error.diagnosis
+        assert failure.reason in reasons.split("|"), failure.text
+        assert not [part for part in parts if part not in failure.text], failure.text
+        assert diagnosis.evidence, failure.text
+        assert diagnosis.remedy.endswith("."), failure.text
+
+    def print(self, request: pytest.FixtureRequest) -> None:
+        plugins = request.config.pluginmanager
+        reporter = plugins.get_plugin("terminalreporter")
+        with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+            reporter.write_line("")
+            reporter.write_sep("-", self.title)
+            for what, failure in self.rows:
+                diagnosis = failure.error.diagnosis
+                reporter.write_line(
+                    f"{what}\n  {failure.seconds:5.1f} s  [{diagnosis.reason}] {diagnosis.cause}"
+                )
+                reporter.write_line(f"           What to do: {diagnosis.remedy}")
+
+
+def table_of(title: str, request: pytest.FixtureRequest) -> Iterator[Table]:
+    """A table that is printed when its tests are done."""
+    table = Table(title)
+    yield table
+    table.print(request)
+
+
+def failed_cluster(control: Control, spec: dict[str, Any]) -> Failure:
+    """What is said of a cluster that cannot become ready."""
+    clock = _Clock()
+    try:
+        cluster = control.clusters.launch(spec)
+        control.clusters.wait(cluster.id, timeout=NAMED_SECONDS, poll_interval=0.5, on_change=clock.look)
+    except ClusterFailed as error:
+        return Failure(error, clock.seconds)
+    raise AssertionError(f"{cluster} runs")
+
+
+def failed_job(control: Control, submit: Callable[[], Job], seconds: float = NAMED_SECONDS) -> Failure:
+    """What is said of a job that cannot succeed."""
+    clock = _Clock()
+    try:
+        job = submit()
+        control.jobs.wait(job.id, timeout=seconds, poll_interval=0.5, on_look=clock.look)
+    except JobFailed as error:
+        return Failure(error, clock.seconds)
+    raise AssertionError(f"{job} succeeded")
+
+
+class _Clock:
+    """Seconds until a record has its diagnosis."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._named: float | None = None
+
+    def look(self, record: Cluster | Job) -> None:
+        if record.diagnosis is not None and self._named is None:
+            self._named = time.monotonic() - self._began
+
+    @property
+    def seconds(self) -> float:
+        return self._named if self._named is not None else time.monotonic() - self._began
