@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +14,7 @@ from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase
-from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.application import is_remote
 from dcluster_provider.engines.flink import (
@@ -31,6 +31,8 @@ from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
 CLIENT = "The client"
+_AVAILABLE = "Give the connection flink_storage and flink_ha, so that jobs go on after a restart."
+_RECOVERY = timedelta(seconds=120)  # in which a JobManager that restarted has its jobs again
 _DUPLICATES = ("DuplicateJobSubmissionException", "DuplicateApplicationSubmissionException")
 
 
@@ -73,31 +75,56 @@ class FlinkJobs:
     :param overview: each job by its id.
     :param url: of the JobManager's page.
     :param master: the JobManager's pod.
+    :param highly_available: a JobManager that restarts goes on with its jobs.
     """
 
     rest: EngineRest
     overview: Mapping[str, dict[str, Any]]
-    url: str
-    master: Pod | None
+    url: str = ""
+    master: Pod | None = None
+    highly_available: bool = False
 
     @classmethod
-    def ask(cls, rest: EngineRest, url: str, master: Pod | None) -> FlinkJobs | None:
+    def ask(
+        cls, rest: EngineRest, url: str = "", master: Pod | None = None, *, highly_available: bool = False
+    ) -> FlinkJobs | None:
         """One request for all jobs of a cluster; none when the JobManager gives no account just now."""
         try:
-            return cls(rest, flink_rest.jobs_overview(rest), url, master)
+            return cls(rest, flink_rest.jobs_overview(rest), url, master, highly_available)
         except (NoAnswer, Refused):
             return None
 
-    def jar(self, job: Job) -> JobObservation:
+    def observe(
+        self, job: Job, cluster: Cluster, client: ClientPod | None, savepoints: str
+    ) -> JobObservation | None:
+        """A job as it is; what is due to stop it is done on the way.
+
+        :param client: of a PyFlink program or SQL file; a jar has none.
+        :param savepoints: the folder that savepoints go to.
+        :returns: none when it cannot be told just now.
+        """
+        seen = self._jar(job) if client is None else self._client(job, cluster, client)
+        if job.savepoint_wanted:
+            return seen and self._stopped_with_savepoint(job, cluster, seen, savepoints)
+        if job.state is JobState.STOPPING:
+            self._cancel_live(self.ids_of(job, cluster))  # whoever asked for it may have been cut short
+        return seen
+
+    def _jar(self, job: Job) -> JobObservation | None:
         """A jar that was handed to the JobManager, or was about to be."""
         job_id = flink_job_id(job.key, job.generation)
         if job_id in self.overview:
             return self._flink_job(job_id)
-        if self._restarted_after(job.state_since):
+        if job.state is JobState.STOPPING and job.started_at is None:
+            return JobObservation(JobPhase.ABSENT)
+        if self._may_come_back(job):
+            return None
+        if self._has_restarted(job):
             return JobObservation(JobPhase.LOST, diagnosis=self._restarted())
-        return JobObservation(JobPhase.ABSENT)
+        # One that keeps its jobs knows nothing of them only while it ends.
+        return None if self.highly_available else JobObservation(JobPhase.ABSENT)
 
-    def client(self, job: Job, cluster: Cluster, client: ClientPod) -> JobObservation:
+    def _client(self, job: Job, cluster: Cluster, client: ClientPod) -> JobObservation | None:
         """A PyFlink program or SQL file, which may submit several Flink jobs, waited for by its client or not."""
         ids = self.ids_of(job, cluster)
         jobs = [self._flink_job(job_id) for job_id in ids]
@@ -106,22 +133,23 @@ class FlinkJobs:
             return while_client_runs(jobs)
         if seen.phase is JobPhase.SUCCEEDED:
             return after_client(jobs) or seen
+        if seen.phase is JobPhase.FAILED and not ids:
+            # It may have failed because its JobManager was gone, and what it had submitted may have been done.
+            if self._may_come_back(job):
+                return None
+            if self._has_restarted(job):
+                return JobObservation(JobPhase.LOST, diagnosis=self._restarted())
         if seen.phase not in {JobPhase.PENDING, JobPhase.ABSENT}:
-            self.cancel_live(ids)
+            self._cancel_live(ids)
         failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
         if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
             return JobObservation(JobPhase.FAILED, failed.ui_url, seen.exit_code, failed.diagnosis)
         return seen
 
-    def stopped_with_savepoint(
+    def _stopped_with_savepoint(
         self, job: Job, cluster: Cluster, seen: JobObservation, folder: str
     ) -> JobObservation | None:
-        """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already.
-
-        :param seen: the job without regard to it.
-        :param folder: where savepoints go.
-        :returns: none when the JobManager gives no account just now.
-        """
+        """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already."""
         phases = {job_id: job_phase(self.overview[job_id]) for job_id in self.ids_of(job, cluster)}
         try:
             return go_on_stopping(self.rest, job, phases, folder).seen_with(seen)
@@ -134,7 +162,7 @@ class FlinkJobs:
         own = flink_job_id(job.key, job.generation)
         return [job_id for job_id, found in self.overview.items() if job_id == own or found["name"] == name]
 
-    def cancel_live(self, ids: Sequence[str]) -> None:
+    def _cancel_live(self, ids: Sequence[str]) -> None:
         """End what has not ended by itself."""
         cancel(self.rest, [each for each in ids if job_phase(self.overview[each]) not in FINAL_PHASES])
 
@@ -147,9 +175,23 @@ class FlinkJobs:
         stack = flink_rest.root_exception(self.rest, job_id)
         return explain_exit("The Flink job", None, stack.splitlines()) if stack else None
 
-    def _restarted_after(self, since: datetime) -> bool:
+    @property
+    def _running_since(self) -> datetime | None:
+        """When the JobManager that runs now was started; none while none runs."""
         engine = self.master.engine if self.master else None
-        return engine is not None and engine.running_since is not None and engine.running_since > since
+        return engine.running_since if engine else None
+
+    def _has_restarted(self, job: Job) -> bool:
+        """Whether the JobManager that runs now is another than the one that the job was given to."""
+        given = job.started_at or job.state_since
+        return self._running_since is not None and self._running_since > given
+
+    def _may_come_back(self, job: Job) -> bool:
+        """Whether a job that the JobManager does not know now may be known soon."""
+        if self._running_since is None:
+            return True  # the one that answers is about to end
+        is_young = datetime.now(timezone.utc) - self._running_since < _RECOVERY
+        return self.highly_available and is_young and self._has_restarted(job)
 
     def _restarted(self) -> Diagnosis:
         assert self.master is not None
@@ -162,8 +204,8 @@ class FlinkJobs:
         return Diagnosis(
             "JobManagerRestarted",
             "The JobManager restarted and no longer knows the job, so whether it finished cannot be told.",
-            "Check the job's output; if it has to run again, clear the task. Give the connection flink_storage and "
-            "flink_ha, so that jobs go on after a restart.",
+            "Check the job's output; if it has to run again, clear the task. "
+            + ("The JobManager's log says why it did not go on." if self.highly_available else _AVAILABLE),
             tuple(evidence),
         )
 

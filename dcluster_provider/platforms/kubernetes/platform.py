@@ -45,6 +45,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience
 from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.engine_access import engine_rest
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
+from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
 from dcluster_provider.platforms.kubernetes.job_objects import job_secret, part_names
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.metadata import (
@@ -316,6 +317,8 @@ class KubernetesPlatform:
         if not pods:
             found = self._find_root(cluster)
             if found is None:
+                if cluster.spec.engine == "flink" and self.settings.flink_ha:
+                    remove_leaders(self._api, self.settings.namespace_of(cluster.spec), cluster.name)
                 return ClusterObservation(ClusterPhase.ABSENT)
             if "deletionTimestamp" in found["metadata"]:
                 return ClusterObservation(ClusterPhase.STARTING)
@@ -380,23 +383,21 @@ class KubernetesPlatform:
         self, jobs: Sequence[Job], cluster: Cluster, pods: Sequence[Pod]
     ) -> dict[int, JobObservation]:
         master = next((pod for pod in pods if pod.role == "master" and not pod.deleting), None)
-        known = FlinkJobs.ask(self._rest(cluster), self._addresses(cluster).ui_url, master)
+        known = FlinkJobs.ask(
+            self._rest(cluster),
+            self._addresses(cluster).ui_url,
+            master,
+            highly_available=self.settings.flink_ha,
+        )
         if known is None:
             return {}
         seen = {}
         for job in jobs:
-            if flink_jobs.is_jar(job):
-                seen[job.id] = known.jar(job)
-            else:
-                seen[job.id] = known.client(job, cluster, self._client(job, cluster, pods))
-            if job.savepoint_wanted:
-                stopped = known.stopped_with_savepoint(
-                    job, cluster, seen.pop(job.id), self.savepoint_folder(job, cluster)
-                )
-                if stopped is not None:
-                    seen[job.id] = stopped
-            elif job.state is JobState.STOPPING:
-                known.cancel_live(known.ids_of(job, cluster))  # whoever asked for it may have been cut short
+            client = None if flink_jobs.is_jar(job) else self._client(job, cluster, pods)
+            folder = self.savepoint_folder(job, cluster) if job.savepoint_wanted else ""
+            found = known.observe(job, cluster, client, folder)
+            if found is not None:
+                seen[job.id] = found
         return seen
 
     def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
@@ -438,7 +439,7 @@ class KubernetesPlatform:
 
     def _cancel(self, job: Job, cluster: Cluster) -> None:
         rest = self._rest(cluster)
-        known = FlinkJobs.ask(rest, "", None)
+        known = FlinkJobs.ask(rest)
         ids = known.ids_of(job, cluster) if known else [flink_job_id(job.key, job.generation)]
         flink_jobs.cancel(rest, ids)
 

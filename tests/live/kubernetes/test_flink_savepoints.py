@@ -152,16 +152,21 @@ def test_a_sql_file_is_stopped_with_a_savepoint_and_its_client_ends(bench, testb
 def test_a_restarted_jobmanager_loses_its_jobs_and_a_job_without_a_folder_has_no_savepoint(
     bench, testbed, control, jar, counted
 ):
-    cluster = running(control, SMALL_FLINK)
+    cluster = running(control, SMALL_FLINK | {"extraConfigs": {"taskmanager.numberOfTaskSlots": 2}})
     job = at_work(control, cluster, jar, counted)
     with pytest.raises(InvalidSpec, match=r"no setting says where savepoints of .* go; .* flink_storage"):
         control.jobs.terminate(job.id, savepoint=True)
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
 
+    client = submit(control, cluster, APPLICATIONS / "counting.sql", module="sql")
+    client = control.jobs.wait(client.id, [JobState.RUNNING], READY_SECONDS, poll_interval=0.2)
     _kill_jobmanager(bench, testbed, cluster)
-    lost = ended(control, job, 180)
-    assert (lost.state, lost.diagnosis.reason) == (JobState.UNKNOWN, "JobManagerRestarted"), lost.diagnosis
-    assert "flink_storage and flink_ha" in lost.diagnosis.remedy
+    for each in (job, client):
+        lost = ended(control, each, 240)
+        assert (lost.state, lost.diagnosis.reason) == (JobState.UNKNOWN, "JobManagerRestarted"), (
+            lost.diagnosis
+        )
+        assert "flink_storage and flink_ha" in lost.diagnosis.remedy
     assert control.clusters.wait(cluster.id, timeout=READY_SECONDS, poll_interval=0.5)
 
 
