@@ -1,6 +1,7 @@
 # make test    everything this machine can run         make demo   a cluster, a job and its clean-up, on real data
 # make lint    style, types and layers                 make docs   the users' pages, into site/
 # make bench   how long things take here               make format what lint can mend by itself
+# make test-long   what happens to clusters when something dies, on Kubernetes, too
 # make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
 PYTHON ?= python3
@@ -10,7 +11,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
 
-.PHONY: demo test lint bench docs testbed-up testbed-down format constraints clean
+.PHONY: demo test test-long lint bench docs testbed-up testbed-down format constraints clean
 
 demo:
 	@$(ENVIRONMENT)
@@ -19,6 +20,10 @@ demo:
 test:
 	@$(ENVIRONMENT) test lint docs
 	$(BIN)/python -m pytest $(ARGS)
+
+test-long:
+	@$(ENVIRONMENT) test lint docs
+	DCLUSTER_TEST_LONG_ON=kubernetes $(BIN)/python -m pytest tests/live/test_crash_table.py tests/live/test_ways_out.py $(ARGS)
 
 lint:
 	@$(ENVIRONMENT) test lint docs

@@ -11,8 +11,9 @@ import pytest
 
 from dcluster_provider.core.record import Cluster, Job, JobState
 from demo.standalone import wait_until
+from tests.live.long_tests import on_the_platforms_of_long_tests
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.timeout(2400), on_the_platforms_of_long_tests]
 
 CALLS = {
     "launch": [
@@ -96,7 +97,7 @@ def finished(live_airflow) -> list[Case]:
     control, rest = live_airflow.control, live_airflow.rest
     spec = {"tenant": "crash", "workers": 1, "workerMemory": "1Gi"}
     shared = control.clusters.launch(spec)
-    control.clusters.wait(shared.id, timeout=60)
+    control.clusters.wait(shared.id, timeout=180)
     cases = all_cases()
     for dag_id in {case.dag_id for case in cases}:
         assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id), 120)
@@ -111,7 +112,7 @@ def finished(live_airflow) -> list[Case]:
         case.run_id = rest.trigger(case.dag_id, case.conf)
     ends = ("success", "failed")
     assert wait_until(
-        lambda: all(rest.run_state(case.dag_id, case.run_id) in ends for case in cases), 1200, 2
+        lambda: all(rest.run_state(case.dag_id, case.run_id) in ends for case in cases), 2000, 2
     )
     for case in cases:
         case.verdict = verdict(live_airflow, case)

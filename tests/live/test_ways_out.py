@@ -10,8 +10,9 @@ import pytest
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from demo.standalone import wait_until
+from tests.live.long_tests import on_the_platforms_of_long_tests
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(600), on_the_platforms_of_long_tests]
 GONE_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
 
 
@@ -21,7 +22,7 @@ def shared(live_airflow) -> Cluster:
     cluster = control.clusters.launch(
         {"tenant": "shared", "workers": 1, "workerCpu": "8", "longLiving": True}
     )
-    return control.clusters.wait(cluster.id, timeout=60)
+    return control.clusters.wait(cluster.id, timeout=180)
 
 
 def start(live_airflow, dag_id: str, conf: dict | None = None) -> str:
