@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SERVE = "print('serving', flush=True); import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=8000)"
 MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
 
-pytestmark = pytest.mark.timeout(1200)  # the first run builds Kubernetes
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

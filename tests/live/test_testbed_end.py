@@ -23,7 +23,7 @@ from testbed.run_folder import RunFolder, remove_dead
 
 TESTS = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.timeout(1200)  # the first run builds Kubernetes
+pytestmark = pytest.mark.timeout(600)
 
 
 class Leftovers:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FAKE = {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": "kwok", "operator": "Exists"}]}
 
-pytestmark = pytest.mark.timeout(1200)  # the first run builds Kubernetes
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

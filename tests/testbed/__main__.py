@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from testbed.cache import cache_folder
-from testbed.lifecycle import end, start_to_stay, staying, what_is_missing
+from testbed.lifecycle import end, is_outdated, start_to_stay, staying, what_is_missing
 from testbed.run_folder import remove_dead, starting
 
 
@@ -18,6 +18,8 @@ def up() -> None:
             if missing:
                 sys.exit(f"No Kubernetes can be built here: {missing}")
             runs = [start_to_stay(report)]
+    if is_outdated(runs[0]):
+        report("It was built from other recipes than this checkout's: make testbed-down ends it")
     report(f"export KUBECONFIG={runs[0].kubeconfig}")
 
 

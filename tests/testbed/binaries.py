@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 from testbed.cache import Piece, Report, key_of, remove
+from testbed.namespaces import WITH_PARENT
 
 SOURCES = Path(__file__).parent / "go"
-KUBERNETES = re.search(r"k8s.io/kubernetes (v\S+)", (SOURCES / "go.mod").read_text()).group(1)
+KUBERNETES = re.findall(r"k8s.io/kubernetes (v\S+)", (SOURCES / "go.mod").read_text())[0]
 LDFLAGS = f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}"
 # Debug information is stripped in the end anyway; not making it saves a sixth of the time.
 GO_BUILD = ["go", "build", "-v", "-trimpath", "-ldflags", LDFLAGS, "-gcflags=all=-dwarf=false"]
@@ -35,7 +36,7 @@ def _build(folder: Path, report: Report) -> None:
         "GOMODCACHE": str(scratch / "modules"),
         "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
     }
-    command = [*GO_BUILD, "-o", f"{folder}/", *PACKAGES]
+    command = [*WITH_PARENT, *GO_BUILD, "-o", f"{folder}/", *PACKAGES]
     log = folder / "build.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=SOURCES, env=environment, stdout=output, stderr=output)

@@ -10,18 +10,21 @@ _NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes
 _NAMES = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
 
 
+_Words = list[str | Path]
+
+
 def make_certificates(folder: Path, addresses: list[str]) -> None:
     """Write ca.crt, server.crt, server.key and the key that signs service accounts' tokens.
 
     :param addresses: where the API server is reached.
     """
     names = [*(f"IP:{address}" for address in addresses), *(f"DNS:{name}" for name in _NAMES)]
-    authority = ["-subj", "/CN=testbed-ca", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    authority: _Words = ["-subj", "/CN=testbed-ca", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
     _openssl("req", "-x509", *_NEW_KEY, *authority, "-keyout", folder / "ca.key", "-out", folder / "ca.crt")
-    server = ["-subj", "/CN=kube-apiserver", "-addext", f"subjectAltName={','.join(names)}"]
+    server: _Words = ["-subj", "/CN=kube-apiserver", "-addext", f"subjectAltName={','.join(names)}"]
     server += ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"]
-    signed = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
-    files = ["-keyout", folder / "server.key", "-out", folder / "server.crt"]
+    signed: _Words = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
+    files: _Words = ["-keyout", folder / "server.key", "-out", folder / "server.crt"]
     _openssl("req", "-x509", *_NEW_KEY, *signed, *server, *files)
     _openssl("genrsa", "-out", folder / "accounts.key", "2048")
 

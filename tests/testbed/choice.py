@@ -56,6 +56,12 @@ def running_testbed(report: Report = print) -> Iterator[Testbed]:
         yield BuiltTestbed(run)
 
 
+def is_to_be_built() -> bool:
+    """Whether :func:`running_testbed` would build a Kubernetes here, or take what was built before."""
+    elsewhere = EXISTING in os.environ or _has_kind() or staying()
+    return not elsewhere and not what_is_missing()
+
+
 def _kubectl() -> Path:
     found = shutil.which("kubectl")
     if found is None:

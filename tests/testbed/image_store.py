@@ -13,7 +13,7 @@ from testbed.cache import Piece, Report, key_of, remove
 from testbed.containerd import PAUSE_IMAGE
 from testbed.images import flink, spark
 from testbed.images.rootfs import make_rootfs
-from testbed.namespaces import inside
+from testbed.namespaces import WITH_PARENT, inside
 from testbed.oci import Image, Layer, write_archive
 
 HERE = Path(__file__).parent
@@ -67,7 +67,7 @@ def _images(layers: dict[str, Layer]) -> list[Image]:
 
 
 def _import(images: list[Image], root: Path, log: Path) -> None:
-    command = [sys.executable, "-m", "testbed.image_import", str(root)]
+    command = [*WITH_PARENT, *inside([sys.executable, "-m", "testbed.image_import", str(root)], network=True)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             inside(command, network=True),

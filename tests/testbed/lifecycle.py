@@ -117,6 +117,12 @@ def staying() -> list[RunFolder]:
     return [run for run in RunFolder.all() if run.is_alive() and run.read(run.state).get("stays")]
 
 
+def is_outdated(run: RunFolder) -> bool:
+    """Whether a testbed was started from other builds than this checkout's."""
+    plan = run.read(run.plan)
+    return [plan["binaries"], plan["images"]] != [str(piece.folder) for piece in (binaries(), image_store())]
+
+
 def _start(report: Report) -> tuple[RunFolder, int]:
     """A running testbed and its owner's end of a pipe: when that is closed, the testbed ends."""
     remove_dead()

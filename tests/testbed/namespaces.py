@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+# The command gets the signal when the process that called it dies, however it does.
+WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"]
 # --kill-child: when unshare itself is killed, the first process inside dies, and the kernel ends all others with it.
 UNSHARE = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 

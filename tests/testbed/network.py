@@ -14,7 +14,7 @@ BRIDGE_ADDRESS = "10.244.0.1"
 PODS = "10.244.0.0/16"
 SERVICES = "10.96.0.0/16"
 FIRST_SERVICE = "10.96.0.1"
-LINKS = ipaddress.ip_network("10.213.77.0/24")  # cut into networks of two addresses, one for each testbed
+LINKS = ipaddress.IPv4Network("10.213.77.0/24")  # cut into networks of two addresses, one for each testbed
 CONFIGURATION = {
     "cniVersion": "0.4.0",
     "name": "pods",

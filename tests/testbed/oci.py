@@ -56,7 +56,7 @@ class LayerTar:
 
     def add(self, source: Path, target: str) -> None:
         """Put a file or a folder with all in it at a path of the image."""
-        self._tar.add(source, target.lstrip("/"), filter=self._owned)
+        self._tar.add(source, target.lstrip("/"), filter=self._wanted)
 
     def add_folder(self, target: str, mode: int = 0o755) -> None:
         """An empty folder."""
@@ -71,9 +71,10 @@ class LayerTar:
         entry.size, entry.mode = len(content), mode
         self._tar.addfile(self._owned(entry), io.BytesIO(content))
 
-    def _owned(self, entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if entry.name.endswith((".pyc", "/__pycache__")):
-            return None
+    def _wanted(self, entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if entry.name.endswith((".pyc", "/__pycache__")) else self._owned(entry)
+
+    def _owned(self, entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = self._owner
         entry.uname = entry.gname = ""
         return entry

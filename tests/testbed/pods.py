@@ -6,6 +6,8 @@ from typing import Any
 
 from testbed.testbed import Testbed
 
+_END_SECONDS = 400  # a Spark driver on a busy machine
+
 
 def pod(
     namespace: str,
@@ -50,7 +52,7 @@ def run_to_end(testbed: Testbed, namespace: str, name: str) -> str:
         state: str = testbed.get("get", f"--namespace={namespace}", "pod", name)["status"]["phase"]
         return state if state in {"Succeeded", "Failed"} else ""
 
-    ended = testbed.wait_until(phase, f"pod {name} has ended")
+    ended = testbed.wait_until(phase, f"pod {name} has ended", _END_SECONDS)
     log = testbed.kubectl("logs", f"--namespace={namespace}", name)
     assert ended == "Succeeded", log
     return log

@@ -105,7 +105,7 @@ def _is_ready(run: RunFolder, token: str) -> bool:
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})
     try:
         with urllib.request.urlopen(request, timeout=5, context=trust) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 

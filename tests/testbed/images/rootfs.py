@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+
+from testbed.namespaces import WITH_PARENT, inside
 
 SUITE = "bookworm"
 PACKAGES = "openjdk-17-jre-headless,python3,python-is-python3,procps,tini,ca-certificates"
@@ -28,10 +31,11 @@ def make_rootfs(file: Path, log: Path) -> None:
         f'--customize-hook=chroot "$1" useradd --uid {uid} --gid {uid} --home-dir /opt/{name} {name}'
         for name, uid in USERS.items()
     ]
+    # It mounts into the file system that it makes, and must leave no mount behind when it is killed.
+    command = [*WITH_PARENT, *inside([*COMMAND, *groups, *users, SUITE, str(file)], network=False)]
+    environment = os.environ | {"TMPDIR": str(file.parent)}
     with log.open("wb") as output:
-        done = subprocess.run(
-            [*COMMAND, *groups, *users, SUITE, str(file)], stdout=output, stderr=output, check=False
-        )
+        done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
     if done.returncode:
         lines = log.read_text(errors="replace").splitlines()[-20:]
         raise RuntimeError("mmdebstrap could not make the images' file system:\n" + "\n".join(lines))
