@@ -1,17 +1,27 @@
-"""The quickstart's Python code on a real cluster."""
+"""The Python code of the users' pages on real clusters."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from local_platform import APPLICATIONS, build_jar, local_platform, until
 
+from dcluster_provider.control.connect import connect
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.record import JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.platforms.local.engines import find_engine
 from tests.live.conftest import connection, engines_folder
 
 pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parent.parent.parent
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
 APPLICATION = "/opt/jobs/words.py"  # as the quickstart calls it
 
 
@@ -38,3 +48,49 @@ def test_the_hook_runs_a_job_as_the_quickstart_says(tmp_path, monkeypatch):
     (job,) = hook.jobs.list()
     assert "words: 3" in hook.jobs.logs(job.id)
     assert [cluster.state.value for cluster in hook.clusters.list()] == ["TERMINATED"]
+
+
+@pytest.fixture
+def airflow_home(tmp_path) -> dict[str, str]:
+    """An Airflow's environment, its database made."""
+    home = tmp_path / "airflow"
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
+    }
+    (tmp_path / "dags").mkdir()
+    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True)
+    return environment
+
+
+def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_home):
+    home, counted = Path(airflow_home["AIRFLOW_HOME"]) / "dcluster", tmp_path / "counted"
+    with local_platform(home, "flink") as platform:
+        library = find_engine("flink", platform.settings).home / "lib"
+        jar = build_jar(tmp_path, APPLICATIONS / "Counting.java", library)
+        (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "savepoints.md").read_text(), re.DOTALL)
+        code = code.replace("/opt/jobs/counting.jar", str(jar)).replace("/data/counted.csv", str(counted))
+        code = code.replace("savepoint=True", "savepoint=True, deferrable=DEFERRABLE, poll_interval=1")
+        settings = Settings("dcluster_default", f"sqlite:///{home / 'registry.db'}", home, engines_folder())
+        jobs = connect(settings).jobs
+        job = jobs.submit(
+            {"client": "sales", "module": "counting", "jobType": "flink", "useLongLivingCluster": True}
+            | {"application": str(jar), "args": [str(counted)]}
+        )
+        for deferrable in (False, True):
+            job = jobs.wait(job.id, [JobState.RUNNING], 180)
+            until(lambda: counted.exists() and counted.read_text().count("\n"), lambda seen: seen > 20, 60)
+            dag = tmp_path / "dags" / "upgrade.py"
+            dag.write_text(f"DEFERRABLE = {deferrable}\n{code}")
+            command = [AIRFLOW, "dags", "test", "upgrade", "--conf", json.dumps({"job": job.id})]
+            done = subprocess.run(command, env=airflow_home, check=False, capture_output=True, text=True)
+            stopped = jobs.get(job.id)
+            assert (stopped.state, bool(stopped.savepoint)) == (JobState.SUCCEEDED, True), done.stdout[-5000:]
+            job = jobs.list(client="sales", module="counting")[0]
+            assert job.spec.savepoint == stopped.savepoint, done.stdout[-5000:]
+        before = counted.read_text().count("\n")
+        lines = until(lambda: counted.read_text().splitlines()[:-1], lambda seen: len(seen) > before, 180)
+        assert lines == [f"{number} {number}" for number in range(1, len(lines) + 1)]
+        jobs.terminate(job.id)
