@@ -105,8 +105,11 @@ def test_builds_that_were_not_used_for_weeks_go_unless_a_testbed_runs_from_them(
         each.ensure(silent)
         os.utime(each.folder, (0, 0))
     third.ensure(silent)
+    half = cache_folder() / "programs.unfinished"
+    half.mkdir()
+    os.utime(half, (0, 0))
     other = piece(name="images").ensure(silent)
-    assert set(remove_outdated([fourth], in_use=[second.folder])) == {first.folder, fourth.folder}
+    assert set(remove_outdated([fourth], in_use=[second.folder])) == {first.folder, fourth.folder, half}
     assert not first.folder.exists()
     assert all(kept.exists() for kept in (second.folder, third.folder, other))
 

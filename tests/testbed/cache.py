@@ -53,7 +53,7 @@ class Piece:
         return self.folder
 
     def _build(self, report: Report) -> None:
-        unfinished = cache_folder() / f"{self.name}.unfinished"
+        unfinished = _unfinished(self.name)
         remove(unfinished)
         unfinished.mkdir()
         report(f"Building {self.name}: {self.cost}")
@@ -72,17 +72,24 @@ def key_of(parts: Iterable[str | bytes | Path]) -> str:
 
 
 def remove_outdated(pieces: Iterable[Piece], in_use: Iterable[Path]) -> list[Path]:
-    """Remove builds of these pieces that nobody has used for two weeks: other checkouts have recipes of their own.
+    """Remove builds of these pieces that nobody has used for two weeks, finished or not.
+
+    Younger ones stay: other checkouts have recipes of their own.
 
     :param in_use: what a running testbed uses, however old.
     :returns: the folders that are gone.
     """
     oldest = time.time() - _KEEP_SECONDS
-    builds = [folder for piece in pieces for folder in cache_folder().glob(f"{piece.name}-*")]
+    patterns = [pattern for piece in pieces for pattern in (f"{piece.name}-*", _unfinished(piece.name).name)]
+    builds = [folder for pattern in patterns for folder in cache_folder().glob(pattern)]
     outdated = [folder for folder in builds if folder.stat().st_mtime < oldest and folder not in set(in_use)]
     for folder in outdated:
         remove(folder)
     return outdated
+
+
+def _unfinished(name: str) -> Path:
+    return cache_folder() / f"{name}.unfinished"
 
 
 def remove(folder: Path) -> None:
