@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,9 @@ def check_sizes(spec: ClusterSpec) -> None:
             f"field masterMemory: {spec.master_memory!r} is too little for a Spark master; "
             f"the least is {_LEAST_MASTER_MIB}Mi"
         )
+
+
+NAMED_BY_US = re.compile(r".+/.+ #\d+", re.DOTALL)  # what application_name makes
 
 
 def application_name(job: Job) -> str:

@@ -25,6 +25,7 @@ class ClientPod:
 
     :param what: the process in words that begin a sentence.
     :param find_job: asks for the Kubernetes Job; only when there is no pod.
+    :param log_head: asks for the beginning of a pod's log.
     """
 
     job: Job
@@ -32,6 +33,7 @@ class ClientPod:
     what: str
     find_job: Callable[[], dict[str, Any] | None]
     events: Events
+    log_head: Callable[[Pod], str]
     patience: Patience
     now: datetime
 
@@ -40,6 +42,12 @@ class ClientPod:
         """The pod itself; none before there is one and after it has gone."""
         own = [pod for pod in self.pods if pod.job_id == self.job.id and pod.role in {"driver", "client"}]
         return max(own, key=lambda pod: pod.created_at) if own else None
+
+    @property
+    def running_since(self) -> datetime | None:
+        """When the process began; none when it does not run."""
+        pod = self.pod
+        return pod.engine.running_since if pod is not None and pod.engine is not None else None
 
     def observe(self) -> JobObservation | None:
         """The job as its process alone tells it; none while that runs."""

@@ -66,6 +66,7 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 
 _LOG = logging.getLogger(__name__)
+_LOG_HEAD_BYTES = 256 * 1024  # in which a driver tells which application the master made of it
 _PARTS = "parts"  # of a job's Secret: how many parts its application travels in
 
 
@@ -341,6 +342,7 @@ class KubernetesPlatform:
             what,
             lambda: self._api.find(path),
             self._warnings[namespace].about,
+            lambda pod: read_pod_log(self._api, pod, 0, _LOG_HEAD_BYTES).text,
             self._patience,
             _now(),
         )
@@ -375,14 +377,16 @@ class KubernetesPlatform:
             return answers[0]
 
         worker = spark.Worker.of(cluster.spec)
+        master = _master(pods)
         return {
-            client.job.id: spark_jobs.observe_on_standalone(client, worker, ask_master) for client in clients
+            client.job.id: spark_jobs.observe_on_standalone(client, worker, master, ask_master)
+            for client in clients
         }
 
     def _observe_flink_jobs(
         self, jobs: Sequence[Job], cluster: Cluster, pods: Sequence[Pod]
     ) -> dict[int, JobObservation]:
-        master = next((pod for pod in pods if pod.role == "master" and not pod.deleting), None)
+        master = _master(pods)
         known = FlinkJobs.ask(
             self._rest(cluster),
             self._addresses(cluster).ui_url,
@@ -487,6 +491,10 @@ class KubernetesPlatform:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def _master(pods: Iterable[Pod]) -> Pod | None:
+    return next((pod for pod in pods if pod.role == "master" and not pod.deleting), None)
 
 
 def _is_of(found: Json, cluster: Cluster) -> bool:

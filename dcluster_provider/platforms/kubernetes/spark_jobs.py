@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
-from dcluster_provider.engines.spark import Worker, find_application, never_satisfied
-from dcluster_provider.platforms.kubernetes.diagnosis import broken_pod, ended_pod
+from dcluster_provider.engines.spark import (
+    NAMED_BY_US,
+    Worker,
+    find_application,
+    never_satisfied,
+)
+from dcluster_provider.platforms.kubernetes.diagnosis import (
+    broken_pod,
+    ended_pod,
+    is_out_of_memory,
+    restart_evidence,
+    runs_since_after,
+)
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
 DRIVER = "The driver"
+_APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _NO_APPLICATION = timedelta(seconds=60)  # a driver that has none by then is at work on something else
+_EXECUTORS_END = timedelta(seconds=15)  # in which executors end after their driver, normally
 _LITTLE = {"ExitCode", "JavaException", "PythonException", "ExecutorsFailed"}
 
 
 def observe_on_standalone(
-    client: ClientPod, worker: Worker, ask_master: Callable[[], dict[str, Any] | None]
+    client: ClientPod, worker: Worker, master: Pod | None, ask_master: Callable[[], dict[str, Any] | None]
 ) -> JobObservation:
     """A job on a standalone cluster.
 
-    :param ask_master: asks the master; only until the job is known to work.
+    :param master: the master's pod.
+    :param ask_master: asks the master; only until the job is known to work, and after a restart of the master.
     """
     seen = client.observe()
     if seen is not None:
         return seen
     if client.job.state is JobState.RUNNING:
+        if runs_since_after(master, client.running_since) and _is_forgotten(client, ask_master()):
+            return JobObservation(JobPhase.FAILED, diagnosis=_master_restarted(master))
         return JobObservation(JobPhase.RUNNING)
-    application = find_application(ask_master(), client.job)
+    application = _application(client, ask_master())
     if application is None:
         return JobObservation(JobPhase.RUNNING if _is_long(client) else JobPhase.PENDING)
     diagnosis = never_satisfied(application, worker)
@@ -45,7 +63,7 @@ def observe_with_own_executors(client: ClientPod) -> JobObservation:
     executors = [pod for pod in client.pods if pod.role == "executor" and pod.job_id == client.job.id]
     seen = client.observe()
     if seen is not None:
-        return _with_executors(seen, executors)
+        return _with_executors(client, seen, executors)
     if client.job.state is JobState.RUNNING or any(pod.phase == "Running" for pod in executors):
         return JobObservation(JobPhase.RUNNING)
     for pod in executors:
@@ -58,21 +76,60 @@ def observe_with_own_executors(client: ClientPod) -> JobObservation:
 
 
 def _is_long(client: ClientPod) -> bool:
-    pod = client.pod
-    began = pod.engine.running_since if pod is not None and pod.engine is not None else None
+    began = client.running_since
     return began is not None and client.now - began > _NO_APPLICATION
 
 
-def _with_executors(seen: JobObservation, executors: list[Pod]) -> JobObservation:
+def _application(client: ClientPod, answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The job's application in a master's answer, by its id when it may have a name of its own."""
+    found = find_application(answer, client.job)
+    if found is not None or answer is None or not _has_own_names(answer) or client.pod is None:
+        return found
+    told = _APPLICATION_ID.search(client.log_head(client.pod))
+    return find_application(answer, client.job, told[1]) if told else None
+
+
+def _is_forgotten(client: ClientPod, answer: Mapping[str, Any] | None) -> bool:
+    """Whether a master that answers does not know the job's application."""
+    return answer is not None and _application(client, answer) is None
+
+
+def _has_own_names(answer: Mapping[str, Any]) -> bool:
+    """Whether programs on a master have given their applications names of their own."""
+    return not all(NAMED_BY_US.fullmatch(application["name"]) for application in answer.get("activeapps", ()))
+
+
+def _master_restarted(master: Pod | None) -> Diagnosis:
+    assert master is not None
+    return Diagnosis(
+        "MasterRestarted",
+        "The Spark master restarted and no longer knows the job, which gets no executors any more; its driver was "
+        "ended.",
+        "Run the job again. When the master ran short of memory, raise masterMemory; when its node went, let masters "
+        "have nodes that stay (useOnDemandMaster).",
+        restart_evidence(master),
+    )
+
+
+def _with_executors(client: ClientPod, seen: JobObservation, executors: list[Pod]) -> JobObservation:
     """A failure whose cause only the executors know, told by the last of them that failed."""
     if seen.diagnosis is None or seen.diagnosis.reason not in _LITTLE:
         return seen
-    failed = [pod for pod in executors if pod.phase == "Failed" and pod.engine is not None]
+    if any(not pod.is_over for pod in executors) and _is_just_over(client):
+        return JobObservation(JobPhase.RUNNING)
+    failed = [pod for pod in executors if pod.phase == "Failed" or is_out_of_memory(pod)]
     if not failed:
         return seen
-    told = ended_pod(max(failed, key=lambda pod: pod.created_at), "An executor")
+    told = ended_pod(max(failed, key=lambda pod: (is_out_of_memory(pod), pod.created_at)), "An executor")
     if told.reason in _LITTLE or told.reason.startswith("Killed"):
         return seen
     cause = f"{told.cause} {seen.diagnosis.cause}"
     evidence = (*told.evidence, *seen.diagnosis.evidence)
     return replace(seen, diagnosis=replace(told, cause=cause, evidence=evidence))
+
+
+def _is_just_over(client: ClientPod) -> bool:
+    """Whether the driver ended a moment ago, so that its executors are about to tell of theirs."""
+    pod = client.pod
+    at = pod.engine.finished_at if pod is not None and pod.engine is not None else None
+    return at is not None and client.now - at < _EXECUTORS_END

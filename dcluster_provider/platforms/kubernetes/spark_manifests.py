@@ -45,6 +45,9 @@ exec 3<>/dev/tcp/127.0.0.1/{UI_PORT} && printf 'GET /json/ HTTP/1.0\\r\\n\\r\\n'
 """
 
 
+# A master that was started anew has another address, and the same name.
+_FRESH_NAMES = "-Dsun.net.inetaddr.ttl=3"  # seconds
+_BY_NAME = {"spark.worker.preferConfiguredMasterAddress": "true"}
 _SECURED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 
 
@@ -77,7 +80,9 @@ def cluster_files(cluster: Cluster, shared_secret: str) -> dict[str, str]:
     """
     secured = _SECURED | {"spark.authenticate.secret": shared_secret}
     return {
-        "daemon.properties": properties_text(DAEMON_SETTINGS | cluster.spec.extra_configs | secured),
+        "daemon.properties": properties_text(
+            DAEMON_SETTINGS | _BY_NAME | cluster.spec.extra_configs | secured
+        ),
         "secured.properties": properties_text(secured),
     }
 
@@ -136,7 +141,7 @@ def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
 def _environment(heap_mib: int) -> dict[str, str]:
     return {
         "SPARK_DAEMON_MEMORY": f"{heap_mib}m",
-        "SPARK_DAEMON_JAVA_OPTS": QUICK_JVM,
+        "SPARK_DAEMON_JAVA_OPTS": f"{QUICK_JVM} {_FRESH_NAMES}",
         "SPARK_LAUNCHER_OPTS": QUICK_JVM,
         "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
     }

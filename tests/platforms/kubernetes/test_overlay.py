@@ -82,6 +82,10 @@ REFUSED = {
     "a directive nobody knows": ({"spec": {"$setElementOrder/volumes": []}}, "unknown directive"),
     "a merge": ({"spec": {"affinity": {"$patch": "merge"}}}, "has to be delete or replace"),
     "a number for a label": ({"metadata": {"labels": {"a": 1}}}, 'a is not text; write it in quotes: "1"'),
+    "an amount that is none": (
+        _engine(resources={"limits": {"cpu": "lots"}}),
+        r"spec.containers\[0\].resources.limits: cpu is not an amount but 'lots'",
+    ),
     "a boolean to select by": ("spec: {nodeSelector: {spot: yes}}", 'spec.nodeSelector: spot .*"true"'),
 }
 

@@ -19,6 +19,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
 )
 from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
 
+_NO_MEMORY = "OOMKilled"
 _NOT_STARTED = {"StartError", "ContainerCannotRun"}
 
 
@@ -58,6 +59,11 @@ def ended_pod(pod: Pod, what: str) -> Diagnosis:
     return _explained(
         pod, container, who, _End(container.exit_code, container.exit_reason, container.exit_message)
     )
+
+
+def is_out_of_memory(pod: Pod) -> bool:
+    """Whether a process of a pod was killed for its memory, however the pod ended after that."""
+    return any(container.exit_reason == _NO_MEMORY for container in pod.containers)
 
 
 def crashed_container(pod: Pod, container: Container, noted: Sequence[Event]) -> Diagnosis:
@@ -100,7 +106,11 @@ def cannot_start(
 
 def _culprit(pod: Pod) -> Container | None:
     """The container by whose end the pod has failed: one before the engine, else the engine, else another."""
-    failed = [container for container in pod.containers if container.exit_code]
+    failed = [
+        container
+        for container in pod.containers
+        if container.exit_code or container.exit_reason == _NO_MEMORY
+    ]
     before = [container for container in failed if container.init]
     engine = [container for container in failed if container is pod.engine]
     return next(iter([*before, *engine, *failed]), None)
@@ -108,7 +118,7 @@ def _culprit(pod: Pod) -> Container | None:
 
 def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis:
     lines = end.message.splitlines()
-    if end.reason == "OOMKilled":
+    if end.reason == _NO_MEMORY:
         return _out_of_memory(pod, container, who, end, lines)
     if end.reason in _NOT_STARTED:
         return cannot_start(pod, container, who, end.message, (f"{end.reason}, exit code {end.code}",))

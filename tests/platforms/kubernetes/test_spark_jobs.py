@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from kubernetes_platform import AT, make_cluster, make_job
+
+from dcluster_provider.core.observation import JobPhase
+from dcluster_provider.core.record import JobState
+from dcluster_provider.engines.spark import Worker, application_name
+from dcluster_provider.platforms.kubernetes.diagnosis import Patience
+from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.pod import read_pod
+from dcluster_provider.platforms.kubernetes.spark_jobs import (
+    observe_on_standalone,
+    observe_with_own_executors,
+)
+
+CLUSTER = make_cluster()
+JOB = replace(make_job(CLUSTER), state=JobState.RUNNING)
+WORKER = Worker(cores=1, mib=1024)
+LOG = "INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-7-0001\n"
+
+
+def _pod(role, *, began=0.0, over: dict | None = None, phase="Running"):
+    """A pod whose engine runs since so many seconds, or has ended so."""
+    at = (AT + timedelta(seconds=began)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    state = {"terminated": over} if over else {"running": {"startedAt": at}}
+    labels = {
+        "dcluster.io/role": role,
+        "dcluster.io/job-id": str(JOB.id),
+        "dcluster.io/cluster-name": CLUSTER.name,
+    }
+    return read_pod(
+        {
+            "metadata": {
+                "name": role,
+                "uid": role,
+                "namespace": "data",
+                "labels": labels,
+                "creationTimestamp": at,
+            },
+            "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
+            "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
+        }
+    )
+
+
+def _client(pods, job=JOB, log=LOG, seconds=100.0):
+    def log_head(_pod):
+        return log
+
+    now = AT + timedelta(seconds=seconds)
+    return ClientPod(job, pods, "The driver", lambda: None, lambda _: (), log_head, Patience(300, 100), now)
+
+
+def _answer(**applications):
+    """A master's account of applications by id, each with its name, memory and cores."""
+    active = [
+        {
+            "id": number.replace("_", "-"),
+            "name": name,
+            "memoryperexecutor": mib,
+            "cores": cores,
+            "state": "WAITING",
+        }
+        for number, (name, mib, cores) in applications.items()
+    ]
+    return {"activeapps": active}
+
+
+@pytest.mark.parametrize(
+    ("master_began", "answer", "phase"),
+    [
+        (-10, _answer(), JobPhase.RUNNING),
+        (50, _answer(), JobPhase.FAILED),
+        (50, None, JobPhase.RUNNING),
+        (50, _answer(app_7_0001=(application_name(JOB), 512, 1)), JobPhase.RUNNING),
+        (50, _answer(app_7_0001=("a name of its own", 512, 1)), JobPhase.RUNNING),
+        (50, _answer(app_7_0002=("somebody else's", 512, 1)), JobPhase.FAILED),
+    ],
+)
+def test_a_job_is_lost_with_a_master_that_was_started_after_it_and_does_not_know_it(
+    master_began, answer, phase
+):
+    client, master = _client([_pod("driver")]), _pod("master", began=master_began)
+    seen = observe_on_standalone(client, WORKER, master, lambda: answer)
+    assert seen.phase is phase
+    assert (seen.diagnosis is not None and seen.diagnosis.reason == "MasterRestarted") is (
+        phase is JobPhase.FAILED
+    )
+
+
+def test_an_application_with_a_name_of_its_own_is_found_by_the_id_in_the_drivers_log():
+    submitted = replace(JOB, state=JobState.SUBMITTED)
+    answer = _answer(app_7_0001=("a name of its own", 65536, 0))
+    seen = observe_on_standalone(_client([_pod("driver")], submitted), WORKER, None, lambda: answer)
+    assert seen.diagnosis is not None
+    assert seen.diagnosis.reason == "ExecutorTooLarge"
+    waiting = observe_on_standalone(
+        _client([_pod("driver")], submitted, "", 10), WORKER, None, lambda: answer
+    )
+    assert waiting.phase is JobPhase.PENDING
+
+
+FAILED = {"exitCode": 1, "finishedAt": "2026-01-31T10:00:50Z", "message": "java.io.EOFException"}
+
+
+def test_what_an_executor_was_killed_for_is_waited_for_and_told_of_its_driver():
+    driver, executor = _pod("driver", over=FAILED, phase="Failed"), _pod("executor")
+    assert observe_with_own_executors(_client([driver, executor], seconds=55)).phase is JobPhase.RUNNING
+    late = observe_with_own_executors(_client([driver, executor], seconds=70))
+    assert late.diagnosis is not None
+    assert late.diagnosis.reason == "JavaException"
+    killed = _pod("executor", over={"exitCode": 0, "reason": "OOMKilled"}, phase="Succeeded")
+    seen = observe_with_own_executors(_client([driver, killed], seconds=55))
+    assert seen.diagnosis is not None
+    assert seen.diagnosis.reason == "OOMKilled"
+    assert "An executor" in seen.diagnosis.cause
