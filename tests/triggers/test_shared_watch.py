@@ -14,7 +14,6 @@ from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers.shared_watch import SharedWatch, Subscription
 
-
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 
 
