@@ -29,7 +29,7 @@ from dcluster_provider.platforms.kubernetes.pod import Pod
 
 DRIVER = "The driver"
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
-_NO_APPLICATION = timedelta(seconds=60)  # a driver that has none by then is at work on something else
+_NO_APPLICATION = timedelta(seconds=180)  # a driver that has none by then is at work on something else
 _EXECUTORS_END = timedelta(seconds=15)  # in which executors end after their driver, normally
 _LITTLE = {"ExitCode", "JavaException", "PythonException", "ExecutorsFailed"}
 
