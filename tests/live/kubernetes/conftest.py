@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,13 +59,19 @@ class Bench:
         return [f"{item['kind']}/{item['metadata']['name']}" for item in found["items"]]
 
 
-@pytest.fixture(scope="module")
-def bench(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("shared")
-    home = tmp_path_factory.mktemp("home")
+@contextmanager
+def make_bench(testbed: Testbed, folders: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A namespace and a registry on a testbed; nothing of the namespace is left afterwards."""
+    folder, home = folders.mktemp("shared"), folders.mktemp("home")
     with testbed.namespace("tests") as namespace:
         yield Bench(testbed, share_folder(testbed, namespace, folder), home)
     remove_volume(testbed, namespace)
+
+
+@pytest.fixture(scope="module")
+def bench(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with make_bench(testbed, tmp_path_factory) as bench:
+        yield bench
 
 
 @pytest.fixture

@@ -1,0 +1,156 @@
+"""Whoever submits a job is killed between any two requests; whoever asks again with the same key gets one run of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcluster_provider.control.connect import Control
+from dcluster_provider.core.identity import derived_key, fresh_key
+from dcluster_provider.core.record import Cluster, Job, JobState
+from tests.live.kubernetes.conftest import ENDED, GONE, SMALL_FLINK, Bench, gone, running
+from tests.live.kubernetes.killed_submission import plan
+
+pytestmark = pytest.mark.timeout(1500)
+ROOT = Path(__file__).parents[3]
+APPLICATIONS = Path(__file__).parents[1] / "applications"
+AT_ONCE = 3
+OWN_CLUSTER = "the job's own cluster"  # what the key of a job's own cluster is derived with
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a submission that was cut short.
+
+    :param seconds: from the second submission to the job's end.
+    :param counts: how often the job ran, the jobs of its key, and the clusters of its own.
+    """
+
+    way: str
+    boundary: str
+    seconds: float
+    job: Job
+    counts: tuple[int, int, int]
+
+
+@pytest.fixture(scope="module")
+def table(request) -> Iterator[list[Outcome]]:
+    rows: list[Outcome] = []
+    yield rows
+    plugins = request.config.pluginmanager
+    reporter = plugins.get_plugin("terminalreporter")
+    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+        reporter.write_line("")
+        reporter.write_sep("-", "submissions killed at a request, and what came of the next one")
+        for each in rows:
+            runs, jobs, clusters = each.counts
+            reporter.write_line(
+                f"{each.way:<20} killed {each.boundary:<36} {each.seconds:6.1f} s  {each.job.state.value}, "
+                f"ran {runs} time(s), {jobs} job(s), {clusters} cluster(s)"
+            )
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to run a job.
+
+    :param cluster: the job's; none when it gets one of its own.
+    """
+
+    name: str
+    bench: Bench
+    control: Control
+    cluster: Cluster | None = None
+
+    def spec(self, key: str) -> dict[str, Any]:
+        """A job that leaves a line each time it runs."""
+        folder, name = self.bench.connection.folder, "once_flink.py" if self.cluster else "once.py"
+        shutil.copy(APPLICATIONS / name, folder)
+        spec = {"client": "team", "module": key, "application": f"local://{folder}/{name}", "args": [key]}
+        if self.cluster is None:
+            return spec | {"driverMemGb": 0.5, "numWorkers": 1, "workerMemGb": 0.5, "workerCpu": 1}
+        return spec | {"driverMemGb": 0.5, "clusterId": self.cluster.id, "jobType": "flink"}
+
+    def requests(self) -> list[str]:
+        """The requests of a submission that nobody kills, up to the end of what was made for it."""
+        done = self._run(fresh_key(), 0, "")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def cut_short(self, number: int, when: str, request: str) -> Outcome:
+        """What becomes of a submission that was killed at a request, once another process submits the same."""
+        key = fresh_key()
+        killed = self._run(key, number, when)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        began = time.monotonic()
+        job = self.control.jobs.submit(self.spec(key), key)
+        job = self.control.jobs.wait(job.id, ENDED, timeout=300, poll_interval=0.5)
+        seconds = time.monotonic() - began
+        clusters = [
+            each for each in self.control.clusters.list() if each.key == derived_key(key, OWN_CLUSTER)
+        ]
+        for cluster in clusters:
+            self.control.clusters.wait(cluster.id, GONE, timeout=120, poll_interval=0.5)
+        ran = self.bench.connection.folder / f"{key}.ran"
+        runs = len(ran.read_text().splitlines()) if ran.exists() else 0
+        jobs = [each for each in self.control.jobs.list() if each.key == key]
+        return Outcome(self.name, f"{when} {request}", seconds, job, (runs, len(jobs), len(clusters)))
+
+    def _run(self, key: str, number: int, when: str) -> subprocess.CompletedProcess[str]:
+        connection, settings = self.bench.connection, self.control.platform.settings
+        wanted = plan(self.bench.home, connection.kubeconfig, settings, self.spec(key), key)
+        program = "tests.live.kubernetes.killed_submission"
+        return subprocess.run(
+            [sys.executable, "-m", program, json.dumps(wanted | {"number": number, "when": when})],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+
+
+def test_a_job_with_executors_of_its_own(bench, table):
+    _try_all(Way("own executors", bench, bench.control()), ("before", "after"), table)
+    assert bench.left() == []
+
+
+def test_a_job_with_a_standalone_cluster_of_its_own(bench, table):
+    # What is between the answer to a request and the next one was tried above; it is the same code.
+    _try_all(Way("standalone cluster", bench, bench.control(driver_service_account="")), ("after",), table)
+    assert bench.left() == []
+
+
+def test_a_flink_job_on_a_session(bench, table):
+    control = bench.control()
+    cluster = running(control, SMALL_FLINK | {"workers": 2})
+    _try_all(Way("Flink session", bench, control, cluster), ("before", "after"), table)
+    gone(control, cluster)
+    assert bench.left() == []
+
+
+def _try_all(way: Way, whens: tuple[str, ...], table: list[Outcome]) -> None:
+    requests = way.requests()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tried = [
+            pool.submit(way.cut_short, number, when, request)
+            for number, request in enumerate(requests, 1)
+            for when in whens
+        ]
+    for outcome in (each.result() for each in tried):
+        table.append(outcome)
+        assert outcome.job.state is JobState.SUCCEEDED, outcome.job.diagnosis
+        assert outcome.counts == (1, 1, 0 if way.cluster else 1), outcome
