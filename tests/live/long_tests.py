@@ -1,6 +1,6 @@
 """Where the long tests of a live Airflow run: on the local platform, unless it is said otherwise.
 
-Dozens of clusters take a quarter of an hour on Kubernetes, so `make test-long` runs them there, and `make test` does not.
+Dozens of clusters take long on Kubernetes, so `make test-long` runs them there, and `make test` does not.
 """
 
 from __future__ import annotations
