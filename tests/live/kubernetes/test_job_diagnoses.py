@@ -142,7 +142,8 @@ def test_jobs_whose_pods_are_taken_away_and_one_that_waits_for_the_worker(bench,
     _at_work(control, second)
     bench.testbed.kubectl("delete", "pod", _pod(bench, second), _namespace(bench), "--wait=false")
     failure = failed_job(control, lambda: second)
-    table.check("driver whose pod is deleted", failure, "PodDeleted|KilledBySignal", ("The driver", "run"))
+    parts = ("The driver", "was deleted before it ended", "audit log")
+    table.check("driver whose pod is deleted", failure, "PodDeleted", parts)
 
 
 def test_a_spark_job_whose_master_is_gone_is_ended_and_its_cluster_recovers(bench, standing, provoked, table):

@@ -97,7 +97,7 @@ ENDED = {
     "oom_driver": ("OOMKilled", "more memory than its limit", "Raise driverMemGb"),
     "killed": ("KilledBySignal", "signal 9", "raise driverMemGb"),
     "java_oom": ("OutOfMemory", "its Java ran out of memory (Java heap space)", "driverMemGb"),
-    "deleted": ("KilledBySignal", "signal 15", "who ended it"),
+    "deleted": ("PodDeleted", "was deleted before it ended", "Find out who deleted it"),
     "deadline": ("DeadlineExceeded", "longer than it was allowed", "activeDeadlineSeconds"),
     "evicted_emptydir": ("Evicted", 'EmptyDir volume "d" exceeds the limit "1Mi"', "pod_template"),
     "evicted_storage": ("Evicted", "exceeds the total limit of containers 2Mi", "pod_template"),

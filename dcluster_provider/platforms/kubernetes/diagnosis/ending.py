@@ -20,6 +20,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
 from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
 
 _NO_MEMORY = "OOMKilled"
+_SIGNALLED = {137, 143}  # exit codes of what a kubelet ends
 _NOT_STARTED = {"StartError", "ContainerCannotRun"}
 
 
@@ -43,21 +44,37 @@ def ended_pod(pod: Pod, what: str) -> Diagnosis:
     if from_outside:
         return from_outside
     container = _culprit(pod)
+    if pod.deleting and (container is None or _is_signalled(container)):
+        return _deleted(pod, who, container)
     if container is None:
-        doing = "was deleted before it ended" if pod.deleting else "failed, and nothing says why"
-        told = (short(pod.message),) if pod.message else ()
         return Diagnosis(
-            "PodDeleted" if pod.deleting else "PodFailed",
-            f"{who} {doing}.",
-            "Find out who deleted it (kubectl get events, the audit log), then run the job again."
-            if pod.deleting
-            else "Look at its node and its events (kubectl describe), then run the job again.",
-            told,
+            "PodFailed",
+            f"{who} failed, and nothing says why.",
+            "Look at its node and its events (kubectl describe), then run the job again.",
+            (short(pod.message),) if pod.message else (),
         )
     if container is not pod.engine:
         who = f"{who}, in its container {container.name},"
     return _explained(
         pod, container, who, _End(container.exit_code, container.exit_reason, container.exit_message)
+    )
+
+
+def _is_signalled(container: Container) -> bool:
+    return container.exit_code in _SIGNALLED and container.exit_reason != _NO_MEMORY
+
+
+def _deleted(pod: Pod, who: str, container: Container | None) -> Diagnosis:
+    told = [short(pod.message)] if pod.message else []
+    if container is not None:
+        told.append(
+            f"container {container.name}: exit code {container.exit_code} {container.exit_reason}".rstrip()
+        )
+    return Diagnosis(
+        "PodDeleted",
+        f"{who} was deleted before it ended.",
+        "Find out who deleted it (kubectl get events, the audit log), then run the job again.",
+        tuple(told),
     )
 
 
