@@ -11,6 +11,10 @@ from dcluster_provider.core.state import advance_job, fail_job
 from dcluster_provider.platforms.base import Platform
 
 
+# What a job is told of that was ended with its cluster; the cluster knows why.
+_FROM_OUTSIDE = ("Killed", "PodDeleted")
+
+
 def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: datetime) -> list[Job]:
     """The live jobs of an ending cluster, each in its final state.
 
@@ -23,7 +27,7 @@ def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: da
         if job.id in seen and seen[job.id].phase in (JobPhase.SUCCEEDED, JobPhase.FAILED):
             own = seen[job.id].diagnosis
             told_by_job = cluster.diagnosis is None or (
-                own is not None and not own.reason.startswith("Killed")
+                own is not None and not own.reason.startswith(_FROM_OUTSIDE)
             )
             if seen[job.id].phase is JobPhase.SUCCEEDED or (
                 told_by_job and job.state is not JobState.STOPPING

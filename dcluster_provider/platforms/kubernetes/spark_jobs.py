@@ -121,7 +121,7 @@ def _with_executors(client: ClientPod, seen: JobObservation, executors: list[Pod
     if not failed:
         return seen
     told = ended_pod(max(failed, key=lambda pod: (is_out_of_memory(pod), pod.created_at)), "An executor")
-    if told.reason in _LITTLE or told.reason.startswith("Killed"):
+    if told.reason in _LITTLE or told.reason.startswith(("Killed", "PodDeleted")):
         return seen
     cause = f"{told.cause} {seen.diagnosis.cause}"
     evidence = (*told.evidence, *seen.diagnosis.evidence)
