@@ -10,7 +10,6 @@ from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, fail_job
 from dcluster_provider.platforms.base import Platform
 
-
 # What a job is told of that was ended with its cluster; the cluster knows why.
 _FROM_OUTSIDE = ("Killed", "PodDeleted")
 
