@@ -93,4 +93,9 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_h
         before = counted.read_text().count("\n")
         lines = until(lambda: counted.read_text().splitlines()[:-1], lambda seen: len(seen) > before, 180)
         assert lines == [f"{number} {number}" for number in range(1, len(lines) + 1)]
-        jobs.terminate(job.id)
+        command = f"airflow dcluster jobs terminate {job.id} --savepoint --timeout 300"
+        assert command.replace(f" {job.id} ", " 1 ") in (ROOT / "docs" / "savepoints.md").read_text()
+        done = subprocess.run(
+            [AIRFLOW, *command.split()[1:]], env=airflow_home, check=True, capture_output=True, text=True
+        )
+        assert done.stdout.splitlines()[-1] == jobs.get(job.id).savepoint

@@ -28,12 +28,7 @@ from tests.live.kubernetes.conftest import (
 pytestmark = pytest.mark.timeout(900)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 HA_ACCOUNT = "flink-jobmanager"
-CHECKPOINTS = {
-    "execution.checkpointing.interval": "500 ms",
-    "restart-strategy.type": "fixed-delay",
-    "restart-strategy.fixed-delay.attempts": 100,
-    "restart-strategy.fixed-delay.delay": "500 ms",
-}
+CHECKPOINTS = {"execution.checkpointing.interval": "500 ms"}
 
 
 @pytest.fixture(scope="module")
