@@ -34,7 +34,7 @@ def test_core_imports_nothing_but_pydantic_and_the_standard_library():
 def test_every_dependency_is_used_and_explained():
     required = [line for line in requires("dcluster-provider") if "extra ==" not in line]
     names = {re.match(r"[\w-]+", line)[0] for line in required}
-    modules = {"apache-airflow": "airflow"}
+    modules = {"apache-airflow": "airflow", "pyyaml": "yaml"}
     assert {name for name in names if modules.get(name, name) not in imported_packages(PACKAGE)} == set()
     contributing = (ROOT / "CONTRIBUTING.md").read_text()
     assert {name for name in names if f"**{name}**" not in contributing} == set()
