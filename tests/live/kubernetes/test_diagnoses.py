@@ -86,7 +86,7 @@ CASES = {
             "ProvisioningFailed",
             "storage_class of the connection",
         ),
-        {"storage_class": "no-such", "unschedulable_timeout": 5} | overlay(),
+        {"storage_class": "no-such", "unschedulable_timeout": 15} | overlay(),
         {"launchDynamicDisk": True},
     ),
     "no-mount": Case(
