@@ -62,6 +62,7 @@ def counted(tmp_path):
 
 def submitted(control, application, **fields) -> Job:
     spec = {"client": "team", "module": "counting", "jobType": "flink", "application": application}
+    spec["allowDuplicate"] = True  # of a test that has failed
     return control.jobs.submit(spec | fields)
 
 
@@ -94,6 +95,11 @@ def succeeded(control, job) -> Job:
     return control.jobs.wait(job.id, timeout=READY_SECONDS, poll_interval=0.1, on_look=look)
 
 
+def killed(control, job) -> Job:
+    control.jobs.terminate(job.id)
+    return control.jobs.wait(job.id, [JobState.KILLED], READY_SECONDS, poll_interval=0.1)
+
+
 def test_a_job_goes_on_where_its_savepoint_was_made_although_its_cluster_has_gone(
     control, settings, cluster, jar, counted
 ):
@@ -108,7 +114,7 @@ def test_a_job_goes_on_where_its_savepoint_was_made_although_its_cluster_has_gon
 
     second = at_work(control, jar, counted, clusterId=cluster.id, savepoint=ended.savepoint)
     assert second.as_json()["savepoint"] == ended.savepoint
-    control.jobs.terminate(second.id)
+    killed(control, second)
     seen = numbers(counted)
     assert len(seen) > stopped_after
     assert seen == [(number, number) for number in range(1, len(seen) + 1)], (
@@ -199,7 +205,7 @@ def test_a_sql_file_is_stopped_with_a_savepoint_and_goes_on_from_it(control, set
     last = _counted(settings, cluster)[-1]
     second = running(control, SQL, clusterId=cluster.id, savepoint=ended.savepoint)
     more = until(lambda: _counted(settings, cluster), lambda seen: seen[-1] > last + 50, READY_SECONDS)
-    control.jobs.terminate(second.id)
+    killed(control, second)
     assert more == list(range(1, len(more) + 1))
 
 
@@ -218,16 +224,11 @@ def test_two_flink_jobs_of_one_job_cannot_be_stopped_with_a_savepoint(control, c
     text = Path(SQL).read_text().replace("'print', 'print-identifier' = 'counted'", "'blackhole'")
     both.write_text(f"SET 'table.dml-sync' = 'false';\n{text}{insert}")
     job = running(control, str(both), clusterId=cluster.id)
-    client_has_ended = until(
-        lambda: control.jobs.logs(job.id), lambda log: log.count("Successfully submitted job") == 2, 60
-    )
-    assert client_has_ended
+    until(lambda: control.jobs.logs(job.id), lambda log: log.count("Successfully submitted job") == 2, 60)
     with pytest.raises(SavepointFailed, match="2 Flink jobs running"):
         stopped_with_savepoint(control, job)
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
-    control.jobs.terminate(job.id)
-    ended = until(lambda: control.jobs.observe([job.id])[job.id], lambda it: it.state.is_final, READY_SECONDS)
-    assert ended.state is JobState.KILLED
+    killed(control, job)
 
 
 def test_a_job_starts_from_a_retained_checkpoint(control, cluster, jar, counted, tmp_path):
@@ -239,13 +240,12 @@ def test_a_job_starts_from_a_retained_checkpoint(control, cluster, jar, counted,
     first = at_work(control, jar, counted, clusterId=cluster.id, extraCmd=keeping)
     folder = tmp_path / "checkpoints" / flink_job_id(first.key, first.generation)
     until(lambda: list(folder.glob("chk-*/_metadata")), bool, READY_SECONDS)
-    control.jobs.terminate(first.id)
-    until(lambda: control.jobs.observe([first.id])[first.id].state, lambda seen: seen.is_final, 60)
+    killed(control, first)
     (kept,) = folder.glob("chk-*/_metadata")
     counted_before = len(numbers(counted))
 
     second = at_work(control, jar, counted, clusterId=cluster.id, savepoint=str(kept.parent))
-    control.jobs.terminate(second.id)
+    killed(control, second)
     resumed = numbers(counted)[counted_before:]
     assert 1 < resumed[0][0] <= counted_before + 1, "what came after the checkpoint is done again"
     assert resumed == [(number, number) for number in range(resumed[0][0], resumed[0][0] + len(resumed))]
@@ -272,4 +272,4 @@ def test_a_savepoint_that_cannot_be_used_fails_the_job_and_is_named(control, clu
     job = running(control, jar, **renamed, extraCmd=dropping)
     first = until(lambda: numbers(counted)[before:], bool, READY_SECONDS)[0]
     assert first == (before + 1, 1), "the numbers go on, the count begins anew"
-    control.jobs.terminate(job.id)
+    killed(control, job)
