@@ -15,6 +15,7 @@ from local_platform import build_jar, local_settings
 
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from dcluster_provider.platforms.local.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, Bench, gone, running, submit, until
 from tests.live.kubernetes.failures import Failure, Table, failed_job, table_of
@@ -184,7 +185,11 @@ def _state(control: Control, job: Job) -> JobState:
 
 def _applications(control: Control, cluster: Cluster) -> int:
     """How many applications the Spark master knows."""
-    return len(control.platform._rest(cluster).request("GET", "/json/")["activeapps"])
+    return len(
+        master_rest(control.platform.settings, control.platform._api, cluster).request("GET", "/json/")[
+            "activeapps"
+        ]
+    )
 
 
 def _namespace(bench: Bench) -> str:

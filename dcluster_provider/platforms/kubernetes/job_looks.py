@@ -1,0 +1,174 @@
+"""Looking at jobs: a master is asked at most once for all its jobs, and only for what no pod tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from dcluster_provider.core.observation import JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, Job, JobState
+from dcluster_provider.engines import flink, spark
+from dcluster_provider.engines.flink_savepoints import savepoint_folder
+from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.platforms.base import LogPart
+from dcluster_provider.platforms.kubernetes import flink_jobs, flink_manifests, spark_jobs
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_addresses, master_rest
+from dcluster_provider.platforms.kubernetes.diagnosis import Patience
+from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
+from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
+from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
+from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
+from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
+from dcluster_provider.platforms.kubernetes.paths import collection
+from dcluster_provider.platforms.kubernetes.pod import Pod
+from dcluster_provider.platforms.kubernetes.pod_logs import read_pod_log
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.warning_events import Warnings
+
+_LOG_HEAD_BYTES = 256 * 1024  # in which a driver tells which application the master made of it
+
+
+class JobLooks:
+    """Looks at one connection's jobs.
+
+    :param pods_of: the pods of a cluster.
+    :param warnings: by namespace.
+    """
+
+    def __init__(  # noqa: PLR0917  # each is one of the platform's parts
+        self,
+        settings: KubernetesSettings,
+        api: KubernetesApi,
+        runs: JobRuns,
+        pods_of: Callable[[Cluster], tuple[Pod, ...]],
+        warnings: Mapping[str, Warnings],
+        patience: Patience,
+    ) -> None:
+        self._settings = settings
+        self._api = api
+        self._runs = runs
+        self._pods = pods_of
+        self._warnings = warnings
+        self._patience = patience
+        self._ended_logs = EndedLogs(api)
+
+    def observe(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+        """Jobs of one cluster, by id; those that cannot be told of just now are left out."""
+        cluster = group[0][1]
+        pods = self._pods(cluster)
+        jobs = [job for job, _ in group]
+        if cluster.spec.engine == "flink":
+            seen = self._observe_flink_jobs(jobs, cluster, pods)
+        else:
+            seen = self._observe_spark_jobs(jobs, cluster, pods)
+        for job in jobs:
+            self._keep_log(job, cluster, seen.get(job.id))
+            self._end_what_is_decided(job, cluster, seen.get(job.id))
+        return seen
+
+    def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
+        """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
+        return savepoint_folder(job, flink_manifests.cluster_settings(self._settings, cluster))
+
+    def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
+        """The output of the driver or client; nothing after its pod has gone."""
+        if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
+            return self._jar_log(job, cluster, start)
+        kept = self._ended_logs.read(job, start)
+        if kept is not None:
+            return kept
+        pod = self._client(job, cluster, self._pods(cluster)).pod
+        return LogPart("", start) if pod is None else read_pod_log(self._api, pod, start, most)
+
+    def _client(self, job: Job, cluster: Cluster, pods: Sequence[Pod]) -> ClientPod:
+        namespace = self._settings.namespace_of(cluster.spec)
+        what = flink_jobs.CLIENT if cluster.spec.engine == "flink" else spark_jobs.DRIVER
+        path = f"{collection('Job', namespace)}/{job_name(job)}"
+        return ClientPod(
+            job,
+            pods,
+            what,
+            lambda: self._api.find(path),
+            self._warnings[namespace].about,
+            lambda pod: read_pod_log(self._api, pod, 0, _LOG_HEAD_BYTES).text,
+            self._patience,
+            _now(),
+        )
+
+    def _observe_spark_jobs(
+        self, jobs: Iterable[Job], cluster: Cluster, pods: Sequence[Pod]
+    ) -> dict[int, JobObservation]:
+        clients = [self._client(job, cluster, pods) for job in jobs]
+        if self._settings.makes_own_executors(cluster.spec):
+            return {client.job.id: spark_jobs.observe_with_own_executors(client) for client in clients}
+        answers: list[Any] = []
+
+        def ask_master() -> Any:
+            if not answers:
+                try:
+                    answers.append(master_rest(self._settings, self._api, cluster).request("GET", "/json/"))
+                except (NoAnswer, Refused):
+                    answers.append(None)
+            return answers[0]
+
+        worker = spark.Worker.of(cluster.spec)
+        master = _master(pods)
+        return {
+            client.job.id: spark_jobs.observe_on_standalone(client, worker, master, ask_master)
+            for client in clients
+        }
+
+    def _observe_flink_jobs(
+        self, jobs: Sequence[Job], cluster: Cluster, pods: Sequence[Pod]
+    ) -> dict[int, JobObservation]:
+        master = _master(pods)
+        known = FlinkJobs.ask(
+            master_rest(self._settings, self._api, cluster),
+            cluster_addresses(self._settings, cluster).ui_url,
+            master,
+            highly_available=self._settings.flink_ha,
+        )
+        if known is None:
+            return {}
+        seen = {}
+        for job in jobs:
+            client = None if flink_jobs.is_jar(job) else self._client(job, cluster, pods)
+            folder = self.savepoint_folder(job, cluster) if job.savepoint_wanted else ""
+            found = known.observe(job, cluster, client, folder)
+            if found is not None:
+                seen[job.id] = found
+        return seen
+
+    def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
+        """The pods of a job's own cluster go as soon as its end is known, and with them what it printed last."""
+        if seen is None or not job.owns_cluster or seen.phase not in flink.FINAL_PHASES:
+            return
+        pod = self._client(job, cluster, self._pods(cluster)).pod
+        if pod is not None:
+            self._ended_logs.keep(job, pod)
+
+    def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
+        """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made."""
+        if seen is None or not (seen.savepoint or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
+            return
+        if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
+            return
+        pod = self._client(job, cluster, self._pods(cluster)).pod
+        if pod is None or not pod.is_over:
+            self._runs.suspend(job, cluster, {VERDICT: verdict_annotation(seen)} if seen.diagnosis else {})
+
+    def _jar_log(self, job: Job, cluster: Cluster, start: int) -> LogPart:
+        if start or job.state is not JobState.FAILED:
+            return LogPart("", start)
+        text = flink_jobs.exception_text(master_rest(self._settings, self._api, cluster), job)
+        return LogPart(text, len(text))
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _master(pods: Iterable[Pod]) -> Pod | None:
+    return next((pod for pod in pods if pod.role == "master" and not pod.deleting), None)

@@ -1,0 +1,101 @@
+"""The roots of clusters: what is made first of each, owns everything else of it, and takes it along when it goes."""
+
+from __future__ import annotations
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.identity import label_value
+from dcluster_provider.core.record import Cluster
+from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
+from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, KEY, Place, selector
+from dcluster_provider.platforms.kubernetes.paths import collection
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+
+class Roots:
+    """The roots of one connection's clusters."""
+
+    def __init__(self, settings: KubernetesSettings, api: KubernetesApi) -> None:
+        self._settings = settings
+        self._api = api
+
+    def ensure(self, cluster: Cluster) -> Place:
+        """Make the root, unless it is there.
+
+        :raises PlatformRefused: another cluster has a root of this name.
+        :raises ApiRefused: it may not be made.
+        """
+        namespace = self._settings.namespace_of(cluster.spec)
+        made = self._api.ensure(collection("ConfigMap", namespace), root(cluster, namespace))
+        if not _is_of(made, cluster):
+            raise PlatformRefused(str(cluster), _name_taken(cluster, namespace))
+        return Place(namespace, made["metadata"]["uid"])
+
+    def find(self, cluster: Cluster) -> Json | None:
+        """The root; one of the same name that is another cluster's is none."""
+        found = self._api.find(self._path(cluster))
+        return found if found is not None and _is_of(found, cluster) else None
+
+    def place(self, cluster: Cluster, what: str) -> Place:
+        """Where something of the cluster has to go.
+
+        :raises PlatformRefused: nothing of the cluster is there any more.
+        """
+        found = self.find(cluster)
+        if found is None:
+            raise PlatformRefused(what, _cluster_gone(cluster))
+        return Place(self._settings.namespace_of(cluster.spec), found["metadata"]["uid"])
+
+    def delete(self, cluster: Cluster) -> None:
+        """Begin to delete the root; it stays until everything that it owns is gone."""
+        found = self.find(cluster)
+        if found is not None and not is_going(found):
+            self._api.delete(self._path(cluster), "Foreground", found["metadata"]["uid"])
+
+    def names(self) -> list[str]:
+        """The names of this deployment's clusters that exist."""
+        names = []
+        for namespace in self._settings.namespaces:
+            query = {"labelSelector": selector(self._settings.deployment)}
+            items, _ = self._api.list(collection("ConfigMap", namespace), query)
+            names += [
+                item["metadata"]["name"]
+                for item in items
+                if item["metadata"]["labels"].get(CLUSTER) == item["metadata"]["name"]
+            ]
+        return sorted(names)
+
+    def refused(self, refusal: ApiRefused, what: str, cluster: Cluster) -> PlatformRefused:
+        """What a refusal of the API server means for a cluster or a job of it."""
+        namespace = self._settings.namespace_of(cluster.spec)
+        return PlatformRefused(what, refused_request(refusal, what, namespace, self._settings.overlay))
+
+    def _path(self, cluster: Cluster) -> str:
+        return f"{collection('ConfigMap', self._settings.namespace_of(cluster.spec))}/{cluster.name}"
+
+
+def is_going(found: Json) -> bool:
+    """Whether the deletion of an object was asked for."""
+    return "deletionTimestamp" in found["metadata"]
+
+
+def _is_of(found: Json, cluster: Cluster) -> bool:
+    return (found["metadata"].get("labels") or {}).get(KEY) == label_value(cluster.key)
+
+
+def _name_taken(cluster: Cluster, namespace: str) -> Diagnosis:
+    return Diagnosis(
+        "NameTaken",
+        f"The ConfigMap {cluster.name} of namespace {namespace} belongs to another cluster.",
+        "Give each Airflow a deployment of its own in its dcluster connection, then run the task again.",
+    )
+
+
+def _cluster_gone(cluster: Cluster) -> Diagnosis:
+    return Diagnosis(
+        "ClusterVanished",
+        f"Nothing of {cluster} exists any more.",
+        "Find out who removed it (events of the cluster: airflow dcluster clusters show), then run the task again.",
+    )
