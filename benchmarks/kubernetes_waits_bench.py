@@ -82,9 +82,9 @@ def measure(testbed: BuiltTestbed, namespace: str) -> None:
     control = DClusterHook().control
     ids = launch(control)
     idle = served(testbed, IDLE_SECONDS)
-    print(f"nobody waits: {idle:.0f} requests a minute")
-    asyncio.run(wait_for_all(testbed, namespace, control, ids, idle))
-    asyncio.run(wait_as_the_provider_does(testbed, namespace, idle))
+    print(f"nobody waits, while the last pods settle: {idle:.0f} requests a minute")
+    asyncio.run(wait_for_all(testbed, namespace, control, ids))
+    asyncio.run(wait_as_the_provider_does(testbed, namespace))
     for number in ids:
         control.clusters.terminate(number)
 
@@ -105,9 +105,7 @@ def launch(control: Control) -> list[int]:
     return ids
 
 
-async def wait_for_all(
-    testbed: BuiltTestbed, namespace: str, control: Control, ids: list[int], idle: float
-) -> None:
+async def wait_for_all(testbed: BuiltTestbed, namespace: str, control: Control, ids: list[int]) -> None:
     """One wait for each cluster until it runs, then one until it is degraded, which none is by itself."""
     from dcluster_provider.triggers.dcluster import ClusterTrigger
 
@@ -125,7 +123,7 @@ async def wait_for_all(
     busy = await asyncio.to_thread(served, testbed, IDLE_SECONDS)
     used = (time.process_time() - cpu) / IDLE_SECONDS
     print(
-        f"{CLUSTERS} idle waits: {busy - idle:.0f} requests a minute in all, {used:.1%} of a core, "
+        f"{CLUSTERS} idle waits: {busy:.0f} requests a minute in all, {used:.1%} of a core, "
         f"{memory() - before:.0f} MiB more than before the waits"
     )
     delays = []
@@ -158,7 +156,7 @@ def fail_worker(testbed: BuiltTestbed, namespace: str, name: str) -> float:
     return time.monotonic()
 
 
-async def wait_as_the_provider_does(testbed: BuiltTestbed, namespace: str, idle: float) -> None:
+async def wait_as_the_provider_does(testbed: BuiltTestbed, namespace: str) -> None:
     """As many waits of the kubernetes provider's own trigger, for pods that stay as they are."""
     from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
 
@@ -185,7 +183,7 @@ async def wait_as_the_provider_does(testbed: BuiltTestbed, namespace: str, idle:
     busy = await asyncio.to_thread(served, testbed, IDLE_SECONDS)
     used = (time.process_time() - cpu) / IDLE_SECONDS
     print(
-        f"{CLUSTERS} idle waits of KubernetesPodTrigger: {busy - idle:.0f} requests a minute in all, "
+        f"{CLUSTERS} idle waits of KubernetesPodTrigger: {busy:.0f} requests a minute in all, "
         f"{used:.1%} of a core, {memory() - before:.0f} MiB more than before the waits"
     )
     for wait in waits:
