@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 MAX_NAME = 52  # a StatefulSet's pods append to it and must stay below 63
-_LABEL_PREFIX = "dcluster.io/"
+LABEL_PREFIX = "dcluster.io/"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def labels(deployment: str, cluster_id: int, name: str, key: str, owner: Owner |
     values = {"deployment": deployment, "cluster-id": str(cluster_id), "cluster-name": name, "key": key}
     if owner is not None:
         values |= {"dag": owner.dag_id, "run": owner.run_id, "task": owner.task_id}
-    return {_LABEL_PREFIX + part: label_value(value) for part, value in values.items()}
+    return {LABEL_PREFIX + part: label_value(value) for part, value in values.items()}
 
 
 def _digest(*parts: str) -> str:

@@ -66,11 +66,6 @@ def run_jar(engine: EngineRest, jar_id: str, wanted: Mapping[str, Any]) -> None:
     engine.request("POST", f"/jars/{jar_id}/run", body=body, headers=_JSON, timeout=_RUN_SECONDS)
 
 
-def delete_jar(engine: EngineRest, jar_id: str) -> None:
-    """Remove a jar that was handed over."""
-    engine.request("DELETE", f"/jars/{jar_id}")
-
-
 def cancel(engine: EngineRest, job_id: str) -> None:
     """Begin to cancel a job; one that has ended or is unknown is no error."""
     try:

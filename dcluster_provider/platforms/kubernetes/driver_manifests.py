@@ -20,7 +20,8 @@ from dcluster_provider.platforms.kubernetes.application_files import (
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.job_objects import client_job, part_names
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
-from dcluster_provider.platforms.kubernetes.pod_templates import ENGINE, SCRATCH, Container, pod_template
+from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
+from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, Container, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark_manifests import (
     CONF,
@@ -116,7 +117,7 @@ def own_executor_settings(
         f"spark.kubernetes.executor.label.{name}": value
         for name, value in executor["metadata"]["labels"].items()
     }
-    (engine,) = (each for each in executor["spec"]["containers"] if each["name"] == ENGINE)
+    (engine,) = (each for each in executor["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
     defaults = {
         "spark.ui.port": str(DRIVER_UI_PORT),
         "spark.kubernetes.executor.request.cores": engine["resources"]["requests"]["cpu"],
@@ -136,7 +137,7 @@ def own_executor_settings(
             "spark.kubernetes.container.image": _image(settings, job, cluster),
             "spark.kubernetes.executor.podNamePrefix": job_name(job),
             "spark.kubernetes.executor.podTemplateFile": f"{FOLDER}/{EXECUTOR_POD}",
-            "spark.kubernetes.executor.podTemplateContainerName": ENGINE,
+            "spark.kubernetes.executor.podTemplateContainerName": ENGINE_CONTAINER,
             # What a failed executor says is looked at when the driver has failed.
             "spark.kubernetes.executor.deleteOnTermination": "false",
             "spark.kubernetes.authenticate.executor.serviceAccountName": settings.service_account
@@ -157,7 +158,7 @@ def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         env={"HOME": "/tmp"},  # noqa: S108
     )
     template = pod_template(settings, cluster, "executor", container, job_labels(job, cluster, "executor"))
-    (engine,) = (each for each in template["spec"]["containers"] if each["name"] == ENGINE)
+    (engine,) = (each for each in template["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
     # An executor does not read the file that the driver reads: it would have to know its master for that.
     secret = {"secretKeyRef": {"name": cluster.name, "key": ENCODED_SECRET}}
     engine["env"].append({"name": "_SPARK_AUTH_SECRET", "valueFrom": secret})

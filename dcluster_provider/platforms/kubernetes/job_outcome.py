@@ -62,9 +62,13 @@ class ClientPod:
             return JobObservation(JobPhase.FAILED, exit_code=code, diagnosis=ended_pod(pod, self.what))
         if pod.phase == "Running":
             return None
-        late = self.now - pod.created_at > _LATE
-        broken = broken_pod(pod, self.now, self.patience, self.events(pod.name) if late else ())
+        broken = self.why_it_cannot_start(pod)
         return JobObservation(JobPhase.FAILED if broken else JobPhase.PENDING, diagnosis=broken)
+
+    def why_it_cannot_start(self, pod: Pod) -> Diagnosis | None:
+        """Why a pod of the job will not come up; none while it may. Events are asked for once it is late."""
+        late = self.now - pod.created_at > _LATE
+        return broken_pod(pod, self.now, self.patience, self.events(pod.name) if late else ())
 
     def _without_pod(self) -> JobObservation:
         found = self.find_job()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dcluster_provider.core.identity import label_value, labels
+from dcluster_provider.core.identity import LABEL_PREFIX, label_value, labels
 from dcluster_provider.core.record import Cluster, Job
 
 Role = Literal["master", "worker", "driver", "client", "executor"]
 
-PREFIX = "dcluster.io/"
+PREFIX = LABEL_PREFIX
 DEPLOYMENT, CLUSTER, ROLE, JOB = (PREFIX + part for part in ("deployment", "cluster-name", "role", "job-id"))
 KEY = PREFIX + "key"
 VERDICT = PREFIX + "verdict"  # annotation: why the platform ended a job

@@ -155,7 +155,7 @@ class KubernetesPlatform:
 
     def _visible(self, clusters: Sequence[Cluster]) -> list[Cluster]:
         """Those whose pods can be seen just now."""
-        seen = {}
+        seen = set()
         for namespace in {self.settings.namespace_of(cluster.spec) for cluster in clusters}:
             try:
                 self._watches[namespace].require_current()
@@ -164,7 +164,7 @@ class KubernetesPlatform:
             except PlatformUnavailable as error:
                 _LOG.warning("%s", error)
             else:
-                seen[namespace] = True
+                seen.add(namespace)
         return [cluster for cluster in clusters if self.settings.namespace_of(cluster.spec) in seen]
 
     def _pods(self, cluster: Cluster) -> tuple[Pod, ...]:

@@ -10,9 +10,9 @@ from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.kubernetes.metadata import Role
 from dcluster_provider.platforms.kubernetes.overlay import overlaid
+from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
-ENGINE = "engine"  # the name of the engine's container
 PART = "part"  # the file of a Secret that holds a part of something larger
 SCRATCH = "/var/dcluster"  # where a pod may write whatever it needs while it lives
 _SPOT = {
@@ -117,7 +117,7 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
     if container.parts[1]:
         mounts.append({"name": "parts", "mountPath": container.parts[0], "readOnly": True})
     engine: dict[str, Any] = {
-        "name": ENGINE,
+        "name": ENGINE_CONTAINER,
         "image": container.image,
         "command": ["/bin/bash", "-c", container.script, "bash"],
         "args": list(container.arguments),

@@ -18,7 +18,6 @@ from dcluster_provider.engines.spark import (
     never_satisfied,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis import (
-    broken_pod,
     ended_pod,
     is_out_of_memory,
     restart_evidence,
@@ -67,8 +66,7 @@ def observe_with_own_executors(client: ClientPod) -> JobObservation:
     if client.job.state is JobState.RUNNING or any(pod.phase == "Running" for pod in executors):
         return JobObservation(JobPhase.RUNNING)
     for pod in executors:
-        late = client.now - pod.created_at > timedelta(seconds=15)
-        broken = broken_pod(pod, client.now, client.patience, client.events(pod.name) if late else ())
+        broken = client.why_it_cannot_start(pod)
         if broken is not None:
             return JobObservation(JobPhase.FAILED, diagnosis=broken)
     idle = not executors and _is_long(client)
