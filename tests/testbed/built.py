@@ -6,6 +6,7 @@ from pathlib import Path
 
 from testbed import control
 from testbed.api import Api, Refused
+from testbed.image_store import SHELL_LESS_IMAGE
 from testbed.run_folder import RunFolder
 from testbed.testbed import Testbed
 
@@ -21,6 +22,7 @@ class BuiltTestbed(Testbed):
     def __init__(self, run: RunFolder) -> None:
         programs = Path(run.read(run.plan)["binaries"])
         super().__init__("built", run.kubeconfig, programs / "kubectl")
+        self.images["shell-less"] = SHELL_LESS_IMAGE
         self.run = run
         self._api = Api(run.kubeconfig)
 

@@ -14,7 +14,7 @@ from testbed.containerd import PAUSE_IMAGE
 from testbed.images import flink, spark
 from testbed.images.rootfs import make_rootfs
 from testbed.namespaces import WITH_PARENT, inside
-from testbed.oci import Image, Layer, write_archive
+from testbed.oci import Image, Layer, new_layer, write_archive
 
 HERE = Path(__file__).parent
 PAUSE = [
@@ -24,6 +24,7 @@ PAUSE = [
     "sleep",
     "infinity",
 ]  # holds a pod's namespaces and reaps what it inherits
+SHELL_LESS_IMAGE = "docker.io/library/shell-less:1"  # what somebody gets who names a wrong image
 _SNAPSHOTS = Path("io.containerd.snapshotter.v1.overlayfs/snapshots")
 _BLOBS = Path("io.containerd.content.v1.content/blobs")
 
@@ -43,7 +44,7 @@ def image_store() -> Piece:
 def _build(folder: Path, report: Report) -> None:
     scratch = folder / "scratch"
     scratch.mkdir()
-    names = ("debian", "spark", "flink", "pyflink")
+    names = ("debian", "spark", "flink", "pyflink", "shell-less")
     tars = {name: scratch / f"{name}.tar" for name in names}
     report("  Debian with Java and Python")
     make_rootfs(tars["debian"], scratch / "mmdebstrap.log")
@@ -51,6 +52,8 @@ def _build(folder: Path, report: Report) -> None:
     spark.make_spark_layer(tars["spark"], scratch / "spark")
     report("  Flink")
     flink.make_flink_layers(tars["flink"], tars["pyflink"], scratch / "flink")
+    with new_layer(tars["shell-less"]) as layer:
+        layer.add_text("etc/motd", "nothing can be run here\n")
     layers = {name: Layer.of(tar) for name, tar in tars.items()}
     report("  unpacking the images")
     _import(_images(layers), folder, scratch / "containerd.log")
@@ -63,6 +66,7 @@ def _images(layers: dict[str, Layer]) -> list[Image]:
         Image(PAUSE_IMAGE, [layers["debian"]], {"Entrypoint": PAUSE, "User": "65535:65535"}),
         Image(f"docker.io/{spark.NAME}", [layers["debian"], layers["spark"]], spark.SETTINGS),
         Image(f"docker.io/library/{flink.NAME}", engine, flink.SETTINGS),
+        Image(SHELL_LESS_IMAGE, [layers["shell-less"]]),
     ]
 
 

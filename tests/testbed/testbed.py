@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-IMAGES = {"spark": "apache/spark:3.5.9", "flink": "flink:2.3.0"}
+IMAGES = {
+    "spark": "apache/spark:3.5.9",
+    "flink": "flink:2.3.0",
+    "shell-less": "registry.k8s.io/pause:3.10",
+}
 _WAIT_SECONDS = 120
 _RESTRICTED = {
     "allowPrivilegeEscalation": False,

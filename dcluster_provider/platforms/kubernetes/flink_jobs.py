@@ -27,6 +27,7 @@ from dcluster_provider.engines.flink import (
 )
 from dcluster_provider.engines.flink_savepoints import go_on_stopping
 from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
+from dcluster_provider.platforms.kubernetes.diagnosis import is_another_since, restart_evidence
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
@@ -117,9 +118,10 @@ class FlinkJobs:
             return self._flink_job(job_id)
         if job.state is JobState.STOPPING and job.started_at is None:
             return JobObservation(JobPhase.ABSENT)
-        if self._may_come_back(job):
+        given = job.started_at or job.state_since
+        if self._may_come_back(given):
             return None
-        if self._has_restarted(job):
+        if is_another_since(self.master, given):
             return JobObservation(JobPhase.LOST, diagnosis=self._restarted())
         # One that keeps its jobs knows nothing of them only while it ends.
         return None if self.highly_available else JobObservation(JobPhase.ABSENT)
@@ -135,9 +137,10 @@ class FlinkJobs:
             return after_client(jobs) or seen
         if seen.phase is JobPhase.FAILED and not ids:
             # It may have failed because its JobManager was gone, and what it had submitted may have been done.
-            if self._may_come_back(job):
+            given = job.started_at or client.begun_by
+            if self._may_come_back(given):
                 return None
-            if self._has_restarted(job):
+            if is_another_since(self.master, given):
                 return JobObservation(JobPhase.LOST, diagnosis=self._restarted())
         if seen.phase not in {JobPhase.PENDING, JobPhase.ABSENT}:
             self._cancel_live(ids)
@@ -181,32 +184,21 @@ class FlinkJobs:
         engine = self.master.engine if self.master else None
         return engine.running_since if engine else None
 
-    def _has_restarted(self, job: Job) -> bool:
-        """Whether the JobManager that runs now is another than the one that the job was given to."""
-        given = job.started_at or job.state_since
-        return self._running_since is not None and self._running_since > given
-
-    def _may_come_back(self, job: Job) -> bool:
-        """Whether a job that the JobManager does not know now may be known soon."""
+    def _may_come_back(self, given: datetime | None) -> bool:
+        """Whether what a JobManager had taken at a moment, and does not know now, may be known soon."""
         if self._running_since is None:
             return True  # the one that answers is about to end
         is_young = datetime.now(timezone.utc) - self._running_since < _RECOVERY
-        return self.highly_available and is_young and self._has_restarted(job)
+        return self.highly_available and is_young and is_another_since(self.master, given)
 
     def _restarted(self) -> Diagnosis:
         assert self.master is not None
-        engine = self.master.engine
-        assert engine is not None
-        last = f"{engine.last_exit_reason or 'unknown'} (exit code {engine.last_exit_code})"
-        evidence = [f"pod {self.master.name} runs since {engine.running_since}, {engine.restarts} restarts"]
-        if engine.restarts:
-            evidence += [f"it ended before: {last}", *engine.last_exit_message.splitlines()[-6:]]
         return Diagnosis(
             "JobManagerRestarted",
             "The JobManager restarted and no longer knows the job, so whether it finished cannot be told.",
             "Check the job's output; if it has to run again, clear the task. "
             + ("The JobManager's log says why it did not go on." if self.highly_available else _AVAILABLE),
-            tuple(evidence),
+            restart_evidence(self.master),
         )
 
 

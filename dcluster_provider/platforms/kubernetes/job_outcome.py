@@ -17,6 +17,7 @@ from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
 _LATE = timedelta(seconds=15)
+_RESOLUTION = timedelta(seconds=1)  # of the times that Kubernetes tells
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ class ClientPod:
         """When the process began; none when it does not run."""
         pod = self.pod
         return pod.engine.running_since if pod is not None and pod.engine is not None else None
+
+    @property
+    def begun_by(self) -> datetime | None:
+        """A moment at which the process had begun, which may have ended since; none before it did."""
+        pod = self.pod
+        began = pod.engine.began_at if pod is not None and pod.engine is not None else None
+        return began + _RESOLUTION if began else None
 
     def observe(self) -> JobObservation | None:
         """The job as its process alone tells it; none while that runs."""

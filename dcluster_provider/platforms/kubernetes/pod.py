@@ -27,6 +27,7 @@ class Container:
     :param exit_code: of the process that ended and was not followed by another, none while there is no such.
     :param exit_message: what it left as its last words, usually the end of its log.
     :param last_exit_code: of the process before the present one, none before the first restart.
+    :param began_at: when the present process began, or the one that ended and was not followed by another.
     :param running_since: when the present process began, none while there is none.
     """
 
@@ -46,6 +47,7 @@ class Container:
     last_exit_reason: str = ""
     last_exit_message: str = ""
     last_finished_at: datetime | None = None
+    began_at: datetime | None = None
     running_since: datetime | None = None
 
 
@@ -234,5 +236,6 @@ def _container(spec: _Json, status: _Json, *, init: bool) -> Container:
         last_exit_reason=intern(ended_before.get("reason", "")),
         last_exit_message=ended_before.get("message", ""),
         last_finished_at=read_time(ended_before.get("finishedAt")),
+        began_at=read_time(running.get("startedAt") or ended.get("startedAt")),
         running_since=read_time(running.get("startedAt")),
     )

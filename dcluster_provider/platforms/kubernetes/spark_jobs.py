@@ -19,9 +19,9 @@ from dcluster_provider.engines.spark import (
 )
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     ended_pod,
+    is_another_since,
     is_out_of_memory,
     restart_evidence,
-    runs_since_after,
 )
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
@@ -45,7 +45,7 @@ def observe_on_standalone(
     if seen is not None:
         return seen
     if client.job.state is JobState.RUNNING:
-        if runs_since_after(master, client.running_since) and _is_forgotten(client, ask_master()):
+        if is_another_since(master, client.begun_by) and _is_forgotten(client, ask_master()):
             return JobObservation(JobPhase.FAILED, diagnosis=_master_restarted(master))
         return JobObservation(JobPhase.RUNNING)
     application = _application(client, ask_master())

@@ -4,7 +4,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.ending import ended_pod, i
 from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import refused_pods
 from dcluster_provider.platforms.kubernetes.diagnosis.requests import FORBIDDEN, refused_request
-from dcluster_provider.platforms.kubernetes.diagnosis.restart import restart_evidence, runs_since_after
+from dcluster_provider.platforms.kubernetes.diagnosis.restart import is_another_since, restart_evidence
 from dcluster_provider.platforms.kubernetes.diagnosis.starting import broken_pod
 
 __all__ = [
@@ -12,9 +12,9 @@ __all__ = [
     "Patience",
     "broken_pod",
     "ended_pod",
+    "is_another_since",
     "is_out_of_memory",
     "refused_pods",
     "refused_request",
     "restart_evidence",
-    "runs_since_after",
 ]

@@ -7,12 +7,20 @@ from datetime import datetime
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
 
-def runs_since_after(pod: Pod | None, moment: datetime | None) -> bool:
-    """Whether the process of a pod's engine began after a moment; not so when either is not known."""
+def is_another_since(pod: Pod | None, moment: datetime | None) -> bool:
+    """Whether the engine of a pod is another than the one that was at work at a moment.
+
+    What tells is the end of the one before it: a first engine may well have begun later than what works with it.
+
+    :returns: false when either is not known.
+    """
     engine = pod.engine if pod else None
-    if moment is None or engine is None or engine.running_since is None:
+    if pod is None or engine is None or engine.running_since is None or moment is None:
         return False
-    return engine.running_since > moment
+    came = pod.created_at  # it stands in for another pod, or came with all others
+    if engine.restarts:
+        came = engine.last_finished_at or engine.running_since
+    return came >= moment.replace(microsecond=0)  # Kubernetes tells times in whole seconds
 
 
 def restart_evidence(pod: Pod) -> tuple[str, ...]:
