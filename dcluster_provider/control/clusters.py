@@ -9,10 +9,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.endings import after_cluster, cluster_terminated
+from dcluster_provider.control.endings import after_cluster, cluster_terminated, in_use
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.core.errors import ClusterFailed, PlatformRefused, StaleRecord, WaitTimeout
+from dcluster_provider.core.errors import (
+    ClusterFailed,
+    ClusterInUse,
+    PlatformRefused,
+    StaleRecord,
+    WaitTimeout,
+)
 from dcluster_provider.core.identity import Owner, fresh_key
 from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, parse_states
@@ -43,6 +49,7 @@ class Clusters:
         launched_for: Owner | None = None,
         actor: str = "",
         report: Report = silent,
+        follow_ending: bool = False,
     ) -> Cluster:
         """Ask for a cluster, and return without waiting for it to be ready.
 
@@ -55,6 +62,7 @@ class Clusters:
             job's concern.
         :param actor: who asks, for the cluster's events.
         :param report: told of progress that may take long (an engine being installed).
+        :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
         """
@@ -63,7 +71,7 @@ class Clusters:
         if owner is not None:
             self.end_older_epochs(owner)
         key = key or (owner.key if owner else fresh_key())
-        cluster = self._claim(spec, key, owner or launched_for, actor)
+        cluster = self._claim(spec, key, owner or launched_for, actor, follow_ending)
         return self._make(cluster, actor, report)
 
     def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
@@ -74,9 +82,16 @@ class Clusters:
         return self._make(self.get(cluster_id), "", report)
 
     def end_older_epochs(self, owner: Owner) -> None:
-        """End the clusters that a task still has from before a person cleared it."""
+        """End the clusters that a task still has from before a person cleared it.
+
+        A long-living one that jobs are on is left to them: it ends by its idle limit.
+        """
         for cluster in self._registry.live_clusters_of_older_epochs(owner):
-            self.terminate(cluster.id, actor=str(owner))
+            if cluster.spec.long_living:
+                if not self.end_unused(cluster.id, actor=str(owner)):
+                    continue
+            else:
+                self.terminate(cluster.id, actor=str(owner))
             self._finish(cluster.id)
 
     def _make(self, cluster: Cluster, actor: str, report: Report) -> Cluster:
@@ -185,21 +200,60 @@ class Clusters:
                 )
             time.sleep(poll_interval)
 
-    def terminate(self, cluster: int | str, *, actor: str = "") -> Cluster:
+    def terminate(
+        self,
+        cluster: int | str,
+        *,
+        actor: str = "",
+        asked_by: Owner | None = None,
+        force: bool = False,
+    ) -> Cluster:
         """End a cluster and the jobs on it; one that has ended stays as it is.
 
+        :param actor: who asks, for the cluster's events.
+        :param asked_by: the Airflow task that asks; a long-living cluster that has live jobs of others than its DAG
+            run is then left as it is. None (a person asks) ends it under any job.
+        :param force: end it all the same.
         :returns: the cluster: TERMINATED, or TERMINATING while its platform still removes it.
         :raises NotFound: there is no such cluster.
+        :raises ClusterInUse: live jobs of others are on it; they are named.
         """
         found = self.get(cluster)
         if found.state.is_final:
             return found
+        if asked_by is not None and found.spec.long_living and not force:
+            found = self._end_unless_used(found.id, asked_by, actor)
         for job in self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=found.id):
             with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
                 self._registry.save_job(stop_job(job, utc_now()), actor=actor)
         return self._remove(self._change(found, end_cluster, actor))
 
-    def _claim(self, spec: ClusterSpec, key: str, owner: Owner | None, actor: str) -> Cluster:
+    def end_unused(self, cluster_id: int, *, actor: str = "") -> bool:
+        """Begin the end of a cluster that no live job is on.
+
+        Whether one is on it is decided together with the end: no job comes to the cluster in between.
+
+        :param actor: who asks, for the cluster's events.
+        :returns: whether the cluster is ending or has ended; false when a live job keeps it.
+        :raises NotFound: there is no such cluster.
+        """
+        cluster, users = self._registry.end_unless_used(cluster_id, utc_now(), actor=actor)
+        if users:
+            return False
+        if not cluster.state.is_final:
+            self._remove(cluster)
+        return True
+
+    def _end_unless_used(self, cluster_id: int, asked_by: Owner, actor: str) -> Cluster:
+        run = (asked_by.dag_id, asked_by.run_id)
+        cluster, users = self._registry.end_unless_used(cluster_id, utc_now(), run=run, actor=actor)
+        if users:
+            raise ClusterInUse(in_use(cluster, users))
+        return cluster
+
+    def _claim(
+        self, spec: ClusterSpec, key: str, owner: Owner | None, actor: str, follow_ending: bool
+    ) -> Cluster:
         while True:
             claim = self._registry.claim_cluster(
                 key=key,
@@ -211,6 +265,7 @@ class Clusters:
                 owner=owner,
                 now=utc_now(),
                 actor=actor,
+                follow_ending=follow_ending,
             )
             if claim.record.state is not ClusterState.TERMINATING:
                 return claim.record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -10,6 +11,7 @@ from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, fail_job
 from dcluster_provider.platforms.base import Platform
 
+_NAMED = 5  # jobs that a refusal names
 # What a job is told of that was ended with its cluster; the cluster knows why.
 _FROM_OUTSIDE = ("Killed", "PodDeleted")
 
@@ -50,6 +52,16 @@ def cluster_terminated(cluster: Cluster) -> Diagnosis:
         "ClusterTerminated",
         f"The {cluster} was terminated.",
         f"See who ended it: airflow dcluster clusters show {cluster.id}; then use a cluster that is live.",
+    )
+
+
+def in_use(cluster: Cluster, users: Sequence[Job]) -> str:
+    """Why a cluster is not ended under the jobs of others, in words for an error."""
+    named = [f"{job} ({job.state.value}, {job.owner or 'asked for by no task'})" for job in users[:_NAMED]]
+    more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+    return (
+        f"{cluster} is long-living and used by others: {'; '.join(named)}{more}. It was left as it is and ends by "
+        "its idle limit. Wait for the jobs, terminate them, or end the cluster under them with force=True."
     )
 
 

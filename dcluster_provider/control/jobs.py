@@ -7,22 +7,21 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.clusters import Clusters
-from dcluster_provider.control.endings import cluster_terminated
+from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.savepoints import stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
-    ClusterFailed,
     DuplicateJob,
     InvalidSpec,
     JobFailed,
     PlatformRefused,
     WaitTimeout,
 )
-from dcluster_provider.core.identity import Owner, derived_key, fresh_key
-from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job, JobState, parse_states
+from dcluster_provider.core.identity import Owner, fresh_key
+from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, Job, JobState, parse_states
 from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.core.state import fail_job, stop_job
 from dcluster_provider.platforms.base import LogPart, Platform, Report, silent
@@ -45,6 +44,7 @@ class Jobs:
         self._settings = settings
         self._clusters = clusters
         self._progress = JobProgress(registry, platform, clusters)
+        self._job_clusters = JobClusters(registry, clusters, settings)
 
     def submit(
         self,
@@ -69,7 +69,7 @@ class Jobs:
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises NotFound: the cluster that it names does not exist.
         :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
-        :raises ClusterFailed: its cluster has ended or is refused by the platform.
+        :raises ClusterFailed: its cluster has ended, is being ended, or is refused by the platform.
         """
         spec = parse(JobSpec, spec)
         key = key or (owner.key if owner else fresh_key())
@@ -81,25 +81,10 @@ class Jobs:
                 self._stage(known, self._clusters.resume(known.cluster_id, report))
             return self._progress.observe([known.id])[known.id]
         self._check(spec)
-        cluster, owned = self._cluster_for(spec, key, owner, actor, report)
-        try:
-            claim = self._registry.claim_job(
-                key=key,
-                spec=spec,
-                deployment=self._settings.deployment,
-                conn_id=self._settings.conn_id,
-                owner=owner,
-                cluster_id=cluster.id,
-                owns_cluster=owned,
-                now=utc_now(),
-                actor=actor,
-            )
-        except DuplicateJob:
-            if owned:
-                self._clusters.terminate(cluster.id, actor=actor)
-            raise
-        self._stage(claim.record, cluster)
-        return self._progress.observe([claim.record.id])[claim.record.id]
+        request = JobRequest(spec, key, owner, actor, report)
+        cluster, job = self._job_clusters.take(request, lambda it, owned: self._claim(request, it, owned))
+        self._stage(job, cluster if job.cluster_id == cluster.id else self._clusters.get(job.cluster_id))
+        return self._progress.observe([job.id])[job.id]
 
     def get(self, job_id: int) -> Job:
         """A job as it was last seen.
@@ -231,6 +216,24 @@ class Jobs:
         """
         self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
 
+    def _claim(self, request: JobRequest, cluster: Cluster, owned: bool) -> Job:
+        try:
+            return self._registry.claim_job(
+                key=request.key,
+                spec=request.spec,
+                deployment=self._settings.deployment,
+                conn_id=self._settings.conn_id,
+                owner=request.owner,
+                cluster_id=cluster.id,
+                owns_cluster=owned,
+                now=utc_now(),
+                actor=request.actor,
+            ).record
+        except DuplicateJob:
+            if owned:
+                self._clusters.terminate(cluster.id, actor=request.actor)
+            raise
+
     def _check(self, spec: JobSpec) -> None:
         if not spec.application:
             raise InvalidSpec(
@@ -252,33 +255,6 @@ class Jobs:
         except PlatformRefused as refusal:
             diagnosis = refusal.diagnosis
             self._progress.change(job, lambda it, now: fail_job(it, diagnosis, now))
-
-    def _cluster_for(
-        self, spec: JobSpec, key: str, owner: Owner | None, actor: str, report: Report
-    ) -> tuple[Cluster, bool]:
-        if spec.names_cluster:
-            cluster = self._clusters.get(spec.cluster_id or spec.cluster_name)
-            if cluster.spec.engine != spec.engine:
-                raise InvalidSpec(
-                    f"JobSpec: field jobType: {spec.job_type!r} does not run on {cluster}, which is of type "
-                    f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
-                )
-            cluster = self._clusters.observe([cluster.id])[cluster.id]
-            if cluster.state.is_final or cluster.state is ClusterState.TERMINATING:
-                raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))
-            return cluster, False
-        self._registry.refuse_duplicate(
-            spec
-        )  # asked again at the claim; here, so that no cluster is made in vain
-        own = spec.own_cluster()
-        if spec.use_long_living_cluster:
-            shared = self._registry.find_long_living(spec.client, spec.engine)
-            if shared is not None:
-                return shared, False
-            shared_key = derived_key(self._settings.deployment, f"long-living {spec.engine} of {spec.client}")
-            return self._clusters.launch(own, shared_key, actor=actor, report=report), False
-        own_key = derived_key(key, "the job's own cluster")
-        return self._clusters.launch(own, own_key, launched_for=owner, actor=actor, report=report), True
 
     def _stop_older_epochs(self, owner: Owner) -> None:
         for job in self._registry.live_jobs_of_older_epochs(owner):

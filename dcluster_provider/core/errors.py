@@ -28,6 +28,14 @@ class DuplicateJob(DClusterError):
     """A job of the same client and module is live already."""
 
 
+class ClusterEnding(DClusterError):
+    """The cluster is being ended, or has ended, and takes no new job."""
+
+
+class ClusterInUse(DClusterError):
+    """Live jobs of others are on the cluster, which was left as it is."""
+
+
 class RegistryUnusable(DClusterError):
     """The registry's database cannot be reached, read or written, or is of a newer schema than this package knows."""
 

@@ -132,10 +132,17 @@ class DClusterLaunchOperator(DClusterOperator):
         return self._wait(cluster, 0)
 
     def end_own(self, owner: Owner, why: str) -> None:
-        """End the cluster that the task launched."""
+        """End the cluster that the task launched; a long-living one that others use already is left to them."""
+        from dcluster_provider.core.errors import ClusterInUse
+
         cluster = self.hook.clusters.of_key(owner.key)
-        if cluster is not None and not cluster.state.is_final:
-            ended = self.hook.clusters.terminate(cluster.id, actor=f"{owner}: {why}")
+        if cluster is None or cluster.state.is_final:
+            return
+        try:
+            ended = self.hook.clusters.terminate(cluster.id, actor=f"{owner}: {why}", asked_by=owner)
+        except ClusterInUse as used:
+            self.log.warning("%s", used)
+        else:
             self.log.info("Ended %s, now %s: %s", ended, ended.state.value, why)
 
     def _checked(self, spec: ClusterSpec) -> ClusterSpec:
@@ -192,7 +199,11 @@ class DClusterTerminateOperator(DClusterOperator):
     :param cluster_id: the cluster's id, templated; none after templating (its launch gave no id) means there is
         nothing to end.
     :param cluster_name: its name instead.
+    :param force: end a long-living cluster even under the live jobs of other DAG runs; without it the task fails,
+        naming them.
     :param terminate_timeout: seconds until the task fails because something of the cluster is still there.
+
+    :raises ClusterInUse: the cluster is long-living and others use it.
     """
 
     template_fields: Sequence[str] = ("cluster_id", "cluster_name", "dcluster_conn_id")
@@ -202,6 +213,7 @@ class DClusterTerminateOperator(DClusterOperator):
         *,
         cluster_id: int | str | XComArg | None = None,
         cluster_name: str | None = None,
+        force: bool = False,
         terminate_timeout: float = 300,
         **kwargs: Any,
     ) -> None:
@@ -210,6 +222,7 @@ class DClusterTerminateOperator(DClusterOperator):
             raise TypeError(f"{self.task_id}: name the cluster to end with cluster_id or cluster_name")
         self.cluster_id = cluster_id
         self.cluster_name = cluster_name
+        self.force = force
         require_seconds(self.task_id, terminate_timeout=terminate_timeout)
         self.terminate_timeout = terminate_timeout
 
@@ -220,7 +233,8 @@ class DClusterTerminateOperator(DClusterOperator):
         if wanted is None:
             self.log.info("There is no cluster to end: its launch gave no id")
             return
-        cluster = self.hook.clusters.terminate(wanted, actor=str(self.task_owner(context)))
+        owner = self.task_owner(context)
+        cluster = self.hook.clusters.terminate(wanted, actor=str(owner), asked_by=owner, force=self.force)
         self.log_change(None, cluster)
         if cluster.state.is_final:
             return

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _LIVE = [state for state in ClusterState if not state.is_final]
+_FINAL = tuple(state for state in ClusterState if state.is_final)
 _USABLE = [state for state in _LIVE if state is not ClusterState.TERMINATING]
 _LIST_COMMAND = "see the known ones with: airflow dcluster clusters list"
 _NAMES_COMPARED = 1000
@@ -53,6 +54,7 @@ class ClusterStore(Connected):
         owner: Owner | None,
         now: datetime,
         actor: str = "",
+        follow_ending: bool = False,
     ) -> Claim[Cluster]:
         """The cluster that answers the request: its live one, or a new one with a name of its own.
 
@@ -61,6 +63,7 @@ class ClusterStore(Connected):
 
         :param env: the environment's name, part of the cluster's name.
         :param actor: who asks, for the event; the owner when empty.
+        :param follow_ending: one that is being ended is followed by another too, not only one that has ended.
         :returns: the cluster, and whether this call made it.
         """
         with self._write() as connection:
@@ -69,7 +72,8 @@ class ClusterStore(Connected):
             row = latest_of_key(connection, table, key)
             latest = cluster_of(row) if row else None
             actor = actor or (str(owner) if owner else "")
-            if latest is not None and not latest.state.is_final:
+            followed = (*_FINAL, ClusterState.TERMINATING) if follow_ending else _FINAL
+            if latest is not None and latest.state not in followed:
                 add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
             cluster = Cluster(
@@ -149,9 +153,10 @@ class ClusterStore(Connected):
             rows = page_of(connection, table, conditions, states, after_id=after_id, limit=limit)
         return [cluster_of(row) for row in rows]
 
-    def find_long_living(self, tenant: str, engine: str) -> Cluster | None:
+    def find_long_living(self, tenant: str, engine: str, deployment: str, conn_id: str) -> Cluster | None:
         """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""
         conditions = [table.c.tenant == tenant, table.c.engine == engine, table.c.long_living.is_(True)]
+        conditions += [table.c.deployment == deployment, table.c.conn_id == conn_id]
         with self._read() as connection:
             rows = live_rows(connection, table, conditions, _USABLE)
         return cluster_of(rows[0]) if rows else None

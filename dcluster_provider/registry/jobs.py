@@ -25,6 +25,7 @@ from dcluster_provider.registry.connected import (
 )
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
+from dcluster_provider.registry.leases import refuse_ending_cluster
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
 from dcluster_provider.registry.rows import job_changes, job_of, job_values
@@ -62,6 +63,7 @@ class JobStore(Connected):
         :param actor: who asks, for the event; the owner when empty.
         :returns: the job, and whether this call made it.
         :raises DuplicateJob: another request's job of this client and module is live, and ``spec`` does not allow it.
+        :raises ClusterEnding: a new job would come to a cluster that is being ended or has ended.
         """
         with self._write() as connection:
             lock(connection, ("job", key), ("module", spec.client, spec.module))
@@ -74,6 +76,7 @@ class JobStore(Connected):
                 return Claim(latest, False)
             if not spec.allow_duplicate:
                 _refuse_duplicate(connection, spec)
+            refuse_ending_cluster(connection, cluster_id)
             job = Job(
                 id=0,
                 key=key,

@@ -6,12 +6,13 @@ from dcluster_provider.registry.clusters import ClusterStore
 from dcluster_provider.registry.connected import Claim
 from dcluster_provider.registry.events import Event, EventStore
 from dcluster_provider.registry.jobs import JobStore
+from dcluster_provider.registry.leases import LeaseStore, PoliteEnd
 from dcluster_provider.registry.settings import ClientSetting, Instance, SettingStore
 
-__all__ = ["Claim", "ClientSetting", "Event", "Instance", "Registry"]
+__all__ = ["Claim", "ClientSetting", "Event", "Instance", "PoliteEnd", "Registry"]
 
 
-class Registry(ClusterStore, JobStore, SettingStore, EventStore):
+class Registry(ClusterStore, JobStore, LeaseStore, SettingStore, EventStore):
     """What is remembered of clusters and jobs.
 
     Made in an instant; the database is opened, and its schema brought up to date, by the first call. Safe to use

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, NotFound, WaitTimeout
+from dcluster_provider.core.errors import ClusterFailed, ClusterInUse, InvalidSpec, NotFound, WaitTimeout
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.observation import ClusterPhase
+from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 
 OWNER = Owner("airflow", "dag", "run", "task")
@@ -126,3 +126,52 @@ def test_events_tell_who_did_what_when(control):
         ("TERMINATING", "anna", "run"),
         ("TERMINATED", "", "run"),
     ]
+
+
+def test_an_unused_cluster_is_ended_and_a_used_one_is_not(control, platform):
+    cluster = control.clusters.launch(SPEC)
+    job = control.jobs.submit({"client": "c", "module": "m", "clusterId": cluster.id, "application": "a.py"})
+    assert control.clusters.end_unused(cluster.id, actor="check") is False
+    assert platform.list_clusters() == [cluster.name]
+    platform.set_job(job, JobPhase.SUCCEEDED)
+    control.jobs.observe([job.id])
+    assert control.clusters.end_unused(cluster.id, actor="check") is True
+    assert control.clusters.get(cluster.id).state is ClusterState.TERMINATED
+    assert platform.list_clusters() == []
+    assert control.clusters.end_unused(cluster.id) is True
+
+
+def test_a_task_does_not_end_a_shared_cluster_under_the_jobs_of_others(control, platform):
+    cluster = control.clusters.launch(SPEC | {"longLiving": True}, owner=OWNER)
+    spec = {"client": "c", "application": "a.py", "clusterId": cluster.id}
+    own = control.jobs.submit(spec | {"module": "own"}, owner=replace(OWNER, task_id="own"))
+    other = control.jobs.submit(spec | {"module": "other"}, owner=replace(OWNER, run_id="other", task_id="x"))
+    with pytest.raises(ClusterInUse) as refused:
+        control.clusters.terminate(cluster.id, asked_by=OWNER)
+    for part in (str(cluster), str(other), "dag.x of other", "idle limit", "force=True"):
+        assert part in str(refused.value)
+    assert str(own) not in str(refused.value)
+    assert platform.list_clusters() == [cluster.name]
+    assert not control.jobs.get(own.id).state.is_final
+    ended = control.clusters.terminate(cluster.id, asked_by=OWNER, force=True)
+    assert ended.state is ClusterState.TERMINATED
+    assert control.jobs.get(other.id).state is JobState.KILLED
+
+
+def test_a_task_ends_a_shared_cluster_that_only_its_own_run_uses(control, platform):
+    cluster = control.clusters.launch(SPEC | {"longLiving": True}, owner=OWNER)
+    spec = {"client": "c", "module": "m", "application": "a.py", "clusterId": cluster.id}
+    own = control.jobs.submit(spec, owner=replace(OWNER, task_id="own"))
+    assert control.clusters.terminate(cluster.id, asked_by=OWNER).state is ClusterState.TERMINATED
+    assert control.jobs.get(own.id).state is JobState.KILLED
+
+
+def test_a_cleared_launch_leaves_its_shared_cluster_to_the_jobs_on_it(control, platform):
+    used = control.clusters.launch(SPEC | {"longLiving": True}, owner=OWNER)
+    job = control.jobs.submit({"client": "c", "module": "m", "clusterId": used.id, "application": "a.py"})
+    second = control.clusters.launch(SPEC | {"longLiving": True}, owner=replace(OWNER, epoch=1))
+    assert platform.list_clusters() == [used.name, second.name]
+    assert not control.jobs.get(job.id).state.is_final
+    control.jobs.terminate(job.id)
+    third = control.clusters.launch(SPEC | {"longLiving": True}, owner=replace(OWNER, epoch=2))
+    assert platform.list_clusters() == [third.name]

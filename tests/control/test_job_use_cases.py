@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
@@ -84,6 +86,73 @@ def test_the_long_living_cluster_is_launched_once_and_shared(control, platform):
     assert control.clusters.get(first.cluster_id).spec.long_living
     control.jobs.terminate(first.id)
     assert control.clusters.status(first.cluster_id) is ClusterState.RUNNING
+
+
+def test_those_who_ask_at_once_share_one_cluster(control, platform):
+    together = Barrier(8)
+
+    def submit(number):
+        together.wait(30)
+        return control.jobs.submit(SPEC | {"useLongLivingCluster": True, "module": str(number)}).cluster_id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(submit, range(8)))) == 1
+    assert len(control.clusters.list()) == len(platform.list_clusters()) == 1
+
+
+def test_a_shared_cluster_that_is_ending_is_followed_by_another_at_once(control, platform):
+    first = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
+    delete = platform.delete_cluster
+    platform.delete_cluster = lambda cluster: None  # it takes its time
+    control.clusters.terminate(first.cluster_id)
+    second = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
+    assert second.cluster_id != first.cluster_id
+    assert control.clusters.status(first.cluster_id) is ClusterState.TERMINATING
+    platform.delete_cluster = delete
+    assert control.clusters.status(first.cluster_id) is ClusterState.TERMINATED
+    assert control.clusters.status(second.cluster_id) is ClusterState.RUNNING
+
+
+def test_a_shared_cluster_that_is_ended_between_choice_and_claim_is_followed(control, platform, monkeypatch):
+    first = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
+    control.jobs.terminate(first.id)
+    claim = control.registry.claim_job
+
+    def end_before(**request):
+        control.clusters.end_unused(first.cluster_id)
+        return claim(**request)
+
+    monkeypatch.setattr(control.registry, "claim_job", end_before)
+    second = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
+    assert second.cluster_id != first.cluster_id
+    assert platform.list_clusters() == [control.clusters.get(second.cluster_id).name]
+
+
+def test_a_named_cluster_that_is_ended_before_the_claim_is_refused(control, cluster, monkeypatch):
+    claim = control.registry.claim_job
+
+    def end_before(**request):
+        assert control.clusters.end_unused(cluster.id)
+        return claim(**request)
+
+    monkeypatch.setattr(control.registry, "claim_job", end_before)
+    with pytest.raises(ClusterFailed, match="was terminated"):
+        control.jobs.submit(on(cluster))
+    assert control.jobs.list() == []
+
+
+def test_the_launch_of_a_shared_cluster_that_was_cut_short_is_gone_on_with(control, platform, monkeypatch):
+    def killed(_cluster):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(platform, "apply_cluster", killed)
+        with pytest.raises(KeyboardInterrupt):
+            control.jobs.submit(SPEC | {"useLongLivingCluster": True})
+    (left,) = control.clusters.list()
+    assert left.state is ClusterState.REQUESTED
+    job = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
+    assert (job.cluster_id, platform.list_clusters()) == (left.id, [left.name])
 
 
 def test_a_duplicate_is_refused_before_a_cluster_is_launched(control, platform, cluster):

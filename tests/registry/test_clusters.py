@@ -129,12 +129,12 @@ def test_long_living_cluster_is_found(registry, claim_cluster):
     claim("ephemeral", long_living=False)
     claim("other tenant", tenant="other")
     claim("flink", type="flink")
-    assert registry.find_long_living("team", "spark") is None
+    assert registry.find_long_living("team", "spark", "deployment", "dcluster_default") is None
     older = claim("older", type="spark")
     newer = claim("newer")
-    assert registry.find_long_living("team", "spark") == newer
+    assert registry.find_long_living("team", "spark", "deployment", "dcluster_default") == newer
     registry.save_cluster(replace(newer, state=ClusterState.TERMINATING))
-    assert registry.find_long_living("team", "spark") == older
+    assert registry.find_long_living("team", "spark", "deployment", "dcluster_default") == older
 
 
 def test_live_clusters_of_older_epochs(registry, claim_cluster, owner):

@@ -46,7 +46,9 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
         "latest_cluster_of_key": lambda: registry.latest_cluster_of_key("key"),
         "latest_job_of_key": lambda: registry.latest_job_of_key("key"),
         "find_duplicate": lambda: registry.find_duplicate("team", "report"),
-        "find_long_living": lambda: registry.find_long_living("team", "spark"),
+        "find_long_living": lambda: registry.find_long_living(
+            "team", "spark", "deployment", "dcluster_default"
+        ),
         "live_clusters_of_older_epochs": lambda: registry.live_clusters_of_older_epochs(owner),
         "live_jobs_of_older_epochs": lambda: registry.live_jobs_of_older_epochs(owner),
         "list_clusters of states": lambda: registry.list_clusters(states=list(ClusterState)),

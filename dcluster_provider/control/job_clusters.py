@@ -1,0 +1,122 @@
+"""Which cluster a job runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.endings import cluster_terminated
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.errors import ClusterEnding, ClusterFailed, InvalidSpec
+from dcluster_provider.core.identity import Owner, derived_key
+from dcluster_provider.core.record import Cluster, ClusterState
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.platforms.base import Report
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+
+Taken = TypeVar("Taken")
+
+# Each time one more of the client's long-living clusters has been ended between its choice and its use.
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A job that is asked for.
+
+    :param key: what makes the request the same request.
+    :param owner: the Airflow task that asks.
+    :param actor: who asks, for the events.
+    :param report: told of progress that may take long.
+    """
+
+    spec: JobSpec
+    key: str
+    owner: Owner | None
+    actor: str
+    report: Report
+
+
+class JobClusters:
+    """The clusters that the jobs of one connection run on: named ones, shared ones and their own."""
+
+    def __init__(self, registry: Registry, clusters: Clusters, settings: Settings) -> None:
+        self._registry = registry
+        self._clusters = clusters
+        self._settings = settings
+
+    def take(self, request: JobRequest, claim: Callable[[Cluster, bool], Taken]) -> tuple[Cluster, Taken]:
+        """Choose the cluster of a job, and claim the job on it.
+
+        A shared cluster that is ended in between is followed by another.
+
+        :param claim: claims the job on a cluster; told whether that is the job's own.
+        :raises InvalidSpec: the named cluster is of another engine.
+        :raises NotFound: it does not exist.
+        :raises ClusterFailed: it has ended, is being ended, or is refused by its platform.
+        """
+        for _ in range(_ATTEMPTS):
+            cluster, owned = self._choose(request)
+            try:
+                return cluster, claim(cluster, owned)
+            except ClusterEnding:
+                cluster = self._clusters.get(cluster.id)
+                if not _is_shared(request.spec):
+                    break
+        raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))
+
+    def _choose(self, request: JobRequest) -> tuple[Cluster, bool]:
+        spec = request.spec
+        if spec.names_cluster:
+            return self._named(spec), False
+        # Asked again at the claim; here, so that no cluster is made in vain.
+        self._registry.refuse_duplicate(spec)
+        if _is_shared(spec):
+            return self._shared(request), False
+        own = self._clusters.launch(
+            spec.own_cluster(),
+            derived_key(request.key, "the job's own cluster"),
+            launched_for=request.owner,
+            actor=request.actor,
+            report=request.report,
+        )
+        return own, True
+
+    def _named(self, spec: JobSpec) -> Cluster:
+        cluster = self._clusters.get(spec.cluster_id or spec.cluster_name)
+        if cluster.spec.engine != spec.engine:
+            raise InvalidSpec(
+                f"JobSpec: field jobType: {spec.job_type!r} does not run on {cluster}, which is of type "
+                f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
+            )
+        cluster = self._clusters.observe([cluster.id])[cluster.id]
+        if _is_ending(cluster):
+            raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))
+        return cluster
+
+    def _shared(self, request: JobRequest) -> Cluster:
+        spec = request.spec
+        deployment, conn_id = self._settings.deployment, self._settings.conn_id
+        found = self._registry.find_long_living(spec.client, spec.engine, deployment, conn_id)
+        if found is not None:
+            # Whoever launched it may have been cut short.
+            found = self._clusters.resume(found.id, request.report)
+            found = self._clusters.observe([found.id])[found.id]
+        if found is not None and not _is_ending(found):
+            return found
+        key = derived_key(deployment, f"long-living {spec.engine} of {spec.client} through {conn_id}")
+        return self._clusters.launch(
+            spec.own_cluster(), key, actor=request.actor, report=request.report, follow_ending=True
+        )
+
+
+def _is_shared(spec: JobSpec) -> bool:
+    return spec.use_long_living_cluster and not spec.names_cluster
+
+
+def _is_ending(cluster: Cluster) -> bool:
+    return cluster.state.is_final or cluster.state is ClusterState.TERMINATING
