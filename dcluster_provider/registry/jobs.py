@@ -13,6 +13,7 @@ from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.registry.alerts import make_failure_due
 from dcluster_provider.registry.connected import (
     Claim,
     Connected,
@@ -189,6 +190,7 @@ class JobStore(Connected):
             connection.execute(update(table).where(table.c.id == job.id), job_changes(saved))
             if stored.state != saved.state.value:
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
+                make_failure_due(connection, saved)
             if stored.state in _LIVE_VALUES:
                 _see_job(connection, saved.cluster_id, now or saved.state_since)
         return saved

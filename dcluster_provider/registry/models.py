@@ -161,3 +161,29 @@ event_table = Table(
     Index("ix_dcluster_event_job", "job_id", "id"),
     sqlite_autoincrement=True,
 )
+
+unknown_cluster_table = Table(
+    "dcluster_unknown_cluster",
+    metadata,
+    Column("deployment", String, primary_key=True),
+    Column("conn_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    _moment("first_seen_at"),
+)
+
+alert_table = Table(
+    "dcluster_alert",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", Integer, nullable=False),
+    _text("kind"),
+    Column("threshold", Integer, nullable=False),
+    _text("channel"),
+    Column("number", Integer, nullable=False),
+    _moment("due_at"),
+    _moment("claimed_at", nullable=True),
+    _moment("told_at", nullable=True),
+    UniqueConstraint("job_id", "kind", "threshold", "channel", "number", name="uq_dcluster_alert_job"),
+    Index("ix_dcluster_alert_due", "told_at", "due_at"),
+    sqlite_autoincrement=True,
+)
