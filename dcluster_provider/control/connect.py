@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.nodes import Nodes
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.nodes.on_premises import OnPremises
 from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class Control:
 
     clusters: Clusters
     jobs: Jobs
+    nodes: Nodes
     registry: Registry
     platform: Platform
 
@@ -67,7 +70,13 @@ def _make(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | No
     registry = Registry(settings.registry_url)
     platform = _platform(settings, kubernetes_client)
     clusters = Clusters(registry, platform, settings)
-    return Control(clusters, Jobs(registry, platform, settings, clusters), registry, platform)
+    return Control(
+        clusters=clusters,
+        jobs=Jobs(registry, platform, settings, clusters),
+        nodes=Nodes(registry, OnPremises(settings.conn_id)),
+        registry=registry,
+        platform=platform,
+    )
 
 
 def _platform(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | None) -> Platform:

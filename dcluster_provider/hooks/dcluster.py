@@ -1,4 +1,4 @@
-"""The hook: clusters and jobs of one connection."""
+"""The hook: clusters, jobs and nodes of one connection."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from dcluster_provider.control.clusters import Clusters
     from dcluster_provider.control.connect import Control
     from dcluster_provider.control.jobs import Jobs
+    from dcluster_provider.control.nodes import Nodes
     from dcluster_provider.control.settings import Settings
 
 
 class DClusterHook(BaseHook):
-    """Clusters and jobs of one ``dcluster`` connection, from Python.
+    """Clusters, jobs and nodes of one ``dcluster`` connection, from Python.
 
     :param dcluster_conn_id: the connection; the default one need not exist and then means the local platform with
         its registry under ``AIRFLOW_HOME/dcluster``.
 
-    ``hook.clusters`` and ``hook.jobs`` hold the calls; see :class:`~dcluster_provider.control.clusters.Clusters` and
-    :class:`~dcluster_provider.control.jobs.Jobs`. All of them block.
+    ``hook.clusters``, ``hook.jobs`` and ``hook.nodes`` hold the calls; see
+    :class:`~dcluster_provider.control.clusters.Clusters`, :class:`~dcluster_provider.control.jobs.Jobs` and
+    :class:`~dcluster_provider.control.nodes.Nodes`. All of them block.
     """
 
     conn_name_attr = "dcluster_conn_id"
@@ -57,6 +59,11 @@ class DClusterHook(BaseHook):
     def jobs(self) -> Jobs:
         """Submitting, watching and stopping jobs."""
         return self.control.jobs
+
+    @property
+    def nodes(self) -> Nodes:
+        """Launching, destroying and remembering machines."""
+        return self.control.nodes
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection works, and what it reaches; the Test button of the connection form asks this."""

@@ -15,12 +15,14 @@ import pytest
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.connect import Control
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.nodes.on_premises import OnPremises
 from dcluster_provider.platforms.base import LogPart, Report
 from dcluster_provider.registry.store import Registry
 
@@ -120,4 +122,5 @@ def control(tmp_path: Path, platform: MemoryPlatform) -> Control:
     )
     registry = Registry(settings.registry_url)
     clusters = Clusters(registry, platform, settings)
-    return Control(clusters, Jobs(registry, platform, settings, clusters), registry, platform)
+    jobs, nodes = Jobs(registry, platform, settings, clusters), Nodes(registry, OnPremises(settings.conn_id))
+    return Control(clusters=clusters, jobs=jobs, nodes=nodes, registry=registry, platform=platform)
