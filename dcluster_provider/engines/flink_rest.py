@@ -12,6 +12,7 @@ from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
 _UPLOAD_SECONDS = 120.0
 _RUN_SECONDS = 300.0  # the jar's main method runs meanwhile
 _BLOCK = 1 << 20
+_ENDED = ("FINISHED", "FAILED", "CANCELED")
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -24,6 +25,11 @@ def overview(engine: EngineRest) -> dict[str, Any]:
 def jobs_overview(engine: EngineRest) -> dict[str, dict[str, Any]]:
     """Every job by its id."""
     return {job["jid"]: job for job in engine.request("GET", "/jobs/overview")["jobs"]}
+
+
+def is_busy(engine: EngineRest) -> bool:
+    """Whether a JobManager has a job that has not ended, whoever submitted it."""
+    return any(job["state"] not in _ENDED for job in jobs_overview(engine).values())
 
 
 def root_exception(engine: EngineRest, job_id: str) -> str:

@@ -124,6 +124,11 @@ def workers_alive(answer: Mapping[str, Any] | None) -> int:
     return sum(worker["state"] == "ALIVE" for worker in (answer or {}).get("workers", ()))
 
 
+def is_busy(answer: Mapping[str, Any]) -> bool:
+    """Whether a master has an application or a driver at work, whoever submitted it."""
+    return bool(answer.get("activeapps") or answer.get("activedrivers"))
+
+
 def find_application(
     answer: Mapping[str, Any] | None, job: Job, application_id: str | None = None
 ) -> dict[str, Any] | None:

@@ -116,4 +116,19 @@ class Platform(Protocol):
         """
 
     def list_clusters(self) -> list[str]:
-        """The names of all clusters of this deployment that exist here, known to the registry or not."""
+        """The names of all clusters of this deployment that exist here, known to the registry or not.
+
+        :raises DClusterError: not all of them can be told.
+        """
+
+    def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
+        """Whether anything runs on each cluster, as its engine itself tells, whoever started it, by id.
+
+        One whose engine could not be asked is left out.
+        """
+
+    def delete_unknown(self, name: str) -> bool:
+        """Begin to remove a cluster of this deployment that the registry does not know, by its name.
+
+        :returns: whether there is one; nothing of another deployment is touched.
+        """

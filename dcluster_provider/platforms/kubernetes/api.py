@@ -89,13 +89,20 @@ class KubernetesApi:
     def list(self, path: str, query: Mapping[str, str] | None = None) -> tuple[list[Json], str]:
         """Every item of a list, read in pages, and the list's resource version."""
         items: list[Json] = []
+        for page in self.pages(path, query):
+            items += page.get("items") or []
+            version = page["metadata"]["resourceVersion"]
+        return items, version
+
+    def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Json]:
+        """A list, one page of it after the other."""
         asked = dict(query or {}, limit="500")
         while True:
             page = self.get(path, asked)
-            items += page.get("items") or []
+            yield page
             following = page["metadata"].get("continue")
             if not following:
-                return items, page["metadata"]["resourceVersion"]
+                return
             asked["continue"] = following
 
     def create(self, path: str, body: Json, query: Mapping[str, str] | None = None) -> Json:

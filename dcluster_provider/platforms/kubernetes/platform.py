@@ -10,7 +10,8 @@ from dcluster_provider.core.errors import CredentialsRefused, InvalidSpec, Platf
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines import flink, spark
+from dcluster_provider.engines import flink, flink_rest, spark
+from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report
 from dcluster_provider.platforms.kubernetes.api import ApiRefused, KubernetesApi
@@ -19,6 +20,7 @@ from dcluster_provider.platforms.kubernetes.cluster_manifests import (
     cluster_addresses,
     cluster_manifests,
     cluster_secret,
+    master_rest,
 )
 from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience
@@ -149,6 +151,15 @@ class KubernetesPlatform:
         """The names of this deployment's clusters that exist here."""
         return self._roots.names()
 
+    def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
+        """Ask masters and JobManagers whether they have anything at work, or look whether a driver's pod runs."""
+        answers = ask_at_once(lambda cluster: (cluster.id, self._is_busy(cluster)), self._visible(clusters))
+        return {number: busy for number, busy in answers if busy is not None}
+
+    def delete_unknown(self, name: str) -> bool:
+        """Begin to delete the root of this name, if it is this deployment's."""
+        return self._roots.delete_unknown(name)
+
     def _tell(self) -> None:
         for told in list(self._listeners):
             told()
@@ -169,6 +180,19 @@ class KubernetesPlatform:
 
     def _pods(self, cluster: Cluster) -> tuple[Pod, ...]:
         return self._watches[self.settings.namespace_of(cluster.spec)].pods_of(cluster.name)
+
+    def _is_busy(self, cluster: Cluster) -> bool | None:
+        if self.settings.makes_own_executors(cluster.spec):
+            return any(pod.role in {"driver", "executor"} and not pod.is_over for pod in self._pods(cluster))
+        if not self._pods(cluster) and self._roots.find(cluster) is None:
+            return False
+        master = master_rest(self.settings, self._api, cluster)
+        try:
+            if cluster.spec.engine == "flink":
+                return flink_rest.is_busy(master)
+            return spark.is_busy(master.request("GET", "/json/"))
+        except (NoAnswer, Refused):
+            return None
 
     def _was_never_made(self, cluster: Cluster) -> bool:
         """Whether a cluster was refused for want of rights, so that not even its root is there."""

@@ -9,7 +9,7 @@ from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, KEY, Place, selector
+from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, DEPLOYMENT, KEY, Place, selector
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -59,13 +59,27 @@ class Roots:
         names = []
         for namespace in self._settings.namespaces:
             query = {"labelSelector": selector(self._settings.deployment)}
-            items, _ = self._api.list(collection("ConfigMap", namespace), query)
-            names += [
-                item["metadata"]["name"]
-                for item in items
-                if item["metadata"]["labels"].get(CLUSTER) == item["metadata"]["name"]
-            ]
+            for page in self._api.pages(collection("ConfigMap", namespace), query):
+                metadata = [item["metadata"] for item in page.get("items") or []]
+                names += [each["name"] for each in metadata if each["labels"].get(CLUSTER) == each["name"]]
         return sorted(names)
+
+    def delete_unknown(self, name: str) -> bool:
+        """Begin to delete a root by its name, if it is one and this deployment's.
+
+        :returns: whether there is one.
+        """
+        deployment, deleted = label_value(self._settings.deployment), False
+        for namespace in self._settings.namespaces:
+            path = f"{collection('ConfigMap', namespace)}/{name}"
+            found = self._api.find(path)
+            labels = (found["metadata"].get("labels") or {}) if found is not None else {}
+            if found is None or (labels.get(DEPLOYMENT), labels.get(CLUSTER)) != (deployment, name):
+                continue
+            deleted = True
+            if not is_going(found):
+                self._api.delete(path, "Foreground", found["metadata"]["uid"])
+        return deleted
 
     def refused(self, refusal: ApiRefused, what: str, cluster: Cluster) -> PlatformRefused:
         """What a refusal of the API server means for a cluster or a job of it."""

@@ -18,6 +18,9 @@ class View(Protocol):
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
 
+    def busy(self) -> bool | None:
+        """Whether anything runs on it, whoever started it; none when that cannot be told just now."""
+
     def job(self, job: Job) -> JobObservation | None:
         """One of its jobs as it is; none when that cannot be told just now."""
 

@@ -60,6 +60,13 @@ class FlinkView:
             diagnosis=failure,
         )
 
+    def busy(self) -> bool | None:
+        """Whether the JobManager has a job that has not ended; none when it does not answer."""
+        try:
+            return flink_rest.is_busy(self._rest)
+        except (NoAnswer, Refused):
+            return None
+
     def job(self, job: Job) -> JobObservation | None:
         """A job as it is; none when the JobManager gives no account just now."""
         own = self._place.job(job)

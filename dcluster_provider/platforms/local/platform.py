@@ -155,6 +155,20 @@ class LocalPlatform:
         plans = ((place.name, read_plan(place)) for place in places)
         return [name for name, plan in plans if plan and plan.deployment == self.settings.deployment]
 
+    def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
+        """Ask masters and JobManagers whether they have anything at work."""
+        answers = ask_at_once(lambda cluster: (cluster.id, self._is_busy(cluster)), clusters)
+        return {number: busy for number, busy in answers if busy is not None}
+
+    def delete_unknown(self, name: str) -> bool:
+        """End every process of the cluster and remove its folder, if it is this deployment's; logs stay."""
+        place = self._place(name)
+        plan = read_plan(place)
+        if plan is None or plan.deployment != self.settings.deployment:
+            return False
+        ending.end_cluster(place)
+        return True
+
     def _place(self, name: str) -> ClusterPlace:
         return ClusterPlace(self.settings.home, name)
 
@@ -171,6 +185,14 @@ class LocalPlatform:
             gone = ending.go_on(place) if place.ended.exists() else ending.is_gone(place)
             return ClusterObservation(ClusterPhase.ABSENT if gone else ClusterPhase.STARTING)
         return _SIDES[cluster.spec.engine].look(place, plan, cluster).cluster()
+
+    def _is_busy(self, cluster: Cluster) -> bool | None:
+        place = self._place(cluster.name)
+        plan = read_plan(place)
+        if plan is None or place.ended.exists():
+            return False
+        view: View = _SIDES[cluster.spec.engine].look(place, plan, cluster)
+        return view.busy()
 
     def _observe_group(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         cluster = group[0][1]

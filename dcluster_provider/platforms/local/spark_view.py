@@ -11,7 +11,7 @@ from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
-from dcluster_provider.engines.spark import Worker, find_application, never_satisfied, workers_alive
+from dcluster_provider.engines.spark import Worker, find_application, is_busy, never_satisfied, workers_alive
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -61,6 +61,10 @@ class SparkView:
             workers_ready=alive,
             diagnosis=failure,
         )
+
+    def busy(self) -> bool | None:
+        """Whether the master has an application at work; none when it does not answer."""
+        return None if self.answer is None else is_busy(self.answer)
 
     def job(self, job: Job) -> JobObservation:
         """A job as it is; one that can never succeed is ended."""
