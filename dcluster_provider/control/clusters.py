@@ -66,13 +66,32 @@ class Clusters:
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
         """
-        spec = parse(ClusterSpec, spec)
-        self._platform.check_cluster(spec)
+        spec = self._checked(spec)
         if owner is not None:
             self.end_older_epochs(owner)
         key = key or (owner.key if owner else fresh_key())
         cluster = self._claim(spec, key, owner or launched_for, actor, follow_ending)
         return self._make(cluster, actor, report)
+
+    def request(
+        self,
+        spec: ClusterSpec | dict[str, Any] | str,
+        key: str | None = None,
+        *,
+        actor: str = "",
+        follow_ending: bool = False,
+    ) -> Cluster:
+        """Store that a cluster is asked for, by no task, and do nothing for it yet: ``resume`` goes on with it.
+
+        :param spec: a ClusterSpec, a mapping with its fields, or JSON text of ClusterEntity.
+        :param key: what makes the request the same request; none means a fresh one.
+        :param actor: who asks, for the cluster's events.
+        :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
+        :returns: the key's cluster while that is live, otherwise a new one.
+        :raises InvalidSpec: the specification cannot be accepted; nothing was stored.
+        :raises PlatformRefused: the platform lacks what the cluster needs.
+        """
+        return self._claim(self._checked(spec), key or fresh_key(), None, actor, follow_ending)
 
     def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
         """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
@@ -250,6 +269,11 @@ class Clusters:
         if users:
             raise ClusterInUse(in_use(cluster, users))
         return cluster
+
+    def _checked(self, spec: ClusterSpec | dict[str, Any] | str) -> ClusterSpec:
+        spec = parse(ClusterSpec, spec)
+        self._platform.check_cluster(spec)
+        return spec
 
     def _claim(
         self, spec: ClusterSpec, key: str, owner: Owner | None, actor: str, follow_ending: bool

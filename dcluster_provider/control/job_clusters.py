@@ -32,6 +32,7 @@ class JobRequest:
     :param owner: the Airflow task that asks.
     :param actor: who asks, for the events.
     :param report: told of progress that may take long.
+    :param only_stored: nothing is done for the job or its cluster yet.
     """
 
     spec: JobSpec
@@ -39,6 +40,7 @@ class JobRequest:
     owner: Owner | None
     actor: str
     report: Report
+    only_stored: bool = False
 
 
 class JobClusters:
@@ -77,9 +79,12 @@ class JobClusters:
         self._registry.refuse_duplicate(spec)
         if _is_shared(spec):
             return self._shared(request), False
+        key = derived_key(request.key, "the job's own cluster")
+        if request.only_stored:
+            return self._clusters.request(spec.own_cluster(), key, actor=request.actor), True
         own = self._clusters.launch(
             spec.own_cluster(),
-            derived_key(request.key, "the job's own cluster"),
+            key,
             launched_for=request.owner,
             actor=request.actor,
             report=request.report,
@@ -102,16 +107,17 @@ class JobClusters:
         spec = request.spec
         deployment, conn_id = self._settings.deployment, self._settings.conn_id
         found = self._registry.find_long_living(spec.client, spec.engine, deployment, conn_id)
-        if found is not None:
+        if found is not None and not request.only_stored:
             # Whoever launched it may have been cut short.
             found = self._clusters.resume(found.id, request.report)
             found = self._clusters.observe([found.id])[found.id]
         if found is not None and not _is_ending(found):
             return found
         key = derived_key(deployment, f"long-living {spec.engine} of {spec.client} through {conn_id}")
-        return self._clusters.launch(
-            spec.own_cluster(), key, actor=request.actor, report=request.report, follow_ending=True
-        )
+        own, actor = spec.own_cluster(), request.actor
+        if request.only_stored:
+            return self._clusters.request(own, key, actor=actor, follow_ending=True)
+        return self._clusters.launch(own, key, actor=actor, report=request.report, follow_ending=True)
 
 
 def _is_shared(spec: JobSpec) -> bool:

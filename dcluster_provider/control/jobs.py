@@ -80,11 +80,27 @@ class Jobs:
             if not known.state.is_final:
                 self._stage(known, self._clusters.resume(known.cluster_id, report))
             return self._progress.observe([known.id])[known.id]
-        self._check(spec)
-        request = JobRequest(spec, key, owner, actor, report)
-        cluster, job = self._job_clusters.take(request, lambda it, owned: self._claim(request, it, owned))
+        cluster, job = self._take(JobRequest(spec, key, owner, actor, report))
         self._stage(job, cluster if job.cluster_id == cluster.id else self._clusters.get(job.cluster_id))
         return self._progress.observe([job.id])[job.id]
+
+    def request(
+        self, spec: JobSpec | dict[str, Any] | str, key: str | None = None, *, actor: str = ""
+    ) -> Job:
+        """Store that a job is asked for, by no task, and do nothing for it yet: ``submit`` goes on with it.
+
+        :param spec: a JobSpec, a mapping with its fields, or JSON text of JobsTableEntity.
+        :param key: what makes the request the same request, and what ``submit`` finds the job by; none means a fresh
+            one.
+        :param actor: who asks, for the job's events.
+        :returns: the job that ``submit`` would give for this key.
+        :raises InvalidSpec: the specification cannot be accepted; nothing was stored.
+        :raises NotFound: the cluster that it names does not exist.
+        :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
+        :raises ClusterFailed: its cluster has ended, or is being ended.
+        """
+        spec = parse(JobSpec, spec)
+        return self._take(JobRequest(spec, key or fresh_key(), None, actor, silent, only_stored=True))[1]
 
     def get(self, job_id: int) -> Job:
         """A job as it was last seen.
@@ -215,6 +231,10 @@ class Jobs:
         :param alert_after: seconds after which a job runs long; none means the connection's default.
         """
         self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
+
+    def _take(self, request: JobRequest) -> tuple[Cluster, Job]:
+        self._check(request.spec)
+        return self._job_clusters.take(request, lambda it, owned: self._claim(request, it, owned))
 
     def _claim(self, request: JobRequest, cluster: Cluster, owned: bool) -> Job:
         try:
