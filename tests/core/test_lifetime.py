@@ -33,7 +33,8 @@ SECOND = timedelta(seconds=1)
 
 def _reason(limits=Limits(), at=BEGIN + HOUR, over=False, **spec):  # noqa: B008 - limits are immutable
     cluster = replace(CLUSTER, spec=ClusterSpec(**{"tenant": "team"} | spec))
-    return reason_to_end(cluster, limits, over, at)
+    reason = reason_to_end(cluster, limits, over, at)
+    return reason.text if reason else None
 
 
 @pytest.mark.parametrize("spec", [{}, {"long_living": True}])
@@ -66,3 +67,10 @@ def test_settings_of_the_cluster_come_before_those_of_the_connection():
     assert _reason(limits, BEGIN + HOUR, **own) is None
     assert _reason(limits, BEGIN + 2 * HOUR, **own) == "it has reached its maximum lifetime of 2:00:00"
     assert _reason(Limits(), BEGIN + HOUR + SECOND, idle_timeout=1) == "it has been idle for 0:00:01"
+
+
+def test_only_idleness_is_over_as_soon_as_something_is_at_work():
+    limits = Limits(idle=HOUR, lifetime=5 * HOUR)
+    assert reason_to_end(CLUSTER, limits, owner_is_over=False, now=BEGIN + 3 * HOUR).only_unused
+    assert not reason_to_end(CLUSTER, limits, owner_is_over=False, now=BEGIN + 5 * HOUR).only_unused
+    assert not reason_to_end(CLUSTER, limits, owner_is_over=True, now=BEGIN + 3 * HOUR).only_unused

@@ -1,0 +1,149 @@
+"""Telling people of jobs that run long or have failed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.control.upkeep.passing import pages
+from dcluster_provider.control.upkeep.report import Notes
+from dcluster_provider.core.alert import Alert
+from dcluster_provider.core.errors import DClusterError
+from dcluster_provider.core.record import Job, JobState
+from dcluster_provider.registry.alerts import FAILED, LONG_RUNNING, MAIL
+from dcluster_provider.registry.upkeep import Scope
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+
+_LOG = logging.getLogger(__name__)
+_AT_WORK = (JobState.RUNNING, JobState.STOPPING)
+_FAILURES_KEPT = timedelta(days=1)  # after which nobody wants to hear of a failure any more
+
+
+class Delivery(Protocol):
+    """The ways by which people are told."""
+
+    def channels(self, alert: Alert) -> Sequence[str]:
+        """The names of the ways by which this alert is told, stable from one pass to the next."""
+
+    def tell(self, alert: Alert, channel: str) -> None:
+        """Tell it by one of them; whatever is raised means that it was not told."""
+
+
+class Alerts:
+    """What one pass tells, and what it has told."""
+
+    def __init__(  # noqa: PLR0917  # each is one of the parts of a pass
+        self,
+        registry: Registry,
+        jobs: Jobs,
+        settings: Settings,
+        delivery: Delivery,
+        notes: Notes,
+        now: datetime,
+    ) -> None:
+        self._registry = registry
+        self._jobs = jobs
+        self._settings = settings
+        self._delivery = delivery
+        self._notes = notes
+        self._now = now
+        self._scope = Scope(settings.deployment, settings.conn_id)
+
+    def tell_long_running(self) -> None:
+        """Tell of every job that runs longer than its client's threshold."""
+        registry, scope = self._registry, self._scope
+        for page in pages(
+            lambda after, most: registry.live_jobs(scope, _AT_WORK, after_id=after, limit=most)
+        ):
+            self._notes.saw("jobs at work", len(page))
+            late = self._late(page)
+            for job in self._still_at_work([job for job in page if job.id in late]):
+                alert = self._alert(LONG_RUNNING, job, timedelta(seconds=late[job.id]))
+                self._tell(alert, late[job.id], self._settings.alert_repeat)
+
+    def tell_failures(self) -> None:
+        """Tell the recipients of failed jobs that their submitting tasks could not tell."""
+        last, since = 0, self._now - _FAILURES_KEPT
+        while due := self._registry.jobs_with_failures_due(self._scope, since, after_id=last):
+            self._notes.saw("failures to tell of", len(due))
+            for job in self._registry.get_jobs(job_id for _, job_id in due):
+                self.tell_failure(job)
+            last = due[-1][0]
+
+    def tell_failure(self, job: Job) -> None:
+        """Tell the recipients of one failed job, unless they were told."""
+        self._tell(self._alert(FAILED, job, None), 0, None)
+
+    def _late(self, page: Sequence[Job]) -> dict[int, int]:
+        """The ids of those that run longer than they may without people being told, with the seconds that they may."""
+        settings = self._registry.client_settings(job.client for job in page)
+        late = {}
+        for job in page:
+            setting = settings[job.client]
+            limit = setting.alert_after or int(self._settings.alert_after.total_seconds())
+            if not setting.monitored or job.started_at is None:
+                continue
+            if (self._now - job.started_at).total_seconds() >= limit:
+                late[job.id] = limit
+        return late
+
+    def _still_at_work(self, jobs: Sequence[Job]) -> list[Job]:
+        """As they are now: a job may have ended without anybody having looked."""
+        if not jobs or self._notes.dry_run:
+            return list(jobs)
+        try:
+            seen = self._jobs.observe([job.id for job in jobs])
+        except DClusterError as error:
+            _LOG.warning("Jobs that run long could not be looked at: %s", error)
+            return list(jobs)
+        return [job for job in seen.values() if job.state in _AT_WORK]
+
+    def _alert(self, kind: str, job: Job, threshold: timedelta | None) -> Alert:
+        cluster = next(iter(self._registry.get_clusters([job.cluster_id])), None)
+        links = {"Job log": self._settings.job_log_url(job.id)}
+        page = job.ui_url or (cluster.ui_url if cluster and not cluster.state.is_final else "")
+        if page:
+            links["Engine UI"] = page
+        return Alert(kind, job, cluster, self._now, threshold, links)
+
+    def _tell(self, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
+        channels = self._delivery.channels(alert)
+        if alert.kind == FAILED:
+            channels = [channel for channel in channels if channel == MAIL]
+        if not channels:
+            self._notes.left(alert.job, f"{alert.what}, but there is no way to tell anybody")
+        for channel in channels:
+            self._tell_by(channel, alert, threshold, repeat)
+
+    def _tell_by(self, channel: str, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
+        job_id, why = alert.job.id, f"{alert.what} ({channel})"
+        if self._notes.dry_run:
+            is_due = self._registry.is_alert_due(
+                job_id, alert.kind, channel, self._now, threshold=threshold, repeat=repeat
+            )
+            if is_due:
+                self._notes.did("told", alert.job, why)
+            return
+        claim = self._registry.claim_alert(
+            job_id, alert.kind, channel, self._now, threshold=threshold, repeat=repeat
+        )
+        if claim is None:
+            self._notes.saw("alerts told before", 1)
+            return
+        try:
+            self._delivery.tell(alert, channel)
+        except Exception as error:  # noqa: BLE001  # a notifier may raise whatever it likes
+            self._registry.release_alert(claim)
+            _LOG.warning("%s could not be told of by %s", alert.job, channel, exc_info=True)
+            self._notes.left(
+                alert.job, f"{why}: {type(error).__name__}: {error}; tried again in the next pass"
+            )
+        else:
+            self._registry.confirm_alert(claim, self._now)
+            self._notes.did("told", alert.job, why)

@@ -1,0 +1,135 @@
+"""The live clusters of a cluster check: looked at, completed where they were cut short, ended where they are due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from dcluster_provider.control.upkeep.owners import OwnerState
+from dcluster_provider.control.upkeep.passing import Pass, pages
+from dcluster_provider.core.errors import ClusterFailed
+from dcluster_provider.core.lifetime import Reason, reason_to_end
+from dcluster_provider.core.record import Cluster, ClusterState, Job
+
+ACTOR = "cluster check"
+_CUT_SHORT = timedelta(minutes=5)  # after which a launch that has not come further is taken up
+_SLOW_END = timedelta(minutes=10)  # after which an end that is still going on is told of
+_OF_ENDED_JOB = Reason("the job that it was launched for has ended", only_unused=True)
+
+
+def check_clusters(check: Pass) -> None:
+    """Check every live cluster."""
+    for page in pages(
+        lambda after, most: check.registry.live_clusters(check.scope, after_id=after, limit=most)
+    ):
+        check.notes.saw("live clusters", len(page))
+        _check_page(check, page)
+
+
+def _check_page(check: Pass, page: Sequence[Cluster]) -> None:
+    standing = [cluster for cluster in _look(check, page) if not _is_going(check, cluster)]
+    ids = [cluster.id for cluster in standing]
+    used = check.registry.clusters_with_live_jobs(ids)
+    own_jobs = check.registry.ended_own_jobs(ids)
+    states = check.owner_states(standing)
+    idle = []
+    for cluster in standing:
+        state = states.get(cluster.id)
+        with check.going_on(cluster):
+            reason = _reason(check, cluster, state, own_jobs.get(cluster.id))
+            if reason is not None and not reason.only_unused:
+                _end(check, cluster, reason)
+                continue
+            if reason is not None and cluster.id not in used:
+                if reason is _OF_ENDED_JOB:
+                    _end_unused(check, cluster, reason)
+                else:
+                    idle.append((cluster, reason))
+                continue
+            _complete(check, cluster)
+        if state is not None and not state.is_known:
+            check.notes.left(cluster, f"Airflow does not tell the state of its owner ({cluster.owner})")
+    _end_idle(check, idle)
+
+
+def _look(check: Pass, page: Sequence[Cluster]) -> list[Cluster]:
+    """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
+    if check.dry_run:
+        return list(page)
+    after: Mapping[int, Cluster] = {cluster.id: cluster for cluster in page}
+    with check.going_on(f"{len(page)} clusters"):
+        after = check.clusters.observe([cluster.id for cluster in page])
+    for cluster in after.values():
+        if cluster.state.is_final:
+            why = cluster.diagnosis.cause if cluster.diagnosis else "nothing of it is left"
+            check.notes.did("settled", cluster, f"it is {cluster.state.value}: {why}")
+    return [cluster for cluster in after.values() if not cluster.state.is_final]
+
+
+def _is_going(check: Pass, cluster: Cluster) -> bool:
+    """Whether the cluster is being removed already; the look has asked for that once more."""
+    if cluster.state is not ClusterState.TERMINATING:
+        return False
+    check.notes.saw("clusters being removed", 1)
+    if check.now - cluster.state_since > _SLOW_END:
+        check.notes.left(cluster, f"it is being removed since {cluster.state_since:%Y-%m-%d %H:%M:%S} UTC")
+    return True
+
+
+def _reason(check: Pass, cluster: Cluster, state: OwnerState | None, own_job: Job | None) -> Reason | None:
+    kept = own_job is not None and own_job.spec.keep_alive
+    state = state or OwnerState()
+    if state.task_failed and not cluster.spec.long_living and not kept:
+        return Reason(f"its owner task has failed ({cluster.owner})")
+    reason = reason_to_end(cluster, check.limits, state.run_is_over, check.now)
+    if own_job is not None and not kept and (reason is None or reason.only_unused):
+        return _OF_ENDED_JOB
+    return reason
+
+
+def _end(check: Pass, cluster: Cluster, reason: Reason) -> None:
+    if not check.dry_run:
+        check.clusters.terminate(cluster.id, actor=f"{ACTOR}: {reason}")
+    check.notes.did("ended", cluster, reason)
+
+
+def _end_unused(check: Pass, cluster: Cluster, reason: Reason) -> None:
+    """End a cluster unless a job comes to it in this very moment."""
+    if check.dry_run or check.clusters.end_unused(cluster.id, actor=f"{ACTOR}: {reason}"):
+        check.notes.did("ended", cluster, reason)
+    else:
+        check.notes.left(cluster, f"{reason}, but a job has come to it")
+
+
+def _end_idle(check: Pass, idle: Sequence[tuple[Cluster, Reason]]) -> None:
+    """End clusters that no job is on, unless their engines say that something is at work on them."""
+    if not idle:
+        return
+    busy: Mapping[int, bool] = {}
+    with check.going_on(f"{len(idle)} idle clusters"):
+        busy = check.platform.busy_clusters([cluster for cluster, _ in idle])
+    for cluster, reason in idle:
+        with check.going_on(cluster):
+            if cluster.id not in busy:
+                check.notes.left(cluster, f"{reason}, but its engine does not tell whether it is at work")
+            elif busy[cluster.id]:
+                check.notes.left(cluster, f"{reason} by the registry, but its engine is at work for somebody")
+            else:
+                _end_unused(check, cluster, reason)
+    if not check.dry_run:
+        check.registry.see_busy([number for number, is_busy in busy.items() if is_busy], check.now)
+
+
+def _complete(check: Pass, cluster: Cluster) -> None:
+    """Go on with a launch that has not come further for minutes; what is there already is not made again."""
+    early = cluster.state in {ClusterState.REQUESTED, ClusterState.PROVISIONING}
+    if not early or check.now - cluster.state_since <= _CUT_SHORT:
+        return
+    try:
+        if not check.dry_run:
+            check.clusters.resume(cluster.id)
+    except ClusterFailed as failure:
+        check.notes.did("failed", cluster, failure.diagnosis.cause)
+        return
+    if cluster.state is ClusterState.REQUESTED:
+        check.notes.did("completed", cluster, "its launch was cut short")

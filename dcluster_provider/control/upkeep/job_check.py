@@ -1,0 +1,81 @@
+"""The live jobs of a cluster check: looked at, completed where they were cut short, stopped where nobody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from dcluster_provider.control.upkeep.owners import OwnerState
+from dcluster_provider.control.upkeep.passing import Pass, pages
+from dcluster_provider.core.record import Cluster, Job, JobState
+
+ACTOR = "cluster check"
+_CUT_SHORT = timedelta(minutes=5)  # after which a submission that has not come further is taken up
+
+
+def check_jobs(check: Pass) -> None:
+    """Check every live job."""
+    for page in pages(lambda after, most: check.registry.live_jobs(check.scope, after_id=after, limit=most)):
+        check.notes.saw("live jobs", len(page))
+        _check_page(check, page)
+
+
+def _check_page(check: Pass, page: Sequence[Job]) -> None:
+    live = _look(check, page)
+    clusters = {it.id: it for it in check.registry.get_clusters({job.cluster_id for job in live})}
+    states = check.owner_states(live)
+    for job in live:
+        cluster, state = clusters.get(job.cluster_id), states.get(job.id)
+        with check.going_on(job):
+            reason = _reason_to_stop(job, cluster, state)
+            if reason is not None:
+                _stop(check, job, reason)
+            elif _is_cut_short(check, job, cluster):
+                _complete(check, job)
+            if state is not None and not state.is_known:
+                check.notes.left(job, f"Airflow does not tell the state of its owner ({job.owner})")
+
+
+def _look(check: Pass, page: Sequence[Job]) -> list[Job]:
+    """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
+    if check.dry_run:
+        return list(page)
+    after = {job.id: job for job in page}
+    with check.going_on(f"{len(page)} jobs"):
+        after = check.jobs.observe([job.id for job in page])
+    for job in after.values():
+        if job.state.is_final:
+            check.notes.did("settled", job, f"it has ended as {job.state.value}")
+    return [job for job in after.values() if not job.state.is_final]
+
+
+def _reason_to_stop(job: Job, cluster: Cluster | None, state: OwnerState | None) -> str | None:
+    if state is None or not state.is_known:
+        return None
+    if state.task_failed:
+        return f"its owner task has failed ({job.owner})"
+    if not state.run_is_over:
+        return None
+    # A task that has succeeded while its job goes on did not wait for it: on a shared cluster that was the intention.
+    if cluster is not None and cluster.spec.long_living and (state.task_succeeded or state.task is None):
+        return None
+    return f"its owner run is over ({job.owner})"
+
+
+def _stop(check: Pass, job: Job, reason: str) -> None:
+    if job.state is JobState.STOPPING and not job.savepoint_wanted:
+        return
+    if not check.dry_run:
+        check.jobs.terminate(job.id, actor=f"{ACTOR}: {reason}")
+    check.notes.did("stopped", job, reason)
+
+
+def _is_cut_short(check: Pass, job: Job, cluster: Cluster | None) -> bool:
+    can_start = cluster is not None and cluster.state.takes_jobs
+    return job.state is JobState.REQUESTED and can_start and check.now - job.created_at > _CUT_SHORT
+
+
+def _complete(check: Pass, job: Job) -> None:
+    if not check.dry_run:
+        job = check.jobs.submit(job.spec, job.key, actor=ACTOR)
+    check.notes.did("completed", job, "its submission was cut short")

@@ -1,0 +1,85 @@
+"""What every step of one cluster check works with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.upkeep.owners import OwnerState, OwnerStates
+from dcluster_provider.control.upkeep.report import Notes
+from dcluster_provider.core.errors import CredentialsRefused, DClusterError
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.lifetime import Limits
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.platforms.base import Platform
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+    from dcluster_provider.registry.upkeep import Scope
+
+_LOG = logging.getLogger(__name__)
+_PAGE = 500
+
+Record = TypeVar("Record", Cluster, Job)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One cluster check.
+
+    :param now: when it began.
+    """
+
+    registry: Registry
+    platform: Platform
+    clusters: Clusters
+    jobs: Jobs
+    scope: Scope
+    limits: Limits
+    ask_owners: OwnerStates
+    notes: Notes
+    now: datetime
+
+    @property
+    def dry_run(self) -> bool:
+        """Nothing may be changed."""
+        return self.notes.dry_run
+
+    def owner_states(self, records: Iterable[Cluster | Job]) -> dict[int, OwnerState]:
+        """What Airflow knows of the owners of records, by the record's id; asked after the records were read."""
+        owned = [(record.id, record.owner) for record in records if record.owner is not None]
+        owners: list[Owner] = list(dict.fromkeys(owner for _, owner in owned))
+        known = self.ask_owners(owners) if owners else {}
+        return {number: known.get(owner, OwnerState()) for number, owner in owned}
+
+    @contextmanager
+    def going_on(self, subject: object) -> Iterator[None]:
+        """Let what fails for one cluster or job keep no other one from its turn."""
+        try:
+            yield
+        except CredentialsRefused:
+            raise
+        except DClusterError as error:
+            _LOG.warning("%s: %s", subject, error)
+            self.notes.left(subject, f"it could not be dealt with just now: {error}")
+
+
+def pages(read: Callable[[int, int], Sequence[Record]]) -> Iterator[Sequence[Record]]:
+    """The records of the registry in pages.
+
+    :param read: reads one page: those after an id, at most so many.
+    """
+    last = 0
+    while True:
+        page = read(last, _PAGE)
+        if page:
+            yield page
+        if len(page) < _PAGE:
+            return
+        last = page[-1].id

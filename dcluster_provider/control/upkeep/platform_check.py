@@ -1,0 +1,83 @@
+"""What the platform has, against what the registry knows: leftovers, and clusters that nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from dcluster_provider.control.upkeep.passing import Pass
+from dcluster_provider.core.observation import ClusterPhase
+from dcluster_provider.registry.events import Event
+
+ACTOR = "cluster check"
+_PAGE = 500
+
+
+def check_platform(check: Pass, names: Collection[str], unknown_after: timedelta) -> None:
+    """Remove what is left of ended clusters, and, in a later pass than the first, what the registry does not know.
+
+    :param names: of the clusters that the platform has, listed before the registry is asked for them: every name is in
+        the registry before anything is made under it.
+    :param unknown_after: how long an unknown one is only remembered.
+    """
+    check.notes.saw("clusters on the platform", len(names))
+    known = check.registry.clusters_by_name(names)
+    _remove_leftovers(check, [number for number, state in known.values() if state.is_final])
+    unknown = [name for name in names if name not in known]
+    remembered = check.registry.unknown_clusters(check.scope)
+    if not check.dry_run:
+        check.registry.see_unknown(check.scope, unknown, check.now)
+        check.registry.forget_unknown(check.scope, remembered.keys() - set(unknown))
+    due = []
+    for name in unknown:
+        if name in remembered and check.now - remembered[name] >= unknown_after:
+            due.append(name)
+        else:
+            check.notes.left(name, _unknown_since(remembered.get(name, check.now), unknown_after))
+    _remove_unknown(check, due)
+
+
+def _remove_leftovers(check: Pass, ids: list[int]) -> None:
+    for start in range(0, len(ids), _PAGE):
+        ended = check.registry.get_clusters(ids[start : start + _PAGE])
+        # One that has ended since the listing is gone by now.
+        seen = {} if check.dry_run else check.platform.observe_clusters(ended)
+        for cluster in ended:
+            if not check.dry_run and (
+                cluster.id not in seen or seen[cluster.id].phase is ClusterPhase.ABSENT
+            ):
+                continue
+            with check.going_on(cluster):
+                if not check.dry_run:
+                    check.platform.delete_cluster(cluster)
+                check.notes.did(
+                    "removed", cluster, f"it is {cluster.state.value}, and something of it was left"
+                )
+
+
+def _remove_unknown(check: Pass, names: Iterable[str]) -> None:
+    """Remove what is still there and still unknown when it is looked at once more."""
+    wanted = list(names)
+    if not wanted:
+        return
+    there = set(check.platform.list_clusters())
+    known = check.registry.clusters_by_name(wanted)
+    for name in wanted:
+        if name not in there or name in known:
+            continue
+        with check.going_on(name):
+            if not check.dry_run and not check.platform.delete_unknown(name):
+                continue
+            why = "the registry does not know it, in this pass and in an earlier one"
+            check.notes.did("removed", name, why)
+            if not check.dry_run:
+                check.registry.record_event(
+                    Event(at=check.now, actor=ACTOR, action="REMOVED", detail=f"{name}: {why}")
+                )
+
+
+def _unknown_since(first_seen: datetime, unknown_after: timedelta) -> str:
+    return (
+        f"the registry does not know it; seen first at {first_seen:%Y-%m-%d %H:%M:%S} UTC, it is removed by the first "
+        f"pass that finds it after {first_seen + unknown_after:%Y-%m-%d %H:%M:%S} UTC"
+    )

@@ -1,0 +1,112 @@
+"""The calls of upkeep."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.control.upkeep.alerts import Alerts, Delivery
+from dcluster_provider.control.upkeep.cluster_check import check_clusters
+from dcluster_provider.control.upkeep.job_check import check_jobs
+from dcluster_provider.control.upkeep.owners import OwnerStates, nobody_knows
+from dcluster_provider.control.upkeep.passing import Pass
+from dcluster_provider.control.upkeep.platform_check import check_platform
+from dcluster_provider.control.upkeep.report import Notes, Report
+from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
+from dcluster_provider.core.record import Job
+from dcluster_provider.platforms.base import Platform
+
+if TYPE_CHECKING:
+    from dcluster_provider.registry.store import Registry
+
+UNKNOWN_AFTER = 600.0
+
+
+class Upkeep:
+    """What is done every few minutes for the clusters and jobs of one connection.
+
+    Each call is one pass. Passes may overlap, and be killed at any line: the next one goes on.
+    """
+
+    def __init__(  # noqa: PLR0917  # each is one of the parts that it joins
+        self,
+        registry: Registry,
+        platform: Platform,
+        settings: Settings,
+        clusters: Clusters,
+        jobs: Jobs,
+        owner_states: OwnerStates = nobody_knows,
+    ) -> None:
+        self._registry = registry
+        self._platform = platform
+        self._settings = settings
+        self._clusters = clusters
+        self._jobs = jobs
+        self._owner_states = owner_states
+
+    def check_clusters(self, *, dry_run: bool = False, unknown_after: float = UNKNOWN_AFTER) -> Report:
+        """Bring registry and platform into line, and end what is due to be ended.
+
+        :param dry_run: change nothing at all, and tell what would be done by what the registry knows.
+        :param unknown_after: seconds for which a cluster on the platform that the registry does not know is only
+            remembered; a pass after that removes it.
+        :raises PlatformUnavailable: the platform's clusters cannot be listed; nothing was changed.
+        """
+        from dcluster_provider.registry.upkeep import Scope
+
+        notes = Notes("Cluster check", dry_run)
+        names = self._list(notes)
+        now = utc_now()
+        if not dry_run:
+            self._registry.see_live_jobs(now)
+        check = Pass(
+            self._registry,
+            self._platform,
+            self._clusters,
+            self._jobs,
+            Scope(self._settings.deployment, self._settings.conn_id),
+            self._settings.limits,
+            self._owner_states,
+            notes,
+            now,
+        )
+        check_jobs(check)
+        check_clusters(check)
+        check_platform(check, names, timedelta(seconds=unknown_after))
+        return notes.report()
+
+    def alert_long_running(self, delivery: Delivery, *, dry_run: bool = False) -> Report:
+        """Tell of jobs that run longer than their client's threshold, and of failures that nobody could tell of yet.
+
+        :param delivery: how people are told.
+        :param dry_run: tell nobody and change nothing; the report says what would be told.
+        """
+        notes = Notes("Long-running jobs", dry_run)
+        alerts = self._alerts(delivery, notes)
+        alerts.tell_long_running()
+        alerts.tell_failures()
+        return notes.report()
+
+    def tell_failure(self, job: Job, delivery: Delivery) -> Report:
+        """Tell the recipients of a failed job, unless they were told."""
+        notes = Notes("Failed job", dry_run=False)
+        self._alerts(delivery, notes).tell_failure(job)
+        return notes.report()
+
+    def _alerts(self, delivery: Delivery, notes: Notes) -> Alerts:
+        return Alerts(self._registry, self._jobs, self._settings, delivery, notes, utc_now())
+
+    def _list(self, notes: Notes) -> list[str]:
+        try:
+            return self._platform.list_clusters()
+        except CredentialsRefused:
+            raise
+        except (DClusterError, OSError) as error:
+            raise PlatformUnavailable(
+                f"The clusters of the {self._platform.name} platform of connection {self._settings.conn_id!r} cannot "
+                f"be listed: {error}. The check was given up before anything was changed. {notes.report().summary()}"
+            ) from error
