@@ -77,9 +77,7 @@ class Jobs:
             self._stop_older_epochs(owner)
         known = self._registry.latest_job_of_key(key)
         if known is not None and known.state in _ANSWERS:
-            if not known.state.is_final:
-                self._stage(known, self._clusters.resume(known.cluster_id, report))
-            return self._progress.observe([known.id])[known.id]
+            return self.resume(known.id, report)
         cluster, job = self._take(JobRequest(spec, key, owner, actor, report))
         self._stage(job, cluster if job.cluster_id == cluster.id else self._clusters.get(job.cluster_id))
         return self._progress.observe([job.id])[job.id]
@@ -101,6 +99,18 @@ class Jobs:
         """
         spec = parse(JobSpec, spec)
         return self._take(JobRequest(spec, key or fresh_key(), None, actor, silent, only_stored=True))[1]
+
+    def resume(self, job_id: int, report: Report = silent) -> Job:
+        """Go on with a submission that may have been cut short; a job that is past it is only looked at.
+
+        :param report: told of progress that may take long.
+        :raises NotFound: there is no such job.
+        :raises ClusterFailed: its cluster is refused by the platform.
+        """
+        job = self.get(job_id)
+        if not job.state.is_final:
+            self._stage(job, self._clusters.resume(job.cluster_id, report))
+        return self._progress.observe([job.id])[job.id]
 
     def get(self, job_id: int) -> Job:
         """A job as it was last seen.

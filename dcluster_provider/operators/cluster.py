@@ -106,7 +106,7 @@ class DClusterLaunchOperator(DClusterOperator):
 
         owner = self.task_owner(context)
         spec = self._checked(build_spec(self, ClusterSpec, _FIELDS))
-        launched = self.hook.clusters.launch(spec, owner=owner, actor=str(owner), report=self.log.info)
+        launched = self.ask_for(spec, owner)
         self.log.info("Launched %s", describe_launch(launched))
         cluster = self._look(launched)
         self._known(cluster)
@@ -130,6 +130,10 @@ class DClusterLaunchOperator(DClusterOperator):
         cluster = self.hook.clusters.get(event["id"])
         self._known(cluster)
         return self._wait(cluster, 0)
+
+    def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
+        """Have the cluster made, without waiting for it to be ready."""
+        return self.hook.clusters.launch(spec, owner=owner, actor=str(owner), report=self.log.info)
 
     def end_own(self, owner: Owner, why: str) -> None:
         """End the cluster that the task launched; a long-living one that others use already is left to them."""

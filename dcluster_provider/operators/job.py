@@ -127,7 +127,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
         owner = self.task_owner(context)
         spec = build_spec(self, JobSpec, _FIELDS)
-        job = self.hook.jobs.submit(spec, owner=owner, actor=str(owner), report=self.log.info)
+        job = self.ask_for(spec, owner)
         self.log.info("Submitted %s", describe_submission(job))
         # One look before deferring: what has started or failed by now is known without the triggerer.
         job = self.hook.jobs.observe([job.id])[job.id]
@@ -155,6 +155,10 @@ class DClusterSubmitJobOperator(DClusterOperator):
         job = self.hook.jobs.get(event["id"])
         self._known(job)
         return self._wait(job, 0, event.get("log_end") or 0)
+
+    def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
+        """Have the job run, without waiting for it."""
+        return self.hook.jobs.submit(spec, owner=owner, actor=str(owner), report=self.log.info)
 
     def end_own(self, owner: Owner, why: str) -> None:
         """Stop the job that the task submitted; its own cluster ends with it."""

@@ -1,0 +1,1 @@
+"""One file for each bundled DAG; Airflow reads this folder."""

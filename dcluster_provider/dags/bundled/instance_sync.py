@@ -1,0 +1,32 @@
+"""Records the machines of the cloud."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from dcluster_provider.dags.configuration import for_upkeep, schedule
+from dcluster_provider.dags.connections import each_connection
+from dcluster_provider.dags.ids import INSTANCE_SYNC
+from dcluster_provider.dags.params import conn_ids_param
+from dcluster_provider.operators.node import DClusterSyncInstancesOperator
+
+with DAG(
+    INSTANCE_SYNC,
+    dag_display_name="Record the instances of the cloud",
+    description="Records every machine of each connection's cloud as the cloud describes it now.",
+    doc_md="The task returns how many machines there are; a connection without a cloud has none.",
+    params={
+        "dcluster_conn_ids": conn_ids_param(),
+        "region": Param(
+            "",
+            type=["string", "null"],
+            title="Region",
+            description="The cloud's region; empty means the connection's.",
+        ),
+    },
+    schedule=schedule("instance_sync_schedule"),
+    **for_upkeep(),
+):
+    DClusterSyncInstancesOperator.partial(task_id="sync", region="{{ params.region or '' }}").expand(
+        dcluster_conn_id=each_connection()
+    )

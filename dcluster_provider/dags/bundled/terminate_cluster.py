@@ -1,0 +1,35 @@
+"""Ends the cluster that REST or the Trigger form names."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from dcluster_provider.dags.configuration import for_requests
+from dcluster_provider.dags.ids import TERMINATE_CLUSTER
+from dcluster_provider.dags.params import request_params
+from dcluster_provider.operators.cluster import DClusterTerminateOperator
+
+with DAG(
+    TERMINATE_CLUSTER,
+    dag_display_name="Terminate a cluster",
+    description="Ends a cluster and the jobs on it.",
+    doc_md="A cluster that has ended already is no error.",
+    params={
+        "cluster_id": Param(
+            type="integer",
+            minimum=1,
+            title="Cluster id",
+            description="The cluster to end. The jobs on it are stopped, also those of others.",
+            section="Cluster",
+        ),
+        **request_params(),
+    },
+    schedule=None,
+    **for_requests(),
+):
+    DClusterTerminateOperator(
+        task_id="terminate",
+        dcluster_conn_id="{{ params.dcluster_conn_id }}",
+        cluster_id="{{ params.cluster_id }}",
+        force=True,
+    )

@@ -1,0 +1,30 @@
+"""Stops the job that REST or the Trigger form names."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from dcluster_provider.dags.configuration import for_requests
+from dcluster_provider.dags.ids import TERMINATE_JOB
+from dcluster_provider.dags.params import request_params
+from dcluster_provider.operators.job import DClusterTerminateJobOperator
+
+with DAG(
+    TERMINATE_JOB,
+    dag_display_name="Terminate a job",
+    description="Stops a job; a cluster of its own ends with it.",
+    doc_md="A job that has ended already is no error. The task returns the state in which the job ended.",
+    params={
+        "job_id": Param(
+            type="integer", minimum=1, title="Job id", description="The job to stop.", section="Job"
+        ),
+        **request_params(),
+    },
+    schedule=None,
+    **for_requests(),
+):
+    DClusterTerminateJobOperator(
+        task_id="terminate",
+        dcluster_conn_id="{{ params.dcluster_conn_id }}",
+        job_id="{{ params.job_id }}",
+    )

@@ -1,0 +1,117 @@
+"""Operators that carry out a request of REST or of the Trigger form: what they make belongs to no task.
+
+The run is the request: its cluster or job outlives it, and a retry goes on with it instead of asking for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, JobFailed
+from dcluster_provider.core.identity import derived_key
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.hooks.airflow_names import AirflowFailException
+from dcluster_provider.operators.cluster import DClusterLaunchOperator
+from dcluster_provider.operators.job import DClusterSubmitJobOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dcluster_provider.core.identity import Owner
+    from dcluster_provider.core.record import Cluster, Job
+
+
+class DClusterRequestedLaunchOperator(DClusterLaunchOperator):
+    """Makes the cluster of a request and waits for it; a failed one is not followed by another.
+
+    :param request_key: the key that the cluster was asked for with, templated; empty means the run's own.
+
+    The other arguments, result and errors are those of
+    :class:`~dcluster_provider.operators.cluster.DClusterLaunchOperator`, for every type of cluster.
+    """
+
+    template_fields: Sequence[str] = (*DClusterLaunchOperator.template_fields, "request_key")
+    default_type = "spark3"
+    types: ClassVar[tuple[str, ...]] = ("spark", "spark3", "flink")
+
+    def __init__(self, *, request_key: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.request_key = request_key
+
+    def execute(self, context: Context) -> int:
+        """Make the cluster and wait for it, on the worker or in the triggerer."""
+        try:
+            return super().execute(context)
+        except ClusterFailed as failure:
+            raise AirflowFailException(str(failure)) from failure
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
+        """Go on after the wait in the triggerer."""
+        try:
+            return super().execute_complete(context, event)
+        except ClusterFailed as failure:
+            raise AirflowFailException(str(failure)) from failure
+
+    def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
+        """Go on with the request's cluster, which is stored here unless it was before."""
+        clusters, key = self.hook.clusters, request_key_of(self.request_key, owner)
+        cluster = clusters.of_key(key) or clusters.request(spec, key, actor=str(owner))
+        return clusters.resume(cluster.id, self.log.info)
+
+    def end_own(self, owner: Owner, why: str) -> None:
+        """End the cluster of a launch that was given up."""
+        cluster = self.hook.clusters.of_key(request_key_of(self.request_key, owner))
+        if cluster is not None and not cluster.state.is_final:
+            ended = self.hook.clusters.terminate(cluster.id, actor=f"{owner}: {why}")
+            self.log.info("Ended %s, now %s: %s", ended, ended.state.value, why)
+
+
+class DClusterRequestedJobOperator(DClusterSubmitJobOperator):
+    """Runs the job of a request and waits for it; a failed one is not run again.
+
+    :param request_key: the key that the job was asked for with, templated; empty means the run's own.
+
+    The other arguments, result and errors are those of
+    :class:`~dcluster_provider.operators.job.DClusterSubmitJobOperator`.
+    """
+
+    template_fields: Sequence[str] = (*DClusterSubmitJobOperator.template_fields, "request_key")
+
+    def __init__(self, *, request_key: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.request_key = request_key
+
+    def execute(self, context: Context) -> int:
+        """Run the job and wait for it, on the worker or in the triggerer."""
+        try:
+            return super().execute(context)
+        except (ClusterFailed, DuplicateJob, JobFailed) as failure:
+            raise AirflowFailException(str(failure)) from failure
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
+        """Go on after the wait in the triggerer."""
+        try:
+            return super().execute_complete(context, event)
+        except (ClusterFailed, JobFailed) as failure:
+            raise AirflowFailException(str(failure)) from failure
+
+    def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
+        """Go on with the request's job, which is stored here unless it was before."""
+        jobs, key = self.hook.jobs, request_key_of(self.request_key, owner)
+        job = jobs.of_key(key) or jobs.request(spec, key, actor=str(owner))
+        return jobs.resume(job.id, self.log.info)
+
+    def end_own(self, owner: Owner, why: str) -> None:
+        """Stop the job of a request that was given up; its own cluster ends with it."""
+        job = self.hook.jobs.of_key(request_key_of(self.request_key, owner))
+        if job is not None and not job.state.is_final:
+            job = self.hook.jobs.terminate(job.id, actor=f"{owner}: {why}")
+            self.log.info("Stopped %s, now %s: %s", job, job.state.value, why)
+
+
+def request_key_of(given: str, owner: Owner) -> str:
+    """The key of a request: the one it came with, or that of the run, which a clear does not change."""
+    if given and given != "None":
+        return given
+    return derived_key(owner.deployment, f"request of the run {owner.run_id} of {owner.dag_id}")
