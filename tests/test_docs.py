@@ -9,9 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from local_platform import make_cluster, make_job
 
+from dcluster_provider.control import application_template, log_links
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.engines.handover import handed_environment, handed_over
 from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.hooks.form import FIELDS
 
@@ -89,6 +92,22 @@ def test_every_field_of_the_specifications_is_explained():
     text = page("operators.md")
     names = {*ClusterSpec.model_fields, *JobSpec.model_fields}
     assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_everything_that_applications_are_told_is_explained():
+    cluster = make_cluster()
+    job = make_job(cluster)
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `([\w.]+)` \| `([\w.]+)` \|", page("jobs.md"), re.MULTILINE)
+    names = handed_over(job, cluster)
+    assert [row[0] for row in rows] == list(names)
+    assert [row[1] for row in rows] == list(handed_environment(job, cluster))
+    assert [row[2:] for row in rows] == [(f"spark.dcluster.{name}", f"dcluster.{name}") for name in names]
+
+
+def test_every_placeholder_is_explained():
+    text = page("jobs.md")
+    names = {*application_template.PLACEHOLDERS, *log_links.PLACEHOLDERS}
+    assert {name for name in names if f"`{{{name}}}`" not in text} == set()
 
 
 def test_every_state_is_explained():

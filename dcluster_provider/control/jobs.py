@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.clusters import Clusters
@@ -243,7 +244,7 @@ class Jobs:
         self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
 
     def _take(self, request: JobRequest) -> tuple[Cluster, Job]:
-        self._check(request.spec)
+        request = replace(request, spec=self._checked(request.spec))
         return self._job_clusters.take(request, lambda it, owned: self._claim(request, it, owned))
 
     def _claim(self, request: JobRequest, cluster: Cluster, owned: bool) -> Job:
@@ -264,18 +265,15 @@ class Jobs:
                 self._clusters.terminate(cluster.id, actor=request.actor)
             raise
 
-    def _check(self, spec: JobSpec) -> None:
-        if not spec.application:
-            raise InvalidSpec(
-                "JobSpec: field application: missing; name the .py, .jar or .sql file to run "
-                "(no application template is configured on the connection)"
-            )
+    def _checked(self, spec: JobSpec) -> JobSpec:
+        spec = self._settings.application.fill(spec)
         if spec.use_external_cluster:
             raise InvalidSpec(
                 f"JobSpec: field useExternalCluster: the {self._platform.name} platform of connection "
                 f"{self._settings.conn_id!r} has no external cluster; leave it out"
             )
         self._platform.check_job(spec)
+        return spec
 
     def _stage(self, job: Job, cluster: Cluster) -> None:
         if job.state is not JobState.REQUESTED or cluster.state.is_final:

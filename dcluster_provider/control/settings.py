@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from dcluster_provider.control.application_template import ApplicationTemplate
+from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -20,10 +23,14 @@ class Settings:
     :param deployment: tells this Airflow's clusters from another's on the same platform.
     :param env: the ``{env}`` of cluster names.
     :param limits: how long clusters may live unless they say otherwise.
+    :param alert_after: how long a job may run before people are told, unless its client has a time of its own.
+    :param alert_repeat: after which they are told once more; none means never.
     :param java_home: a Java 17 or later to use instead of the one found.
     :param python: the interpreter that engines are installed with instead of the one found.
     :param job_log_url_template: address of a job's log, with ``{jobId}`` in it.
     :param kubernetes: of the Kubernetes platform; none means the local platform.
+    :param application: what a job that names no application runs.
+    :param grafana: makes addresses of logs in Grafana.
     """
 
     conn_id: str
@@ -33,12 +40,16 @@ class Settings:
     deployment: str = "airflow"
     env: str = "dev"
     limits: Limits = field(default_factory=Limits)
+    alert_after: timedelta = timedelta(days=1)
+    alert_repeat: timedelta | None = None
     spark_version: str | None = None
     flink_version: str | None = None
     java_home: str | None = None
     python: str | None = None
     job_log_url_template: str = ""
     kubernetes: KubernetesSettings | None = None
+    application: ApplicationTemplate = field(default_factory=ApplicationTemplate)
+    grafana: GrafanaLinks = field(default_factory=GrafanaLinks)
 
     def job_log_url(self, job_id: int) -> str:
         """Where a person reads the log of a job, or nothing when no address is configured."""

@@ -103,7 +103,7 @@ def job_settings(cluster: Cluster, job: Job) -> dict[str, str]:
     elif spec.num_workers is not None:
         each = spec.worker_cpu or slots_per_worker(cluster.spec)
         settings["parallelism.default"] = str(spec.num_workers * each)
-    handed = {f"dcluster.{name}": value for name, value in handed_over(job).items()}
+    handed = {f"dcluster.{name}": value for name, value in handed_over(job, cluster).items()}
     settings["pipeline.global-job-parameters"] = json.dumps(handed)
     if spec.savepoint:
         settings[_START] = spec.savepoint

@@ -85,7 +85,7 @@ def job_settings(
         name: value for name, value in cluster.spec.extra_configs.items() if name not in fixed_by_cluster
     }
     settings |= spec.extra_cmd
-    return settings | {f"spark.dcluster.{name}": value for name, value in handed_over(job).items()}
+    return settings | {f"spark.dcluster.{name}": value for name, value in handed_over(job, cluster).items()}
 
 
 def _executor_settings(job: Job, worker: Worker) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.hooks.form import FIELDS
+from dcluster_provider.hooks.job_settings import application_template, grafana_links
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -59,20 +60,26 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         )
     deployment = str(given.get("deployment", "airflow"))
     home = _folder("home", _airflow_home() / "dcluster", given.get("home"))
+    env = str(given.get("env", "dev"))
+    kubernetes = _kubernetes(conn_id, given, deployment) if platform == "kubernetes" else None
     return Settings(
         conn_id=conn_id,
         registry_url=_registry_url(conn_id, given.get("registry_conn_id"), home),
         home=home,
         engines_folder=_folder("engines_folder", home / "engines"),
         deployment=deployment,
-        env=str(given.get("env", "dev")),
+        env=env,
         limits=Limits(_seconds(conn_id, given, "idle_timeout"), _seconds(conn_id, given, "max_lifetime")),
+        alert_after=_seconds(conn_id, given, "alert_after") or Settings.alert_after,
+        alert_repeat=_seconds(conn_id, given, "alert_repeat"),
         spark_version=given.get("spark_version"),
         flink_version=given.get("flink_version"),
         java_home=given.get("java_home"),
         python=given.get("python"),
         job_log_url_template=given.get("job_log_url") or _own_log_page(conn_id),
-        kubernetes=_kubernetes(conn_id, given, deployment) if platform == "kubernetes" else None,
+        kubernetes=kubernetes,
+        application=application_template(conn_id, given),
+        grafana=grafana_links(conn_id, given, env, kubernetes),
     )
 
 

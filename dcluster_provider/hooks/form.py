@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcluster_provider.hooks.job_form import JOB_FIELDS
 from dcluster_provider.hooks.kubernetes_form import KUBERNETES_FIELDS
 
-# Name in the connection's extra -> what the form says of it. The form and the reader share this one table.
-FIELDS: dict[str, dict[str, Any]] = {
+_OWN_FIELDS: dict[str, dict[str, Any]] = {
     "platform": {
         "label": "Platform",
         "description": "Where clusters run: local (this machine) or kubernetes.",
@@ -44,6 +44,17 @@ FIELDS: dict[str, dict[str, Any]] = {
         "description": "Seconds after its launch at which a cluster is ended; empty means never.",
         "schema": {"type": ["integer", "null"]},
     },
+    "alert_after": {
+        "label": "Alert after",
+        "description": "Seconds that a job may run before people are told, unless its client has a time of its own; "
+        "empty means 86400, a day.",
+        "schema": {"type": ["integer", "null"]},
+    },
+    "alert_repeat": {
+        "label": "Repeat alerts after",
+        "description": "Seconds after which people are told once more of a job that still runs; empty means never.",
+        "schema": {"type": ["integer", "null"]},
+    },
     "spark_version": {
         "label": "Spark version",
         "description": "Version of pyspark for the local platform; empty means the tested one.",
@@ -69,4 +80,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "description": "Where a job's log is read, with {jobId} in it; empty means a page of this Airflow.",
         "schema": {"type": ["string", "null"]},
     },
-} | KUBERNETES_FIELDS
+}
+
+# Name in the connection's extra -> what the form says of it. The form and the reader share this one table.
+FIELDS = _OWN_FIELDS | JOB_FIELDS | KUBERNETES_FIELDS

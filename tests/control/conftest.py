@@ -17,8 +17,9 @@ from dcluster_provider.control.connect import Control
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.nodes import Nodes
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -40,6 +41,10 @@ class MemoryPlatform:
     started: list[str] = field(default_factory=list)
     staged: list[int] = field(default_factory=list)
     savepoints: str = "/savepoints"
+    unknown: list[str] = field(default_factory=list)
+    cannot_list: bool = False
+    busy: dict[str, bool | None] = field(default_factory=dict)
+    asked_if_busy: list[str] = field(default_factory=list)
     asked_to_stop: list[tuple[int, str]] = field(default_factory=list)
 
     def describe(self) -> str:
@@ -99,7 +104,18 @@ class MemoryPlatform:
         return LogPart("", start)
 
     def list_clusters(self) -> list[str]:
-        return list(self.clusters)
+        if self.cannot_list:
+            raise PlatformUnavailable("no answer")
+        return [*self.clusters, *self.unknown]
+
+    def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
+        self.asked_if_busy += [cluster.name for cluster in clusters]
+        answers = {cluster.id: self.busy.get(cluster.name, False) for cluster in clusters}
+        return {number: busy for number, busy in answers.items() if busy is not None}
+
+    def delete_unknown(self, name: str) -> bool:
+        self.unknown.remove(name)
+        return True
 
     def set_cluster(self, cluster: Cluster, phase: ClusterPhase, workers: int = 0, reason: str = "") -> None:
         diagnosis = Diagnosis(reason, "It broke.", "Mend it.") if reason else None
@@ -116,11 +132,18 @@ def platform() -> MemoryPlatform:
 
 
 @pytest.fixture
-def control(tmp_path: Path, platform: MemoryPlatform) -> Control:
-    settings = Settings(
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
         "dcluster_default", f"sqlite:///{tmp_path / 'registry.db'}", tmp_path, tmp_path / "engines"
     )
+
+
+@pytest.fixture
+def control(settings: Settings, platform: MemoryPlatform) -> Control:
     registry = Registry(settings.registry_url)
     clusters = Clusters(registry, platform, settings)
     jobs, nodes = Jobs(registry, platform, settings, clusters), Nodes(registry, OnPremises(settings.conn_id))
-    return Control(clusters=clusters, jobs=jobs, nodes=nodes, registry=registry, platform=platform)
+    upkeep = Upkeep(registry, platform, settings, clusters, jobs)
+    return Control(
+        clusters=clusters, jobs=jobs, nodes=nodes, upkeep=upkeep, registry=registry, platform=platform
+    )

@@ -6,6 +6,8 @@ from threading import Barrier
 
 import pytest
 
+from dcluster_provider.control.application_template import ApplicationTemplate
+from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, InvalidSpec, JobFailed, NotFound
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
@@ -226,3 +228,13 @@ def test_monitoring_is_switched_per_client(control):
     before = control.jobs.is_monitored("team")
     control.jobs.set_monitoring("team", not before, alert_after=60)
     assert control.jobs.is_monitored("team") is not before
+
+
+def test_a_job_that_names_no_application_runs_the_connections(control, cluster, settings):
+    settings = replace(settings, application=ApplicationTemplate("/apps/{client}/{codeVersion}/main.py"))
+    jobs = Jobs(control.registry, control.platform, settings, control.clusters)
+    job = jobs.submit(on(cluster, application="", codeVersion="v2"))
+    assert control.jobs.get(job.id).spec.application == "/apps/team/v2/main.py"
+    with pytest.raises(InvalidSpec, match="field codeVersion: is empty"):
+        jobs.submit(on(cluster, application="", module="other"))
+    assert len(control.jobs.list()) == 1

@@ -37,6 +37,14 @@ def test_fields_of_the_form_are_read(monkeypatch):
     assert settings.job_log_url(7) == "https://logs/7"
 
 
+def test_templates_are_read():
+    extra = {"application_template": "{module}.jar", "args_template": '["{client}"]', "grafana_url": "{env}"}
+    settings = settings_from("mine", extra | {"env": "prod"})
+    assert (settings.application.application, settings.application.args) == ("{module}.jar", ("{client}",))
+    assert (settings.grafana.template, settings.grafana.env) == ("{env}", "prod")
+    assert hash(settings) == hash(settings_from("mine", extra | {"env": "prod"}))
+
+
 def test_the_registry_can_be_postgresql_and_its_password_is_not_shown(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_PG", "postgres://me:p%40ss@db:5433/registry")
     settings = settings_from("mine", {"registry_conn_id": "pg"})
@@ -51,6 +59,13 @@ def test_the_registry_can_be_postgresql_and_its_password_is_not_shown(monkeypatc
         ({"platform": "kubernets"}, "field platform"),
         ({"idle_timeout": "soon"}, "field idle_timeout: 'soon'"),
         ({"max_lifetime": 0}, "field max_lifetime"),
+        (
+            {"application_template": "{clent}.py"},
+            "connection 'mine': field application_template: .* mean 'client'",
+        ),
+        ({"args_template": "--a"}, "connection 'mine': field args_template: is not JSON"),
+        ({"application_template": "a.py", "args_template": "[1]"}, "args_template: is not a list of texts"),
+        ({"grafana_url": "{job}"}, "connection 'mine': field grafana_url: .* mean 'jobId'"),
         ({"registry_conn_id": "mysql"}, "'mysql' is of type 'mysql'"),
     ],
 )

@@ -1,0 +1,92 @@
+"""Where the log of a cluster or job is read in Grafana, from the connection's template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.templates import check_template, fill_template
+
+PLACEHOLDERS = (
+    "search",
+    "clusterId",
+    "clusterName",
+    "cluster",
+    "jobId",
+    "tenant",
+    "client",
+    "module",
+    "namespace",
+    "env",
+    "deployment",
+    "from",
+    "to",
+)
+
+
+@dataclass(frozen=True)
+class GrafanaLinks:
+    """Addresses made of a template such as ``https://grafana/d/1/logging?var-search={search}&from={from}&to={to}``.
+
+    ``{search}`` is the job's id in a job's address and the cluster's in a cluster's. ``{from}`` and ``{to}`` are the
+    times between which it lived, as Grafana reads them. ``{jobId}`` and ``{module}`` are empty in a cluster's address;
+    ``{client}`` is its tenant there. Every value is URL-encoded.
+
+    :param template: an empty one makes empty addresses.
+    :param namespace: of the clusters on Kubernetes.
+    :param external_namespace: of those with ``useExternalNamespace``.
+    :raises InvalidSpec: a placeholder that there is not; the nearest one is named.
+    """
+
+    template: str = ""
+    env: str = ""
+    namespace: str = ""
+    external_namespace: str = ""
+
+    def __post_init__(self) -> None:
+        check_template("grafana_url", self.template, PLACEHOLDERS)
+
+    def of_cluster(self, cluster: Cluster) -> str:
+        """The address of a cluster's log; empty without a template."""
+        ended = cluster.state_since if cluster.state.is_final else None
+        return self._filled(
+            cluster,
+            {
+                "search": cluster.id,
+                "client": cluster.spec.tenant,
+                "from": _milliseconds(cluster.created_at.timestamp()),
+                "to": _milliseconds(ended.timestamp()) if ended else "now",
+            },
+        )
+
+    def of_job(self, job: Job, cluster: Cluster) -> str:
+        """The address of a job's log; empty without a template."""
+        return self._filled(
+            cluster,
+            {
+                "search": job.id,
+                "jobId": job.id,
+                "client": job.client,
+                "module": job.module,
+                "from": _milliseconds(job.created_at.timestamp()),
+                "to": _milliseconds(job.ended_at.timestamp()) if job.ended_at else "now",
+            },
+        )
+
+    def _filled(self, cluster: Cluster, values: dict[str, object]) -> str:
+        outside = cluster.spec.use_external_namespace and self.external_namespace
+        known: dict[str, object] = {
+            "clusterId": cluster.id,
+            "clusterName": cluster.name,
+            "cluster": cluster.name,
+            "tenant": cluster.spec.tenant,
+            "namespace": self.external_namespace if outside else self.namespace,
+            "env": self.env,
+            "deployment": cluster.deployment,
+        }
+        return fill_template(self.template, lambda name: quote(str((known | values).get(name, "")), safe=""))
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)

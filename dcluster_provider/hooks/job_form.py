@@ -1,0 +1,29 @@
+"""The connection form's fields that concern jobs; nothing is imported here, as in ``form``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _text(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
+
+
+JOB_FIELDS: dict[str, dict[str, Any]] = {
+    "application_template": _text(
+        "Application template",
+        "The file of a job that names none, with {client}, {module}, {codeVersion}, {pipelineVersion}, "
+        "{pipelineConfig}, {moduleType} and {jobType} in it, such as /apps/{client}/{module}/{codeVersion}/main.py.",
+    ),
+    "main_class_template": _text(
+        "Main class template", "The class to run in such a file when it is a jar, with the same placeholders."
+    ),
+    "args_template": _text(
+        "Arguments template", "Its arguments, a JSON list of texts with the same placeholders."
+    ),
+    "grafana_url": _text(
+        "Grafana address",
+        "Where logs are read in Grafana, with {search} (the id), {clusterId}, {clusterName}, {jobId}, {tenant}, "
+        "{client}, {module}, {namespace}, {env}, {deployment}, {from} and {to} in it.",
+    ),
+}
