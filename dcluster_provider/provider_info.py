@@ -28,7 +28,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "dCluster",
-                "python-modules": [f"{package}.operators.cluster", f"{package}.operators.job"],
+                "python-modules": [
+                    f"{package}.operators.cluster",
+                    f"{package}.operators.job",
+                    f"{package}.operators.upkeep",
+                ],
             }
         ],
         "sensors": [
@@ -71,6 +75,23 @@ def get_provider_info() -> dict[str, Any]:
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": None,
+                        "default": "",
+                    },
+                    "alert_notifier": {
+                        "description": "Import path of an Airflow notifier that is told of every job that runs long; "
+                        "empty means none.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "airflow.providers.slack.notifications.slack_webhook.SlackWebhookNotifier",
+                        "default": "",
+                    },
+                    "alert_notifier_kwargs": {
+                        "description": "Arguments of that notifier, a JSON object; alert is in the context of its "
+                        "templates.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "sensitive": True,
+                        "example": '{"slack_webhook_conn_id": "alerts", "text": "{{ alert.text }}"}',
                         "default": "",
                     },
                 },

@@ -50,6 +50,13 @@ _DRIVER_ACCOUNT = _argument(
     default="dcluster-driver",
     help="service account to make for Spark drivers that make their own executors; '' makes none",
 )
+_DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing; say what would be done")
+_UNKNOWN_AFTER = _argument(
+    "--unknown-after",
+    type=float,
+    default=600.0,
+    help="seconds after which a cluster that the registry does not know is removed",
+)
 _ENGINE = _argument("engine", choices=("spark", "flink"), help="spark or flink")
 
 
@@ -116,6 +123,15 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
                 GroupCommand(name="jobs", help="Jobs", subcommands=jobs),
                 GroupCommand(name="engines", help="Engines of the local platform", subcommands=engines),
                 GroupCommand(name="registry", help="What is remembered", subcommands=registry),
+                _single(
+                    "check",
+                    "End clusters and jobs that nobody needs, complete what was cut short",
+                    _DRY_RUN,
+                    _UNKNOWN_AFTER,
+                    _CONN_ID,
+                    _OUTPUT,
+                ),
+                _single("alert", "Tell people of jobs that run long", _DRY_RUN, _CONN_ID, _OUTPUT),
                 _single(
                     "doctor", "Say what is missing before clusters can run", _NO_IMAGES, _CONN_ID, _OUTPUT
                 ),

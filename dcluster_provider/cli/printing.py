@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from dcluster_provider.control.upkeep.report import Report
 from dcluster_provider.core.record import Cluster, Job
 
 
@@ -68,6 +69,17 @@ def print_record(record: Cluster | Job, events: Sequence[Any], output: str) -> N
         ("TIME", "WHO", "WHAT", "DETAIL"),
         [(event["at"][:19], event["actor"], event["action"], _text(event["detail"])) for event in happened],
     )
+
+
+def print_report(report: Report, output: str) -> None:
+    """The counts of a pass and a line for each thing done or left, or a JSON object."""
+    if output == "json":
+        _print_json(report.as_json())
+        return
+    print(report.summary())  # noqa: T201  # a command's output
+    if report.lines:
+        rows = [(line.what, line.subject, line.why) for line in report.lines]
+        _print_table(("WHAT", "SUBJECT", "WHY"), rows)
 
 
 def print_table_or_json(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str) -> None:

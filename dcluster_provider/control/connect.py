@@ -11,6 +11,7 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.nodes import Nodes
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.nodes.on_premises import OnPremises
 from dcluster_provider.platforms.base import Platform
 
@@ -31,6 +32,7 @@ class Control:
     clusters: Clusters
     jobs: Jobs
     nodes: Nodes
+    upkeep: Upkeep
     registry: Registry
     platform: Platform
 
@@ -70,10 +72,12 @@ def _make(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | No
     registry = Registry(settings.registry_url)
     platform = _platform(settings, kubernetes_client)
     clusters = Clusters(registry, platform, settings)
+    jobs = Jobs(registry, platform, settings, clusters)
     return Control(
         clusters=clusters,
-        jobs=Jobs(registry, platform, settings, clusters),
+        jobs=jobs,
         nodes=Nodes(registry, OnPremises(settings.conn_id)),
+        upkeep=Upkeep(registry, platform, settings, clusters, jobs),
         registry=registry,
         platform=platform,
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dcluster_provider.control.jobs import Jobs
     from dcluster_provider.control.nodes import Nodes
     from dcluster_provider.control.settings import Settings
+    from dcluster_provider.hooks.upkeep import HookUpkeep
 
 
 class DClusterHook(BaseHook):
@@ -23,9 +24,10 @@ class DClusterHook(BaseHook):
     :param dcluster_conn_id: the connection; the default one need not exist and then means the local platform with
         its registry under ``AIRFLOW_HOME/dcluster``.
 
-    ``hook.clusters``, ``hook.jobs`` and ``hook.nodes`` hold the calls; see
-    :class:`~dcluster_provider.control.clusters.Clusters`, :class:`~dcluster_provider.control.jobs.Jobs` and
-    :class:`~dcluster_provider.control.nodes.Nodes`. All of them block.
+    ``hook.clusters``, ``hook.jobs``, ``hook.nodes`` and ``hook.upkeep`` hold the calls; see
+    :class:`~dcluster_provider.control.clusters.Clusters`, :class:`~dcluster_provider.control.jobs.Jobs`,
+    :class:`~dcluster_provider.control.nodes.Nodes` and :class:`~dcluster_provider.hooks.upkeep.HookUpkeep`. All of
+    them block.
     """
 
     conn_name_attr = "dcluster_conn_id"
@@ -64,6 +66,13 @@ class DClusterHook(BaseHook):
     def nodes(self) -> Nodes:
         """Launching, destroying and remembering machines."""
         return self.control.nodes
+
+    @property
+    def upkeep(self) -> HookUpkeep:
+        """What is done every few minutes: the cluster check, and telling of jobs that run long."""
+        from dcluster_provider.hooks.upkeep import HookUpkeep
+
+        return HookUpkeep(self.control.upkeep)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection works, and what it reaches; the Test button of the connection form asks this."""

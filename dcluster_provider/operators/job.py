@@ -189,6 +189,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
                 job.id, timeout=timeout, poll_interval=min(self.poll_interval, 1.0), on_look=tell
             )
         except JobFailed as failure:
+            self.hook.upkeep.tell_failure(last[0])
             if last[0].state is JobState.UNKNOWN:
                 # Running it again might do the work twice: a person has to decide.
                 raise AirflowFailException(str(failure)) from failure

@@ -32,25 +32,25 @@ class Upkeep:
     Each call is one pass. Passes may overlap, and be killed at any line: the next one goes on.
     """
 
-    def __init__(  # noqa: PLR0917  # each is one of the parts that it joins
-        self,
-        registry: Registry,
-        platform: Platform,
-        settings: Settings,
-        clusters: Clusters,
-        jobs: Jobs,
-        owner_states: OwnerStates = nobody_knows,
+    def __init__(
+        self, registry: Registry, platform: Platform, settings: Settings, clusters: Clusters, jobs: Jobs
     ) -> None:
         self._registry = registry
         self._platform = platform
         self._settings = settings
         self._clusters = clusters
         self._jobs = jobs
-        self._owner_states = owner_states
 
-    def check_clusters(self, *, dry_run: bool = False, unknown_after: float = UNKNOWN_AFTER) -> Report:
+    def check_clusters(
+        self,
+        owner_states: OwnerStates = nobody_knows,
+        *,
+        dry_run: bool = False,
+        unknown_after: float = UNKNOWN_AFTER,
+    ) -> Report:
         """Bring registry and platform into line, and end what is due to be ended.
 
+        :param owner_states: asks Airflow for the states of owners; what it does not tell of is left alone.
         :param dry_run: change nothing at all, and tell what would be done by what the registry knows.
         :param unknown_after: seconds for which a cluster on the platform that the registry does not know is only
             remembered; a pass after that removes it.
@@ -70,7 +70,7 @@ class Upkeep:
             self._jobs,
             Scope(self._settings.deployment, self._settings.conn_id),
             self._settings.limits,
-            self._owner_states,
+            owner_states,
             notes,
             now,
         )

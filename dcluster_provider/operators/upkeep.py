@@ -1,0 +1,99 @@
+"""Operators for DAGs that run every few minutes and keep clusters and jobs in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from dcluster_provider.core.arguments import refuse_unknown_arguments
+from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier, Context
+
+    from dcluster_provider.control.upkeep.report import Report
+    from dcluster_provider.hooks.dcluster import DClusterHook
+
+
+class DClusterUpkeepOperator(BaseOperator):
+    """Arguments, hook and report that the operators of upkeep share.
+
+    :param dcluster_conn_id: the connection, templated; the default one need not exist.
+    :param dry_run: change nothing and tell nobody; the report says what would be done. Templated.
+    """
+
+    template_fields: Sequence[str] = ("dcluster_conn_id", "only_report")
+    ui_color = "#eef6e6"
+
+    def __init__(
+        self, *, dcluster_conn_id: str = DEFAULT_CONN_ID, dry_run: bool | str = False, **kwargs: Any
+    ) -> None:
+        refuse_unknown_arguments(type(self), kwargs)
+        super().__init__(**kwargs)
+        self.dcluster_conn_id = dcluster_conn_id
+        self.only_report = dry_run  # every operator of Airflow has a method called dry_run
+
+    @cached_property
+    def hook(self) -> DClusterHook:
+        """The hook of the operator's connection."""
+        from dcluster_provider.hooks.dcluster import DClusterHook
+
+        return DClusterHook(self.dcluster_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  # Airflow passes it
+        """Make one pass; its report goes to the log as a table, and is returned."""
+        report = self.make_pass(dry_run=str(self.only_report).lower() in {"true", "1", "yes"})
+        for line in str(report).splitlines():
+            self.log.info("%s", line)
+        return report.as_json()
+
+    def make_pass(self, *, dry_run: bool) -> Report:
+        """The pass that the operator is for."""
+        raise NotImplementedError
+
+
+class DClusterCheckClustersOperator(DClusterUpkeepOperator):
+    """Ends clusters and jobs that nobody needs, and completes what was cut short; returns the report.
+
+    :param unknown_after: seconds for which a cluster on the platform that the registry does not know is only
+        remembered; a pass after that removes it.
+
+    The other arguments are those of :class:`DClusterUpkeepOperator`.
+
+    :raises PlatformUnavailable: the platform's clusters cannot be listed; nothing was changed.
+    """
+
+    def __init__(self, *, unknown_after: float = 600, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if unknown_after < 0:
+            raise ValueError(
+                f"{self.task_id}: unknown_after: {unknown_after!r} is not a number of seconds, 0 or above"
+            )
+        self.unknown_after = unknown_after
+
+    def make_pass(self, *, dry_run: bool) -> Report:
+        """One cluster check."""
+        return self.hook.upkeep.check_clusters(dry_run=dry_run, unknown_after=self.unknown_after)
+
+
+class DClusterAlertLongRunningJobsOperator(DClusterUpkeepOperator):
+    """Tells people of jobs that run longer than their client's threshold; returns the report.
+
+    A job's emailRecipients are told by mail, and of its failure when the task that submitted it could not tell them.
+
+    :param notifiers: of Airflow, told of every such job beside the one of the configuration; ``alert`` is in the
+        context that they are rendered with.
+
+    The other arguments are those of :class:`DClusterUpkeepOperator`.
+    """
+
+    def __init__(self, *, notifiers: Sequence[BaseNotifier] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.notifiers = list(notifiers)
+
+    def make_pass(self, *, dry_run: bool) -> Report:
+        """One pass over the jobs at work."""
+        return self.hook.upkeep.alert_long_running(dry_run=dry_run, notifiers=self.notifiers)
