@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.endings import after_cluster, cluster_terminated, in_use
+from dcluster_provider.control.info import cluster_info
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import (
@@ -139,6 +140,13 @@ class Clusters:
         if isinstance(cluster, int):
             return self._registry.get_cluster(cluster)
         return self._registry.find_cluster(cluster)
+
+    def info(self, cluster: int | str) -> dict[str, Any]:
+        """A cluster as it was last seen, as a JSON object: ClusterEntity's fields, state, times and links.
+
+        :raises NotFound: there is none with this id or name.
+        """
+        return cluster_info(self.get(cluster), self._settings)
 
     def of_key(self, key: str) -> Cluster | None:
         """The latest cluster that a request key has led to, if any."""

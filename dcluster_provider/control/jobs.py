@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.savepoints import stop_with_savepoint
@@ -28,7 +29,7 @@ from dcluster_provider.core.state import fail_job, stop_job
 from dcluster_provider.platforms.base import LogPart, Platform, Report, silent
 
 if TYPE_CHECKING:
-    from dcluster_provider.registry.store import Registry
+    from dcluster_provider.registry.store import ClientSetting, Registry
 
 # What a repeated request finds and takes as its answer; after FAILED or KILLED it runs the job again.
 _ANSWERS = (*LIVE_JOB_STATES, JobState.SUCCEEDED, JobState.UNKNOWN)
@@ -119,6 +120,19 @@ class Jobs:
         :raises NotFound: there is none with this id.
         """
         return self._registry.get_job(job_id)
+
+    def info(self, job_id: int) -> dict[str, Any]:
+        """A job as it was last seen, as a JSON object: JobsTableEntity's fields, state, times, cluster and links.
+
+        :raises NotFound: there is none with this id.
+        """
+        return self.infos([self.get(job_id)])[0]
+
+    def infos(self, jobs: Sequence[Job]) -> tuple[dict[str, Any], ...]:
+        """The same of jobs at hand, with one question to the registry for all of them."""
+        ids = {job.cluster_id for job in jobs}
+        clusters = {cluster.id: cluster for cluster in self._registry.get_clusters(ids)}
+        return tuple(job_info(job, clusters[job.cluster_id], self._settings) for job in jobs)
 
     def of_key(self, key: str) -> Job | None:
         """The latest job that a request key has led to, if any."""
@@ -236,11 +250,20 @@ class Jobs:
         """Whether long-running jobs of the client are watched for."""
         return self._registry.is_monitored(client)
 
+    def monitoring(self, client: str) -> ClientSetting:
+        """Whether and after how many seconds long-running jobs of the client are watched for."""
+        return self._registry.client_setting(client)
+
     def set_monitoring(self, client: str, enabled: bool, alert_after: int | None = None) -> None:
         """Have long-running jobs of the client watched for, or not.
 
         :param alert_after: seconds after which a job runs long; none means the connection's default.
+        :raises InvalidSpec: the client's name is none, or the seconds are not above 0.
         """
+        if not client.strip():
+            raise InvalidSpec("field client: is empty")
+        if alert_after is not None and alert_after < 1:
+            raise InvalidSpec(f"field alertAfter: {alert_after!r} is not a number of seconds above 0")
         self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
 
     def _take(self, request: JobRequest) -> tuple[Cluster, Job]:

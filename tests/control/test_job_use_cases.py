@@ -5,13 +5,18 @@ from dataclasses import replace
 from threading import Barrier
 
 import pytest
+from pydantic.alias_generators import to_camel
 
 from dcluster_provider.control.application_template import ApplicationTemplate
+from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.log_links import GrafanaLinks
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, InvalidSpec, JobFailed, NotFound
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.core.spec import JobSpec
 
 OWNER = Owner("airflow", "dag", "run", "task")
 SPEC = {"client": "team", "module": "etl", "application": "etl.py"}
@@ -224,10 +229,33 @@ def test_an_ended_or_unknown_cluster_is_refused(control, cluster):
     assert control.jobs.list() == []
 
 
-def test_monitoring_is_switched_per_client(control):
+def test_monitoring_is_switched_per_client_and_read_back(control):
     before = control.jobs.is_monitored("team")
     control.jobs.set_monitoring("team", not before, alert_after=60)
     assert control.jobs.is_monitored("team") is not before
+    setting = control.jobs.monitoring("team")
+    assert (setting.monitored, setting.alert_after) == (not before, 60)
+    for wrong in (("", None), ("team", 0)):
+        with pytest.raises(InvalidSpec, match=r"field (client|alertAfter)"):
+            control.jobs.set_monitoring(wrong[0], True, wrong[1])
+
+
+def test_the_info_of_a_job_has_everything(control, platform, settings, cluster):
+    settings = replace(settings, job_log_url_template="https://l/{jobId}", grafana=GrafanaLinks("g?{search}"))
+    jobs = Jobs(control.registry, platform, settings, control.clusters)
+    job = jobs.submit(on(cluster, emailRecipients="a@b"))
+    platform.set_job(job, JobPhase.FAILED, exit_code=3, diagnosis=Diagnosis("Why", "It broke.", "Mend it."))
+    jobs.observe([job.id])
+    info = jobs.info(job.id)
+    assert {to_camel(name) for name in JobSpec.model_fields} <= set(info)
+    assert (info["jobId"], info["clusterId"], info["clusterName"]) == (job.id, cluster.id, cluster.name)
+    assert (info["state"], info["exitCode"], info["diagnosis"]["reason"]) == ("FAILED", 3, "Why")
+    assert info["endedAt"] > info["createdAt"]
+    engine = control.clusters.get(cluster.id).ui_url
+    assert info["links"] == {"engine": engine, "log": f"https://l/{job.id}", "grafana": f"g?{job.id}"}
+    assert jobs.infos(jobs.list("Failed")) == (info,)
+    told = Clusters(control.registry, platform, settings).info(cluster.name)
+    assert told["links"]["grafana"] == f"g?{cluster.id}"
 
 
 def test_a_job_that_names_no_application_runs_the_connections(control, cluster, settings):
