@@ -55,7 +55,9 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
-        "extra-links": [f"{package}.links.dcluster.EngineUILink", f"{package}.links.dcluster.LogLink"],
+        "extra-links": [
+            f"{package}.links.dcluster.{link}" for link in ("EngineUILink", "LogLink", "GrafanaLink")
+        ],
         "cli": [f"{package}.cli.definition.get_dcluster_cli_commands"],
         "config": {
             "dcluster": {

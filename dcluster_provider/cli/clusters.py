@@ -21,7 +21,8 @@ def show_clusters(args: Namespace, hook: DClusterHook) -> None:
     """Show a cluster as it is now, and its events."""
     cluster = hook.clusters.get(cluster_reference(args.cluster))
     cluster = hook.clusters.observe([cluster.id])[cluster.id]
-    print_record(cluster, hook.control.registry.list_events(cluster_id=cluster.id), args.output)
+    events = hook.control.registry.list_events(cluster_id=cluster.id)
+    print_record(cluster, events, args.output, hook.clusters.info(cluster.id))
 
 
 @command

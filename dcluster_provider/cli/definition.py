@@ -57,6 +57,11 @@ _UNKNOWN_AFTER = _argument(
     default=600.0,
     help="seconds after which a cluster that the registry does not know is removed",
 )
+_CLIENT = _argument("client", help="name of the client")
+_OFF = _argument("--off", action="store_true", help="do not watch for the client's long-running jobs")
+_ALERT_AFTER = _argument(
+    "--alert-after", type=int, help="seconds after which a job runs long; without it, the connection's"
+)
 _ENGINE = _argument("engine", choices=("spark", "flink"), help="spark or flink")
 
 
@@ -105,6 +110,26 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
         _command("jobs", "terminate", "Stop a job", _JOB, _SAVEPOINT, _TIMEOUT, _CONN_ID, _OUTPUT),
         _command("jobs", "logs", "Print a job's log", _JOB, _FOLLOW, _CONN_ID),
     )
+    clients = (
+        _command(
+            "clients",
+            "show",
+            "Say whether a client's long-running jobs are watched for",
+            _CLIENT,
+            _CONN_ID,
+            _OUTPUT,
+        ),
+        _command(
+            "clients",
+            "monitor",
+            "Watch for a client's long-running jobs, or do not",
+            _CLIENT,
+            _OFF,
+            _ALERT_AFTER,
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    )
     engines = (
         _command("engines", "list", "List the installed engines of the local platform", _CONN_ID, _OUTPUT),
         _command("engines", "install", "Install an engine of the local platform", _ENGINE, _CONN_ID),
@@ -121,6 +146,7 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
             subcommands=(
                 GroupCommand(name="clusters", help="Clusters", subcommands=clusters),
                 GroupCommand(name="jobs", help="Jobs", subcommands=jobs),
+                GroupCommand(name="clients", help="How clients' jobs are watched", subcommands=clients),
                 GroupCommand(name="engines", help="Engines of the local platform", subcommands=engines),
                 GroupCommand(name="registry", help="What is remembered", subcommands=registry),
                 _single(

@@ -27,7 +27,7 @@ def show_jobs(args: Namespace, hook: DClusterHook) -> None:
     """Show a job as it is now, and its events."""
     job = hook.jobs.get(args.job_id)
     job = hook.jobs.observe([job.id])[job.id]
-    print_record(job, hook.control.registry.list_events(job_id=job.id), args.output)
+    print_record(job, hook.control.registry.list_events(job_id=job.id), args.output, hook.jobs.info(job.id))
 
 
 @command

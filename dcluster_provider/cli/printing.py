@@ -53,9 +53,14 @@ def print_jobs(jobs: Iterable[Job], output: str) -> None:
     _print(output, columns, rows, [job.as_json() for job in found])
 
 
-def print_record(record: Cluster | Job, events: Sequence[Any], output: str) -> None:
-    """Everything known of one cluster or job, with what happened to it."""
-    fields = record.as_json()
+def print_record(
+    record: Cluster | Job, events: Sequence[Any], output: str, info: dict[str, Any] | None = None
+) -> None:
+    """Everything known of one cluster or job, with what happened to it.
+
+    :param info: the record with its links, when they are known.
+    """
+    fields = info or record.as_json()
     happened = [
         {"at": event.at.isoformat(), "actor": event.actor, "action": event.action, "detail": event.detail}
         for event in events

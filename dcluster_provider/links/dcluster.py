@@ -36,3 +36,11 @@ class LogLink(_OperatorAttributeLink):
 
     name = "Job log"
     attribute = "log_url"
+
+
+@attrs.define
+class GrafanaLink(_OperatorAttributeLink):
+    """The log of the cluster or job in Grafana."""
+
+    name = "Grafana"
+    attribute = "grafana_url"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.links.dcluster import EngineUILink
+from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.ownership import (
     DClusterOperator,
@@ -44,8 +44,9 @@ class DClusterLaunchOperator(DClusterOperator):
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_configs": "json"}
-    operator_extra_links = (EngineUILink(),)
+    operator_extra_links = (EngineUILink(), GrafanaLink())
     engine_ui_url: str = ""
+    grafana_url: str = ""
     default_type: ClassVar[str]
     types: ClassVar[tuple[str, ...]]
 
@@ -181,6 +182,7 @@ class DClusterLaunchOperator(DClusterOperator):
 
     def _known(self, cluster: Cluster) -> None:
         self.engine_ui_url = cluster.ui_url
+        self.grafana_url = self.hook.settings.grafana.of_cluster(cluster)
 
 
 class DClusterLaunchSparkOperator(DClusterLaunchOperator):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.links.dcluster import EngineUILink, LogLink
+from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink, LogLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.cluster import seconds_until
 from dcluster_provider.operators.ownership import (
@@ -46,9 +46,10 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_cmd": "json"}
-    operator_extra_links = (EngineUILink(), LogLink())
+    operator_extra_links = (EngineUILink(), LogLink(), GrafanaLink())
     engine_ui_url: str = ""
     log_url: str = ""
+    grafana_url: str = ""
 
     def __init__(
         self,
@@ -198,8 +199,8 @@ class DClusterSubmitJobOperator(DClusterOperator):
         return ended.id
 
     def _known(self, job: Job) -> None:
-        self.engine_ui_url = job.ui_url or self.hook.clusters.get(job.cluster_id).ui_url
-        self.log_url = self.hook.settings.job_log_url(job.id)
+        links = self.hook.jobs.infos([job])[0]["links"]
+        self.engine_ui_url, self.log_url, self.grafana_url = links["engine"], links["log"], links["grafana"]
 
 
 class DClusterTerminateJobOperator(DClusterOperator):

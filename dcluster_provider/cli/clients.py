@@ -1,0 +1,24 @@
+"""``airflow dcluster clients``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from dcluster_provider.cli.printing import print_table_or_json
+from dcluster_provider.cli.session import command
+from dcluster_provider.hooks.dcluster import DClusterHook
+
+
+@command
+def show_clients(args: Namespace, hook: DClusterHook) -> None:
+    """Say whether a client's long-running jobs are watched for, and after how many seconds."""
+    setting = hook.jobs.monitoring(args.client)
+    row = (setting.client, setting.monitored, setting.alert_after)
+    print_table_or_json(("CLIENT", "MONITORED", "ALERT_AFTER"), [row], args.output)
+
+
+@command
+def monitor_clients(args: Namespace, hook: DClusterHook) -> None:
+    """Watch for a client's long-running jobs, or do not, and print what is in force then."""
+    hook.jobs.set_monitoring(args.client, not args.off, args.alert_after)
+    show_clients(args)
