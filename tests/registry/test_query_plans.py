@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.registry.store import Registry
+from dcluster_provider.registry.store import Registry, Scope
 
 LIVE = [state for state in JobState if not state.is_final]
 
@@ -36,6 +36,7 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
     registry, steps = plans
     cluster = claim_cluster(registry).record
     job = claim_job(registry, cluster_id=cluster.id).record
+    scope = Scope("deployment", "dcluster_default")
     calls = {
         "claim_cluster": lambda: claim_cluster(registry, key="other"),
         "claim_job": lambda: claim_job(registry, key="other", module="other"),
@@ -62,6 +63,16 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
         "list_events of a cluster": lambda: registry.list_events(cluster_id=1),
         "list_events of a job": lambda: registry.list_events(job_id=1),
         "see_live_jobs": lambda: registry.see_live_jobs(now),
+        "live_clusters": lambda: registry.live_clusters(scope, after_id=9),
+        "live_jobs": lambda: registry.live_jobs(scope),
+        "clusters_with_live_jobs": lambda: registry.clusters_with_live_jobs([1, 2]),
+        "ended_own_jobs": lambda: registry.ended_own_jobs([1, 2]),
+        "clusters_by_name": lambda: registry.clusters_by_name([cluster.name]),
+        "see_busy": lambda: registry.see_busy([1], now),
+        "see_unknown": lambda: registry.see_unknown(scope, ["name"], now),
+        "claim_alert": lambda: registry.claim_alert(1, "long_running", "mail", now, threshold=60),
+        "jobs_with_failures_due": lambda: registry.jobs_with_failures_due(scope, now, after_id=9),
+        "client_settings": lambda: registry.client_settings(["team", "other"]),
         "client_setting": lambda: registry.client_setting("team"),
         "save_job": lambda: registry.save_job(replace(job, state=JobState.RUNNING)),
         "save_cluster": lambda: registry.save_cluster(replace(cluster, state=ClusterState.RUNNING)),

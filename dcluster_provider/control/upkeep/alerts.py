@@ -106,11 +106,15 @@ class Alerts:
 
     def _alert(self, kind: str, job: Job, threshold: timedelta | None) -> Alert:
         cluster = next(iter(self._registry.get_clusters([job.cluster_id])), None)
-        links = {"Job log": self._settings.job_log_url(job.id)}
-        page = job.ui_url or (cluster.ui_url if cluster and not cluster.state.is_final else "")
-        if page:
-            links["Engine UI"] = page
-        return Alert(kind, job, cluster, self._now, threshold, links)
+        is_there = cluster is not None and not cluster.state.is_final
+        links = {
+            "Job log": self._settings.job_log_url(job.id),
+            "Grafana": self._settings.grafana.of_job(job, cluster) if cluster else "",
+            "Engine UI": job.ui_url or (cluster.ui_url if cluster and is_there else ""),
+        }
+        return Alert(
+            kind, job, cluster, self._now, threshold, {name: url for name, url in links.items() if url}
+        )
 
     def _tell(self, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
         channels = self._delivery.channels(alert)
