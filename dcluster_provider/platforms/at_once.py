@@ -38,6 +38,13 @@ def _answer(ask: Callable[[Item], Result], item: Item) -> tuple[Result] | None:
         return (ask(item),)
     except CredentialsRefused:
         raise
-    except (OSError, PlatformUnavailable):
-        _LOG.warning("Could not be asked about just now: %s", item, exc_info=True)
+    except (OSError, PlatformUnavailable) as error:
+        _LOG.warning("Nothing can be told just now of %s: %s", _named(item), error)
         return None
+
+
+def _named(item: object) -> str:
+    """An item in a line; a record's own text says more than all its fields."""
+    if isinstance(item, (list, tuple)):
+        return ", ".join(_named(each) for each in item)
+    return str(item)

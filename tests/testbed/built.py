@@ -62,7 +62,9 @@ class BuiltTestbed(Testbed):
         Nodes have the label ``type=kwok`` and the taint ``kwok=true:NoSchedule``.
         """
         have = self.get("get", "nodes", "--selector=type=kwok")["items"]
-        self.apply(*(_fake_node(number) for number in range(len(have), count)))
+        missing = [_fake_node(number) for number in range(len(have), count)]
+        if missing:
+            self.apply(*missing)
         ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}=True"
         self.kubectl("wait", "nodes", "--selector=type=kwok", f"--for={ready}", "--timeout=120s")
 

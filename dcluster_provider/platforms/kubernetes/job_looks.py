@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.engines import flink, spark
@@ -27,6 +29,10 @@ from dcluster_provider.platforms.kubernetes.pod_logs import read_pod_log
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 
+_LOG = logging.getLogger(__name__)
+_LOG_PATIENCE = timedelta(
+    seconds=30
+)  # in which a log that cannot be read is tried again before its job's end is told
 _LOG_HEAD_BYTES = 256 * 1024  # in which a driver tells which application the master made of it
 
 
@@ -146,8 +152,14 @@ class JobLooks:
         if seen is None or not job.owns_cluster or seen.phase not in flink.FINAL_PHASES:
             return
         pod = self._client(job, cluster, self._pods(cluster)).pod
-        if pod is not None:
+        if pod is None:
+            return
+        try:
             self._ended_logs.keep(job, pod)
+        except PlatformUnavailable as error:
+            if _has_just_ended(pod):
+                raise
+            _LOG.warning("The end of the log of %s is lost: %s", job, error)  # with its node, perhaps
 
     def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
         """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made."""
@@ -168,6 +180,11 @@ class JobLooks:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def _has_just_ended(pod: Pod) -> bool:
+    at = pod.engine.finished_at if pod.engine else None
+    return at is not None and _now() - at < _LOG_PATIENCE
 
 
 def _master(pods: Iterable[Pod]) -> Pod | None:

@@ -149,3 +149,17 @@ def test_the_log_is_read_on_from_where_it_was_read_to(control):
         part = control.platform.read_log(job, cluster, part.end, 2000)
     assert pieces == whole
     assert len(re.findall("SparkContext: Running Spark version", whole)) == 1
+
+
+def test_a_job_ends_although_its_node_gives_no_log(bench, testbed):
+    if testbed.kind != "built":
+        pytest.skip("needs a node that kwok plays")
+    pods = {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": "kwok", "operator": "Exists"}]}
+    control = bench.control(pod_template=json.dumps({"spec": pods}))
+    testbed.add_fake_nodes(1)
+    try:
+        job = submit(control, None, EXAMPLES / "pi_spark.py")
+        assert ended(control, job).state is JobState.SUCCEEDED, "kwok lets the pods of Jobs succeed"
+        until(lambda: bench.left() == [])
+    finally:
+        testbed.remove_fake_nodes()

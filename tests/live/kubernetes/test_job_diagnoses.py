@@ -174,6 +174,16 @@ def test_a_flink_job_whose_jobmanager_is_gone_is_unknown(bench, table, tmp_path)
     assert gone(control, cluster).state is ClusterState.TERMINATED
 
 
+def test_a_sql_file_that_fails_on_its_own_cluster_failed_by_itself(bench, table, tmp_path):
+    control = bench.control()
+    statement = tmp_path / "missing.sql"
+    statement.write_text("SELECT * FROM no_such_table;")
+    failure = failed_job(control, lambda: submit(control, None, statement, jobType="flink"), 300)
+    parts = ("The client", "no_such_table")
+    table.check("SQL file that names a missing table", failure, "SqlStatementFailed", parts)
+    until(lambda: bench.left() == [])
+
+
 def _at_work(control: Control, job: Job) -> Job:
     until(lambda: _state(control, job) is JobState.RUNNING, 180)
     return job

@@ -1,0 +1,1 @@
+"""kubeflow's spark-operator, built from its Go modules and run beside a testbed."""
