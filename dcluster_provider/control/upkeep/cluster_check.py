@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from dcluster_provider.control.upkeep.owners import OwnerState
-from dcluster_provider.control.upkeep.passing import Pass, pages
+from dcluster_provider.control.upkeep.passing import ACTOR, Pass, pages
 from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.lifetime import Reason, reason_to_end
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 
-ACTOR = "cluster check"
 _CUT_SHORT = timedelta(minutes=5)  # after which a launch that has not come further is taken up
 _SLOW_END = timedelta(minutes=10)  # after which an end that is still going on is told of
 _OF_ENDED_JOB = Reason("the job that it was launched for has ended", only_unused=True)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from dcluster_provider.control.upkeep.owners import OwnerState
-from dcluster_provider.control.upkeep.passing import Pass, pages
+from dcluster_provider.control.upkeep.passing import ACTOR, Pass, pages
 from dcluster_provider.core.record import Cluster, Job, JobState
 
-ACTOR = "cluster check"
 _CUT_SHORT = timedelta(minutes=5)  # after which a submission that has not come further is taken up
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 500
+ACTOR = "cluster check"
 
 Record = TypeVar("Record", Cluster, Job)
 

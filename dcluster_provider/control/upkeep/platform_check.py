@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from dcluster_provider.control.upkeep.passing import Pass
+from dcluster_provider.control.upkeep.passing import ACTOR, Pass
 from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.registry.events import Event
 
-ACTOR = "cluster check"
 _PAGE = 500
 
 
