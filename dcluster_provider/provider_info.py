@@ -9,6 +9,7 @@ from dcluster_provider import __version__
 
 def get_provider_info() -> dict[str, Any]:
     """The provider's description, in the form of Airflow's provider info schema."""
+    from dcluster_provider.dags.options import OPTIONS as DAG_OPTIONS
     from dcluster_provider.hooks.form import FIELDS
 
     package = "dcluster_provider"
@@ -31,6 +32,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     f"{package}.operators.cluster",
                     f"{package}.operators.job",
+                    f"{package}.operators.node",
                     f"{package}.operators.upkeep",
                 ],
             }
@@ -96,6 +98,7 @@ def get_provider_info() -> dict[str, Any]:
                         "example": '{"slack_webhook_conn_id": "alerts", "text": "{{ alert.text }}"}',
                         "default": "",
                     },
+                    **DAG_OPTIONS,
                 },
             }
         },

@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.upkeep.report import Notes, Report
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.fields import LONGEST_LINE
 from dcluster_provider.core.identity import fresh_key
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import parse
-from dcluster_provider.nodes.base import NodeCleanup, NodeSource
+from dcluster_provider.nodes.base import NodeSource
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
@@ -100,9 +101,15 @@ class Nodes:
             raise InvalidSpec(f"field info: has {size} characters of JSON; the most is {_LONGEST_INFO}")
         self._registry.record_instance(instance_id, info, utc_now())
 
-    def clean_up(self, *, dry_run: bool = False) -> NodeCleanup:
+    def clean_up(self, *, dry_run: bool = False) -> Report:
         """Give back the machines that nothing has used for a while.
 
         :param dry_run: only tell what would be done.
         """
-        return self._source.clean_up(dry_run=dry_run)
+        found, notes = self._source.clean_up(dry_run=dry_run), Notes("Node clean-up", dry_run)
+        notes.saw("nodes", found.seen)
+        for node_id, why in found.removed.items():
+            notes.did("removed", f"node {node_id}", why)
+        for node_id, why in found.left.items():
+            notes.left(f"node {node_id}", why)
+        return notes.report()

@@ -14,20 +14,13 @@ class NodeCleanup:
     """What a clean-up of unused machines found.
 
     :param seen: machines of this deployment.
-    :param removed: ids of those that were given back, or would have been in a dry run.
-    :param left: ids of those that stay, each with the reason.
+    :param removed: why each was given back, or would have been in a dry run, by its id.
+    :param left: why each stays, by its id.
     """
 
     seen: int = 0
-    removed: tuple[str, ...] = ()
+    removed: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
-        return {"seen": self.seen, "removed": list(self.removed), "left": self.left}
-
-    def __str__(self) -> str:
-        return f"{self.seen} nodes seen, {len(self.removed)} removed, {len(self.left)} left"
 
 
 class NodeSource(Protocol):

@@ -97,3 +97,14 @@ class DClusterAlertLongRunningJobsOperator(DClusterUpkeepOperator):
     def make_pass(self, *, dry_run: bool) -> Report:
         """One pass over the jobs at work."""
         return self.hook.upkeep.alert_long_running(dry_run=dry_run, notifiers=self.notifiers)
+
+
+class DClusterCleanupNodesOperator(DClusterUpkeepOperator):
+    """Gives back the machines that nothing has used for a while; returns the report.
+
+    The arguments are those of :class:`DClusterUpkeepOperator`.
+    """
+
+    def make_pass(self, *, dry_run: bool) -> Report:
+        """One clean-up of nodes."""
+        return self.hook.nodes.clean_up(dry_run=dry_run)

@@ -12,13 +12,13 @@ def _served_apps() -> list[dict[str, Any]]:
     # Every Airflow process reads its plugins; only the API server needs what they serve.
     if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") != "server":
         return []
-    from dcluster_provider.plugin.job_log import app
+    from dcluster_provider.plugin.rest.app import app
 
     return [{"app": app, "url_prefix": "/dcluster", "name": "dCluster"}]
 
 
 class DClusterPlugin(AirflowPlugin):
-    """Serves the logs of jobs to those who may read the log of the task that asked for them."""
+    """Serves the REST API, and the logs of jobs to those who may read the log of the task that asked for them."""
 
     name = "dcluster"
     fastapi_apps: list[dict[str, Any]] = _served_apps()

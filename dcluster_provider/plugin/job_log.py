@@ -10,35 +10,25 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
     DagAccessEntity,
     DagDetails,
 )
-from airflow.api_fastapi.core_api import security
 from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
-from fastapi import FastAPI, HTTPException
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from dcluster_provider.core.errors import DClusterError, NotFound
 from dcluster_provider.core.record import Job
 from dcluster_provider.hooks.dcluster import DClusterHook
 
-app = FastAPI(title="dCluster")
-if hasattr(security, "auth_manager_from_app"):  # since Airflow 3.2
-    # A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.
-    app.dependency_overrides[security.auth_manager_from_app] = get_auth_manager
+router = APIRouter(tags=["Logs"])
 
 
-@app.get("/{conn_id}/jobs/{job_id}/log")
+@router.get("/{conn_id}/jobs/{job_id}/log", summary="The log of a job", response_class=PlainTextResponse)
 def read_job_log(conn_id: str, job_id: int, user: GetUserDep) -> StreamingResponse:
     """The whole log of a job as it is now.
 
     Readable by who may read the log of the task that asked for the job; the log of a job that no task asked for, by
     who may see the plugins.
     """
-    try:
-        hook = DClusterHook(conn_id)
-        job = hook.jobs.get(job_id)
-    except NotFound as error:
-        raise HTTPException(404, str(error)) from error
-    except DClusterError as error:
-        raise HTTPException(400, str(error)) from error
+    hook = DClusterHook(conn_id)
+    job = hook.jobs.get(job_id)
     if not _may_read(user, job):
         raise HTTPException(403, f"You may not read the log of job {job_id}")
     return StreamingResponse(_parts(hook, job), media_type="text/plain; charset=utf-8")

@@ -27,30 +27,21 @@ class StoredJobs:
         return LogPart(LOG[start : start + 9], min(len(LOG), start + 9))
 
 
-@pytest.fixture(scope="module")
-def airflow_app():
-    from airflow.api_fastapi.app import create_app
-
-    return create_app(apps="core")
-
-
 @pytest.fixture
 def client(airflow_app, monkeypatch):
     from dcluster_provider.plugin import job_log
+    from dcluster_provider.plugin.rest.app import make_app
 
     monkeypatch.setattr(job_log, "DClusterHook", lambda conn_id: SimpleNamespace(jobs=StoredJobs()))
-    monkeypatch.setattr(job_log.app, "dependency_overrides", dict(job_log.app.dependency_overrides))
-    return TestClient(job_log.app)
+    return TestClient(make_app())
 
 
-def become(role):
+def become(client, role):
     """Answer as the simple auth manager's user with a role would be answered."""
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from airflow.api_fastapi.core_api.security import get_user
 
-    from dcluster_provider.plugin import job_log
-
-    job_log.app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="somebody", role=role)
+    client.app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="somebody", role=role)
 
 
 def test_anonymous_is_refused(client):
@@ -65,18 +56,18 @@ def test_a_wrong_token_is_refused(client):
 @pytest.mark.parametrize("job_id", [1, 2])
 @pytest.mark.parametrize("role", ["viewer", "admin"])
 def test_who_may_read_task_logs_reads_the_whole_log(client, role, job_id):
-    become(role)
+    become(client, role)
     answer = client.get(f"/dcluster_default/jobs/{job_id}/log")
     assert (answer.status_code, answer.text) == (200, LOG)
     assert answer.headers["content-type"].startswith("text/plain")
 
 
 def test_a_user_without_rights_is_refused(client):
-    become(None)
+    become(client, None)
     assert client.get("/dcluster_default/jobs/1/log").status_code == 403
 
 
 def test_a_job_that_does_not_exist(client):
-    become("admin")
+    become(client, "admin")
     answer = client.get("/dcluster_default/jobs/3/log")
-    assert (answer.status_code, answer.json()) == (404, {"detail": "There is no job 3"})
+    assert (answer.status_code, answer.json()["error"]) == (404, "There is no job 3")

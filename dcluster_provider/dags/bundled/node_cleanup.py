@@ -8,7 +8,7 @@ from dcluster_provider.dags.configuration import for_upkeep, schedule
 from dcluster_provider.dags.connections import each_connection
 from dcluster_provider.dags.ids import NODE_CLEANUP
 from dcluster_provider.dags.params import conn_ids_param, dry_run_param
-from dcluster_provider.operators.node_cleanup import DClusterCleanupNodesOperator
+from dcluster_provider.operators.upkeep import DClusterCleanupNodesOperator
 
 with DAG(
     NODE_CLEANUP,

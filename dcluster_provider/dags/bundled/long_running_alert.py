@@ -1,0 +1,24 @@
+"""Tells people of jobs that run for long."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from dcluster_provider.dags.configuration import for_upkeep, schedule
+from dcluster_provider.dags.connections import each_connection
+from dcluster_provider.dags.ids import LONG_RUNNING_ALERT
+from dcluster_provider.dags.params import conn_ids_param, dry_run_param
+from dcluster_provider.operators.upkeep import DClusterAlertLongRunningJobsOperator
+
+with DAG(
+    LONG_RUNNING_ALERT,
+    dag_display_name="Alert about long-running jobs",
+    description="Tells people of jobs that run longer than their client's threshold, and of failures.",
+    doc_md="The task returns whom it told of what, and has it as a table in its log.",
+    params={"dcluster_conn_ids": conn_ids_param(), "dry_run": dry_run_param()},
+    schedule=schedule("long_running_alert_schedule"),
+    **for_upkeep(),
+):
+    DClusterAlertLongRunningJobsOperator.partial(task_id="alert", dry_run="{{ params.dry_run }}").expand(
+        dcluster_conn_id=each_connection()
+    )

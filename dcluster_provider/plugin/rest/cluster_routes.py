@@ -1,0 +1,189 @@
+"""The calls of the ClusterController."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
+from fastapi import APIRouter, Path, Response
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import ClusterSpec, parse
+from dcluster_provider.dags.ids import INSTANCE_SYNC, LAUNCH_CLUSTER, TERMINATE_CLUSTER
+from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
+from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.plugin.rest import bodies
+from dcluster_provider.plugin.rest.access import may_read, may_run
+from dcluster_provider.plugin.rest.requests import (
+    ClusterId,
+    ConnId,
+    IdempotencyKey,
+    JsonObject,
+    cluster_and_hook,
+    request_key,
+)
+from dcluster_provider.plugin.rest.runs import ensure_run, require_dag
+
+router = APIRouter(tags=["Clusters"])
+_LAUNCH_ROUTES = {
+    "spark": "POST /v2/launch/spark/cluster",
+    "spark3": "POST /v2/launch/spark/cluster",
+    "flink": "POST /launch/flink/cluster",
+}
+
+
+@router.get("/", response_model=str, summary="Whether the service is there", responses={401: {}, 403: {}})
+def service() -> str:
+    """Answers ``Cluster Service``; the one call that needs no token."""
+    return "Cluster Service"
+
+
+@router.post(
+    "/launch/spark/cluster",
+    summary="Launch a Spark cluster (older version)",
+    dependencies=[may_run(LAUNCH_CLUSTER)],
+    openapi_extra=bodies.cluster_body(bodies.SPARK_CLUSTER, "spark"),
+)
+def launch_spark(
+    body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
+) -> int:
+    """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
+    return _launch({"type": "spark", **body}, ("spark", "spark3"), user, conn_id, key)
+
+
+@router.post(
+    "/v2/launch/spark/cluster",
+    summary="Launch a Spark 3 cluster",
+    dependencies=[may_run(LAUNCH_CLUSTER)],
+    openapi_extra=bodies.cluster_body(bodies.SPARK3_CLUSTER, "spark3"),
+)
+def launch_spark3(
+    body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
+) -> int:
+    """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
+    return _launch({"type": "spark3", **body}, ("spark", "spark3"), user, conn_id, key)
+
+
+@router.post(
+    "/launch/flink/cluster",
+    summary="Launch a Flink cluster",
+    dependencies=[may_run(LAUNCH_CLUSTER)],
+    openapi_extra=bodies.cluster_body(bodies.FLINK_CLUSTER, "flink"),
+)
+def launch_flink(
+    body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
+) -> int:
+    """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
+    return _launch({"type": "flink", **body}, ("flink",), user, conn_id, key)
+
+
+@router.get(
+    "/status/cluster/name/{name}",
+    summary="The state of a cluster, by its name",
+    dependencies=[may_read(LAUNCH_CLUSTER)],
+)
+def status_by_name(
+    name: Annotated[str, Path(description="The cluster's name.")], conn_id: ConnId = None
+) -> str:
+    """The state at this moment, for example ``RUNNING``; of a Spark cluster, too."""
+    return _status(name, conn_id)
+
+
+@router.get(
+    "/status/cluster/{cluster_id}", summary="The state of a cluster", dependencies=[may_read(LAUNCH_CLUSTER)]
+)
+def status(cluster_id: ClusterId, conn_id: ConnId = None) -> str:
+    """The state at this moment, for example ``RUNNING``; of a Spark cluster, too."""
+    return _status(cluster_id, conn_id)
+
+
+@router.get(
+    "/status/spark/cluster/{cluster_id}",
+    summary="The state of a Spark cluster",
+    dependencies=[may_read(LAUNCH_CLUSTER)],
+)
+def spark_status(cluster_id: ClusterId, conn_id: ConnId = None) -> str:
+    """The state at this moment, for example ``RUNNING``; of a Flink cluster, too."""
+    return _status(cluster_id, conn_id)
+
+
+@router.delete(
+    "/terminate/spark/{cluster_id}",
+    summary="Terminate a Spark cluster",
+    dependencies=[may_run(TERMINATE_CLUSTER)],
+)
+def terminate_spark(cluster_id: ClusterId, user: GetUserDep, conn_id: ConnId = None) -> str:
+    """Answers at once; a run of ``dcluster_terminate_cluster`` ends the cluster and the jobs on it."""
+    return _terminate(cluster_id, "spark", user, conn_id)
+
+
+@router.get(
+    "/terminate/flink/{cluster_id}",
+    summary="Terminate a Flink cluster",
+    dependencies=[may_run(TERMINATE_CLUSTER)],
+)
+def terminate_flink(cluster_id: ClusterId, user: GetUserDep, conn_id: ConnId = None) -> str:
+    """Answers at once; a run of ``dcluster_terminate_cluster`` ends the cluster and the jobs on it."""
+    return _terminate(cluster_id, "flink", user, conn_id)
+
+
+@router.post(
+    "/log/instance/{instance_id}",
+    summary="Record what an instance tells of itself",
+    response_class=Response,
+    dependencies=[may_run(INSTANCE_SYNC)],
+    openapi_extra=bodies.instance_body(),
+)
+def record_instance(
+    instance_id: Annotated[str, Path(examples=["i-1234567890abcdef0"])],
+    body: JsonObject,
+    conn_id: ConnId = None,
+) -> Response:
+    """Replaces what the instance told before; answers with nothing."""
+    DClusterHook(conn_id or DEFAULT_CONN_ID).nodes.record_instance(instance_id, body)
+    return Response()
+
+
+def _launch(
+    body: dict[str, Any], types: tuple[str, ...], user: GetUserDep, conn_id: str | None, key: str | None
+) -> int:
+    spec = parse(ClusterSpec, body)
+    if spec.type not in types:
+        raise InvalidSpec(
+            f"ClusterSpec: field type: {spec.type!r} is launched by {_LAUNCH_ROUTES[spec.type]}; call that, or write "
+            f"{' or '.join(map(repr, types))}"
+        )
+    hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
+    require_dag(LAUNCH_CLUSTER)
+    stored = request_key(hook, "cluster", user.get_id(), key)
+    actor = f"{user.get_name()} (REST)"
+    cluster = hook.clusters.of_key(stored) or hook.clusters.request(spec, stored, actor=actor)
+    if (cluster.spec, cluster.conn_id) != (spec, hook.dcluster_conn_id):
+        raise InvalidSpec(
+            f"header Idempotency-Key: {key!r} came with another request, which {cluster} answers; send a key of its "
+            "own with each request"
+        )
+    if not cluster.state.is_final:
+        conf = spec.model_dump(mode="json") | {
+            "dcluster_conn_id": cluster.conn_id,
+            "request_key": stored,
+        }
+        ensure_run(LAUNCH_CLUSTER, f"rest__cluster_{cluster.id}", conf, user.get_name())
+    return cluster.id
+
+
+def _status(wanted: int | str, conn_id: str | None) -> str:
+    hook, cluster = cluster_and_hook(conn_id, wanted)
+    return hook.clusters.status(cluster.id).value
+
+
+def _terminate(cluster_id: int, engine: str, user: GetUserDep, conn_id: str | None) -> str:
+    _, cluster = cluster_and_hook(conn_id, cluster_id)
+    if cluster.spec.engine != engine:
+        right = {"spark": "DELETE /terminate/spark", "flink": "GET /terminate/flink"}[cluster.spec.engine]
+        raise InvalidSpec(f"{cluster} is of type {cluster.type!r}; end it with {right}/{cluster.id}")
+    if cluster.state.is_final:
+        return f"Cluster {cluster.id} ({cluster.name}) has ended already: {cluster.state.value}"
+    conf = {"cluster_id": cluster.id, "dcluster_conn_id": cluster.conn_id}
+    ensure_run(TERMINATE_CLUSTER, f"rest__cluster_{cluster.id}", conf, user.get_name())
+    return f"Cluster {cluster.id} ({cluster.name}) is being terminated"

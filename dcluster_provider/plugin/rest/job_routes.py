@@ -1,0 +1,173 @@
+"""The calls of the JobController about jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
+from fastapi import APIRouter, Path, Query
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.record import LIVE_JOB_STATES, Job, JobState, parse_states
+from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.dags.ids import LONG_RUNNING_ALERT, SUBMIT_JOB, TERMINATE_JOB
+from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
+from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.plugin.rest import bodies
+from dcluster_provider.plugin.rest.access import may_read, may_run
+from dcluster_provider.plugin.rest.requests import (
+    ConnId,
+    IdempotencyKey,
+    JobId,
+    JsonObject,
+    job_and_hook,
+    name_in_path,
+    request_key,
+)
+from dcluster_provider.plugin.rest.runs import ensure_run, require_dag
+from dcluster_provider.plugin.rest.upkeep_routes import run_upkeep
+
+router = APIRouter(tags=["Jobs"])
+_HIGHEST_ID = 2**31 - 1
+_FROM_TEMPLATE = {"application": "", "main_class": "", "args": ()}
+
+Client = Annotated[str, Path(description="The client.", examples=["my-team"])]
+Module = Annotated[str, Path(description="The module.", examples=["data-processing"])]
+
+
+@router.post(
+    "/job/submit",
+    summary="Submit a job",
+    dependencies=[may_run(SUBMIT_JOB)],
+    openapi_extra=bodies.job_body(),
+)
+def submit(
+    body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
+) -> dict[str, Any]:
+    """Answers at once with the job, whose id is ``jobId``; a run of ``dcluster_submit_job`` runs it."""
+    spec = parse(JobSpec, body)
+    hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
+    require_dag(SUBMIT_JOB)
+    stored = request_key(hook, "job", user.get_id(), key)
+    actor = f"{user.get_name()} (REST)"
+    job = hook.jobs.of_key(stored) or hook.jobs.request(spec, stored, actor=actor)
+    if not _answers(job, spec) or job.conn_id != hook.dcluster_conn_id:
+        raise InvalidSpec(
+            f"header Idempotency-Key: {key!r} came with another request, which {job} answers; send a key of its own "
+            "with each request"
+        )
+    if not job.state.is_final:
+        conf = job.spec.model_dump(mode="json") | {
+            "dcluster_conn_id": job.conn_id,
+            "request_key": stored,
+        }
+        ensure_run(SUBMIT_JOB, f"rest__job_{job.id}", conf, user.get_name())
+    return hook.jobs.info(job.id)
+
+
+@router.post("/job/terminate/{job_id}", summary="Terminate a job", dependencies=[may_run(TERMINATE_JOB)])
+def terminate(job_id: JobId, user: GetUserDep, conn_id: ConnId = None) -> str:
+    """Answers at once; a run of ``dcluster_terminate_job`` stops the job."""
+    _, job = job_and_hook(conn_id, job_id)
+    if job.state.is_final:
+        return f"Job {job.id} ({job.client}/{job.module}) has ended already: {job.state.value}"
+    _stop(job, user)
+    return f"Job {job.id} ({job.client}/{job.module}) is being terminated"
+
+
+@router.get("/job/status/{job_id}", summary="The state of a job", dependencies=[may_read(SUBMIT_JOB)])
+def status(job_id: JobId, conn_id: ConnId = None) -> str:
+    """The state at this moment, for example ``RUNNING``."""
+    hook, job = job_and_hook(conn_id, job_id)
+    return hook.jobs.observe([job.id])[job.id].state.value
+
+
+@router.get("/job/info/{job_id}", summary="Everything about a job", dependencies=[may_read(SUBMIT_JOB)])
+def info(job_id: JobId, conn_id: ConnId = None) -> dict[str, Any]:
+    """The fields of JobsTableEntity with the job's state, times, cluster, links, exit code and diagnosis."""
+    hook, job = job_and_hook(conn_id, job_id)
+    hook.jobs.observe([job.id])
+    return hook.jobs.info(job.id)
+
+
+@router.get("/job/list", summary="Jobs by their state", dependencies=[may_read(SUBMIT_JOB)])
+def list_jobs(
+    status: Annotated[
+        str | None, Query(description="A state in any letter case; none means all.", examples=["running"])
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 1000,
+    after_id: Annotated[
+        int,
+        Query(ge=0, le=_HIGHEST_ID, description="The last id of the page before; 0 begins with the newest."),
+    ] = 0,
+    conn_id: ConnId = None,
+) -> list[dict[str, Any]]:
+    """Jobs as they were last seen, newest first, each as ``/job/info`` shows it."""
+    hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
+    try:
+        states = parse_states(JobState, status)
+    except InvalidSpec as error:
+        raise InvalidSpec(str(error).replace("field state", "query parameter status", 1)) from None
+    return list(
+        hook.jobs.infos(hook.control.registry.list_jobs(states=states, after_id=after_id, limit=limit))
+    )
+
+
+@router.get(
+    "/job/check/{client}/{module}",
+    summary="Whether a job of a client and module is live",
+    dependencies=[may_read(SUBMIT_JOB)],
+)
+def check(client: Client, module: Module, conn_id: ConnId = None) -> bool:
+    """Whether another job of this client and module would be refused as a duplicate."""
+    hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
+    found = hook.jobs.find_duplicate(name_in_path("client", client), name_in_path("module", module))
+    return found is not None
+
+
+@router.post(
+    "/job/stopped/{client}/{module}",
+    summary="Stop the jobs of a client and module",
+    dependencies=[may_run(TERMINATE_JOB)],
+)
+def stopped(client: Client, module: Module, user: GetUserDep, conn_id: ConnId = None) -> bool:
+    """Whether there were live jobs; a run of ``dcluster_terminate_job`` stops each."""
+    hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
+    live = hook.control.registry.list_jobs(
+        states=LIVE_JOB_STATES,
+        client=name_in_path("client", client),
+        module=name_in_path("module", module),
+    )
+    for job in live:
+        _stop(job, user)
+    return bool(live)
+
+
+@router.get(
+    "/job/monitor/alert",
+    summary="Alert about long-running jobs",
+    dependencies=[may_run(LONG_RUNNING_ALERT)],
+)
+def alert(user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None) -> str:
+    """Answers at once; a run of ``dcluster_long_running_alert`` looks for them and tells."""
+    return run_upkeep(LONG_RUNNING_ALERT, "The alert about long-running jobs", user, conn_id, key)
+
+
+@router.get(
+    "/job/monitor/{client}",
+    summary="Whether the jobs of a client are watched",
+    dependencies=[may_read(SUBMIT_JOB)],
+)
+def monitored(client: Client, conn_id: ConnId = None) -> bool:
+    """Whether long-running jobs of the client raise an alert."""
+    return DClusterHook(conn_id or DEFAULT_CONN_ID).jobs.is_monitored(name_in_path("client", client))
+
+
+def _stop(job: Job, user: GetUserDep) -> None:
+    conf = {"job_id": job.id, "dcluster_conn_id": job.conn_id}
+    ensure_run(TERMINATE_JOB, f"rest__job_{job.id}", conf, user.get_name())
+
+
+def _answers(job: Job, spec: JobSpec) -> bool:
+    """Whether a job is what a specification asks for; the connection may have filled in the application."""
+    return spec in (job.spec, job.spec.model_copy(update=_FROM_TEMPLATE))
