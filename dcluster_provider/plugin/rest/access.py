@@ -11,6 +11,8 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request
 
+from dcluster_provider.plugin.rest.parameters import refuse_unknown_parameters
+
 
 def may_read(dag_id: str) -> Any:
     """Only for those who may read a bundled DAG: everybody else is answered 403, the unknown 401.
@@ -18,8 +20,9 @@ def may_read(dag_id: str) -> Any:
     :param dag_id: of the DAG whose work the call tells of.
     """
 
-    def check(user: GetUserDep) -> None:
+    def check(request: Request, user: GetUserDep) -> None:
         _require(user, "GET", None, dag_id)
+        refuse_unknown_parameters(request)
 
     return Depends(check)
 
@@ -40,6 +43,7 @@ def _run_check(dag_id: str) -> Callable[..., None]:
                 403, "This call changes something and is not taken from a page of another site"
             )
         _require(user, "POST", DagAccessEntity.RUN, dag_id)
+        refuse_unknown_parameters(request)
 
     return check
 

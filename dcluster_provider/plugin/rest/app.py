@@ -7,14 +7,13 @@ from typing import Any
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.core_api import security
 from airflow.configuration import conf
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from dcluster_provider import __version__
 from dcluster_provider.plugin import job_log
 from dcluster_provider.plugin.rest import cluster_routes, job_routes, node_routes, upkeep_routes
 from dcluster_provider.plugin.rest.errors import RESPONSES, add_handlers
-from dcluster_provider.plugin.rest.requests import only_known_parameters
 
 _DESCRIPTION = """
 Launches, watches and ends Spark and Flink clusters and their jobs.
@@ -41,11 +40,9 @@ def make_app() -> FastAPI:
     )
     add_handlers(app)
     for router in _ROUTERS:
-        app.include_router(router, dependencies=[Depends(only_known_parameters)])
+        app.include_router(router)
     for router in _ROUTERS:
-        app.include_router(
-            router, prefix="/cluster", include_in_schema=False, dependencies=[Depends(only_known_parameters)]
-        )
+        app.include_router(router, prefix="/cluster", include_in_schema=False)
     app.include_router(job_log.router)
     if hasattr(security, "auth_manager_from_app"):  # since Airflow 3.2
         # A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.

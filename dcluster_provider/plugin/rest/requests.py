@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import TypeAdapter, ValidationError
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import explain, nearest
+from dcluster_provider.core.explain import explain
 from dcluster_provider.core.fields import Name
 from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.record import Cluster, Job
@@ -71,18 +71,6 @@ async def json_object(request: Request) -> dict[str, Any]:
 JsonObject = Annotated[dict[str, Any], Depends(json_object)]
 
 
-def only_known_parameters(request: Request) -> None:
-    """Refuse query parameters that a call does not know, naming the nearest: a misspelt one must not pass for none.
-
-    :raises InvalidSpec: there is one.
-    """
-    known = _query_names(request.scope["route"].dependant)
-    for name in request.query_params:
-        if name not in known:
-            hint = nearest(name, known) or f"; this call knows {', '.join(sorted(known)) or 'none'}"
-            raise InvalidSpec(f"query parameter {name}: is unknown{hint}")
-
-
 def name_in_path(field: str, value: str) -> str:
     """A client or module from a path.
 
@@ -135,11 +123,6 @@ def _own_hook(hook: DClusterHook, conn_id: str | None, record: Cluster | Job) ->
             f"{conn_id!r}; name that one, or none"
         )
     return DClusterHook(record.conn_id)
-
-
-def _query_names(dependant: Any) -> set[str]:
-    names = {str(param.alias) for param in dependant.query_params}
-    return names.union(*(_query_names(each) for each in dependant.dependencies))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,0 +1,28 @@
+"""Query parameters that nobody knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.explain import nearest
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse query parameters that a call does not know, naming the nearest: a misspelt one must not pass for none.
+
+    :raises InvalidSpec: there is one.
+    """
+    known = _query_names(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            hint = nearest(name, known) or f"; this call knows {', '.join(sorted(known)) or 'none'}"
+            raise InvalidSpec(f"query parameter {name}: is unknown{hint}")
+
+
+def _query_names(dependant: Any) -> set[str]:
+    names = {str(param.alias) for param in dependant.query_params}
+    return names.union(*(_query_names(each) for each in dependant.dependencies))

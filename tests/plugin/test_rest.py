@@ -1,0 +1,265 @@
+"""The REST API over Airflow's database and a real registry: answers, rights, requests made twice, errors."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.core.state import end_cluster
+from dcluster_provider.dags import ids
+
+CLUSTER = {"tenant": "team", "workers": 2, "extraConfigs": '{"spark.executor.instances": 2}'}
+JOB = {"client": "team", "module": "etl", "application": "local:///app.py"}
+
+
+def error(answer) -> str:
+    body = answer.json()
+    assert set(body) == {"error", "timestamp", "path"}, body
+    assert body["path"] == answer.request.url.path
+    assert body["timestamp"].endswith("Z")
+    return body["error"]
+
+
+@pytest.fixture
+def admin(api):
+    api.become("admin")
+    return api.client
+
+
+def test_the_service_tells_everybody_that_it_is_there(api):
+    assert [api.client.get(path).json() for path in ("/", "/cluster/")] == ["Cluster Service"] * 2
+
+
+@pytest.mark.parametrize(
+    ("path", "cluster_type"),
+    [
+        ("/launch/spark/cluster", "spark"),
+        ("/cluster/v2/launch/spark/cluster", "spark3"),
+        ("/launch/flink/cluster", "flink"),
+    ],
+)
+def test_a_launch_answers_with_the_id_of_a_stored_request_that_one_run_carries_out(
+    admin, api, path, cluster_type
+):
+    answer = admin.post(path, json=CLUSTER)
+    cluster = api.control.clusters.get(int(answer.text))
+    assert (cluster.type, cluster.state, cluster.owner) == (cluster_type, ClusterState.REQUESTED, None)
+    ((run_id, conf),) = api.runs(ids.LAUNCH_CLUSTER)
+    assert (run_id, conf["request_key"]) == (f"rest__cluster_{cluster.id}", cluster.key)
+    assert json.loads(admin.get(f"/status/cluster/{cluster.id}").text) == "REQUESTED"
+    assert admin.get(f"/status/cluster/name/{cluster.name}").json() == "REQUESTED"
+
+
+def test_a_route_refuses_the_other_engine_and_names_the_right_one(admin):
+    assert "POST /launch/flink/cluster" in error(
+        admin.post("/launch/spark/cluster", json=CLUSTER | {"type": "flink"})
+    )
+    flink = admin.post("/launch/flink/cluster", json=CLUSTER).json()
+    assert f"GET /terminate/flink/{flink}" in error(admin.delete(f"/terminate/spark/{flink}"))
+
+
+def test_the_same_key_gives_the_same_answer_and_one_run_and_another_body_is_refused(admin, api):
+    headers = {"Idempotency-Key": "once"}
+    with ThreadPoolExecutor(4) as pool:
+        asked = pool.map(
+            lambda _: admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json(), range(8)
+        )
+        assert set(asked) == {1}
+    assert len(api.runs(ids.LAUNCH_CLUSTER)) == 1
+    other = admin.post("/launch/spark/cluster", json=CLUSTER | {"workers": 3}, headers=headers)
+    assert other.status_code == 400
+    assert "header Idempotency-Key: 'once' came with another request" in error(other)
+
+    api.become("admin", "another")
+    assert admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json() == 2
+
+
+def test_a_cluster_that_has_ended_stays_the_answer_to_its_key(admin, api):
+    headers = {"Idempotency-Key": "once"}
+    first = admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json()
+    registry = api.control.registry
+    cluster = registry.get_cluster(first)
+    registry.save_cluster(end_cluster(cluster, cluster.created_at))
+    api.control.clusters.observe([first])
+    assert api.control.clusters.get(first).state is ClusterState.TERMINATED
+    assert admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json() == first
+    assert "has ended already: TERMINATED" in admin.delete(f"/terminate/spark/{first}").json()
+    assert api.runs(ids.TERMINATE_CLUSTER) == []
+
+
+def test_a_run_that_failed_is_followed_by_another_when_the_request_is_repeated(admin, api):
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    headers = {"Idempotency-Key": "once"}
+    first = admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json()
+    with create_session() as session:
+        session.execute(update(DagRun).where(DagRun.dag_id == ids.LAUNCH_CLUSTER).values(state="failed"))
+    assert admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json() == first
+    assert [run_id for run_id, _ in api.runs(ids.LAUNCH_CLUSTER)] == [
+        f"rest__cluster_{first}",
+        f"rest__cluster_{first}_2",
+    ]
+
+
+def test_a_submitted_job_is_told_of_with_its_id_and_found_by_every_call(admin, api):
+    job = admin.post("/job/submit", json=JOB).json()
+    assert (job["jobId"], job["client"], job["state"]) == (1, "team", "REQUESTED")
+    assert admin.get("/job/status/1").json() == "REQUESTED"
+    assert admin.get("/job/info/1").json()["clusterId"] == job["clusterId"]
+    assert [each["jobId"] for each in admin.get("/job/list?status=requested").json()] == [1]
+    assert admin.get("/job/list?after_id=1").json() == []
+    assert admin.get("/job/check/team/etl").json() is True
+    assert admin.get("/job/check/team/other").json() is False
+    assert "job 1 (team/etl) is REQUESTED" in error(admin.post("/job/submit", json=JOB))
+    assert admin.post("/job/stopped/team/etl").json() is True
+    assert admin.post("/job/stopped/team/other").json() is False
+    assert admin.post("/job/terminate/1").json() == "Job 1 (team/etl) is being terminated"
+    assert [run_id for run_id, _ in api.runs(ids.TERMINATE_JOB)] == ["rest__job_1"]
+    assert api.control.jobs.get(1).state is JobState.REQUESTED
+
+
+def test_a_job_whose_application_the_connection_filled_in_is_the_same_request(
+    admin, api, monkeypatch, tmp_path
+):
+    (tmp_path / "team.py").write_text("")
+    extra = {"home": str(tmp_path / "home"), "application_template": f"{tmp_path}/{{client}}.py"}
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", json.dumps({"conn_type": "dcluster", "extra": extra}))
+    body, headers = {"client": "team", "module": "etl"}, {"Idempotency-Key": "once"}
+    first, second = (admin.post("/job/submit", json=body, headers=headers).json() for _ in range(2))
+    assert first["application"] == f"{tmp_path}/team.py"
+    assert (first["jobId"], len(api.runs(ids.SUBMIT_JOB))) == (second["jobId"], 1)
+
+
+def test_upkeep_is_asked_for_once_while_it_has_not_begun(admin, api):
+    assert admin.get("/cluster/check").json() == "The cluster check has been started"
+    assert "asked for already" in admin.get("/cluster/cluster/check").json()
+    assert "has been started" in admin.get("/job/monitor/alert").json()
+    assert (admin.get("/node/croncleanup").text, admin.get("/ec2-info").json()) == ("", [])
+    assert admin.get("/ec2-list-info").json() == 0
+    assert [len(api.runs(dag)) for dag in (ids.CLUSTER_CHECK, ids.LONG_RUNNING_ALERT, ids.NODE_CLEANUP)] == [
+        1
+    ] * 3
+
+
+def test_instances_are_recorded_and_nodes_refused_where_there_is_no_cloud(admin, api):
+    assert admin.post("/log/instance/i-1", json={"state": "running"}).content == b""
+    assert api.control.registry.get_instance("i-1").info == {"state": "running"}
+    for path, body in (
+        ("/node/launch", {"nodeCount": 1, "instanceType": "m5.large"}),
+        ("/node/destroy", {"nodeIds": ["i-1"]}),
+    ):
+        assert "come from no cloud" in error(admin.post(path, json=body))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "words"),
+    [
+        ("POST", "/launch/spark/cluster", {}, "field tenant: is required"),
+        ("POST", "/launch/spark/cluster", {"tenant": "a", "worker": 3}, "did you mean 'workers'?"),
+        ("POST", "/launch/spark/cluster", [1], "is not a JSON object"),
+        ("POST", "/job/submit", {"client": "a", "module": "b"}, "field application: missing"),
+        ("POST", "/job/submit", JOB | {"clusterName": "nope"}, "There is no cluster named 'nope'"),
+        ("GET", "/status/cluster/x", None, "path parameter cluster_id"),
+        ("GET", "/job/list?status=runing", None, "did you mean 'RUNNING'?"),
+        ("GET", "/job/list?statsu=running", None, "did you mean 'status'?"),
+        ("GET", "/job/list?limit=0", None, "query parameter limit"),
+        ("GET", "/job/check/a/%00", None, "path parameter module"),
+        ("GET", "/job/list?conn_id=nope", None, "There is no connection 'nope'"),
+        ("GET", "/nope", None, "There is nothing at this path"),
+        ("PUT", "/job/list", None, "PUT is not allowed"),
+    ],
+)
+def test_every_error_says_what_is_wrong(admin, method, path, body, words):
+    answer = admin.request(method, path, json=body)
+    assert words in error(answer)
+    assert answer.status_code in {400, 404, 405}
+
+
+def test_a_body_has_to_be_json_and_say_so(admin):
+    path, header = "/launch/spark/cluster", {"content-type": "application/json"}
+    assert "header Content-Type" in error(
+        admin.post(path, content="{}", headers={"content-type": "text/plain"})
+    )
+    assert "is not JSON" in error(admin.post(path, content="{", headers=header))
+    assert "NaN is no JSON number" in error(admin.post(path, content='{"workers": NaN}', headers=header))
+    assert "is nested too deeply" in error(admin.post(path, content="[" * 200_000, headers=header))
+    assert "has more than 1048576 bytes" in error(admin.post(path, content=" " * 1_100_000, headers=header))
+
+
+def test_a_failure_of_the_server_shows_no_traceback(admin, monkeypatch):
+    from dcluster_provider.plugin.rest import requests
+
+    def fail(_):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(requests, "DClusterHook", fail)
+    answer = admin.get("/status/cluster/1")
+    assert answer.status_code == 500
+    assert error(answer) == "The server failed with RuntimeError; the API server's log has the details"
+
+
+def test_a_paused_dag_is_told_of_before_anything_is_stored(admin, api):
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    def pause(value: bool) -> None:
+        with create_session() as session:
+            session.execute(
+                update(DagModel).where(DagModel.dag_id == ids.LAUNCH_CLUSTER).values(is_paused=value)
+            )
+
+    pause(True)
+    try:
+        answer = admin.post("/launch/spark/cluster", json=CLUSTER)
+    finally:
+        pause(False)
+    assert (answer.status_code, "is paused" in error(answer)) == (500, True)
+    assert api.control.clusters.list() == []
+
+
+def test_a_record_is_only_looked_at_through_its_own_connection(admin, api, monkeypatch):
+    cluster = admin.post("/launch/spark/cluster", json=CLUSTER).json()
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", __import__("os").environ["AIRFLOW_CONN_DCLUSTER_DEFAULT"])
+    answer = admin.get(f"/status/cluster/{cluster}?conn_id=other")
+    assert "through the connection 'dcluster_default', not 'other'" in error(answer)
+
+
+def test_a_page_of_another_site_cannot_have_things_changed(admin):
+    answer = admin.get("/cluster/check", headers={"Sec-Fetch-Site": "cross-site"})
+    assert (answer.status_code, "another site" in error(answer)) == (403, True)
+
+
+def test_rights_are_those_on_the_bundled_dags(api, monkeypatch):
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    asked = []
+
+    def answer(self, *, method, user, access_entity=None, details=None):
+        asked.append((method, access_entity and access_entity.name, details.id))
+        return details.id != ids.TERMINATE_CLUSTER
+
+    monkeypatch.setattr(SimpleAuthManager, "is_authorized_dag", answer)
+    api.become("user")
+    cluster = api.client.post("/launch/spark/cluster", json=CLUSTER).json()
+    assert cluster == 1
+    refused = api.client.delete(f"/terminate/spark/{cluster}")
+    assert (refused.status_code, ids.TERMINATE_CLUSTER in error(refused)) == (403, True)
+    assert asked == [("POST", "RUN", ids.LAUNCH_CLUSTER), ("POST", "RUN", ids.TERMINATE_CLUSTER)]
+
+
+def test_the_description_has_the_25_calls_and_the_page(admin):
+    paths = admin.get("/openapi.json").json()["paths"]
+    operations = [(method, path) for path, methods in paths.items() for method in methods]
+    assert len([path for _, path in operations if path != "/{conn_id}/jobs/{job_id}/log"]) == 25
+    for method, path in operations:
+        responses = paths[path][method]["responses"]
+        assert {"400", "401", "403", "404", "500"} <= set(responses), path
+        assert "422" not in responses
+        assert path == "/" or paths[path][method]["security"], path
+    assert "swagger" in admin.get("/docs").text
