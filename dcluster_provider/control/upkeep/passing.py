@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.upkeep import Scope
 
 _LOG = logging.getLogger(__name__)
-_PAGE = 500
+_PAGE = 1000
 ACTOR = "cluster check"
 
 Record = TypeVar("Record", Cluster, Job)

@@ -9,7 +9,7 @@ from dcluster_provider.control.upkeep.passing import ACTOR, Pass
 from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.registry.events import Event
 
-_PAGE = 500
+_PAGE = 1000
 
 
 def check_platform(check: Pass, names: Collection[str], unknown_after: timedelta) -> None:
