@@ -144,11 +144,11 @@ def burst_of_ours(testbed: BuiltTestbed, control: Control, program: Path, count:
     """Many at once: until each is submitted, and until each has the pod of its driver."""
 
     def submit(number: int) -> int:
-        return control.jobs.submit(pi(program, f"burst{count}-{number}")).id
+        return control.jobs.submit(pi(program, f"burst{count}-{number}")).cluster_id
 
     began = time.monotonic()
     with ThreadPoolExecutor(THREADS) as pool:
-        ids = list(pool.map(submit, range(count)))
+        clusters = list(pool.map(submit, range(count)))
     asked = time.monotonic() - began
     pods = (
         "pods",
@@ -161,8 +161,8 @@ def burst_of_ours(testbed: BuiltTestbed, control: Control, program: Path, count:
         f"{time.monotonic() - began:.1f} s",
         flush=True,
     )
-    for number in ids:
-        control.jobs.terminate(number)
+    for number in clusters:
+        control.clusters.terminate(number)
     testbed.wait_until(lambda: not testbed.get("get", *pods)["items"], "no driver is left")
 
 
