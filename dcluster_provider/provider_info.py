@@ -44,6 +44,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "triggers": [{"integration-name": "dCluster", "python-modules": [f"{package}.triggers.dcluster"]}],
+        "task-decorators": [
+            {"class-name": f"{package}.decorators.spark.dcluster_spark_task", "name": "dcluster_spark"}
+        ],
         "connection-types": [
             {
                 "hook-class-name": f"{package}.hooks.dcluster.DClusterHook",

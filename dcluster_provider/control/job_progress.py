@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,8 @@ from dcluster_provider.core.errors import (
     PlatformUnavailable,
     StaleRecord,
 )
-from dcluster_provider.core.observation import JobObservation
+from dcluster_provider.core.handback import Handback, HandbackReader
+from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.state import advance_job, begin_job, fail_job
 from dcluster_provider.platforms.base import Platform
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
+_LOOKS_FOR_LOG = 10  # after which a job has ended without what it handed back
 _STOP_PATIENCE = timedelta(seconds=15)  # that an end is given before it is asked for once more
 
 
@@ -36,6 +40,7 @@ class JobProgress:
         self._registry = registry
         self._platform = platform
         self._clusters = clusters
+        self._unread: Counter[int] = Counter()  # by job: the looks at its end that found no log
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
         """Look at jobs and their clusters, each in one batch, and return the jobs in their states of this moment by id.
@@ -59,7 +64,8 @@ class JobProgress:
         seen = self._platform.observe_jobs(going) if going else {}
         for job, cluster in going:
             if job.id in seen:
-                after[job.id] = self._advance(job, seen[job.id])
+                whole = self._with_handback(job, cluster, seen[job.id])
+                after[job.id] = self._advance(job, whole) if whole else job
                 self._stop_again(after[job.id], cluster)
         for job in after.values():
             self._end_own_cluster(job)
@@ -86,6 +92,35 @@ class JobProgress:
             # It was stopped while it was being started.
             self._platform.stop_job(begun, cluster)
         return begun
+
+    def _with_handback(self, job: Job, cluster: Cluster, seen: JobObservation) -> JobObservation | None:
+        """What was seen of a job with what it handed back, if it has just ended; nothing while its log cannot be read.
+
+        That is read before the job counts as ended: with its own cluster, its log may go.
+        """
+        if not job.spec.returns_result or seen.phase not in (JobPhase.SUCCEEDED, JobPhase.FAILED):
+            return seen
+        try:
+            found = self._handback(job, cluster)
+        except CredentialsRefused:
+            raise
+        except PlatformUnavailable as error:
+            self._unread[job.id] += 1
+            _LOG.info("What %s handed back cannot be read just now: %s", job, error)
+            return None if self._unread[job.id] < _LOOKS_FOR_LOG else seen
+        if found is None:
+            return seen
+        if seen.phase is JobPhase.FAILED:
+            return replace(seen, diagnosis=found.error or seen.diagnosis)
+        return replace(seen, result=found.result)
+
+    def _handback(self, job: Job, cluster: Cluster) -> Handback | None:
+        reader = HandbackReader(job.id)
+        part = self._platform.read_log(job, cluster, 0)
+        while part.text:
+            reader.feed(part.text)
+            part = self._platform.read_log(job, cluster, part.end)
+        return reader.handback()
 
     def _settle_without_cluster(self, job: Job, cluster: Cluster) -> Job:
         current = self._registry.get_job(job.id)

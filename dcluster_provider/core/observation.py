@@ -50,6 +50,7 @@ class JobObservation:
     :param diagnosis: why, when the phase is FAILED or LOST.
     :param savepoint: the folder of the savepoint that it was stopped with.
     :param savepoint_failure: why it cannot be stopped with the savepoint that is wanted.
+    :param result: what the application handed back, as JSON text.
     """
 
     phase: JobPhase
@@ -58,3 +59,4 @@ class JobObservation:
     diagnosis: Diagnosis | None = None
     savepoint: str = ""
     savepoint_failure: Diagnosis | None = None
+    result: str | None = None

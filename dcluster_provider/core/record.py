@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -132,6 +133,7 @@ class Job:
     :param savepoint_wanted: it is being stopped with a savepoint; only while it is STOPPING.
     :param savepoint: the folder of the savepoint that it was stopped with.
     :param savepoint_failure: why the savepoint that was wanted last was not made.
+    :param result: what the application handed back, as JSON text; none when it has not, or was not asked to.
     """
 
     id: int
@@ -155,6 +157,7 @@ class Job:
     savepoint_wanted: bool = False
     savepoint: str = ""
     savepoint_failure: Diagnosis | None = None
+    result: str | None = None
 
     @property
     def savepoint_wish(self) -> datetime | None:
@@ -193,6 +196,7 @@ class Job:
             "savepointWanted": self.savepoint_wanted,
             "savepointTaken": self.savepoint,  # "savepoint" is the one that it started from
             "savepointFailure": self.savepoint_failure.as_json() if self.savepoint_failure else None,
+            "result": json.loads(self.result) if self.result is not None else None,
         }
 
 

@@ -144,6 +144,7 @@ class JobSpec(Entity):
     :param args: arguments of the application.
     :param allow_duplicate: run even while a job of the same client and module is live.
     :param savepoint: Flink: folder of a savepoint (or retained checkpoint) that the job starts from.
+    :param returns_result: the application hands back a small result in its log, which is kept with the job.
     """
 
     client: Name
@@ -174,6 +175,7 @@ class JobSpec(Entity):
     args: tuple[Argument, ...] = ()
     allow_duplicate: bool = False
     savepoint: Path = ""
+    returns_result: bool = False
 
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:

@@ -85,6 +85,7 @@ def advance_job(job: Job, seen: JobObservation, now: datetime) -> Job:
         diagnosis=diagnosis or job.diagnosis,
         savepoint_wanted=wanted,
         savepoint=seen.savepoint or job.savepoint,
+        result=seen.result if seen.result is not None else job.result,
         savepoint_failure=(seen.savepoint_failure if job.savepoint_wanted else None) or job.savepoint_failure,
     )
     return job if after == job else after

@@ -40,14 +40,15 @@ def literal_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str])
     :raises InvalidSpec: it cannot be accepted.
     """
     fields = given_fields(operator, kind, names)
-    return parse(kind, fields) if fields and _is_literal(fields) else None
+    return parse(kind, fields) if fields and is_literal(fields) else None
 
 
-def _is_literal(value: Any) -> bool:
+def is_literal(value: Any) -> bool:
+    """Whether nothing in an argument waits for templating."""
     if isinstance(value, str):
         return "{{" not in value and "{%" not in value and not value.endswith((".json", ".j2"))
     if isinstance(value, Mapping):
-        return all(_is_literal(item) for item in value.values())
+        return all(is_literal(item) for item in value.values())
     if isinstance(value, (list, tuple)):
-        return all(_is_literal(item) for item in value)
+        return all(is_literal(item) for item in value)
     return value is None or isinstance(value, (int, float))

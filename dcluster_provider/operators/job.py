@@ -81,6 +81,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         args: Sequence[Any] | None = None,
         allow_duplicate: bool | str | None = None,
         savepoint: str | XComArg | None = None,
+        returns_result: bool | str | None = None,
         spec: dict[str, Any] | str | None = None,
         job_timeout: float | None = None,
         wait_for_completion: bool = True,
@@ -114,6 +115,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.args = args
         self.allow_duplicate = allow_duplicate
         self.savepoint = savepoint
+        self.returns_result = returns_result
         self.spec = spec
         require_seconds(self.task_id, job_timeout=job_timeout)
         self.job_timeout = job_timeout
@@ -172,6 +174,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
     def _wait(self, job: Job, timeout: float | None, log_start: int) -> int:
         from dcluster_provider.core.errors import JobFailed
+        from dcluster_provider.core.handback import without_handback
         from dcluster_provider.core.record import JobState
         from dcluster_provider.hooks.airflow_names import AirflowFailException
 
@@ -180,7 +183,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         def tell(after: Job) -> None:
             part = self.hook.jobs.read_log(after.id, read_to[0])
             read_to[0] = part.end
-            for line in part.text.splitlines():
+            for line in without_handback(part.text):
                 self.log.info("  | %s", line)
             self.log_change(last[0], after)
             last[0] = after

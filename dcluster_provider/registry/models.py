@@ -119,6 +119,7 @@ job_table = Table(
     Column("savepoint_wanted", Boolean, nullable=False),
     _text("savepoint"),
     Column("savepoint_failure", JSON(none_as_null=True), nullable=True),
+    _text("result", nullable=True),
     UniqueConstraint("key", "generation", name="uq_dcluster_job_key"),
     Index("ix_dcluster_job_state", "state", "id"),
     Index("ix_dcluster_job_client", "client", "state", "id"),

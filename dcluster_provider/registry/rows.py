@@ -67,6 +67,7 @@ def job_changes(job: Job) -> dict[str, Any]:
         "savepoint_wanted": job.savepoint_wanted,
         "savepoint": job.savepoint,
         "savepoint_failure": job.savepoint_failure.as_json() if job.savepoint_failure else None,
+        "result": job.result,
     }
 
 
@@ -85,6 +86,7 @@ def job_of(row: Any) -> Job:
         savepoint_wanted=row.savepoint_wanted,
         savepoint=row.savepoint,
         savepoint_failure=_diagnosis_of(row.savepoint_failure),
+        result=row.result,
     )
 
 

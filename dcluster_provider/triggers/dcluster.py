@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timezone
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from dcluster_provider.core.errors import ClusterInUse
+from dcluster_provider.core.handback import without_handback
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.triggers.shared_watch import SharedWatch, Sight, Subscription
 from dcluster_provider.triggers.task_log import describe_change
+
+if TYPE_CHECKING:
+    from dcluster_provider.control.connect import Control
 
 
 class RecordTrigger(BaseTrigger):
@@ -98,11 +103,18 @@ class RecordTrigger(BaseTrigger):
             self.log.info("%s %s is left alone: %s is still going", self.kind, self.record_id, owner)
             return
         control = await SharedWatch.of(self.conn_id).control()
-        calls = control.jobs if self.kind == "job" else control.clusters
-        ended = await asyncio.to_thread(
-            lambda: calls.terminate(self.record_id, actor=f"a person who ended {owner}")
-        )
+        try:
+            ended = await asyncio.to_thread(self._end, control, owner)
+        except ClusterInUse as used:
+            self.log.warning("%s", used)
+            return
         self.log.info("Ended %s, now %s, because a person ended the task", ended, ended.state.value)
+
+    def _end(self, control: Control, owner: Owner) -> Cluster | Job:
+        actor = f"a person who ended {owner}"
+        if self.kind == "job":
+            return control.jobs.terminate(self.record_id, actor=actor)
+        return control.clusters.terminate(self.record_id, actor=actor, asked_by=owner)
 
     def _seconds_left(self) -> float | None:
         return (
@@ -113,7 +125,7 @@ class RecordTrigger(BaseTrigger):
 
     def _tell(self, before: Cluster | Job | None, sight: Sight) -> None:
         if sight.log_text:
-            for line in sight.log_text.splitlines():
+            for line in without_handback(sight.log_text):
                 self.log.info("  | %s", line)
         if before is None or before.state is not sight.record.state:
             self.log.info(describe_change(before, sight.record))

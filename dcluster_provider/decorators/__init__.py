@@ -1,0 +1,1 @@
+"""Task decorators: functions that run on a cluster."""

@@ -1,0 +1,91 @@
+"""From a function in a DAG file to a Spark application that calls it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+SESSION = "spark"  # the argument that gets the Spark session
+
+
+def check_function(function: Callable[..., Any]) -> None:
+    """Refuse, while a DAG file is parsed, a function that cannot run away from the file.
+
+    :raises TypeError: it is no plain function, is asynchronous, takes ``*args``, or uses variables of a function
+        around it.
+    """
+    name = getattr(function, "__name__", repr(function))
+    if not inspect.isfunction(function) or name == "<lambda>":
+        raise TypeError(f"@task.dcluster_spark: {name} is no function that is defined with def")
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"@task.dcluster_spark: {name} is asynchronous; write it without async")
+    if function.__code__.co_freevars:
+        raise TypeError(
+            f"@task.dcluster_spark: {name} uses {', '.join(function.__code__.co_freevars)} of the function around it, "
+            "which is not there on the cluster; pass it as an argument"
+        )
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
+            raise TypeError(f"@task.dcluster_spark: {name}: {parameter} has to be an argument with a name")
+
+
+def named_arguments(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a call by name, with none for the session, which nobody gives.
+
+    :raises TypeError: they do not fit the function.
+    """
+    signature = inspect.signature(function)
+    has_session = SESSION in signature.parameters
+    given = {name: value for name, value in kwargs.items() if name != SESSION or value is not None}
+    rest = signature.replace(parameters=[it for it in signature.parameters.values() if it.name != SESSION])
+    arguments = dict(rest.bind_partial(*args, **given).arguments)
+    for parameter in rest.parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            arguments |= arguments.pop(parameter.name, {})
+    return arguments | ({SESSION: None} if has_session else {})
+
+
+def application_text(function: Callable[..., Any], arguments: Mapping[str, Any], decorator: str) -> str:
+    """The Spark application that calls a function and hands back what it returns.
+
+    :param arguments: by name; the session's is left to the driver.
+    :param decorator: the last part of the name that the function was decorated with.
+    :raises InvalidSpec: an argument is no JSON.
+    """
+    from dcluster_provider.engines import function_runner
+
+    lines, first = inspect.getsourcelines(function)
+    call = {
+        "name": function.__name__,
+        "source": "".join(lines),
+        "file": inspect.getsourcefile(function) or "<dag>",
+        "line": first,
+        "decorator": decorator,
+        "kwargs": {name: _as_json(name, it) for name, it in arguments.items() if name != SESSION},
+        "session": SESSION if SESSION in arguments else None,
+    }
+    # As a literal of JSON text: it means the same in whichever Python the driver has.
+    return f"{inspect.getsource(function_runner)}\n\nrun(json.loads({json.dumps(call)!r}))\n"
+
+
+def _as_json(name: str, value: Any) -> Any:
+    from dcluster_provider.core.errors import InvalidSpec
+
+    try:
+        return json.loads(json.dumps(value, default=_list))
+    except (TypeError, ValueError) as error:
+        raise InvalidSpec(
+            f"argument {name}: a {type(value).__name__} cannot be passed to the cluster ({error}); pass "
+            "numbers, texts, lists and dicts"
+        ) from None
+
+
+def _list(value: Any) -> list[Any]:
+    # The outputs of mapped tasks come as a sequence of Airflow's own.
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"a {type(value).__name__} is no JSON")

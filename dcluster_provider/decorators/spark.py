@@ -1,0 +1,135 @@
+"""``@task.dcluster_spark``: the body of a function runs as a Spark application."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
+
+from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.decorators.function_call import check_function, named_arguments
+from dcluster_provider.operators.arguments import is_literal
+from dcluster_provider.operators.job import DClusterSubmitJobOperator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow.sdk import Context
+
+    from dcluster_provider.core.identity import Owner
+
+# What the function itself stands for, or what it cannot be without.
+_NOT_TAKEN = (
+    "application",
+    "main_class",
+    "args",
+    "savepoint",
+    "spec",
+    "returns_result",
+    "wait_for_completion",
+)
+_DECORATOR = "dcluster_spark"
+
+
+class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperator):
+    """Runs a function on a Spark driver; see :func:`dcluster_spark_task`."""
+
+    custom_operator_name = f"@task.{_DECORATOR}"
+    template_fields: Sequence[str] = (*DClusterSubmitJobOperator.template_fields, "op_args", "op_kwargs")
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name in _NOT_TAKEN:
+            if name in kwargs:
+                raise TypeError(f"@task.{_DECORATOR}: {name} is not taken: the application is the function")
+        check_function(python_callable)
+        _check_literals(kwargs)
+        # A function is run as often as its task says: mapped tasks have the same names.
+        names = {"client": "{{ dag.dag_id }}", "module": "{{ task.task_id }}"}
+        kwargs = {**names, "allow_duplicate": True, **kwargs}
+        super().__init__(
+            python_callable=python_callable,
+            op_args=[],
+            op_kwargs=named_arguments(python_callable, tuple(op_args or ()), op_kwargs or {}),
+            **kwargs,
+        )
+        self.returns_result = True
+
+    def execute(self, context: Context) -> Any:
+        """Run the function on a cluster and return what it returns."""
+        owner = self.task_owner(context)
+        file = self._file(owner)
+        self._write(file, context)
+        self.application = str(file)
+        return self._returned(DClusterSubmitJobOperator.execute(self, context), owner)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the wait in the triggerer."""
+        job_id = DClusterSubmitJobOperator.execute_complete(self, context, event)
+        return self._returned(job_id, self.task_owner(context))
+
+    def _file(self, owner: Owner) -> Path:
+        return self.hook.settings.home / "functions" / f"{owner.key}.py"
+
+    def _write(self, file: Path, context: Context) -> None:
+        from dcluster_provider.decorators.function_call import SESSION, application_text
+        from dcluster_provider.decorators.function_files import write_private
+
+        known: Mapping[str, Any] = context
+        wanted = inspect.signature(self.python_callable).parameters
+        arguments = {name: known[name] for name in wanted if name in known and name != SESSION}
+        write_private(
+            file, application_text(self.python_callable, arguments | dict(self.op_kwargs), _DECORATOR)
+        )
+
+    def _returned(self, job_id: int, owner: Owner) -> Any:
+        import json
+
+        from dcluster_provider.hooks.airflow_names import AirflowFailException
+
+        job = self.hook.jobs.get(job_id)
+        self._file(owner).unlink(missing_ok=True)
+        if job.result is None:
+            raise AirflowFailException(
+                f"{job} has succeeded, but its log does not hold what the function returned: the log was gone before "
+                "it was read, or the function ended its process. Clear the task to run it again."
+            )
+        return self._handle_output(return_value=json.loads(job.result))
+
+
+def _check_literals(kwargs: Mapping[str, Any]) -> None:
+    """Refuse wrong fields of the job while the DAG file is parsed, as far as they are known then."""
+    fields = {
+        name: value for name, value in kwargs.items() if name in JobSpec.model_fields and value is not None
+    }
+    if is_literal(fields):
+        parse(JobSpec, {"client": "-", "module": "-"} | fields)
+
+
+def dcluster_spark_task(
+    python_callable: Callable[..., Any] | None = None, multiple_outputs: bool | None = None, **kwargs: Any
+) -> TaskDecorator:
+    """Make a function a task that runs it as a Spark application, on a given cluster or one of its own.
+
+    The function's source is what runs, so it imports within its body what it needs. Arguments and what it returns pass
+    as JSON; an argument called ``spark`` gets the Spark session. An error in it fails the task, with its traceback.
+
+    :param python_callable: the function.
+    :param multiple_outputs: whether each key of a returned dict becomes an XCom of its own.
+    :param kwargs: the arguments of :class:`~dcluster_provider.operators.job.DClusterSubmitJobOperator`, without those
+        that name the application. ``client`` is the DAG's id and ``module`` the task's unless given.
+    """
+    return task_decorator_factory(
+        python_callable=python_callable,
+        multiple_outputs=multiple_outputs,
+        decorated_operator_class=DClusterSparkDecoratedOperator,
+        **kwargs,
+    )

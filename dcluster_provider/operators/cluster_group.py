@@ -1,0 +1,96 @@
+"""A task group with a cluster of its own, launched before its tasks and ended after them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TaskGroup
+
+from dcluster_provider.operators.cluster import (
+    DClusterLaunchFlinkOperator,
+    DClusterLaunchOperator,
+    DClusterLaunchSparkOperator,
+    DClusterTerminateOperator,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from airflow.sdk import XComArg
+
+_OF_GROUPS = ("tooltip", "doc_md", "prefix_group_id", "default_args", "group_display_name", "ui_color")
+_OF_BOTH = ("dcluster_conn_id", "deferrable", "poll_interval", "pool", "queue")
+
+
+class DClusterCluster(TaskGroup):
+    """Tasks that share a cluster: ``with DClusterCluster("etl", tenant="sales") as cluster: ...``.
+
+    The launch is the setup of the tasks in the group and the end their teardown, so the cluster is ended whatever
+    becomes of them; clearing one of them launches a cluster anew.
+
+    :param group_id: name of the group.
+    :param type: ``spark3``, ``spark`` or ``flink``.
+    :param on_failure_fail_dagrun: whether a cluster that cannot be ended fails the DAG run.
+    :param terminate_timeout: seconds until the teardown fails because something of the cluster is still there.
+    :param kwargs: arguments of the launch operator, or of Airflow's TaskGroup.
+    :raises TypeError: ``long_living`` is given: a cluster that outlives its group needs no group.
+    :raises InvalidSpec: a literal argument cannot be accepted.
+    """
+
+    launch: DClusterLaunchOperator
+    terminate: DClusterTerminateOperator
+
+    def __init__(
+        self,
+        group_id: str,
+        *,
+        type: str = "spark3",  # noqa: A002  # the name of the field
+        on_failure_fail_dagrun: bool = False,
+        terminate_timeout: float = 300,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get("long_living"):
+            raise TypeError(
+                f"{group_id}: long_living: the group ends its cluster; launch a long-living one with "
+                "DClusterLaunchSparkOperator, or let jobs use_long_living_cluster"
+            )
+        super().__init__(group_id, **{name: kwargs.pop(name) for name in _OF_GROUPS if name in kwargs})
+        shared = {name: kwargs[name] for name in _OF_BOTH if name in kwargs}
+        operator = DClusterLaunchFlinkOperator if type == "flink" else DClusterLaunchSparkOperator
+        launch: DClusterLaunchOperator = operator(
+            task_id="launch", type=type, task_group=self, dag=self.dag, **kwargs
+        )
+        terminate = DClusterTerminateOperator(
+            task_id="terminate",
+            cluster_id=launch.output,
+            terminate_timeout=terminate_timeout,
+            task_group=self,
+            dag=self.dag,
+            **shared,
+        )
+        terminate.as_teardown(setups=launch, on_failure_fail_dagrun=on_failure_fail_dagrun)
+        self.launch, self.terminate = launch, terminate
+
+    @property
+    def id(self) -> XComArg:
+        """The cluster's id, for the arguments of the tasks in the group."""
+        output: XComArg = self.launch.output
+        return output
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _tb: TracebackType | None,
+    ) -> None:
+        """Put the tasks of the group between the launch and the end."""
+        super().__exit__(_type, _value, _tb)  # type: ignore[no-untyped-call]  # Airflow has no types there
+        own = {self.launch.task_id, self.terminate.task_id}
+        inside = [task for task in self.iter_tasks() if task.task_id not in own]
+        within = own | {task.task_id for task in inside}
+        for task in inside:
+            if not task.upstream_task_ids & (within - {self.terminate.task_id}):
+                self.launch >> task
+        for task in inside:
+            if not task.downstream_task_ids & within and not task.is_teardown:
+                task >> self.terminate
