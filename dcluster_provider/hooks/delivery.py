@@ -52,7 +52,7 @@ class NotifierDelivery:
 def _mail(alert: Alert) -> None:
     from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
-    content = f"<pre>{html.escape(alert.text)}</pre>"
+    content = f"<pre>{html.escape(alert.text, quote=False)}</pre>"
     mail = SmtpNotifier(to=_recipients(alert), subject=alert.subject, html_content=content)
     # Not called as a template: an error message of a job may look like one.
     mail.notify({})

@@ -50,6 +50,17 @@ class PersonsRest(Rest):
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "only_failed": False}
         self._client.post(f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body).raise_for_status()
 
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> object:
+        """What a task returned."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self._get(path, deserialize=True)["value"]
+
+    def make_connection(self, body: dict[str, object]) -> None:
+        self._client.post("/api/v2/connections", json=body).raise_for_status()
+
+    def delete_connection(self, conn_id: str) -> None:
+        self._client.delete(f"/api/v2/connections/{conn_id}").raise_for_status()
+
 
 @dataclass
 class LiveAirflow:
