@@ -10,10 +10,15 @@ RUNS = 7
 OURS = """
 from dcluster_provider.operators.cluster import (
     DClusterLaunchFlinkOperator, DClusterLaunchSparkOperator, DClusterTerminateOperator)
+from dcluster_provider.operators.cluster_group import DClusterCluster
 from dcluster_provider.operators.job import (
     DClusterStopClientJobsOperator, DClusterSubmitJobOperator, DClusterTerminateJobOperator)
 from dcluster_provider.sensors.cluster import DClusterClusterSensor
 from dcluster_provider.sensors.job import DClusterJobSensor
+
+def example(spark):
+    return spark.range(9).count()
+
 
 with DAG("ours", schedule=None):
     spark = DClusterLaunchSparkOperator(task_id="spark", tenant="team", workers=2)
@@ -25,6 +30,8 @@ with DAG("ours", schedule=None):
     DClusterClusterSensor(task_id="cluster_sensor", cluster_id=flink.output)
     DClusterJobSensor(task_id="job_sensor", job_id=job.output)
     DClusterTerminateOperator(task_id="end", cluster_id=spark.output).as_teardown(setups=spark)
+    with DClusterCluster("group", tenant="team") as cluster:
+        task.dcluster_spark(cluster_id=cluster.id)(example)()
 """
 POD = """
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
@@ -43,7 +50,7 @@ FILES = {
 }
 PROGRAM = """
 import sys, time
-from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, TaskGroup, task
 modules, begun = set(sys.modules), time.process_time()
 {file}
 cost = time.process_time() - begun

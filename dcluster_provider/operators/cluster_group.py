@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow.sdk import XComArg
+    from typing_extensions import Self
 
 _OF_GROUPS = ("tooltip", "doc_md", "prefix_group_id", "default_args", "group_display_name", "ui_color")
 _OF_BOTH = ("dcluster_conn_id", "deferrable", "poll_interval", "pool", "queue")
@@ -76,6 +77,11 @@ class DClusterCluster(TaskGroup):
         """The cluster's id, for the arguments of the tasks in the group."""
         output: XComArg = self.launch.output
         return output
+
+    def __enter__(self) -> Self:
+        """Collect the tasks that are made from now on."""
+        super().__enter__()
+        return self
 
     def __exit__(
         self,
