@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -97,6 +98,7 @@ def _measured(size: int, kubernetes: bool) -> list[tuple[str, ...]]:
 def measure(size: int, kubernetes: bool, answers: Any) -> None:
     """Two passes: one in which nothing is due, and one in which a twentieth of the clusters is."""
     with tempfile.TemporaryDirectory(prefix="dcluster-bench-") as folder:
+        os.environ["AIRFLOW_HOME"] = folder
         url = f"sqlite:///{folder}/registry.db"
         clusters = fill(url, size)
         if kubernetes:
