@@ -17,7 +17,10 @@ UPKEEP = {ids.CLUSTER_CHECK, ids.LONG_RUNNING_ALERT, ids.NODE_CLEANUP, ids.INSTA
 
 @pytest.fixture(scope="module")
 def dags():
-    from airflow.dag_processing.dagbag import DagBag
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag
 
     bag = DagBag(str(FOLDER))
     assert bag.import_errors == {}

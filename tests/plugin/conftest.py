@@ -25,12 +25,15 @@ def airflow_app():
 def airflow_database():
     """Airflow's database, with the bundled DAGs as the DAG processor would have stored them."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    try:
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag, sync_bag_to_db
     from airflow.utils.db import initdb
 
     initdb()
     DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag(str(FOLDER), bundle_path=FOLDER, bundle_name="dags-folder")
+    bag = DagBag(str(FOLDER), bundle_path=FOLDER)
     assert bag.import_errors == {}
     sync_bag_to_db(bag, "dags-folder", None)
     _unpause(bag.dags)
