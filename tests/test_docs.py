@@ -15,6 +15,7 @@ from dcluster_provider.control import application_template, log_links
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
 from dcluster_provider.engines.handover import handed_environment, handed_over
+from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.hooks.form import FIELDS
 
@@ -48,9 +49,9 @@ def test_every_block_is_of_a_kind_that_is_read():
     languages = {
         language for path in PAGES for language in re.findall(r"^```(\S+)$", path.read_text(), re.MULTILINE)
     }
-    assert languages == {"python", "bash", "json", "{toctree}"}
+    assert languages == {"python", "bash", "json", "ini", "{toctree}"}
     programs = {shlex.split(line)[0] for block in blocks("bash") for line in block.values[0].splitlines()}
-    assert programs == {"make", "pip", "airflow"}
+    assert programs == {"make", "pip", "airflow", "curl"}
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -81,11 +82,42 @@ def test_make_targets_exist(line):
 @pytest.mark.parametrize("text", blocks("json"))
 def test_json_blocks_are_accepted(text):
     value = json.loads(text)
-    if "conn_type" in value:
+    if "timestamp" in value:
+        from dcluster_provider.plugin.rest.errors import ErrorBody
+
+        assert ErrorBody.model_validate(value).error
+    elif "conn_type" in value:
         value["extra"].pop("registry_conn_id", None)  # names a connection that only exists for the reader
         settings_from("dcluster_default", value["extra"])
     else:
         parse(JobSpec if "client" in value else ClusterSpec, value)
+
+
+@pytest.mark.parametrize("text", blocks("ini"))
+def test_ini_blocks_name_bundles_that_there_are(text, tmp_path, monkeypatch):
+    from configparser import ConfigParser
+
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    parser = ConfigParser(interpolation=None)
+    parser.read_string(text)
+    for section in parser.sections():
+        for option, value in parser[section].items():
+            monkeypatch.setenv(f"AIRFLOW__{section}__{option}".upper(), value)
+    bundles = {bundle.name: bundle.path for bundle in DagBundlesManager().get_all_dag_bundles()}
+    assert sorted(bundles) == ["dags-folder", "dcluster"]
+    assert (bundles["dcluster"] / "launch_cluster.py").exists()
+
+
+@pytest.mark.parametrize("line", commands("curl"))
+def test_curl_commands_ask_for_paths_that_there_are(line):
+    from urllib.parse import urlsplit
+
+    from dcluster_provider.plugin.rest.app import app
+
+    path = next(urlsplit(word).path for word in shlex.split(line) if word.startswith("https://"))
+    known = {f"/dcluster{route}" for route in app.openapi()["paths"]} | {"/auth/token"}
+    assert path in known
 
 
 def test_every_field_of_the_specifications_is_explained():
@@ -108,6 +140,12 @@ def test_every_placeholder_is_explained():
     text = page("jobs.md")
     names = {*application_template.PLACEHOLDERS, *log_links.PLACEHOLDERS}
     assert {name for name in names if f"`{{{name}}}`" not in text} == set()
+
+
+def test_every_metric_is_explained():
+    rows = set(re.findall(r"^\| `(dcluster\.[\w.]+)` \|", page("jobs.md"), re.MULTILINE))
+    names = {value for name, value in vars(metrics).items() if name.isupper() and isinstance(value, str)}
+    assert rows == names
 
 
 def test_every_state_is_explained():

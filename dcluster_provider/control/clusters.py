@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -169,6 +170,11 @@ class Clusters:
         return self._registry.list_clusters(
             states=parse_states(ClusterState, state), tenant=tenant, limit=limit
         )
+
+    def of_run(self, dag_id: str, run_id: str) -> builtins.list[Cluster]:
+        """The clusters that a DAG run's tasks have asked for, newest first."""
+        found = self._registry.list_clusters(owner_run=(dag_id, run_id))
+        return [cluster for cluster in found if cluster.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
         """Look at clusters, all in one batch, and return them in their states of this moment by id.

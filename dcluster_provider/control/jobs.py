@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
@@ -153,6 +154,11 @@ class Jobs:
         """
         states = parse_states(JobState, status)
         return self._registry.list_jobs(states=states, client=client, module=module, limit=limit)
+
+    def of_run(self, dag_id: str, run_id: str) -> builtins.list[Job]:
+        """The jobs that a DAG run's tasks have asked for, newest first."""
+        found = self._registry.list_jobs(owner_run=(dag_id, run_id))
+        return [job for job in found if job.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
         """Look at jobs and their clusters, all in one batch, and return the jobs in their states of this moment by id.

@@ -103,12 +103,14 @@ class DClusterLaunchOperator(DClusterOperator):
     def execute(self, context: Context) -> int:
         """Launch the cluster and wait for it, on the worker or in the triggerer."""
         from dcluster_provider.core.record import ClusterState
+        from dcluster_provider.hooks.metrics import count_launch
         from dcluster_provider.triggers.task_log import describe_launch
 
         owner = self.task_owner(context)
         spec = self._checked(build_spec(self, ClusterSpec, _FIELDS))
         launched = self.ask_for(spec, owner)
         self.log.info("Launched %s", describe_launch(launched))
+        count_launch(launched)
         cluster = self._look(launched)
         self._known(cluster)
         deadline = self.deadline_of(context, self.launch_timeout)
@@ -164,7 +166,9 @@ class DClusterLaunchOperator(DClusterOperator):
         return after
 
     def _wait(self, cluster: Cluster, timeout: float | None) -> int:
+        from dcluster_provider.core.errors import ClusterFailed
         from dcluster_provider.core.record import ClusterState
+        from dcluster_provider.hooks.metrics import count_failure, time_start
 
         # A cluster that ran and lost a worker since is launched all the same: its jobs can run.
         states = tuple(state for state in ClusterState if state.takes_jobs)
@@ -174,9 +178,14 @@ class DClusterLaunchOperator(DClusterOperator):
             self.log_change(last[0], after)
             last[0] = after
 
-        running = self.hook.clusters.wait(
-            cluster.id, states, timeout, poll_interval=min(self.poll_interval, 1.0), on_change=tell
-        )
+        try:
+            running = self.hook.clusters.wait(
+                cluster.id, states, timeout, poll_interval=min(self.poll_interval, 1.0), on_change=tell
+            )
+        except ClusterFailed:
+            count_failure(last[0])
+            raise
+        time_start(running)
         self._known(running)
         return running.id
 

@@ -120,18 +120,22 @@ class DClusterSubmitJobOperator(DClusterOperator):
         require_seconds(self.task_id, job_timeout=job_timeout)
         self.job_timeout = job_timeout
         self.wait_for_completion = wait_for_completion
+        self._job: Job | None = None
         literal_spec(self, JobSpec, _FIELDS)
 
     @ends_own_when_killed
     def execute(self, context: Context) -> int:
         """Submit the job and wait for it, on the worker or in the triggerer."""
         from dcluster_provider.core.record import JobState
+        from dcluster_provider.hooks.lineage import with_lineage
+        from dcluster_provider.hooks.metrics import count_submission
         from dcluster_provider.triggers.task_log import describe_submission
 
         owner = self.task_owner(context)
-        spec = build_spec(self, JobSpec, _FIELDS)
+        spec = with_lineage(build_spec(self, JobSpec, _FIELDS), context)
         job = self.ask_for(spec, owner)
         self.log.info("Submitted %s", describe_submission(job))
+        count_submission(job)
         # One look before deferring: what has started or failed by now is known without the triggerer.
         job = self.hook.jobs.observe([job.id])[job.id]
         self.log_change(None, job)
@@ -163,6 +167,19 @@ class DClusterSubmitJobOperator(DClusterOperator):
         """Have the job run, without waiting for it."""
         return self.hook.jobs.submit(spec, owner=owner, actor=str(owner), report=self.log.info)
 
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> Any:
+        """What OpenLineage is told of the job once the task has ended."""
+        from dcluster_provider.hooks.lineage import job_facets
+
+        if self._job is None:
+            return None
+        job = self.hook.jobs.get(self._job.id)
+        return job_facets(job, self.hook.clusters.get(job.cluster_id), self.hook.settings)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
+        """The same when the task has failed, with the job's diagnosis."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
     def end_own(self, owner: Owner, why: str) -> None:
         """Stop the job that the task submitted; its own cluster ends with it."""
         job = self.hook.jobs.of_key(owner.key)
@@ -177,6 +194,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         from dcluster_provider.core.handback import without_handback
         from dcluster_provider.core.record import JobState
         from dcluster_provider.hooks.airflow_names import AirflowFailException
+        from dcluster_provider.hooks.metrics import time_job
 
         last, read_to = [job], [log_start]
 
@@ -193,15 +211,18 @@ class DClusterSubmitJobOperator(DClusterOperator):
                 job.id, timeout=timeout, poll_interval=min(self.poll_interval, 1.0), on_look=tell
             )
         except JobFailed as failure:
+            time_job(last[0])
             self.hook.upkeep.tell_failure(last[0])
             if last[0].state is JobState.UNKNOWN:
                 # Running it again might do the work twice: a person has to decide.
                 raise AirflowFailException(str(failure)) from failure
             raise
         self._known(ended)
+        time_job(ended)
         return ended.id
 
     def _known(self, job: Job) -> None:
+        self._job = job
         links = self.hook.jobs.infos([job])[0]["links"]
         self.engine_ui_url, self.log_url, self.grafana_url = links["engine"], links["log"], links["grafana"]
 

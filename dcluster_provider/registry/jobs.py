@@ -121,16 +121,20 @@ class JobStore(Connected):
         client: str | None = None,
         module: str | None = None,
         cluster_id: int | None = None,
+        owner_run: tuple[str, str] | None = None,
         after_id: int = 0,
         limit: int = 1000,
     ) -> list[Job]:
         """A page of jobs, newest first.
 
         :param states: only these; none means all.
+        :param owner_run: only those that this DAG run (``dag_id``, ``run_id``) submitted.
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
         wanted = {table.c.client: client, table.c.module: module, table.c.cluster_id: cluster_id}
         conditions = [column == value for column, value in wanted.items() if value is not None]
+        if owner_run is not None:
+            conditions += [table.c.owner_dag_id == owner_run[0], table.c.owner_run_id == owner_run[1]]
         if states is None and conditions:
             states = list(JobState)
         with self._read() as connection:

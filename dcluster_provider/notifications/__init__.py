@@ -1,0 +1,1 @@
+"""Notifiers: what is done and said when a task or DAG run fails."""
