@@ -100,7 +100,7 @@ def measure(size: int, kubernetes: bool, answers: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="dcluster-bench-") as folder:
         os.environ["AIRFLOW_HOME"] = folder
         url = f"sqlite:///{folder}/registry.db"
-        clusters = fill(url, size)
+        clusters = fill(url, size, "kubernetes" if kubernetes else "local")
         if kubernetes:
             answers.put(_on_kubernetes(url, clusters))
         else:
@@ -232,11 +232,11 @@ class MemoryPlatform:
         return {each.id: False for each in clusters}
 
 
-def fill(url: str, size: int) -> list[Cluster]:
+def fill(url: str, size: int, platform: str) -> list[Cluster]:
     """A registry of live clusters, each with ten jobs."""
     Registry(url).describe()
     database = Database(url)
-    clusters = [_cluster(number) for number in range(1, size + 1)]
+    clusters = [_cluster(number, platform) for number in range(1, size + 1)]
     _insert(database, cluster_table, (cluster_values(each) for each in clusters))
     jobs = (_job(number) for number in range(1, size * JOBS_OF_A_CLUSTER + 1))
     _insert(database, job_table, (job_values(each) for each in jobs))
@@ -253,7 +253,7 @@ def _owner(number: int) -> Owner:
     return Owner("bench", f"dag{number % DAGS}", str(number), "launch")
 
 
-def _cluster(number: int) -> Cluster:
+def _cluster(number: int, platform: str) -> Cluster:
     return Cluster(
         id=number,
         name=f"spark3-dev-bench-{number:017d}",
@@ -262,7 +262,7 @@ def _cluster(number: int) -> Cluster:
         version=1,
         deployment="bench",
         conn_id="dcluster_default",
-        platform="local",
+        platform=platform,
         spec=ClusterSpec(tenant="bench"),
         owner=_owner(number),
         state=ClusterState.RUNNING,

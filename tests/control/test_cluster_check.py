@@ -383,6 +383,19 @@ def test_clusters_of_another_deployment_or_connection_are_not_looked_at(control,
     assert not control.clusters.get(cluster.id).state.is_final
 
 
+def test_clusters_elsewhere_are_left_alone_and_jobs_on_them_as_on_shared_ones(control, platform):
+    cluster = control.clusters.launch(SPEC, owner=OWNER)
+    job = control.jobs.submit(JOB | {"clusterId": cluster.id}, owner=OWNER)
+    control.jobs.observe([job.id])
+    platform.name = "kubernetes"
+    report = control.upkeep.check_clusters(airflow(run="success", task="success"))
+    assert (report.lines, report.seen["live clusters"], report.seen["clusters elsewhere"]) == ((), 0, 1)
+    assert control.clusters.get(cluster.id).state is ClusterState.RUNNING
+    report = control.upkeep.check_clusters(airflow(run="failed", task="failed"))
+    assert [line.what for line in report.lines] == ["stopped"]
+    assert control.clusters.get(cluster.id).state is ClusterState.RUNNING
+
+
 @pytest.mark.parametrize("step", range(12))
 def test_a_pass_that_is_killed_anywhere_is_completed_by_the_next(control, platform, later, monkeypatch, step):
     """Every save and every call of the platform is a line that a pass may be killed at."""

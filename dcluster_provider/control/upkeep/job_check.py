@@ -26,7 +26,7 @@ def _check_page(check: Pass, page: Sequence[Job]) -> None:
     for job in live:
         cluster, state = clusters.get(job.cluster_id), states.get(job.id)
         with check.going_on(job):
-            reason = _reason_to_stop(job, cluster, state)
+            reason = _reason_to_stop(check, job, cluster, state)
             if reason is not None:
                 _stop(check, job, reason)
             elif _is_cut_short(check, job, cluster):
@@ -48,7 +48,7 @@ def _look(check: Pass, page: Sequence[Job]) -> list[Job]:
     return [job for job in after.values() if not job.state.is_final]
 
 
-def _reason_to_stop(job: Job, cluster: Cluster | None, state: OwnerState | None) -> str | None:
+def _reason_to_stop(check: Pass, job: Job, cluster: Cluster | None, state: OwnerState | None) -> str | None:
     if state is None or not state.is_known:
         return None
     if state.task_failed:
@@ -56,7 +56,8 @@ def _reason_to_stop(job: Job, cluster: Cluster | None, state: OwnerState | None)
     if not state.run_is_over:
         return None
     # A task that has succeeded while its job goes on did not wait for it: on a shared cluster that was the intention.
-    if cluster is not None and cluster.spec.long_living and (state.task_succeeded or state.task is None):
+    is_shared = cluster is not None and (cluster.spec.long_living or cluster.platform != check.platform.name)
+    if is_shared and (state.task_succeeded or state.task is None):
         return None
     return f"its owner run is over ({job.owner})"
 
