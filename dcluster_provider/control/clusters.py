@@ -17,18 +17,27 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
+    InvalidSpec,
     PlatformRefused,
     StaleRecord,
     WaitTimeout,
 )
-from dcluster_provider.core.identity import Owner, fresh_key
+from dcluster_provider.core.identity import Owner, derived_key, fresh_key
 from dcluster_provider.core.observation import ClusterObservation
-from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, parse_states
+from dcluster_provider.core.record import EXTERNAL, LIVE_JOB_STATES, Cluster, ClusterState, parse_states
 from dcluster_provider.core.spec import ClusterSpec, parse
-from dcluster_provider.core.state import advance_cluster, begin_cluster, end_cluster, fail_cluster, stop_job
+from dcluster_provider.core.state import (
+    advance_cluster,
+    begin_cluster,
+    end_cluster,
+    fail_cluster,
+    reach_cluster,
+    stop_job,
+)
 from dcluster_provider.platforms.base import Platform, Report, silent
 
 if TYPE_CHECKING:
+    from dcluster_provider.control.external_clusters import ExternalCluster
     from dcluster_provider.registry.store import Registry
 
 _REMOVAL_SECONDS = 30.0  # in which what was made of a cluster that was refused is gone, normally
@@ -95,6 +104,26 @@ class Clusters:
         """
         return self._claim(self._checked(spec), key or fresh_key(), None, actor, follow_ending)
 
+    def external(self, known: ExternalCluster, *, actor: str = "") -> Cluster:
+        """The row of a cluster that somebody else runs, with the addresses that it has now.
+
+        It is RUNNING for ever: it is neither watched nor ended.
+        """
+        settings = self._settings
+        claim = self._registry.claim_cluster(
+            key=derived_key(settings.deployment, f"external {known.name} through {settings.conn_id}"),
+            spec=known.spec,
+            env=settings.env,
+            deployment=settings.deployment,
+            conn_id=settings.conn_id,
+            platform=EXTERNAL,
+            owner=None,
+            now=utc_now(),
+            actor=actor,
+        )
+        master = known.master or known.rest
+        return self._change(claim.record, lambda it, now: reach_cluster(it, master, known.rest, now), actor)
+
     def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
         """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
 
@@ -116,6 +145,9 @@ class Clusters:
             self._finish(cluster.id)
 
     def _make(self, cluster: Cluster, actor: str, report: Report) -> Cluster:
+        if cluster.is_external:
+            self._platform.prepare(cluster.spec, report)  # what runs its drivers and clients here
+            return cluster
         if cluster.state not in (ClusterState.REQUESTED, ClusterState.PROVISIONING):
             return cluster
         try:
@@ -182,7 +214,7 @@ class Clusters:
         A cluster that fails or is being terminated is removed a step further by it.
         """
         records = self._registry.get_clusters(list(ids))
-        live = [cluster for cluster in records if not cluster.state.is_final]
+        live = [cluster for cluster in records if not (cluster.state.is_final or cluster.is_external)]
         seen = self._platform.observe_clusters(live) if live else {}
         after = {cluster.id: cluster for cluster in records}
         for cluster in live:
@@ -250,10 +282,13 @@ class Clusters:
         :returns: the cluster: TERMINATED, or TERMINATING while its platform still removes it.
         :raises NotFound: there is no such cluster.
         :raises ClusterInUse: live jobs of others are on it; they are named.
+        :raises InvalidSpec: somebody else runs it.
         """
         found = self.get(cluster)
         if found.state.is_final:
             return found
+        if found.is_external:
+            raise InvalidSpec(f"{found} is external: jobs are run on it, and whoever runs it ends it")
         if asked_by is not None and found.spec.long_living and not force:
             found = self._end_unless_used(found.id, asked_by, actor)
         for job in self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=found.id):
@@ -270,6 +305,8 @@ class Clusters:
         :returns: whether the cluster is ending or has ended; false when a live job keeps it.
         :raises NotFound: there is no such cluster.
         """
+        if self.get(cluster_id).is_external:
+            return False
         cluster, users = self._registry.end_unless_used(cluster_id, utc_now(), actor=actor)
         if users:
             return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.endings import cluster_terminated
+from dcluster_provider.control.external_clusters import choose_external
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import ClusterEnding, ClusterFailed, InvalidSpec
 from dcluster_provider.core.identity import Owner, derived_key
@@ -73,6 +74,8 @@ class JobClusters:
 
     def _choose(self, request: JobRequest) -> tuple[Cluster, bool]:
         spec = request.spec
+        if spec.use_external_cluster:
+            return self._external(request), False
         if spec.names_cluster:
             return self._named(spec), False
         # Asked again at the claim; here, so that no cluster is made in vain.
@@ -90,6 +93,17 @@ class JobClusters:
             report=request.report,
         )
         return own, True
+
+    def _external(self, request: JobRequest) -> Cluster:
+        spec, conn_id = request.spec, self._settings.conn_id
+        if spec.cluster_id is not None:
+            raise InvalidSpec(
+                "JobSpec: field clusterId: an external cluster is called by its name in the connection; "
+                "give clusterName"
+            )
+        known = choose_external(self._settings.external_clusters, spec, conn_id)
+        cluster = self._clusters.external(known, actor=request.actor)
+        return cluster if request.only_stored else self._clusters.resume(cluster.id, request.report)
 
     def _named(self, spec: JobSpec) -> Cluster:
         cluster = self._clusters.get(spec.cluster_id or spec.cluster_name)

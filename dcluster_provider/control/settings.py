@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dcluster_provider.control.application_template import ApplicationTemplate
+from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -31,6 +32,7 @@ class Settings:
     :param kubernetes: of the Kubernetes platform; none means the local platform.
     :param application: what a job that names no application runs.
     :param grafana: makes addresses of logs in Grafana.
+    :param external_clusters: that somebody else runs, and jobs may be run on.
     """
 
     conn_id: str
@@ -50,6 +52,7 @@ class Settings:
     kubernetes: KubernetesSettings | None = None
     application: ApplicationTemplate = field(default_factory=ApplicationTemplate)
     grafana: GrafanaLinks = field(default_factory=GrafanaLinks)
+    external_clusters: tuple[ExternalCluster, ...] = ()
 
     def job_log_url(self, job_id: int) -> str:
         """Where a person reads the log of a job, or nothing when no address is configured."""

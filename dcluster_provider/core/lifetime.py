@@ -49,6 +49,8 @@ def reason_to_end(cluster: Cluster, limits: Limits, owner_is_over: bool, now: da
     :param limits: the connection's; the cluster's own settings override them.
     :param owner_is_over: the Airflow run that launched it has ended; does not matter for a long-living cluster.
     """
+    if cluster.is_external:
+        return None
     own = limits.of(cluster)
     if owner_is_over and not cluster.spec.long_living:
         return Reason(f"its owner run is over ({cluster.owner})")

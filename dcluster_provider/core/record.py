@@ -58,6 +58,7 @@ class JobState(str, Enum):
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.KILLED, JobState.UNKNOWN)
 
 
+EXTERNAL = "external"
 LIVE_JOB_STATES = tuple(state for state in JobState if not state.is_final)
 
 
@@ -70,7 +71,7 @@ class Cluster:
     :param generation: 1 for the first cluster of the key, one more for each that replaces a failed one.
     :param version: moves with every save; a save from an older version is refused.
     :param conn_id: the Airflow connection it was launched through.
-    :param platform: ``local`` or ``kubernetes``.
+    :param platform: ``local`` or ``kubernetes``; ``external`` for a cluster that somebody else runs.
     :param owner: the Airflow task that asked, none when a person did.
     :param state_since: when the present state began.
     :param job_seen_at: when a job last was live on it; its launch before the first.
@@ -94,6 +95,11 @@ class Cluster:
     ui_url: str = ""
     workers_ready: int = 0
     diagnosis: Diagnosis | None = None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether somebody else runs it: jobs are run on it, and it is neither watched nor ended."""
+        return self.platform == EXTERNAL
 
     @property
     def type(self) -> str:

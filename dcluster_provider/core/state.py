@@ -54,6 +54,12 @@ def begin_cluster(cluster: Cluster, now: datetime) -> Cluster:
     return _in_cluster_state(cluster, ClusterState.PROVISIONING, now)
 
 
+def reach_cluster(cluster: Cluster, master_url: str, ui_url: str, now: datetime) -> Cluster:
+    """A cluster that somebody else runs, by the addresses that it is reached by now."""
+    after = replace(cluster, master_url=master_url, ui_url=ui_url)
+    return _in_cluster_state(cluster if after == cluster else after, ClusterState.RUNNING, now)
+
+
 def end_cluster(cluster: Cluster, now: datetime) -> Cluster:
     """The cluster once its end has been asked for."""
     return cluster if cluster.state.is_final else _in_cluster_state(cluster, ClusterState.TERMINATING, now)

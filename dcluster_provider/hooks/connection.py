@@ -12,7 +12,7 @@ from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.hooks.form import FIELDS
-from dcluster_provider.hooks.job_settings import application_template, grafana_links
+from dcluster_provider.hooks.job_settings import application_template, external_clusters, grafana_links
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -79,6 +79,7 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         job_log_url_template=given.get("job_log_url") or _own_log_page(conn_id),
         kubernetes=kubernetes,
         application=application_template(conn_id, given),
+        external_clusters=external_clusters(conn_id, given),
         grafana=grafana_links(conn_id, given, env, kubernetes),
     )
 

@@ -21,6 +21,11 @@ JOB_FIELDS: dict[str, dict[str, Any]] = {
     "args_template": _text(
         "Arguments template", "Its arguments, a JSON list of texts with the same placeholders."
     ),
+    "external_clusters": _text(
+        "External clusters",
+        "Clusters that somebody else runs, for useExternalCluster, a JSON object of names: "
+        '{"reports": {"type": "spark3", "master": "spark://host:7077", "rest": "http://host:8080"}}.',
+    ),
     "grafana_url": _text(
         "Grafana address",
         "Where logs are read in Grafana, with {search} (the id), {clusterId}, {clusterName}, {jobId}, {tenant}, "

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 from dcluster_provider.control.application_template import ApplicationTemplate
+from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.explain import nearest
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 
@@ -24,6 +26,36 @@ def application_template(conn_id: str, given: dict[str, Any]) -> ApplicationTemp
         return ApplicationTemplate(application, main_class, args)
     except InvalidSpec as error:
         raise InvalidSpec(f"connection {conn_id!r}: {error}") from None
+
+
+def external_clusters(conn_id: str, given: dict[str, Any]) -> tuple[ExternalCluster, ...]:
+    """The clusters that somebody else runs.
+
+    :raises InvalidSpec: what is not such an object, or an address that cannot be; the connection and field are named.
+    """
+    where = f"connection {conn_id!r}: field external_clusters"
+    value = given.get("external_clusters", {})
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise InvalidSpec(f"{where}: is not JSON ({error})") from None
+    if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
+        raise InvalidSpec(f"{where}: is not an object of names and objects")
+    return tuple(_external_cluster(where, name, each) for name, each in value.items())
+
+
+def _external_cluster(where: str, name: str, given: dict[str, Any]) -> ExternalCluster:
+    known = {"type", "master", "rest"}
+    for field in given:
+        if field not in known:
+            raise InvalidSpec(f"{where}: {name}: unknown field {field!r}{nearest(field, known)}")
+    try:
+        return ExternalCluster(
+            name, str(given.get("type", "spark3")), str(given.get("rest", "")), str(given.get("master", ""))
+        )
+    except InvalidSpec as error:
+        raise InvalidSpec(f"{where}: {error}") from None
 
 
 def grafana_links(

@@ -211,7 +211,7 @@ def test_a_job_that_succeeded_before_its_cluster_broke_has_succeeded(control, pl
     [
         ({"application": ""}, "field application: missing"),
         ({"jobType": "flink"}, "field jobType: 'flink' does not run on cluster"),
-        ({"useExternalCluster": True}, "field useExternalCluster"),
+        ({"useExternalCluster": True}, "field clusterId: an external cluster is called by its name"),
     ],
 )
 def test_what_cannot_run_is_refused_before_anything_is_stored(control, cluster, change, message):

@@ -60,6 +60,8 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
         "list_jobs of a client": lambda: registry.list_jobs(client="team"),
         "list_jobs of a module": lambda: registry.list_jobs(client="team", module="report"),
         "list_jobs of a cluster": lambda: registry.list_jobs(cluster_id=1, states=LIVE),
+        "list_jobs of a run": lambda: registry.list_jobs(owner_run=("daily", "run")),
+        "end_unless_used": lambda: registry.end_unless_used(cluster.id, now),
         "list_events of a cluster": lambda: registry.list_events(cluster_id=1),
         "list_events of a job": lambda: registry.list_events(job_id=1),
         "see_live_jobs": lambda: registry.see_live_jobs(now),

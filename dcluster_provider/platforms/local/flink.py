@@ -21,7 +21,6 @@ from dcluster_provider.platforms.local.flink_view import FlinkView, submitted_id
 from dcluster_provider.platforms.local.job_process import STOP_GRACE
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.ports import HOST
 from dcluster_provider.platforms.local.process import Command
 from dcluster_provider.platforms.local.process_end import end
 
@@ -47,7 +46,7 @@ class FlinkSide:
         :raises PlatformRefused: it can never run so.
         :raises PlatformUnavailable: the JobManager does not answer.
         """
-        diagnosis = never_fits(cluster, job)
+        diagnosis = never_fits(cluster, job) if plan.is_ours else None
         if diagnosis:
             raise PlatformRefused(str(job), diagnosis)
         if local_path(job.spec).suffix.lower() == ".jar":
@@ -58,7 +57,7 @@ class FlinkSide:
 
     def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
         """Cancel what the job has running in Flink, and end its client."""
-        own, rest = place.job(job), HttpRest(HOST, plan.ports[REST_PORT])
+        own, rest = place.job(job), HttpRest(plan.host, plan.ports[REST_PORT])
         for job_id in {flink_job_id(job.key, job.generation), *submitted_ids(own)}:
             _cancel(rest, job_id)
         end([own.process], STOP_GRACE)
@@ -72,7 +71,7 @@ class FlinkSide:
 
 def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
     """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once."""
-    rest, job_id = HttpRest(HOST, plan.ports[REST_PORT]), flink_job_id(job.key, job.generation)
+    rest, job_id = HttpRest(plan.host, plan.ports[REST_PORT]), flink_job_id(job.key, job.generation)
     if own.process.is_stopped() or own.submitted.exists():
         return
     try:

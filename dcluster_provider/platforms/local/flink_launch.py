@@ -86,7 +86,7 @@ def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) 
         "jobmanager.bind-host": HOST,
         "taskmanager.host": HOST,
         "taskmanager.bind-host": HOST,
-        "rest.address": HOST,
+        "rest.address": plan.host,
         "rest.bind-address": HOST,
         "rest.port": str(plan.ports[REST_PORT]),
         "rest.bind-port": str(plan.ports[REST_PORT]),
@@ -125,7 +125,7 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
         else [str(application)]
     )
     env = _environment(plan, own.conf) | handed_environment(job, cluster)
-    wait = (HOST, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
+    wait = (plan.host, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
     return Command((*argv, *job.spec.args), env, scratch, own.log, wait)
 
 

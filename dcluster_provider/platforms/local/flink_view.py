@@ -22,7 +22,6 @@ from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.ports import HOST
 from dcluster_provider.platforms.local.process import Life
 from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
 
@@ -38,7 +37,7 @@ class FlinkView:
 
     def __init__(self, place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> None:
         self._place, self._plan, self._spec = place, plan, spec
-        self._rest = HttpRest(HOST, plan.ports[REST_PORT])
+        self._rest = HttpRest(plan.host, plan.ports[REST_PORT])
 
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""

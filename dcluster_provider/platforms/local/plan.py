@@ -26,6 +26,8 @@ class ClusterPlan:
     :param worker_cores: of each worker.
     :param worker_mib: memory of each worker, in MiB.
     :param master_mib: memory of the master, in MiB.
+    :param host: where its master is.
+    :param is_ours: false for a cluster that somebody else runs.
     """
 
     deployment: str
@@ -38,10 +40,12 @@ class ClusterPlan:
     worker_cores: int
     worker_mib: int
     master_mib: int
+    host: str = HOST
+    is_ours: bool = True
 
     def address(self, purpose: str) -> str:
         """``host:port`` of a purpose."""
-        return f"{HOST}:{self.ports[purpose]}"
+        return f"{self.host}:{self.ports[purpose]}"
 
     @property
     def worker_roles(self) -> tuple[str, ...]:
@@ -55,7 +59,7 @@ def read_plan(place: ClusterPlace) -> ClusterPlan | None:
     if stored is None:
         return None
     known = {
-        field.name: stored[field.name] for field in fields(ClusterPlan)
+        field.name: stored[field.name] for field in fields(ClusterPlan) if field.name in stored
     }  # a later release may store more
     return ClusterPlan(
         **known | {"engine": Engine.from_json(stored["engine"]), "given_ports": tuple(stored["given_ports"])}

@@ -18,6 +18,7 @@ from dcluster_provider.platforms.local import ending
 from dcluster_provider.platforms.local.application import check_application
 from dcluster_provider.platforms.local.engine_side import EngineSide, View
 from dcluster_provider.platforms.local.engines import check_engine, ensure_engine, find_engine
+from dcluster_provider.platforms.local.external import external_plan, remove_old_configurations
 from dcluster_provider.platforms.local.failures import start_failure
 from dcluster_provider.platforms.local.flink import FlinkSide
 from dcluster_provider.platforms.local.flink_launch import cluster_settings
@@ -109,8 +110,11 @@ class LocalPlatform:
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Start the driver or client of the job, or hand its jar to Flink."""
         place, side = self._place(cluster.name), _SIDES[cluster.spec.engine]
+        plan = self._known_plan(place, cluster) or ending.existing_plan(place, str(job))
+        if cluster.is_external:
+            remove_old_configurations(place)
         try:
-            side.start_job(place, ending.existing_plan(place, str(job)), cluster, job)
+            side.start_job(place, plan, cluster, job)
         except ValueError as error:  # of a setting that is read only now
             raise PlatformRefused(str(job), _invalid_setting(error)) from error
         except (StartFailed, OSError) as error:
@@ -128,14 +132,14 @@ class LocalPlatform:
         """End the job's processes; one that was not started can no longer be."""
         place = self._place(cluster.name)
         place.job(job).process.forbid()
-        plan = read_plan(place)
+        plan = self._known_plan(place, cluster)
         if plan is not None:
             _SIDES[cluster.spec.engine].stop_job(place, plan, job)
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: below the home, unless a setting names another."""
         place = self._place(cluster.name)
-        plan = ending.existing_plan(place, str(job))
+        plan = self._known_plan(place, cluster) or ending.existing_plan(place, str(job))
         return savepoint_folder(job, cluster_settings(place, plan, cluster.spec))
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
@@ -178,6 +182,14 @@ class LocalPlatform:
             raise PlatformRefused(str(cluster), _NOT_INSTALLED)
         return make_plan(place, cluster, engine, side.wanted_ports(cluster.spec))
 
+    def _known_plan(self, place: ClusterPlace, cluster: Cluster) -> ClusterPlan | None:
+        if not cluster.is_external:
+            return read_plan(place)
+        engine = find_engine(cluster.spec.engine, self.settings)
+        if engine is None:
+            raise PlatformRefused(str(cluster), _NOT_INSTALLED)
+        return external_plan(cluster, engine)
+
     def _observe_cluster(self, cluster: Cluster) -> ClusterObservation:
         place = self._place(cluster.name)
         plan = read_plan(place)
@@ -197,7 +209,7 @@ class LocalPlatform:
     def _observe_group(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         cluster = group[0][1]
         place = self._place(cluster.name)
-        plan = read_plan(place)
+        plan = self._known_plan(place, cluster)
         if plan is None:
             return {job.id: settled(place.job(job), "The driver") or _ORPHAN for job, _ in group}
         view: View = _SIDES[cluster.spec.engine].look(place, plan, cluster)

@@ -166,7 +166,9 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     env = _environment(plan, own.conf, scratch) | handed_environment(job, cluster)
     if "spark.driver.extraLibraryPath" in settings:
         env["LD_LIBRARY_PATH"] = settings["spark.driver.extraLibraryPath"]
-    return Command(tuple(argv), env, scratch, own.log, (HOST, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS))
+    return Command(
+        tuple(argv), env, scratch, own.log, (plan.host, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS)
+    )
 
 
 def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str]) -> list[str]:
@@ -191,7 +193,7 @@ def _environment(plan: ClusterPlan, conf: Path, scratch: Path) -> dict[str, str]
         "SPARK_HOME": str(engine.home),
         "SPARK_SCALA_VERSION": _scala_version(engine.home),
         "SPARK_CONF_DIR": str(conf),
-        "SPARK_LOCAL_IP": HOST,
+        **({"SPARK_LOCAL_IP": HOST} if plan.host == HOST else {}),
         "SPARK_LOCAL_DIRS": str(scratch),
         "PYSPARK_PYTHON": str(engine.python),
         "PYTHONUNBUFFERED": "1",
@@ -205,6 +207,8 @@ def _scala_version(home: Path) -> str:
 
 
 def _secret(plan: ClusterPlan) -> dict[str, str]:
+    if not plan.is_ours:  # whoever runs it knows whether it has one
+        return {}
     return {"spark.authenticate": "true", "spark.authenticate.secret": plan.secret}
 
 

@@ -21,7 +21,9 @@ def driver_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, 
 
     Without the secret.
     """
-    defaults = {"spark.driver.host": HOST, "spark.driver.bindAddress": HOST, "spark.ui.port": "0"}
+    defaults = {"spark.ui.port": "0"}
+    if plan.host == HOST:  # to a cluster elsewhere, this machine has another address
+        defaults |= {"spark.driver.host": HOST, "spark.driver.bindAddress": HOST}
     settings = defaults | job_settings(job, cluster, frozenset(PORT_SETTINGS.values()))
     return settings | {
         "spark.master": f"spark://{plan.address(MASTER_PORT)}",

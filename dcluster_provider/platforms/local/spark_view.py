@@ -17,7 +17,6 @@ from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.ports import HOST
 from dcluster_provider.platforms.local.spark_settings import MASTER_PORT, PORT_SETTINGS, UI_PORT
 
 _TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered with master", PORT_SETTINGS)
@@ -41,7 +40,7 @@ class SparkView:
     def take(cls, place: ClusterPlace, plan: ClusterPlan) -> SparkView:
         """Look, by one HTTP request."""
         try:
-            return cls(place, plan, HttpRest(HOST, plan.ports[UI_PORT]).request("GET", "/json/"))
+            return cls(place, plan, HttpRest(plan.host, plan.ports[UI_PORT]).request("GET", "/json/"))
         except (NoAnswer, Refused):
             return cls(place, plan, None)
 

@@ -1,0 +1,66 @@
+"""The DAGs of the pages on functions, groups and jobs, run to their end on real Spark."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcluster_provider.control.connect import connect
+from dcluster_provider.control.settings import Settings
+from tests.live.conftest import engines_folder
+
+pytestmark = pytest.mark.timeout(600)
+DOCS = Path(__file__).parent.parent.parent / "docs"
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a DAG file as ``airflow dags test`` does; gives what it printed, and the use cases over what it left."""
+    home = tmp_path / "airflow"
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
+    }
+    (tmp_path / "dags").mkdir()
+    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True)
+
+    def run(code: str):
+        (tmp_path / "dags" / "page.py").write_text(code)
+        dag_id = re.search(r'DAG\("(\w+)"', code)[1]
+        command = [AIRFLOW, "dags", "test", dag_id]
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+        home_of_clusters = home / "dcluster"
+        url = f"sqlite:///{home_of_clusters / 'registry.db'}"
+        control = connect(Settings("dcluster_default", url, home_of_clusters, engines_folder()))
+        return done.returncode, done.stdout + done.stderr, control
+
+    return run
+
+
+def block(page: str, needle: str) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    return next(it for it in blocks if needle in it)
+
+
+def test_the_function_of_the_page_counts_its_primes(run):
+    code, output, control = run(block("authoring.md", "count_primes"))
+    assert code == 0, output[-5000:]
+    assert "There are 1229 primes." in output
+    assert [it.state.value for it in control.clusters.list()] == ["TERMINATED"]
+
+
+def test_the_group_of_the_page_counts_on_one_cluster(run):
+    code, output, control = run(block("authoring.md", "two_counts"))
+    assert code == 0, output[-5000:]
+    (cluster,) = control.clusters.list()
+    results = [job.result for job in control.jobs.list() if job.cluster_id == cluster.id]
+    assert sorted(results) == ["10", "100", "110"]
+    assert cluster.state.value == "TERMINATED"
