@@ -22,6 +22,7 @@ with DAG(
             type=["string", "null"],
             title="Region",
             description="The cloud's region; empty means the connection's.",
+            section="Cloud",
         ),
     },
     schedule=schedule("instance_sync_schedule"),
