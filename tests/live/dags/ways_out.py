@@ -78,7 +78,7 @@ with DAG("succeeds_then_fails", schedule=None, max_active_runs=16):
         module="{{ run_id }}",
         cluster_id="{{ dag_run.conf['cluster_id'] }}",
         application=str(WORK / "once.py"),
-        args=["{{ run_id }}"],
+        args=[f"{WORK}/{{{{ run_id }}}}"],
         retries=1,
         retry_delay=0,
         poll_interval=1,
