@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from tests.live.api_server import ApiServer
@@ -102,24 +106,27 @@ def test_a_token_that_is_none_is_refused(server):
     assert set(answer.json()) == {"error", "timestamp", "path"}
 
 
-@pytest.fixture(scope="module")
-def described_api(server) -> schemathesis.BaseSchema:
-    return schemathesis.openapi.from_url(f"{server.url}/dcluster/openapi.json")
-
-
-@pytest.fixture(scope="module")
-def admin_headers(server) -> dict[str, str]:
+@pytest.mark.parametrize("generation", list(GenerationMode))
+def test_wild_input_gets_an_answer_of_the_description(server, generation, capsys):
     with server.client("admin") as client:
-        return {"Authorization": client.headers["Authorization"]}
+        headers = {"Authorization": client.headers["Authorization"]}
+    described = schemathesis.openapi.from_url(f"{server.url}/dcluster/openapi.json")
+    counts: Counter[int] = Counter()
+    for found in described.get_all_operations():
+        operation = found.ok()
 
+        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+        @given(case=operation.as_strategy(generation_mode=generation))
+        def ask(case: schemathesis.Case) -> None:
+            answer = case.call(headers=headers)
+            counts[answer.status_code] += 1
+            case.validate_response(answer, checks=CHECKS, headers=headers)
+            if answer.status_code >= 400:
+                assert set(answer.json()) == {"error", "timestamp", "path"}
 
-schema = schemathesis.pytest.from_fixture("described_api")
-
-
-@schema.parametrize()
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_wild_input_gets_an_answer_of_the_description(case, admin_headers):
-    answer = case.call(headers=admin_headers)
-    case.validate_response(answer, checks=CHECKS, headers=admin_headers)
-    if answer.status_code >= 400:
-        assert set(answer.json()) == {"error", "timestamp", "path"}
+        with suppress(Unsatisfiable):  # a call without parameters has no wrong ones
+            ask()
+    with capsys.disabled():
+        print(f"\n{generation.value} input: {dict(counts)}")
+    assert not [status for status in counts if status >= 500]
+    assert sum(counts.values()) > 300

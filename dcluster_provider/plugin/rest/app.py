@@ -24,6 +24,7 @@ carried out by a run of that DAG.
 
 Each path can also be written with `/cluster` before it.
 """
+_ERROR = {"$ref": "#/components/schemas/ErrorBody"}
 _ROUTERS = (upkeep_routes.router, cluster_routes.router, job_routes.router, node_routes.router)
 
 
@@ -52,7 +53,7 @@ def make_app() -> FastAPI:
 
 
 def _described(app: FastAPI) -> dict[str, Any]:
-    """The API's description, without the answer 422 that FastAPI adds: input errors are answered 400."""
+    """The API's description as it answers: every error is an ErrorBody, and input errors are 400, never 422."""
     if app.openapi_schema is None:
         description = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -60,6 +61,9 @@ def _described(app: FastAPI) -> dict[str, Any]:
         for path in description["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
+                for status, response in operation["responses"].items():
+                    if status != "200":  # an error is JSON, also where the answer is not
+                        response["content"] = {"application/json": {"schema": _ERROR}}
         for name in ("HTTPValidationError", "ValidationError"):
             description["components"]["schemas"].pop(name, None)
         app.openapi_schema = description
