@@ -153,7 +153,7 @@ def _param(name: str, schema: dict[str, Any], required: bool, description: str, 
         **{kept: found[given] for given, kept in _KEPT.items() if given in found},
     }
     if found["type"] == "array":
-        details["items"] = {"type": "string"}
+        details |= {"items": {"type": "string"}, "description": f"{description.rstrip('.')}, one a line."}
     if required:
         return Param(minLength=1, **details) if found["type"] == "string" else Param(**details)
     return Param(schema.get("default", {} if found["type"] == "object" else None), **details)
@@ -162,8 +162,13 @@ def _param(name: str, schema: dict[str, Any], required: bool, description: str, 
 def _descriptions(kind: type[Entity]) -> dict[str, str]:
     """What the documentation of a specification says of each field, as sentences."""
     found = re.findall(r":param (\w+): (.*?)(?=\n\s*:|\Z)", kind.__doc__ or "", re.DOTALL)
-    texts = {name: " ".join(text.split()).replace("``", "") for name, text in found}
-    return {name: text[0].upper() + text[1:] for name, text in texts.items()}
+    return {name: _sentence(" ".join(text.split())) for name, text in found}
+
+
+def _sentence(text: str) -> str:
+    # What stands in backticks is written as it is.
+    begun = text if text.startswith("`") else text[0].upper() + text[1:]
+    return begun.replace("``", "")
 
 
 def _title(name: str) -> str:
