@@ -18,9 +18,10 @@ IDLE = 20  # seconds
 class Run:
     """A run of the DAG that shares the cluster."""
 
-    def __init__(self, live_airflow, application: str, cluster_id: int) -> None:
+    def __init__(self, live_airflow, name: str, application: str, cluster_id: int) -> None:
         self._live = live_airflow
-        conf = {"application": application, "cluster_id": cluster_id}
+        self.file = live_airflow.work / f"sharing-{name}"
+        conf = {"name": self.file.name, "application": application, "cluster_id": cluster_id}
         self.id = live_airflow.rest.trigger(DAG_ID, conf)
 
     def jobs(self) -> list[Job]:
@@ -37,7 +38,7 @@ class Run:
 
     def release(self) -> None:
         """Let its job end."""
-        (self._live.work / self.id).with_suffix(".go").touch()
+        self.file.with_suffix(".go").touch()
 
     def has_ended(self) -> bool:
         return self._live.rest.run_state(DAG_ID, self.id) in {"success", "failed"}
@@ -61,12 +62,12 @@ def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_a
     )
     control.clusters.wait(cluster.id, timeout=180)
 
-    kept = Run(live_airflow, "until_released.py", cluster.id)
+    kept = Run(live_airflow, "kept", "until_released.py", cluster.id)
     assert wait_until(kept.is_at_work, 180)
     (before,) = kept.jobs()
 
-    failed = Run(live_airflow, "raises.py", cluster.id)
-    cleared = Run(live_airflow, "until_released.py", cluster.id)
+    failed = Run(live_airflow, "failed", "raises.py", cluster.id)
+    cleared = Run(live_airflow, "cleared", "until_released.py", cluster.id)
     assert wait_until(failed.has_ended, 180)
     assert wait_until(cleared.is_at_work, 180)
     # The failed run would have ended the cluster: refused, naming whose job is in the way.
@@ -91,7 +92,7 @@ def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_a
     kept.release()
     assert wait_until(lambda: kept.jobs()[0].state is JobState.SUCCEEDED, 120)
     assert wait_until(kept.has_ended, 120)
-    assert (live_airflow.work / f"{kept.id}.ran").read_text() == "ran\n"
+    assert kept.file.with_suffix(".ran").read_text() == "ran\n"
 
     def is_ending() -> bool:
         check(live_airflow)

@@ -19,7 +19,7 @@ with DAG("shares_cluster", schedule=None, max_active_runs=16):
         module="{{ run_id }}",
         use_long_living_cluster=True,
         application=f"{WORK}/{{{{ dag_run.conf['application'] }}}}",
-        args=["{{ run_id }}"],
+        args=["{{ dag_run.conf['name'] }}"],
         num_workers=1,  # an application that says nothing takes every core
         worker_cpu=1,
         poll_interval=1,
