@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
 
+_endings: set[asyncio.Task[None]] = set()  # the loop itself keeps no task from being forgotten
+
+
 class RecordTrigger(BaseTrigger):
     """Waits for one record of the registry; subclasses say of which kind.
 
@@ -90,15 +93,21 @@ class RecordTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """End what the task asked for, when a person ended the task.
 
-        The task's state is read again first: Airflow also cancels a trigger that moves to another triggerer.
+        The task's state is read again first: Airflow also cancels a trigger that moves to another triggerer. It may
+        cancel this method, too, a second after it began; what was begun goes on.
         """
         if self.owner is None:
             return
+        ending = asyncio.create_task(self._end_own(Owner(**self.owner)))
+        _endings.add(ending)
+        ending.add_done_callback(_endings.discard)
+        await asyncio.shield(ending)
+
+    async def _end_own(self, owner: Owner) -> None:
         from asgiref.sync import sync_to_async
 
         from dcluster_provider.hooks.owner import is_still_going
 
-        owner = Owner(**self.owner)
         if await sync_to_async(is_still_going)(owner):
             self.log.info("%s %s is left alone: %s is still going", self.kind, self.record_id, owner)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -121,3 +122,31 @@ def test_on_kill_ends_the_job_unless_its_task_is_still_going(monkeypatch, state,
     assert [job_id for job_id, _ in calls.terminated] == [7] * is_ended
     asyncio.run(kill(None))
     assert len(calls.terminated) == is_ended
+
+
+def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    from dcluster_provider.triggers import dcluster as triggers
+
+    asked, answered, calls = threading.Event(), threading.Event(), Calls(JobState.RUNNING)
+
+    def get_task_states(**_):
+        asked.set()
+        answered.wait(10)
+        return {"run": {"task": "failed"}}
+
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(get_task_states))
+
+    async def kill() -> None:
+        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls, platform=SILENT)
+        killing = asyncio.create_task(job_trigger(owner=OWNER.as_json()).on_kill())
+        await asyncio.to_thread(asked.wait, 10)
+        killing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await killing
+        answered.set()
+        await asyncio.gather(*triggers._endings)
+
+    asyncio.run(asyncio.wait_for(kill(), 20))
+    assert [job_id for job_id, _ in calls.terminated] == [7]
