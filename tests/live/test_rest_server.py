@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -120,10 +121,8 @@ def test_wild_input_gets_an_answer_of_the_description(server, generation, capsys
         def ask(case: schemathesis.Case) -> None:
             answer = case.call(headers=headers)
             counts[answer.status_code] += 1
-            if "%0A" in answer.request.url:
-                # Starlette takes no path with a line break for one below a mounted app: Airflow itself answers.
-                assert answer.status_code == 404
-                return
+            if "%0A" in urlsplit(answer.request.url).path and answer.text == '{"detail":"Not Found"}':
+                return  # Starlette takes no path with a line break for one below a mounted app: Airflow answers
             case.validate_response(answer, checks=CHECKS, headers=headers)
             if answer.status_code >= 400:
                 assert set(answer.json()) == {"error", "timestamp", "path"}
