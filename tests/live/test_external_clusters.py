@@ -123,7 +123,12 @@ def test_flink_jars_programs_and_sql_run_on_a_cluster_of_another_deployment(tmp_
         jar = build_jar(
             tmp_path, APPLICATIONS / "Numbers.java", find_engine("flink", theirs.settings).home / "lib"
         )
-        applications = {"jar": str(jar), "python": str(APPLICATIONS / "flink_words.py")}
+        sql = tmp_path / "count.sql"
+        sql.write_text(
+            "SET 'execution.runtime-mode' = 'batch';\n"
+            "SELECT word, COUNT(*) FROM (VALUES ('to'), ('be'), ('to')) AS words (word) GROUP BY word;\n"
+        )
+        applications = {"sql": str(sql), "jar": str(jar), "python": str(APPLICATIONS / "flink_words.py")}
         for module, application in applications.items():
             job = control.jobs.submit(
                 {"client": "team", "module": module, "jobType": "flink", "application": application}

@@ -107,7 +107,9 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     """
     own, engine = place.job(job), plan.engine
     scratch = own.conf / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
+    # The second is there already, unless somebody else runs the cluster.
+    for folder in (scratch, place.work / "tmp"):
+        folder.mkdir(parents=True, exist_ok=True)
     python = {"python.executable": str(engine.python), "python.client.executable": str(engine.python)}
     target = {
         "execution.target": "remote",
