@@ -90,7 +90,9 @@ for deferrable in (False, True):
             module="{{ run_id }}",
             cluster_id="{{ dag_run.conf['cluster_id'] }}",
             application=str(WORK / "once.py"),
-            args=[f"{WORK}/{{{{ run_id }}}}"],  # a pod sees that folder, but cannot write beside its application
+            args=[
+                f"{WORK}/{{{{ run_id }}}}"
+            ],  # a pod sees that folder, but cannot write beside its application
             deferrable=deferrable,
             **NO_WAIT,
         )
@@ -100,7 +102,9 @@ for deferrable in (False, True):
             client="crash",
             module="{{ run_id }}",
             application=str(WORK / "once.py"),
-            args=[f"{WORK}/{{{{ run_id }}}}"],  # a pod sees that folder, but cannot write beside its application
+            args=[
+                f"{WORK}/{{{{ run_id }}}}"
+            ],  # a pod sees that folder, but cannot write beside its application
             worker_mem_gb=1,
             deferrable=deferrable,
             **NO_WAIT,
