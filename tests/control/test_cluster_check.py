@@ -17,7 +17,7 @@ from dcluster_provider.registry.store import Registry
 OWNER = Owner("airflow", "dag", "run", "task")
 SPEC = {"tenant": "team"}
 JOB = {"client": "team", "module": "etl", "application": "etl.py"}
-IDLE = SPEC | {"idle_timeout": 1}
+IDLE = SPEC | {"idle_timeout": 60}
 
 
 def airflow(**states):
@@ -94,28 +94,28 @@ def test_a_cluster_that_no_task_owns_ends_by_its_lifetime_under_any_job(control,
 def test_an_idle_cluster_ends_unless_its_engine_is_at_work_or_does_not_tell(control, platform, later):
     quiet, busy, silent = (control.clusters.launch(IDLE) for _ in range(3))
     platform.busy = {busy.name: True, silent.name: None}
-    later(seconds=2)
+    later(seconds=120)
     report = control.upkeep.check_clusters()
     assert {(line.what, line.subject.split()[1], line.why) for line in report.lines} == {
-        ("ended", str(quiet.id), "it has been idle for 0:00:01"),
+        ("ended", str(quiet.id), "it has been idle for 0:01:00"),
         (
             "left",
             str(busy.id),
-            "it has been idle for 0:00:01 by the registry, but its engine is at work for somebody",
+            "it has been idle for 0:01:00 by the registry, but its engine is at work for somebody",
         ),
         (
             "left",
             str(silent.id),
-            "it has been idle for 0:00:01, but its engine does not tell whether it is at work",
+            "it has been idle for 0:01:00, but its engine does not tell whether it is at work",
         ),
     }
     platform.asked_if_busy.clear()
     platform.busy.clear()
-    later(seconds=2.5)  # half a second after the engine was seen at work
-    assert lines(control.upkeep.check_clusters()) == [("ended", "it has been idle for 0:00:01")]
+    later(seconds=150)  # half a minute after the engine was seen at work
+    assert lines(control.upkeep.check_clusters()) == [("ended", "it has been idle for 0:01:00")]
     assert platform.asked_if_busy == [silent.name]
-    later(seconds=4)
-    assert lines(control.upkeep.check_clusters()) == [("ended", "it has been idle for 0:00:01")]
+    later(seconds=240)
+    assert lines(control.upkeep.check_clusters()) == [("ended", "it has been idle for 0:01:00")]
 
 
 def test_a_job_keeps_its_cluster_from_being_idle_and_the_engine_from_being_asked(control, platform, later):
@@ -136,9 +136,9 @@ def test_a_job_that_comes_while_the_engine_is_asked_keeps_the_cluster(control, p
         return ask(clusters)
 
     platform.busy_clusters = submit_meanwhile
-    later(seconds=2)
+    later(seconds=120)
     assert lines(control.upkeep.check_clusters()) == [
-        ("left", "it has been idle for 0:00:01, but a job has come to it")
+        ("left", "it has been idle for 0:01:00, but a job has come to it")
     ]
     assert control.clusters.get(cluster.id).state is ClusterState.RUNNING
 
@@ -453,7 +453,7 @@ def test_the_limits_of_the_connection_count(control, settings, platform, later):
 
     control.clusters.launch(SPEC)
     limited = replace(settings, limits=Limits(idle=timedelta(seconds=1)))
-    later(seconds=2)
+    later(seconds=120)
     upkeep = Upkeep(control.registry, platform, limited, control.clusters, control.jobs)
     assert lines(upkeep.check_clusters()) == [("ended", "it has been idle for 0:00:01")]
 
