@@ -23,7 +23,8 @@ test:
 
 test-long:
 	@$(ENVIRONMENT) test lint docs
-	DCLUSTER_TEST_LONG_ON=kubernetes $(BIN)/python -m pytest tests/live/test_crash_table.py tests/live/test_ways_out.py tests/live/kubernetes/test_crash_points.py $(ARGS)
+	DCLUSTER_TEST_LONG_ON=kubernetes $(BIN)/python -m pytest tests/live/kubernetes/test_crash_points.py \
+		$(addprefix tests/live/test_,$(addsuffix .py,crash_table ways_out authoring sharing upkeep)) $(ARGS)
 
 lint:
 	@$(ENVIRONMENT) test lint docs

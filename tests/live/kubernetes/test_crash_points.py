@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +132,7 @@ def test_a_job_with_executors_of_its_own(bench, table):
 def test_a_job_with_a_standalone_cluster_of_its_own(bench, table):
     # What is between the answer to a request and the next one was tried above; it is the same code.
     way = Way("standalone cluster", bench, bench.control(driver_service_account=""))
-    _try_all(way, ("after",), table, all_or_some)
+    _try_all(way, ("after",), table)
     assert bench.left() == []
 
 
@@ -144,19 +144,13 @@ def test_a_flink_job_on_a_session(bench, table):
     assert bench.left() == []
 
 
-def _try_all(
-    way: Way,
-    whens: tuple[str, ...],
-    table: list[Outcome],
-    choose: Callable[[Sequence[int]], Sequence[int]] = list,
-) -> None:
+def _try_all(way: Way, whens: tuple[str, ...], table: list[Outcome]) -> None:
     requests = way.requests()
-    numbers = choose(range(1, len(requests) + 1))
+    trials = [(number, when) for number in range(1, len(requests) + 1) for when in whens]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         tried = [
             pool.submit(way.cut_short, number, when, requests[number - 1])
-            for number in numbers
-            for when in whens
+            for number, when in all_or_some(trials)
         ]
     for outcome in (each.result() for each in tried):
         table.append(outcome)
