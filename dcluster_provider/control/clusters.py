@@ -160,7 +160,7 @@ class Clusters:
                 self._finish(cluster.id, _REMOVAL_SECONDS)
             raise ClusterFailed(str(cluster), diagnosis) from refusal
         begun = self._change(cluster, begin_cluster, actor)
-        if begun.state is ClusterState.TERMINATING or begun.state.is_final:
+        if begun.state.is_ending:
             # It was ended while it was being made, so what was made after that has to go as well.
             begun = self._remove(begun)
         return begun

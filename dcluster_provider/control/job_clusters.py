@@ -12,7 +12,7 @@ from dcluster_provider.control.external_clusters import choose_external
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import ClusterEnding, ClusterFailed, InvalidSpec
 from dcluster_provider.core.identity import Owner, derived_key
-from dcluster_provider.core.record import Cluster, ClusterState
+from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.platforms.base import Report
 
@@ -113,7 +113,7 @@ class JobClusters:
                 f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
             )
         cluster = self._clusters.observe([cluster.id])[cluster.id]
-        if _is_ending(cluster):
+        if cluster.state.is_ending:
             raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))
         return cluster
 
@@ -125,7 +125,7 @@ class JobClusters:
             # Whoever launched it may have been cut short.
             found = self._clusters.resume(found.id, request.report)
             found = self._clusters.observe([found.id])[found.id]
-        if found is not None and not _is_ending(found):
+        if found is not None and not found.state.is_ending:
             return found
         key = derived_key(deployment, f"long-living {spec.engine} of {spec.client} through {conn_id}")
         own, actor = spec.own_cluster(), request.actor
@@ -136,7 +136,3 @@ class JobClusters:
 
 def _is_shared(spec: JobSpec) -> bool:
     return spec.use_long_living_cluster and not spec.names_cluster
-
-
-def _is_ending(cluster: Cluster) -> bool:
-    return cluster.state.is_final or cluster.state is ClusterState.TERMINATING

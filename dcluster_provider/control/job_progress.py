@@ -21,7 +21,7 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.handback import Handback, HandbackReader
 from dcluster_provider.core.observation import JobObservation, JobPhase
-from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, begin_job, fail_job
 from dcluster_provider.platforms.base import Platform
 
@@ -54,7 +54,7 @@ class JobProgress:
         going = []
         for job in live:
             cluster = clusters[job.cluster_id]
-            if cluster.state is ClusterState.TERMINATING or cluster.state.is_final:
+            if cluster.state.is_ending:
                 after[job.id] = self._settle_without_cluster(job, cluster)
             elif job.state is JobState.REQUESTED:
                 if cluster.state.takes_jobs:

@@ -9,6 +9,9 @@ from typing import Any
 
 from dcluster_provider.core.record import Cluster, Job
 
+LONG_RUNNING, FAILED = "long_running", "failed"  # the kinds of alerts
+MAIL = "mail"  # the channel that leads to a job's emailRecipients
+
 
 @dataclass(frozen=True)
 class Alert:

@@ -35,6 +35,11 @@ class ClusterState(str, Enum):
         return self in (ClusterState.TERMINATED, ClusterState.FAILED)
 
     @property
+    def is_ending(self) -> bool:
+        """The cluster is being ended, or has ended."""
+        return self.is_final or self is ClusterState.TERMINATING
+
+    @property
     def takes_jobs(self) -> bool:
         """A job can be started on the cluster now."""
         return self in (ClusterState.RUNNING, ClusterState.DEGRADED)

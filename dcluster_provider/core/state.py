@@ -67,7 +67,7 @@ def end_cluster(cluster: Cluster, now: datetime) -> Cluster:
 
 def fail_cluster(cluster: Cluster, diagnosis: Diagnosis, now: datetime) -> Cluster:
     """The cluster once it is known to have failed: it is being removed, and the reason is kept."""
-    if cluster.state.is_final or cluster.state is ClusterState.TERMINATING:
+    if cluster.state.is_ending:
         return cluster
     return replace(_in_cluster_state(cluster, ClusterState.TERMINATING, now), diagnosis=diagnosis)
 

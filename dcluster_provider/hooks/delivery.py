@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.alert import Alert
+from dcluster_provider.core.alert import MAIL, Alert
 from dcluster_provider.core.errors import InvalidSpec
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier
 
 _LOG = logging.getLogger(__name__)
-_MAIL = "mail"
 _told_of_missing: set[str] = set()
 
 
@@ -38,11 +37,11 @@ class NotifierDelivery:
     def channels(self, alert: Alert) -> list[str]:
         """Mail when the job has recipients and can be sent, then the notifiers."""
         by_mail = bool(_recipients(alert)) and _can_mail()
-        return [*([_MAIL] if by_mail else []), *self._notifiers]
+        return [*([MAIL] if by_mail else []), *self._notifiers]
 
     def tell(self, alert: Alert, channel: str) -> None:
         """Tell it; whatever the notifier raises is raised."""
-        if channel == _MAIL:
+        if channel == MAIL:
             _mail(alert)
             return
         # Rendering its templates changes a notifier for good, so each alert has one of its own.
@@ -69,8 +68,8 @@ def _can_mail() -> bool:
         found = find_spec("airflow.providers.smtp.notifications.smtp") is not None
     except ImportError:
         found = False
-    if not found and _MAIL not in _told_of_missing:
-        _told_of_missing.add(_MAIL)
+    if not found and MAIL not in _told_of_missing:
+        _told_of_missing.add(MAIL)
         _LOG.warning(
             "The smtp provider of Airflow is not installed, so no mail is sent to emailRecipients; install it where "
             "this runs: pip install 'dcluster-provider[smtp]'"

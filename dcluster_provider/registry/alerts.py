@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from dcluster_provider.core.alert import FAILED, MAIL
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
@@ -24,8 +25,6 @@ from dcluster_provider.registry.upkeep import Scope
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-LONG_RUNNING, FAILED = "long_running", "failed"
-MAIL = "mail"
 CLAIM_LAPSES = timedelta(minutes=10)  # longer than any delivery takes
 _FAILURES = (JobState.FAILED, JobState.UNKNOWN)
 _CHUNK = 500

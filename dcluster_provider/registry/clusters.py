@@ -33,10 +33,14 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _LIVE = [state for state in ClusterState if not state.is_final]
-_FINAL = tuple(state for state in ClusterState if state.is_final)
-_USABLE = [state for state in _LIVE if state is not ClusterState.TERMINATING]
+_USABLE = [state for state in ClusterState if not state.is_ending]
 _LIST_COMMAND = "see the known ones with: airflow dcluster clusters list"
 _NAMES_COMPARED = 1000
+
+
+def no_cluster(cluster_id: int) -> NotFound:
+    """That there is no cluster of an id."""
+    return NotFound(f"There is no cluster {cluster_id}; {_LIST_COMMAND}")
 
 
 class ClusterStore(Connected):
@@ -72,8 +76,9 @@ class ClusterStore(Connected):
             row = latest_of_key(connection, table, key)
             latest = cluster_of(row) if row else None
             actor = actor or (str(owner) if owner else "")
-            followed = (*_FINAL, ClusterState.TERMINATING) if follow_ending else _FINAL
-            if latest is not None and latest.state not in followed:
+            if latest is not None and not (
+                latest.state.is_ending if follow_ending else latest.state.is_final
+            ):
                 add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
             cluster = Cluster(
@@ -104,7 +109,7 @@ class ClusterStore(Connected):
         with self._read() as connection:
             rows = rows_of(connection, table, [cluster_id])
         if not rows:
-            raise NotFound(f"There is no cluster {cluster_id}; {_LIST_COMMAND}")
+            raise no_cluster(cluster_id)
         return cluster_of(rows[0])
 
     def find_cluster(self, name: str) -> Cluster:

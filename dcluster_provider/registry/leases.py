@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 from typing_extensions import NamedTuple
 
-from dcluster_provider.core.errors import ClusterEnding, NotFound
+from dcluster_provider.core.errors import ClusterEnding
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job
 from dcluster_provider.core.state import end_cluster
+from dcluster_provider.registry.clusters import no_cluster
 from dcluster_provider.registry.connected import Connected, live_rows
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.models import cluster_table, job_table
@@ -23,8 +24,6 @@ from dcluster_provider.registry.rows import cluster_changes, cluster_of, job_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
-
-_ENDING = [state.value for state in ClusterState if state.is_final or state is ClusterState.TERMINATING]
 
 
 class PoliteEnd(NamedTuple):
@@ -53,9 +52,7 @@ class LeaseStore(Connected):
         with self._write() as connection:
             row = _locked_cluster(connection, cluster_id)
             if row is None:
-                raise NotFound(
-                    f"There is no cluster {cluster_id}; see the known ones with: airflow dcluster clusters list"
-                )
+                raise no_cluster(cluster_id)
             cluster = cluster_of(row)
             after = end_cluster(cluster, now)
             if after is cluster:
@@ -77,7 +74,7 @@ def refuse_ending_cluster(connection: Connection, cluster_id: int) -> None:
     :raises ClusterEnding: it is being ended, or has ended.
     """
     row = _locked_cluster(connection, cluster_id)
-    if row is not None and row.state in _ENDING:
+    if row is not None and ClusterState(row.state).is_ending:
         cluster = cluster_of(row)
         raise ClusterEnding(f"{cluster} is {cluster.state.value} and takes no new job; name one that is live")
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from dcluster_provider.core.alert import FAILED, LONG_RUNNING, MAIL
 from dcluster_provider.core.record import JobState
-from dcluster_provider.registry.alerts import CLAIM_LAPSES, FAILED, LONG_RUNNING, MAIL
+from dcluster_provider.registry.alerts import CLAIM_LAPSES
 from dcluster_provider.registry.store import Registry, Scope
 
 HOUR = timedelta(hours=1)

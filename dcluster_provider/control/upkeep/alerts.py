@@ -11,10 +11,9 @@ from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.passing import pages
 from dcluster_provider.control.upkeep.report import Notes
-from dcluster_provider.core.alert import Alert
+from dcluster_provider.core.alert import FAILED, LONG_RUNNING, MAIL, Alert
 from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.core.record import Job, JobState
-from dcluster_provider.registry.alerts import FAILED, LONG_RUNNING, MAIL
 from dcluster_provider.registry.upkeep import Scope
 
 if TYPE_CHECKING:
