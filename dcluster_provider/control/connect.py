@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.control.nodes import Nodes
+from dcluster_provider.control.nodes.clouds import CloudClients, make_cloud
+from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
-from dcluster_provider.nodes.on_premises import OnPremises
 from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
@@ -54,19 +54,28 @@ class Control:
 _controls: dict[Settings, Control] = {}
 
 
-def connect(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | None = None) -> Control:
+def connect(
+    settings: Settings,
+    kubernetes_client: Callable[[str], ApiClient] | None = None,
+    cloud_clients: CloudClients | None = None,
+) -> Control:
     """The use cases for these settings; made once for each in a process.
 
     :param kubernetes_client: makes a client of an Airflow connection; needed for the Kubernetes platform.
+    :param cloud_clients: make clients of clouds of Airflow connections; needed where machines come from a cloud.
     :raises PlatformRefused: the platform cannot be used at all.
     """
     with _lock:
         if settings not in _controls:
-            _controls[settings] = _make(settings, kubernetes_client)
+            _controls[settings] = _make(settings, kubernetes_client, cloud_clients)
         return _controls[settings]
 
 
-def _make(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | None) -> Control:
+def _make(
+    settings: Settings,
+    kubernetes_client: Callable[[str], ApiClient] | None,
+    cloud_clients: CloudClients | None,
+) -> Control:
     from dcluster_provider.registry.store import Registry
 
     registry = Registry(settings.registry_url)
@@ -76,7 +85,13 @@ def _make(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | No
     return Control(
         clusters=clusters,
         jobs=jobs,
-        nodes=Nodes(registry, OnPremises(settings.conn_id)),
+        nodes=Nodes(
+            registry,
+            make_cloud(settings.conn_id, settings.nodes, cloud_clients),
+            platform.nodes,
+            settings.nodes,
+            settings.deployment,
+        ),
         upkeep=Upkeep(registry, platform, settings, clusters, jobs),
         registry=registry,
         platform=platform,

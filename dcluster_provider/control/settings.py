@@ -9,6 +9,7 @@ from pathlib import Path
 from dcluster_provider.control.application_template import ApplicationTemplate
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.log_links import GrafanaLinks
+from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -33,6 +34,7 @@ class Settings:
     :param application: what a job that names no application runs.
     :param grafana: makes addresses of logs in Grafana.
     :param external_clusters: that somebody else runs, and jobs may be run on.
+    :param nodes: how machines are launched and given back.
     """
 
     conn_id: str
@@ -53,6 +55,7 @@ class Settings:
     application: ApplicationTemplate = field(default_factory=ApplicationTemplate)
     grafana: GrafanaLinks = field(default_factory=GrafanaLinks)
     external_clusters: tuple[ExternalCluster, ...] = ()
+    nodes: NodeSettings = field(default_factory=NodeSettings)
 
     def job_log_url(self, job_id: int) -> str:
         """Where a person reads the log of a job, or nothing when no address is configured."""

@@ -69,12 +69,20 @@ class SavepointFailed(Diagnosed):
     """The job was not stopped with a savepoint: it goes on, or ended without one."""
 
 
+class NodesFailed(Diagnosed):
+    """Machines were refused by their cloud, or did not become nodes that are ready in time."""
+
+
 class PlatformRefused(Diagnosed):
     """The platform cannot do what was asked, and will not be able to without a change."""
 
 
 class PlatformUnavailable(DClusterError):
     """The platform could not be asked just now; asking again later may work."""
+
+
+class CloudUnavailable(PlatformUnavailable):
+    """The cloud could not be asked just now; asking again later may work."""
 
 
 class CredentialsRefused(PlatformUnavailable):

@@ -16,14 +16,16 @@ from dcluster_provider.core.spec import Entity
 class NodeRequest(Entity):
     """Machines to add to the Kubernetes cluster.
 
-    :param node_count: how many, 1 to 1000.
+    :param node_count: how many, at least 1; the connection says how many at most (``most_nodes``).
     :param instance_type: the cloud's name of the kind of machine (``m5.large``).
     :param region: the cloud's region; empty means the connection's.
+    :param alternative_types: kinds that may take its place, in order, when the cloud has none left; at most 59.
     """
 
-    node_count: Count = Field(ge=1, le=1000)
+    node_count: Count = Field(ge=1)
     instance_type: Name
     region: Line = ""
+    alternative_types: Annotated[tuple[Name, ...], Field(max_length=59)] = ()
 
 
 class DestroyRequest(Entity):

@@ -7,16 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.hooks.form import FIELDS
-from dcluster_provider.hooks.job_settings import application_template, external_clusters, grafana_links
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from dcluster_provider.control.settings import Settings
     from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 DEFAULT_CONN_ID = "dcluster_default"
@@ -48,6 +47,10 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
 
     :raises InvalidSpec: an unknown field or a value that cannot be accepted; the connection and field are named.
     """
+    # A DAG file names connections and reads none, so it does not pay for this.
+    from dcluster_provider.control.settings import Settings
+    from dcluster_provider.hooks.job_settings import application_template, external_clusters, grafana_links
+
     for name in extra:
         if name not in FIELDS:
             raise InvalidSpec(f"connection {conn_id!r}: unknown field {name!r}{nearest(name, set(FIELDS))}")

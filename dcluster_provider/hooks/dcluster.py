@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dcluster_provider.control.clusters import Clusters
     from dcluster_provider.control.connect import Control
     from dcluster_provider.control.jobs import Jobs
-    from dcluster_provider.control.nodes import Nodes
+    from dcluster_provider.control.nodes.nodes import Nodes
     from dcluster_provider.control.settings import Settings
     from dcluster_provider.hooks.upkeep import HookUpkeep
 
@@ -26,8 +26,8 @@ class DClusterHook(BaseHook):
 
     ``hook.clusters``, ``hook.jobs``, ``hook.nodes`` and ``hook.upkeep`` hold the calls; see
     :class:`~dcluster_provider.control.clusters.Clusters`, :class:`~dcluster_provider.control.jobs.Jobs`,
-    :class:`~dcluster_provider.control.nodes.Nodes` and :class:`~dcluster_provider.hooks.upkeep.HookUpkeep`. All of
-    them block.
+    :class:`~dcluster_provider.control.nodes.nodes.Nodes` and :class:`~dcluster_provider.hooks.upkeep.HookUpkeep`.
+    All of them block.
     """
 
     conn_name_attr = "dcluster_conn_id"

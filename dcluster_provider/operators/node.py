@@ -55,7 +55,7 @@ class DClusterLaunchNodesOperator(DClusterOperator):
     def execute(self, context: Context) -> list[str]:
         """Launch the machines."""
         request = build_spec(self, NodeRequest, _FIELDS)
-        ids = self.hook.nodes.launch(request, self.request_key or self.task_owner(context).key)
+        ids = self.hook.nodes.launch(request, self.request_key or self.task_owner(context).key).ids
         self.log.info("Launched %d nodes: %s", len(ids), ", ".join(ids))
         return list(ids)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from dcluster_provider.core.observation import ClusterObservation, JobObservation
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.nodes import ClusterNodes
 
 Report = Callable[[str], None]
 
@@ -40,6 +41,10 @@ class Platform(Protocol):
     log_pause: (
         float  # seconds to let pass between two reads of a log that grows; 0 where reading costs nothing
     )
+
+    @property
+    def nodes(self) -> ClusterNodes | None:
+        """The nodes that clusters run on; none where they run on this machine."""
 
     def describe(self) -> str:
         """What this platform is and whether it can be used, in a sentence.

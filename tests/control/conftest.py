@@ -15,7 +15,7 @@ import pytest
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.connect import Control
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.control.nodes import Nodes
+from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -34,6 +34,7 @@ class MemoryPlatform:
 
     name: str = "local"
     log_pause: float = 0.0
+    nodes: Any = None
     clusters: dict[str, ClusterObservation] = field(default_factory=dict)
     jobs: dict[tuple[str, int], JobObservation] = field(default_factory=dict)
     refuses: Diagnosis | None = None
@@ -142,7 +143,8 @@ def settings(tmp_path: Path) -> Settings:
 def control(settings: Settings, platform: MemoryPlatform) -> Control:
     registry = Registry(settings.registry_url)
     clusters = Clusters(registry, platform, settings)
-    jobs, nodes = Jobs(registry, platform, settings, clusters), Nodes(registry, OnPremises(settings.conn_id))
+    jobs = Jobs(registry, platform, settings, clusters)
+    nodes = Nodes(registry, OnPremises(settings.conn_id), None, settings.nodes, settings.deployment)
     upkeep = Upkeep(registry, platform, settings, clusters, jobs)
     return Control(
         clusters=clusters, jobs=jobs, nodes=nodes, upkeep=upkeep, registry=registry, platform=platform

@@ -34,6 +34,7 @@ from dcluster_provider.platforms.kubernetes.pod_watch import PodWatch
 from dcluster_provider.platforms.kubernetes.roots import Roots, is_going
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
+from dcluster_provider.platforms.nodes import ClusterNodes
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class KubernetesPlatform:
 
     name = "kubernetes"
     log_pause = 2.0
+    nodes: ClusterNodes | None = None
 
     def __init__(self, settings: KubernetesSettings, api: KubernetesApi) -> None:
         self.settings = settings

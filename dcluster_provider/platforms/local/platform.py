@@ -29,6 +29,7 @@ from dcluster_provider.platforms.local.plan import ClusterPlan, make_plan, read_
 from dcluster_provider.platforms.local.process import Life, StartFailed
 from dcluster_provider.platforms.local.settings import LocalSettings
 from dcluster_provider.platforms.local.spark import SparkSide
+from dcluster_provider.platforms.nodes import ClusterNodes
 
 __all__ = ["LocalPlatform", "LocalSettings"]
 
@@ -51,6 +52,7 @@ class LocalPlatform:
 
     name = "local"
     log_pause = 0.0
+    nodes: ClusterNodes | None = None
 
     def __init__(self, settings: LocalSettings) -> None:
         # One name for each folder: processes are found by it, whoever asks and from wherever.

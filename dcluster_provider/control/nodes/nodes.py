@@ -5,27 +5,43 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from dcluster_provider.control.nodes.launching import Launching, NodeLaunch
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.upkeep.report import Notes, Report
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.fields import LONGEST_LINE
 from dcluster_provider.core.identity import fresh_key
+from dcluster_provider.core.machines import NodeOrder
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import parse
-from dcluster_provider.nodes.base import NodeSource
 
 if TYPE_CHECKING:
+    from dcluster_provider.control.nodes.settings import NodeSettings
+    from dcluster_provider.nodes.base import Cloud
+    from dcluster_provider.platforms.nodes import ClusterNodes
     from dcluster_provider.registry.store import Registry
 
 _LONGEST_INFO = 65_536  # characters of JSON
 
 
 class Nodes:
-    """The machines of one connection."""
+    """The machines of one connection.
 
-    def __init__(self, registry: Registry, source: NodeSource) -> None:
+    :param cloud: where they come from.
+    :param cluster: the Kubernetes whose nodes they are; none when clusters run on this machine.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        cloud: Cloud,
+        cluster: ClusterNodes | None,
+        settings: NodeSettings,
+        deployment: str,
+    ) -> None:
         self._registry = registry
-        self._source = source
+        self._cloud = cloud
+        self._launching = Launching(cloud, cluster, settings, deployment)
 
     def check_launch(self, request: NodeRequest | dict[str, Any] | str) -> NodeRequest:
         """The request, read and found possible; nothing is launched.
@@ -33,7 +49,7 @@ class Nodes:
         :raises InvalidSpec: it cannot be accepted, or no machine can be launched here.
         """
         request = parse(NodeRequest, request)
-        self._source.check_launch(request)
+        self._launching.order(request, "")
         return request
 
     def check_destroy(self, request: DestroyRequest | dict[str, Any] | str) -> DestroyRequest:
@@ -42,18 +58,31 @@ class Nodes:
         :raises InvalidSpec: it cannot be accepted, or no machine can be destroyed here.
         """
         request = parse(DestroyRequest, request)
-        self._source.check_destroy(request)
+        self._cloud.region(request.region)
+        self._cloud.check_ids(request.node_ids)
         return request
 
-    def launch(self, request: NodeRequest | dict[str, Any] | str, key: str | None = None) -> tuple[str, ...]:
-        """Launch machines.
+    def launch(self, request: NodeRequest | dict[str, Any] | str, key: str | None = None) -> NodeLaunch:
+        """Launch machines and return at once; :meth:`look_at_launch` tells when they are nodes that are ready.
 
         :param request: a NodeRequest, a mapping with its fields, or JSON text.
-        :param key: what makes the request the same request: its machines are launched once.
-        :returns: their ids.
+        :param key: what makes the request the same request: its machines are launched once, however often it is
+            made; none means a new one.
         :raises InvalidSpec: it cannot be accepted, or no machine can be launched here.
+        :raises NodesFailed: the cloud has no such machines.
         """
-        return self._source.launch(parse(NodeRequest, request), key or fresh_key())
+        return self._launching.launch(self._order(request, key or fresh_key()))
+
+    def look_at_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeLaunch:
+        """How far the machines of a request have got; those that are late are given back.
+
+        :raises NodesFailed: a machine ended, or was too late.
+        """
+        return self._launching.look(self._order(request, key))
+
+    def undo_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> tuple[str, ...]:
+        """Give back every machine of a request at once, whatever runs on it; returns their ids."""
+        return self._launching.give_back(self._order(request, key))
 
     def destroy(self, node_ids: list[str] | tuple[str, ...], region: str = "") -> tuple[str, ...]:
         """Give machines back.
@@ -63,11 +92,12 @@ class Nodes:
         :returns: the ids of those that are given back by it.
         :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
         """
-        return self._source.destroy(parse(DestroyRequest, {"node_ids": tuple(node_ids), "region": region}))
+        request = self.check_destroy({"node_ids": tuple(node_ids), "region": region})
+        return self._cloud.terminate(request.node_ids, self._cloud.region(request.region))
 
     def instance_types(self, region: str = "") -> frozenset[str]:
         """The kinds of machines that can be asked for; none where machines come from no cloud."""
-        return self._source.instance_types(region)
+        return self._cloud.instance_types(self._cloud.region(region))
 
     def sync_instances(self, region: str = "") -> int:
         """Record every machine as the cloud describes it now.
@@ -75,7 +105,7 @@ class Nodes:
         :returns: how many there are.
         """
         count = 0
-        for instance_id, info in self._source.list_instances(region):
+        for instance_id, info in self._cloud.list_instances(self._cloud.region(region)):
             self.record_instance(instance_id, info)
             count += 1
         return count
@@ -106,10 +136,9 @@ class Nodes:
 
         :param dry_run: only tell what would be done.
         """
-        found, notes = self._source.clean_up(dry_run=dry_run), Notes("Node clean-up", dry_run)
-        notes.saw("nodes", found.seen)
-        for node_id, why in found.removed.items():
-            notes.did("removed", f"node {node_id}", why)
-        for node_id, why in found.left.items():
-            notes.left(f"node {node_id}", why)
+        notes = Notes("Node clean-up", dry_run)
+        notes.saw("nodes", 0)
         return notes.report()
+
+    def _order(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeOrder:
+        return self._launching.order(parse(NodeRequest, request), key)

@@ -1,0 +1,1 @@
+"""Launching, draining, giving back and remembering machines."""

@@ -1,0 +1,189 @@
+"""From a request for nodes to nodes of Kubernetes that are ready, one look after the other."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from dcluster_provider.control.saving import utc_now
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import InvalidSpec, NodesFailed
+from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
+
+if TYPE_CHECKING:
+    from dcluster_provider.control.nodes.settings import NodeSettings
+    from dcluster_provider.core.cluster_nodes import ClusterNode
+    from dcluster_provider.core.node_spec import NodeRequest
+    from dcluster_provider.nodes.base import Cloud
+    from dcluster_provider.platforms.nodes import ClusterNodes
+
+STARTING, JOINING, NOT_READY, READY = "starting", "joining", "not ready", "ready"
+
+
+@dataclass(frozen=True)
+class NodeLaunch:
+    """How far the machines of a request have got.
+
+    :param stages: of each machine by its id: ``starting``, ``joining`` (it runs and is no node yet), ``not ready``
+        or ``ready``. Without a Kubernetes a machine that runs is ready.
+    :param wanted: how many were asked for.
+    """
+
+    wanted: int
+    stages: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The cloud's ids of the machines."""
+        return tuple(self.stages)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every machine that was asked for is ready."""
+        return len(self.stages) >= self.wanted and set(self.stages.values()) <= {READY}
+
+    def __str__(self) -> str:
+        counted = {
+            stage: list(self.stages.values()).count(stage) for stage in (STARTING, JOINING, NOT_READY, READY)
+        }
+        told = ", ".join(f"{count} {stage}" for stage, count in counted.items() if count)
+        return f"{len(self.stages)} of {self.wanted} nodes: {told or 'none yet'}"
+
+
+class Launching:
+    """Launches the machines of requests and watches them join."""
+
+    def __init__(
+        self, cloud: Cloud, cluster: ClusterNodes | None, settings: NodeSettings, deployment: str
+    ) -> None:
+        self._cloud = cloud
+        self._cluster = cluster
+        self._settings = settings
+        self._deployment = deployment
+
+    def order(
+        self,
+        request: NodeRequest,
+        key: str,
+        *,
+        cluster: str = "",
+        labels: dict[str, str] | None = None,
+        taints: tuple[dict[str, str], ...] = (),
+    ) -> NodeOrder:
+        """What the cloud is asked for by a request, found possible.
+
+        :param key: what makes the request the same request.
+        :param cluster: the name of the cluster that the nodes are for.
+        :raises InvalidSpec: naming the field, and the nearest valid value.
+        """
+        if request.node_count > self._settings.most_nodes:
+            raise InvalidSpec(
+                f"field nodeCount: {request.node_count} is more than the {self._settings.most_nodes} nodes that one "
+                "request may ask for; ask for fewer, or raise most_nodes of the connection"
+            )
+        mark = hashlib.sha256(f"{self._deployment}\n{key}".encode()).hexdigest()[:32]
+        types = (request.instance_type, *request.alternative_types)
+        region = self._cloud.region(request.region)
+        order = NodeOrder(mark, request.node_count, types, region, cluster, labels or {}, taints)
+        self._cloud.check_order(order)
+        return order
+
+    def launch(self, order: NodeOrder) -> NodeLaunch:
+        """Launch what is missing of an order, and tell how far its machines have got.
+
+        :raises NodesFailed: the cloud has no such machines; those that came in vain are given back.
+        """
+        return self._stages(order, self._cloud.launch(order))
+
+    def look(self, order: NodeOrder) -> NodeLaunch:
+        """How far the machines of an order have got; nothing is launched.
+
+        A machine that is late is given back, so that a repetition of the request launches another in its place.
+
+        :raises NodesFailed: a machine ended, or was too late.
+        """
+        machines = self._cloud.machines(order.region, mark=order.mark)
+        live = [machine for machine in machines if machine.state.is_live]
+        launch = self._stages(order, live)
+        if len(live) < order.count:
+            raise NodesFailed(
+                f"{order.count} nodes of type {order.instance_types[0]}", _ended(machines, order)
+            )
+        late = {
+            machine: why for machine in live if (why := self._lateness(machine, launch.stages[machine.id]))
+        }
+        if late:
+            self._cloud.terminate([machine.id for machine in late], order.region)
+            raise NodesFailed(
+                f"{order.count} nodes of type {order.instance_types[0]}", _too_late(late, self._settings)
+            )
+        return launch
+
+    def give_back(self, order: NodeOrder) -> tuple[str, ...]:
+        """Give back every machine of an order, which nobody wants any more; returns their ids."""
+        machines = self._cloud.machines(order.region, mark=order.mark)
+        wanted = [it.id for it in machines if it.state not in (MachineState.ENDING, MachineState.GONE)]
+        return self._cloud.terminate(wanted, order.region) if wanted else ()
+
+    def _stages(self, order: NodeOrder, machines: tuple[Machine, ...] | list[Machine]) -> NodeLaunch:
+        running = any(machine.state is MachineState.RUNNING for machine in machines)
+        nodes = {it.provider_id: it for it in self._cluster.nodes()} if self._cluster and running else {}
+        stages: dict[str, str] = {}
+        for machine in machines:
+            node = nodes.get(machine.provider_id)
+            if node is not None and self._cluster is not None and (order.labels or order.taints):
+                self._cluster.label(node, order.labels, order.taints)
+            stages[machine.id] = self._stage(machine, node)
+        return NodeLaunch(order.count, stages)
+
+    def _stage(self, machine: Machine, node: ClusterNode | None) -> str:
+        if machine.state is not MachineState.RUNNING:
+            return STARTING
+        if self._cluster is None:
+            return READY
+        if node is None:
+            return JOINING
+        return READY if node.ready else NOT_READY
+
+    def _lateness(self, machine: Machine, stage: str) -> str:
+        age = _age(machine.launched_at)
+        if stage == STARTING and age > self._settings.launch_timeout:
+            return f"is still starting after {_told(age)}"
+        if stage == JOINING and age > self._settings.registration_timeout:
+            return f"runs, but is no node of Kubernetes after {_told(age)}"
+        if stage == NOT_READY and age > self._settings.registration_timeout:
+            return f"is a node of Kubernetes, but not ready after {_told(age)}"
+        return ""
+
+
+def _age(since: datetime) -> timedelta:
+    return utc_now() - since
+
+
+def _told(age: timedelta) -> str:
+    return f"{age.total_seconds():.0f} s"
+
+
+def _ended(machines: list[Machine], order: NodeOrder) -> Diagnosis:
+    ended = [machine for machine in machines if not machine.state.is_live]
+    return Diagnosis(
+        "MachineEnded",
+        f"{order.count - sum(it.state.is_live for it in machines)} of the machines are gone before they were ready.",
+        "Look at the reason below (a spot machine that was taken back, a volume that cannot be made); running the task "
+        "again launches what is missing.",
+        tuple(f"{machine.id}: {machine.state.value} {machine.reason}".rstrip() for machine in ended[-5:]),
+    )
+
+
+def _too_late(late: dict[Machine, str], settings: NodeSettings) -> Diagnosis:
+    return Diagnosis(
+        "NodeNotReady",
+        f"{len(late)} machines did not become nodes in time and were given back.",
+        "Look at the machine's console output and its user data: it has to join the cluster by itself, with a role "
+        "that the cluster knows and a way to its API server. When it only needs longer, raise launch_timeout "
+        f"({_told(settings.launch_timeout)}) or registration_timeout ({_told(settings.registration_timeout)}) of the "
+        "connection.",
+        tuple(f"{machine.id} {why}" for machine, why in list(late.items())[:5]),
+    )

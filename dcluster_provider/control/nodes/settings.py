@@ -1,0 +1,36 @@
+"""What a connection says of the machines that its clusters run on, whichever cloud they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from dcluster_provider.nodes.ec2.settings import Ec2Settings
+from dcluster_provider.nodes.gke.settings import GkeSettings
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """How machines are launched and given back.
+
+    :param cloud: where they come from.
+    :param most_nodes: that one request may ask for.
+    :param launch_timeout: in which a machine has to run, after it was asked for.
+    :param registration_timeout: in which it has to be a node of Kubernetes that is ready, after it was asked for.
+    :param drain_timeout: in which the pods of a node have to be gone before it is left as it is.
+    :param unused_after: for which nothing may have used a node before a clean-up gives it back.
+    :param least_age: of a machine that a clean-up may give back.
+    :param most_removed: machines that one clean-up gives back.
+    """
+
+    cloud: Literal["on-premises", "ec2", "gke"] = "on-premises"
+    most_nodes: int = 100
+    launch_timeout: timedelta = timedelta(minutes=5)
+    registration_timeout: timedelta = timedelta(minutes=15)
+    drain_timeout: timedelta = timedelta(minutes=15)
+    unused_after: timedelta = timedelta(minutes=10)
+    least_age: timedelta = timedelta(minutes=10)
+    most_removed: int = 10
+    ec2: Ec2Settings | None = None
+    gke: GkeSettings | None = None

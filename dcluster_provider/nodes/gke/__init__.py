@@ -1,0 +1,1 @@
+"""Machines of the node pools of a GKE cluster."""
