@@ -3,31 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from dcluster_provider.core.node_spec import NodeRequest
 from dcluster_provider.operators.arguments import build_spec, literal_spec
-from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed
+from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, require_seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
+    from dcluster_provider.core.identity import Owner
+    from dcluster_provider.core.spec import Entity
+
 _FIELDS = tuple(NodeRequest.model_fields)
 
 
-class DClusterLaunchNodesOperator(DClusterOperator):
-    """Launches machines and returns their ids; a retry of the task finds those that an earlier try launched.
+class _WaitingOperator(DClusterOperator):
+    """What waiting for nodes takes.
 
-    :param node_count: how many, 1 to 1000.
+    :param timeout: seconds for the whole wait; none means as long as the connection's own timeouts let it take.
+    """
+
+    def __init__(self, *, timeout: float | None = None, poll_interval: float = 10.0, **kwargs: Any) -> None:
+        super().__init__(poll_interval=poll_interval, **kwargs)
+        require_seconds(self.task_id, timeout=timeout)
+        self.timeout = timeout
+
+    def defer_for(
+        self, context: Context, action: str, request: Entity, key: str, owner: Owner | None
+    ) -> NoReturn:
+        """Wait in the triggerer.
+
+        :param owner: the task, when the nodes are to go if a person ends it.
+        """
+        from dcluster_provider.triggers.nodes import NodesTrigger
+
+        trigger = NodesTrigger(
+            self.dcluster_conn_id,
+            action,
+            request.as_json(),
+            key,
+            self.poll_interval,
+            self.deadline_of(context, self.timeout),
+            owner.as_json() if owner else None,
+        )
+        self.defer_to(trigger, "execute_complete", owner)
+
+
+class DClusterLaunchNodesOperator(_WaitingOperator):
+    """Launches machines, waits until they are nodes that are ready, and returns their ids.
+
+    A retry of the task finds those that an earlier try launched. When the task fails for good, or a person ends it,
+    they are given back.
+
+    :param node_count: how many, at least 1; the connection says how many at most.
     :param instance_type: the cloud's name of the kind of machine.
     :param region: the cloud's region; none means the connection's.
+    :param alternative_types: kinds that may take its place, in order, when the cloud has none left.
     :param spec: the whole request, as a mapping or JSON text, instead of single fields.
     :param request_key: the key of a request that was made before (by REST); none means the task's own.
+    :param timeout: seconds for the whole wait; none means as long as the connection's own timeouts let it take.
 
-    The arguments are templated; the others are those of
+    The arguments but the last are templated; the others are those of
     :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
     :raises InvalidSpec: while the DAG file is parsed, when a literal argument cannot be accepted.
+    :raises NodesFailed: the cloud has no such machines, or they did not become nodes that are ready.
     """
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", "request_key", *_FIELDS)
@@ -39,6 +80,7 @@ class DClusterLaunchNodesOperator(DClusterOperator):
         node_count: int | str | None = None,
         instance_type: str | None = None,
         region: str | None = None,
+        alternative_types: Sequence[str] | str | None = None,
         spec: dict[str, Any] | str | None = None,
         request_key: str | None = None,
         **kwargs: Any,
@@ -47,24 +89,55 @@ class DClusterLaunchNodesOperator(DClusterOperator):
         self.node_count = node_count
         self.instance_type = instance_type
         self.region = region
+        self.alternative_types = alternative_types
         self.spec = spec
         self.request_key = request_key
         literal_spec(self, NodeRequest, _FIELDS)
 
     @ends_own_when_killed
     def execute(self, context: Context) -> list[str]:
-        """Launch the machines."""
-        request = build_spec(self, NodeRequest, _FIELDS)
-        ids = self.hook.nodes.launch(request, self.request_key or self.task_owner(context).key).ids
-        self.log.info("Launched %d nodes: %s", len(ids), ", ".join(ids))
-        return list(ids)
+        """Launch the machines, and wait for them on the worker or in the triggerer."""
+        owner = self.task_owner(context)
+        request, key = self._request(owner)
+        launch = self.hook.nodes.launch(request, key)
+        self.log.info("Launched %s: %s", ", ".join(launch.ids), launch)
+        if not launch.is_finished:
+            if self.deferrable:
+                self.defer_for(context, "launch", request, key, owner)
+            launch = self.hook.nodes.wait_for_launch(
+                request, key, self.timeout, self.poll_interval, self.log.info
+            )
+        return list(launch.ids)
+
+    @ends_own_when_killed
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:  # noqa: ARG002
+        """Go on after the wait in the triggerer."""
+        ids: list[str] = finished_progress(event)["ids"]
+        self.log.info("%d nodes are ready: %s", len(ids), ", ".join(ids))
+        return ids
+
+    def end_own(self, owner: Owner, why: str) -> None:
+        """Give back the machines that the task launched."""
+        request, key = self._request(owner)
+        ids = self.hook.nodes.undo_launch(request, key)
+        self.log.info("Gave %d nodes back (%s): %s", len(ids), ", ".join(ids), why)
+
+    def _request(self, owner: Owner) -> tuple[NodeRequest, str]:
+        return build_spec(self, NodeRequest, _FIELDS), self.request_key or owner.key
 
 
-class DClusterDestroyNodesOperator(DClusterOperator):
-    """Drains machines and gives them back; returns the ids of those that it gave back.
+class DClusterDestroyNodesOperator(_WaitingOperator):
+    """Drains nodes and gives their machines back; returns the ids of those that it gave back.
+
+    A node whose pods are not gone in the connection's drain_timeout is left, takes new pods again, and fails the task.
 
     :param node_ids: the cloud's ids of the machines, templated.
     :param region: the cloud's region, templated; none means the connection's.
+    :param timeout: seconds for the whole wait; none means as long as the connection's own timeouts let it take.
+
+    The other arguments are those of :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
+
+    :raises NodesFailed: a machine was left; the error says what holds it.
     """
 
     template_fields: Sequence[str] = ("node_ids", "region", "dcluster_conn_id")
@@ -77,11 +150,50 @@ class DClusterDestroyNodesOperator(DClusterOperator):
         self.region = region
 
     @ends_own_when_killed
-    def execute(self, _context: Context) -> list[str]:
-        """Destroy the machines."""
-        ids = self.hook.nodes.destroy(_listed(self.node_ids), self.region or "")
+    def execute(self, context: Context) -> list[str]:
+        """Drain the nodes, on the worker or in the triggerer."""
+        nodes = self.hook.nodes
+        request = nodes.check_destroy({"node_ids": listed(self.node_ids), "region": self.region or ""})
+        if self.deferrable:
+            self.defer_for(context, "destroy", request, "", None)
+        progress = nodes.wait_for_destroy(request, self.timeout, self.poll_interval, self.log.info)
+        return self._given_back(progress.as_json())
+
+    @ends_own_when_killed
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:  # noqa: ARG002
+        """Go on after the wait in the triggerer."""
+        return self._given_back(finished_progress(event))
+
+    def _given_back(self, progress: dict[str, Any]) -> list[str]:
+        from dcluster_provider.core.diagnosis import Diagnosis
+        from dcluster_provider.core.errors import NodesFailed
+
+        ids: list[str] = progress["given_back"]
         self.log.info("Gave %d nodes back: %s", len(ids), ", ".join(ids))
-        return list(ids)
+        left: dict[str, str] = progress["left"]
+        if left:
+            evidence = tuple(f"{node_id}: {why}" for node_id, why in left.items())
+            cause = f"{len(left)} of {len(left) + len(ids)} nodes were left as they are."
+            remedy = "Look at what holds each of them below, then run the task again."
+            raise NodesFailed("The destruction of nodes", Diagnosis("NodesLeft", cause, remedy, evidence))
+        return ids
+
+
+def finished_progress(event: dict[str, Any]) -> dict[str, Any]:
+    """How far a wait in the triggerer got.
+
+    :raises NodesFailed: the nodes failed.
+    :raises WaitTimeout: the deadline passed.
+    """
+    from dcluster_provider.core.diagnosis import Diagnosis
+    from dcluster_provider.core.errors import NodesFailed, WaitTimeout
+
+    if event["cause"] == "failed":
+        raise NodesFailed(event["subject"], Diagnosis.from_json(event["diagnosis"]))
+    if event["cause"] == "timeout":
+        raise WaitTimeout(f"The time is up: {event['progress'] or 'nobody answered'}")
+    progress: dict[str, Any] = event["progress"]
+    return progress
 
 
 class _RegionOperator(DClusterOperator):
@@ -144,7 +256,7 @@ class DClusterRecordInstanceOperator(DClusterOperator):
         self.log.info("Recorded what is known of instance %s", self.instance_id)
 
 
-def _listed(node_ids: Any) -> list[str]:
+def listed(node_ids: Any) -> list[str]:
     """Ids from a list, or from a text with commas between them, as a template gives."""
     if isinstance(node_ids, str):
         return [part.strip() for part in node_ids.split(",") if part.strip()]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dcluster_provider.core.identity import Owner
     from dcluster_provider.core.record import Cluster, Job
     from dcluster_provider.hooks.dcluster import DClusterHook
-    from dcluster_provider.triggers.dcluster import RecordTrigger
+    from dcluster_provider.triggers.owned import OwnedTrigger
 
 Result = TypeVar("Result")
 
@@ -110,7 +110,7 @@ class DClusterOperator(BaseOperator):
             ends.append((started + self.execution_timeout).timestamp())
         return min(ends) if ends else None
 
-    def defer_to(self, trigger: RecordTrigger, method_name: str, owner: Owner | None = None) -> NoReturn:
+    def defer_to(self, trigger: OwnedTrigger, method_name: str, owner: Owner | None = None) -> NoReturn:
         """Wait in the triggerer, with a deferral timeout behind the trigger's own deadline.
 
         :param owner: the task, when what it waits for is its own. Airflow tells neither process nor trigger of a

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from dcluster_provider.core.errors import ClusterInUse
 from dcluster_provider.core.handback import without_handback
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.triggers.owned import OwnedTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch, Sight, Subscription
 from dcluster_provider.triggers.task_log import describe_change
 
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
 
-_endings: set[asyncio.Task[None]] = set()  # the loop itself keeps no task from being forgotten
-
-
-class RecordTrigger(BaseTrigger):
+class RecordTrigger(OwnedTrigger):
     """Waits for one record of the registry; subclasses say of which kind.
 
     :param conn_id: the connection.
@@ -72,7 +69,7 @@ class RecordTrigger(BaseTrigger):
         try:
             while True:
                 try:
-                    sight = await asyncio.wait_for(anext(sights), self._seconds_left())
+                    sight = await asyncio.wait_for(anext(sights), self.seconds_left())
                 except asyncio.TimeoutError:
                     yield self._event("timeout", last, wait.log_start)
                     return
@@ -82,55 +79,31 @@ class RecordTrigger(BaseTrigger):
                     yield self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:
-            if not hasattr(
-                BaseTrigger, "on_kill"
-            ):  # Airflow before 3.3 tells nobody why a trigger is cancelled
-                await self.on_kill()
+            await self.cancelled()
             raise
         finally:
             await sights.aclose()
 
-    async def on_kill(self) -> None:
-        """End what the task asked for, when a person ended the task.
+    def subject(self) -> str:
+        """The cluster or job."""
+        return f"{self.kind} {self.record_id}"
 
-        The task's state is read again first: Airflow also cancels a trigger that moves to another triggerer. It may
-        cancel this method, too, a second after it began; what was begun goes on.
-        """
-        if self.owner is None:
-            return
-        ending = asyncio.create_task(self._end_own(Owner(**self.owner)))
-        _endings.add(ending)
-        ending.add_done_callback(_endings.discard)
-        await asyncio.shield(ending)
+    async def control(self) -> Control:
+        """The use cases of the connection, those that its watch has."""
+        return await SharedWatch.of(self.conn_id).control()
 
-    async def _end_own(self, owner: Owner) -> None:
-        from asgiref.sync import sync_to_async
-
-        from dcluster_provider.hooks.owner import is_still_going
-
-        if await sync_to_async(is_still_going)(owner):
-            self.log.info("%s %s is left alone: %s is still going", self.kind, self.record_id, owner)
-            return
-        control = await SharedWatch.of(self.conn_id).control()
-        try:
-            ended = await asyncio.to_thread(self._end, control, owner)
-        except ClusterInUse as used:
-            self.log.warning("%s", used)
-            return
-        self.log.info("Ended %s, now %s, because a person ended the task", ended, ended.state.value)
-
-    def _end(self, control: Control, owner: Owner) -> Cluster | Job:
+    def end(self, control: Control, owner: Owner) -> str:
+        """End the cluster or job; a cluster that others use is left to them."""
         actor = f"a person who ended {owner}"
-        if self.kind == "job":
-            return control.jobs.terminate(self.record_id, actor=actor)
-        return control.clusters.terminate(self.record_id, actor=actor, asked_by=owner)
-
-    def _seconds_left(self) -> float | None:
-        return (
-            None
-            if self.deadline is None
-            else max(0.0, self.deadline - datetime.now(timezone.utc).timestamp())
-        )
+        ended: Cluster | Job
+        try:
+            if self.kind == "job":
+                ended = control.jobs.terminate(self.record_id, actor=actor)
+            else:
+                ended = control.clusters.terminate(self.record_id, actor=actor, asked_by=owner)
+        except ClusterInUse as used:
+            return str(used)
+        return f"Ended {ended}, now {ended.state.value}, because a person ended the task"
 
     def _tell(self, before: Cluster | Job | None, sight: Sight) -> None:
         if sight.log_text:

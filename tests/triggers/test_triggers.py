@@ -127,7 +127,7 @@ def test_on_kill_ends_the_job_unless_its_task_is_still_going(monkeypatch, state,
 def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    from dcluster_provider.triggers import dcluster as triggers
+    from dcluster_provider.triggers import owned
 
     asked, answered, calls = threading.Event(), threading.Event(), Calls(JobState.RUNNING)
 
@@ -146,7 +146,7 @@ def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
         with pytest.raises(asyncio.CancelledError):
             await killing
         answered.set()
-        await asyncio.gather(*triggers._endings)
+        await asyncio.gather(*owned._endings)
 
     asyncio.run(asyncio.wait_for(kill(), 20))
     assert [job_id for job_id, _ in calls.terminated] == [7]

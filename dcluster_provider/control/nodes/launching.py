@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import InvalidSpec, NodesFailed
+from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dcluster_provider.nodes.base import Cloud
     from dcluster_provider.platforms.nodes import ClusterNodes
 
+_PATIENCE_SECONDS = 60.0
 STARTING, JOINING, NOT_READY, READY = "starting", "joining", "not ready", "ready"
 
 
@@ -40,9 +41,13 @@ class NodeLaunch:
         return tuple(self.stages)
 
     @property
-    def is_complete(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether every machine that was asked for is ready."""
         return len(self.stages) >= self.wanted and set(self.stages.values()) <= {READY}
+
+    def as_json(self) -> dict[str, Any]:
+        """The progress as a JSON object."""
+        return {"ids": list(self.stages), "wanted": self.wanted, "stages": self.stages}
 
     def __str__(self) -> str:
         counted = {
@@ -93,9 +98,20 @@ class Launching:
     def launch(self, order: NodeOrder) -> NodeLaunch:
         """Launch what is missing of an order, and tell how far its machines have got.
 
+        A cloud that throttles is asked again for a minute: the same order launches nothing twice.
+
         :raises NodesFailed: the cloud has no such machines; those that came in vain are given back.
+        :raises CloudUnavailable: it could not be asked.
         """
-        return self._stages(order, self._cloud.launch(order))
+        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+        asking = Retrying(
+            retry=retry_if_exception_type(CloudUnavailable),
+            stop=stop_after_delay(_PATIENCE_SECONDS),
+            wait=wait_random_exponential(multiplier=1, max=10),
+            reraise=True,
+        )
+        return self._stages(order, asking(self._cloud.launch, order))
 
     def look(self, order: NodeOrder) -> NodeLaunch:
         """How far the machines of an order have got; nothing is launched.

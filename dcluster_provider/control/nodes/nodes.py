@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dcluster_provider.control.nodes.destroying import Destroyed
 from dcluster_provider.control.nodes.launching import Launching, NodeLaunch
+from dcluster_provider.control.nodes.progress import wait_for
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.upkeep.report import Notes, Report
 from dcluster_provider.core.errors import InvalidSpec
@@ -14,6 +17,7 @@ from dcluster_provider.core.identity import fresh_key
 from dcluster_provider.core.machines import NodeOrder
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import parse
+from dcluster_provider.platforms.base import silent
 
 if TYPE_CHECKING:
     from dcluster_provider.control.nodes.settings import NodeSettings
@@ -80,20 +84,62 @@ class Nodes:
         """
         return self._launching.look(self._order(request, key))
 
+    def wait_for_launch(
+        self,
+        request: NodeRequest | dict[str, Any] | str,
+        key: str,
+        timeout: float | None = None,
+        poll_interval: float = 5.0,
+        report: Callable[[str], None] = silent,
+    ) -> NodeLaunch:
+        """Block until every machine of a request is a node that is ready.
+
+        :param timeout: seconds; none means as long as the connection's own timeouts let it take.
+        :param poll_interval: seconds between two looks.
+        :param report: told of every change.
+        :raises NodesFailed: a machine ended, or was too late.
+        :raises WaitTimeout: the timeout passed; the machines stay.
+        """
+        return wait_for(lambda: self.look_at_launch(request, key), timeout, poll_interval, report)
+
     def undo_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> tuple[str, ...]:
         """Give back every machine of a request at once, whatever runs on it; returns their ids."""
         return self._launching.give_back(self._order(request, key))
 
+    def destroy_step(self, request: DestroyRequest | dict[str, Any] | str) -> Destroyed:
+        """Go on with the destruction of machines; to be repeated until nothing is draining any more.
+
+        :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
+        """
+        request = self.check_destroy(request)
+        return Destroyed(self._cloud.terminate(request.node_ids, self._cloud.region(request.region)))
+
+    def wait_for_destroy(
+        self,
+        request: DestroyRequest | dict[str, Any] | str,
+        timeout: float | None = None,
+        poll_interval: float = 5.0,
+        report: Callable[[str], None] = silent,
+    ) -> Destroyed:
+        """Block until machines are given back, or left for a reason that is told.
+
+        :param timeout: seconds; none means as long as the connection's own timeouts let it take.
+        :param poll_interval: seconds between two looks.
+        :param report: told of every change.
+        :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
+        :raises WaitTimeout: the timeout passed.
+        """
+        return wait_for(lambda: self.destroy_step(request), timeout, poll_interval, report)
+
     def destroy(self, node_ids: list[str] | tuple[str, ...], region: str = "") -> tuple[str, ...]:
-        """Give machines back.
+        """Drain nodes and give their machines back; blocks.
 
         :param node_ids: the cloud's ids of the machines.
         :param region: the cloud's region; empty means the connection's.
         :returns: the ids of those that are given back by it.
         :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
         """
-        request = self.check_destroy({"node_ids": tuple(node_ids), "region": region})
-        return self._cloud.terminate(request.node_ids, self._cloud.region(request.region))
+        return self.wait_for_destroy({"node_ids": tuple(node_ids), "region": region}).given_back
 
     def instance_types(self, region: str = "") -> frozenset[str]:
         """The kinds of machines that can be asked for; none where machines come from no cloud."""

@@ -1,0 +1,120 @@
+"""The trigger of nodes: machines are waited for until they are nodes that are ready, or until they are given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import TriggerEvent
+
+from dcluster_provider.core.errors import NodesFailed, PlatformUnavailable
+from dcluster_provider.core.identity import Owner
+from dcluster_provider.triggers.owned import OwnedTrigger
+
+if TYPE_CHECKING:
+    from dcluster_provider.control.connect import Control
+
+_FAILURES_BORNE = 10  # looks in a row that may find a cloud or API server that does not answer
+
+
+class NodesTrigger(OwnedTrigger):
+    """Waits for the nodes of one request.
+
+    :param conn_id: the connection.
+    :param action: ``launch`` or ``destroy``.
+    :param request: a NodeRequest or a DestroyRequest.
+    :param key: of a launch.
+    :param poll_interval: seconds between two looks.
+    :param deadline: Unix time at which the wait gives up; none means never.
+    :param owner: the waiting task when the nodes are its own and have to go if a person ends the task.
+    """
+
+    def __init__(  # noqa: PLR0917  # Airflow passes what serialize() gave by keyword
+        self,
+        conn_id: str,
+        action: str,
+        request: dict[str, Any],
+        key: str,
+        poll_interval: float,
+        deadline: float | None = None,
+        owner: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow has no types there
+        self.conn_id = conn_id
+        self.action = action
+        self.request = request
+        self.key = key
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.owner = owner
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and arguments that Airflow stores."""
+        names = ("conn_id", "action", "request", "key", "poll_interval", "deadline", "owner")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            name: getattr(self, name) for name in names
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event: the nodes are ready or gone, the request failed, or the deadline has passed."""
+        try:
+            control = await self.control()
+            yield await self._event(control)
+        except asyncio.CancelledError:
+            await self.cancelled()
+            raise
+
+    async def _event(self, control: Control) -> TriggerEvent:
+        told, failures = "", 0
+        while True:
+            try:
+                progress = await asyncio.to_thread(self._look, control)
+            except NodesFailed as error:
+                diagnosis = error.diagnosis.as_json()
+                return _event({"cause": "failed", "subject": error.subject, "diagnosis": diagnosis})
+            except PlatformUnavailable as error:
+                failures += 1
+                self.log.warning("Look %d failed: %s", failures, error)
+                if failures >= _FAILURES_BORNE:
+                    raise
+            else:
+                failures = 0
+                if str(progress) != told:
+                    told = str(progress)
+                    self.log.info("%s", told)
+                if progress.is_finished:
+                    return _event({"cause": "finished", "progress": progress.as_json()})
+            left = self.seconds_left()
+            if left == 0:
+                return _event({"cause": "timeout", "progress": told})
+            await asyncio.sleep(min(self.poll_interval, self.poll_interval if left is None else left))
+
+    def _look(self, control: Control) -> Any:
+        if self.action == "launch":
+            return control.nodes.look_at_launch(self.request, self.key)
+        return control.nodes.destroy_step(self.request)
+
+    def subject(self) -> str:
+        """The nodes."""
+        return f"the {self.action} of nodes"
+
+    async def control(self) -> Control:
+        """The use cases of the connection."""
+        from asgiref.sync import sync_to_async
+
+        from dcluster_provider.hooks.dcluster import DClusterHook
+
+        # Airflow's client for connections belongs to this thread's context, which sync_to_async keeps.
+        return await sync_to_async(lambda: DClusterHook(self.conn_id).control)()
+
+    def end(self, control: Control, owner: Owner) -> str:
+        """Give back the machines of a launch; a destruction that is given up leaves them as they are."""
+        if self.action != "launch":
+            return f"What is left of {self.subject()} stays, because {owner} was ended by a person"
+        ids = control.nodes.undo_launch(self.request, self.key)
+        return f"Gave {len(ids)} nodes back ({', '.join(ids)}), because a person ended {owner}"
+
+
+def _event(payload: dict[str, Any]) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow has no types there
