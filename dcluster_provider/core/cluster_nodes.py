@@ -34,7 +34,9 @@ class NodePod:
         it anew.
     :param phase: ``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``.
     :param mirror: it stands for a static pod of the kubelet.
-    :param ending: it has been deleted and has not gone yet.
+    :param ends_at: when it has to be gone, after it was deleted; none means that nobody deleted it.
+    :param annotations: those that say whether it may be moved.
+    :param local_volumes: the names of its volumes that are on the node and go with it.
     """
 
     namespace: str
@@ -44,8 +46,14 @@ class NodePod:
     owner: str
     phase: str
     mirror: bool = False
-    ending: bool = False
+    ends_at: datetime | None = None
     annotations: dict[str, str] = field(default_factory=dict)
+    local_volumes: tuple[str, ...] = ()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has been deleted and has not gone yet."""
+        return self.ends_at is not None
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
