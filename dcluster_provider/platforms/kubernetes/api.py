@@ -23,6 +23,8 @@ _PATIENCE_SECONDS = 60.0  # an API server that restarts or throttles is asked ag
 _PASSING = {429, 500, 502, 503, 504}
 # What an API server answers, with 500, to an applied object that has a field or value it will never understand.
 _MALFORMED = ("failed to create typed patch object", "failed to convert new object")
+# What it answers, with 500, to the eviction of a pod that several PodDisruptionBudgets keep.
+_SEVERAL_BUDGETS = "This pod has more than one PodDisruptionBudget"
 _JSON, _APPLY, _MERGE = "application/json", "application/apply-patch+yaml", "application/merge-patch+json"
 
 Json = dict[str, Any]
@@ -95,7 +97,10 @@ class KubernetesApi:
         return items, version
 
     def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Json]:
-        """A list, one page of it after the other."""
+        """A list, one page of it after the other.
+
+        :raises ApiRefused: the list got too old (410) before its last page was asked for; begin anew.
+        """
         asked = dict(query or {}, limit="500")
         while True:
             page = self.get(path, asked)
@@ -265,6 +270,8 @@ def _refusal(response: BaseHTTPResponse) -> Exception:
         status, is_status = {}, False
     if str(status.get("message")).startswith(_MALFORMED):
         return ApiRefused(422, "Invalid", status["message"])
+    if _is_budget(status):
+        return _refused(response, status, text)
     if response.status in _PASSING and (is_status or response.status != 500):
         return ApiUnavailable(
             f"the Kubernetes API server answered {response.status}: {status.get('message') or text[:300]}",
@@ -274,6 +281,10 @@ def _refusal(response: BaseHTTPResponse) -> Exception:
         return CredentialsRefused(
             f"the Kubernetes API server refused the credentials: {status.get('message') or text[:300]}"
         )
+    return _refused(response, status, text)
+
+
+def _refused(response: BaseHTTPResponse, status: Json, text: str) -> ApiRefused:
     details = status.get("details") or {}
     causes = tuple(
         (str(cause.get("field", "")), str(cause.get("message", ""))) for cause in details.get("causes") or ()
@@ -284,3 +295,10 @@ def _refusal(response: BaseHTTPResponse) -> Exception:
         str(status.get("message") or text[:100_000]),
         causes,
     )
+
+
+def _is_budget(status: Json) -> bool:
+    """Whether a PodDisruptionBudget forbids an eviction, which is no word about how busy the API server is."""
+    causes = (status.get("details") or {}).get("causes") or ()
+    several = str(status.get("message")).startswith(_SEVERAL_BUDGETS)
+    return several or any(cause.get("reason") == "DisruptionBudget" for cause in causes)

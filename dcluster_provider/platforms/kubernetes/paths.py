@@ -26,6 +26,10 @@ def collection(kind: str, namespace: str) -> str:
     return f"/{group}/namespaces/{namespace}/{plural}"
 
 
+NODES = "/api/v1/nodes"
+ALL_PODS = "/api/v1/pods"
+
+
 def collection_of(manifest: dict[str, Any]) -> str:
     """The path of the collection that an object belongs to."""
     return collection(manifest["kind"], manifest["metadata"]["namespace"])

@@ -28,6 +28,7 @@ from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
 from dcluster_provider.platforms.kubernetes.job_looks import JobLooks
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.metadata import selector
+from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 from dcluster_provider.platforms.kubernetes.paths import collection, collection_of
 from dcluster_provider.platforms.kubernetes.pod import Pod
 from dcluster_provider.platforms.kubernetes.pod_watch import PodWatch
@@ -44,10 +45,10 @@ class KubernetesPlatform:
 
     name = "kubernetes"
     log_pause = 2.0
-    nodes: ClusterNodes | None = None
 
     def __init__(self, settings: KubernetesSettings, api: KubernetesApi) -> None:
         self.settings = settings
+        self.nodes: ClusterNodes | None = KubernetesNodes(api)
         self._api = api
         self._listeners: set[Callable[[], None]] = set()
         self._patience = Patience(settings.unschedulable_timeout, settings.mount_timeout)
