@@ -20,15 +20,27 @@ class CloudClients:
     :param ec2: from the id of a connection, a region and whether each request is made once only (as launches are) to
         a boto3 client of EC2.
     :param gke: from the id of a connection to the credentials of Google's client libraries.
+    :param aws_message: from the id of a connection, a region and an encoded message about a missing permission to
+        JSON, or nothing when that is not allowed.
     """
 
     ec2: Callable[[str, str, bool], Any]
     gke: Callable[[str], Any]
+    aws_message: Callable[[str, str, str], str] | None = None
 
 
-def make_cloud(conn_id: str, settings: NodeSettings, clients: CloudClients | None) -> Cloud:  # noqa: ARG001
+def make_cloud(conn_id: str, settings: NodeSettings, clients: CloudClients | None) -> Cloud:
     """The cloud of a connection.
 
     :param conn_id: the connection, for messages.
+    :raises ValueError: machines come from a cloud, and nobody makes its clients or says which account.
     """
-    return OnPremises(conn_id)
+    if settings.cloud == "on-premises":
+        return OnPremises(conn_id)
+    if clients is None:
+        raise ValueError(f"the cloud {settings.cloud!r} needs somebody who makes its clients")
+    if settings.cloud == "ec2" and settings.ec2:
+        from dcluster_provider.nodes.ec2.cloud import Ec2
+
+        return Ec2(conn_id, settings.ec2, clients.ec2, clients.aws_message)
+    raise ValueError(f"connection {conn_id!r}: nothing is known of its cloud {settings.cloud!r}")

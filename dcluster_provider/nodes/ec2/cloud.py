@@ -1,0 +1,168 @@
+"""Machines of AWS EC2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from dcluster_provider.core.errors import CloudUnavailable, DClusterError, InvalidSpec
+from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
+from dcluster_provider.nodes.ec2.access import Access
+from dcluster_provider.nodes.ec2.giving_back import GivingBack
+from dcluster_provider.nodes.ec2.launching import Launch
+from dcluster_provider.nodes.ec2.listing import descriptions, own_instances
+from dcluster_provider.nodes.ec2.offers import Offers
+from dcluster_provider.nodes.ec2.patience import Patience
+from dcluster_provider.nodes.ec2.reading import as_json
+from dcluster_provider.nodes.ec2.regions import check_region
+from dcluster_provider.nodes.ec2.requests import user_data
+from dcluster_provider.nodes.ec2.settings import Ec2Settings
+from dcluster_provider.nodes.ec2.tried import TriedByOrder
+
+_ID = re.compile(r"^i-([0-9a-f]{8}|[0-9a-f]{17})$")
+
+
+class Ec2:
+    """Instances of one AWS account; see :class:`~dcluster_provider.nodes.base.Cloud`.
+
+    :param conn_id: the ``dcluster`` connection, for messages.
+    :param make_client: from the id of an AWS connection, a region and whether each request is made once only to a
+        boto3 client of EC2.
+    :param decode: from such an id, a region and an encoded message of AWS to JSON, or nothing when that is not
+        allowed.
+    :param patience: for which EC2 may not list yet what it launched a moment ago.
+    """
+
+    name = "ec2"
+
+    def __init__(
+        self,
+        conn_id: str,
+        settings: Ec2Settings,
+        make_client: Callable[[str, str, bool], Any],
+        decode: Callable[[str, str, str], str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._conn_id = conn_id
+        self._settings = settings
+        self._access = Access(settings.conn_id, make_client, decode)
+        self._patience = patience or Patience()
+        self._giving_back = GivingBack(self._access, settings.deployment, self._patience)
+        self._offers = Offers(self._access)
+        self._tried = TriedByOrder()
+
+    def region(self, given: str) -> str:
+        """The given region, that of the connection, or that of the AWS connection; checked without a request.
+
+        :raises InvalidSpec: AWS has none of this name, or none is named.
+        """
+        if given:
+            check_region(given, "field region")
+            return given
+        if self._settings.region:
+            check_region(self._settings.region, f"connection {self._conn_id!r}: field ec2_region")
+            return self._settings.region
+        with self._access.asking("the region of the AWS connection"):
+            found = self._region_of_credentials()
+        if not found:
+            raise InvalidSpec(
+                f"field region: is empty, and no connection names one; name it, or set ec2_region of {self._conn_id!r}"
+            )
+        return found
+
+    def check_order(self, order: NodeOrder) -> None:
+        """Refuse types that the region does not have, labels that no kubelet takes, and a launch without an image.
+
+        :raises InvalidSpec: naming the field and the nearest valid value, or what has to be configured.
+        """
+        settings = self._settings
+        if not settings.launch_template and not settings.image:
+            raise InvalidSpec(
+                f"connection {self._conn_id!r}: names neither ec2_launch_template nor ec2_image; instances are "
+                "launched from one of them"
+            )
+        user_data(order, settings.user_data)
+        offered = self._offers.instance_types(order.region)
+        given = [("field instanceType", order.instance_types[0])]
+        given += [("field alternativeTypes", it) for it in order.instance_types[1:]]
+        given += [
+            (f"connection {self._conn_id!r}: field ec2_alternatives", it) for it in settings.alternatives
+        ]
+        for field, instance_type in given:
+            if instance_type not in offered:
+                raise InvalidSpec(
+                    f"{field}: EC2 has no instance type {instance_type!r} in {order.region}"
+                    f"{nearest(instance_type, set(offered))}"
+                )
+
+    def check_ids(self, machine_ids: Sequence[str]) -> None:
+        """Refuse what is no id of an instance.
+
+        :raises InvalidSpec: naming the first of them.
+        """
+        for machine_id in machine_ids:
+            if not _ID.match(machine_id):
+                raise InvalidSpec(
+                    f"field nodeIds: {machine_id[:40]!r} is not the id of an EC2 instance; write one such as "
+                    "'i-0123456789abcdef0'"
+                )
+
+    def launch(self, order: NodeOrder) -> tuple[Machine, ...]:
+        """Launch what is missing of an order; see :class:`~dcluster_provider.nodes.ec2.launching.Launch`.
+
+        :raises NodesFailed: it cannot be had; instances that were launched in vain have been given back.
+        :raises PlatformRefused: it is not allowed; the same.
+        :raises CloudUnavailable: EC2 could not be asked just now, or throttles.
+        """
+        tried = self._tried.of(order.mark)
+        launch = Launch(
+            order, self._settings, self._access, self._giving_back, tried, patience=self._patience
+        )
+        try:
+            machines = launch.run()
+        except CloudUnavailable:
+            raise
+        except BaseException:
+            self._tried.forget(order.mark)
+            raise
+        self._tried.forget(order.mark)
+        return machines
+
+    def machines(self, region: str, *, mark: str = "") -> list[Machine]:
+        """Every instance of this deployment; those that ended are listed for about an hour."""
+        found = own_instances(self._access, region, self._settings.deployment, mark)
+        return [it.machine for it in found]
+
+    def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
+        """Terminate instances in batches of 50; those without our tag, or with termination protection, are left.
+
+        :returns: the ids of those that are given back.
+        """
+        return self._giving_back.give_back(machine_ids, region)
+
+    def instance_types(self, region: str) -> frozenset[str]:
+        """The instance types on offer in a region."""
+        return self._offers.instance_types(region)
+
+    def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
+        """Virtual processors and memory of instance types."""
+        return self._offers.capacities(instance_types, region)
+
+    def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
+        """Every instance of the account in a region, whoever launched it, as DescribeInstances tells of it."""
+        for description in descriptions(self._access, region):
+            yield description["InstanceId"], as_json(description)
+
+    def _region_of_credentials(self) -> str:
+        try:
+            return self._access.client("").meta.region_name or ""
+        except DClusterError:
+            raise
+        except Exception as error:
+            from botocore.exceptions import NoRegionError
+
+            if isinstance(error, NoRegionError):
+                return ""
+            raise

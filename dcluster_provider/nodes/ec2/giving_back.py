@@ -1,0 +1,119 @@
+"""Terminating instances of this deployment, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from dcluster_provider.core.errors import CloudUnavailable
+from dcluster_provider.core.machines import MachineState
+from dcluster_provider.nodes.ec2.access import Access
+from dcluster_provider.nodes.ec2.listing import described
+from dcluster_provider.nodes.ec2.patience import Patience
+from dcluster_provider.nodes.ec2.reading import read_instance
+from dcluster_provider.nodes.ec2.refusals import code_of
+from dcluster_provider.nodes.ec2.tags import is_ours
+
+_LOG = logging.getLogger(__name__)
+_BATCH = 50
+_UNKNOWN, _PROTECTED = "InvalidInstanceID.NotFound", "OperationNotPermitted"
+
+
+class GivingBack:
+    """Gives instances back in small batches, each looked up right before.
+
+    :param patience: for which EC2 may not know yet what was launched a moment ago.
+    """
+
+    def __init__(self, access: Access, deployment: str, patience: Patience) -> None:
+        self._access = access
+        self._deployment = deployment
+        self._patience = patience
+        # Ids that people write may be of instances that are long gone: nobody waits long for those.
+        self._short_patience = Patience(patience.seconds / 4, patience.first)
+
+    def give_back(self, instance_ids: Sequence[str], region: str) -> tuple[str, ...]:
+        """Terminate those that carry our tag; one that is not there any more counts as given back.
+
+        :returns: the ids of those that are given back, in the order of the arguments.
+        """
+        wanted = list(dict.fromkeys(instance_ids))
+        self._await_known(wanted, region)
+        done: set[str] = set()
+        for start in range(0, len(wanted), _BATCH):
+            done |= self._end_batch(wanted[start : start + _BATCH], region)
+        return tuple(it for it in wanted if it in done)
+
+    def give_back_launched(self, instance_ids: Sequence[str], region: str) -> None:
+        """Terminate what EC2 has just launched for us, known to its listings or not.
+
+        :raises CloudUnavailable: EC2 does not know some of them yet; asked again later it will.
+        """
+        left = set(instance_ids)
+        for _ in self._patience.looks():
+            known = set(described(self._access, region, sorted(left)))
+            left -= self._end_batches(sorted(known & left), region)
+            left -= known
+            if not left:
+                return
+        raise CloudUnavailable(
+            f"EC2 in {region} launched {', '.join(sorted(left)[:5])} and does not know them yet; they are given back "
+            "when the request is made again, or by a clean-up"
+        )
+
+    def _await_known(self, instance_ids: list[str], region: str) -> None:
+        """What was launched a moment ago may not be listed yet; what never is, is gone."""
+        unknown = set(instance_ids)
+        for _ in self._short_patience.looks():
+            unknown -= set(described(self._access, region, sorted(unknown)))
+            if not unknown:
+                return
+        _LOG.warning(
+            "EC2 in %s knows no instance %s: gone, or of another region",
+            region,
+            ", ".join(sorted(unknown)[:5]),
+        )
+
+    def _end_batches(self, instance_ids: list[str], region: str) -> set[str]:
+        done: set[str] = set()
+        for start in range(0, len(instance_ids), _BATCH):
+            done |= self._end_batch(instance_ids[start : start + _BATCH], region)
+        return done
+
+    def _end_batch(self, instance_ids: list[str], region: str) -> set[str]:
+        found = described(self._access, region, instance_ids)
+        gone = {it for it in instance_ids if it not in found}
+        live = []
+        for instance_id, description in found.items():
+            if not is_ours(description, self._deployment):
+                _LOG.warning(
+                    "instance %s in %s is left: it does not carry the tag of deployment %r",
+                    instance_id,
+                    region,
+                    self._deployment,
+                )
+            elif read_instance(description, region).machine.state in {MachineState.ENDING, MachineState.GONE}:
+                gone.add(instance_id)
+            else:
+                live.append(instance_id)
+        return gone | (self._terminate(live, region) if live else set())
+
+    def _terminate(self, instance_ids: list[str], region: str) -> set[str]:
+        """One call; what makes it fail for all is found by halving it."""
+        from botocore.exceptions import ClientError
+
+        with self._access.asking(region):
+            try:
+                self._access.client(region).terminate_instances(InstanceIds=instance_ids)
+            except ClientError as error:
+                if code_of(error) not in {_UNKNOWN, _PROTECTED}:
+                    raise
+                if len(instance_ids) > 1:
+                    middle = len(instance_ids) // 2
+                    return self._terminate(instance_ids[:middle], region) | self._terminate(
+                        instance_ids[middle:], region
+                    )
+                if code_of(error) == _PROTECTED:
+                    _LOG.warning("instance %s in %s is left: %s", instance_ids[0], region, error)
+                    return set()
+        return set(instance_ids)

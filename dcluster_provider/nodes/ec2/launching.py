@@ -1,0 +1,222 @@
+"""Launching an order's instances: once, however often and by however many processes it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import NodesFailed, PlatformRefused
+from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
+from dcluster_provider.nodes.ec2.access import Access
+from dcluster_provider.nodes.ec2.candidates import Asking, Candidate, candidates
+from dcluster_provider.nodes.ec2.giving_back import GivingBack
+from dcluster_provider.nodes.ec2.listing import own_instances
+from dcluster_provider.nodes.ec2.patience import Patience
+from dcluster_provider.nodes.ec2.reading import Instance, read_instance
+from dcluster_provider.nodes.ec2.refusals import CAPACITY, code_of, launch_refusal
+from dcluster_provider.nodes.ec2.requests import run_instances
+from dcluster_provider.nodes.ec2.settings import Ec2Settings
+from dcluster_provider.nodes.ec2.tried import Tried
+
+_MOST_GENERATIONS = 100
+# EC2 remembers tokens far longer; its listings follow its launches sooner.
+_RECENT = timedelta(minutes=10)
+
+
+class Launch:
+    """One try at an order.
+
+    What EC2 has launched for it is found in three ways, and none of them alone is enough: by tag (listings follow
+    late), by the answers to this try's requests, and by making the requests of earlier tries again, which EC2 answers
+    with the same instances because their ClientToken is the same.
+    """
+
+    def __init__(
+        self,
+        order: NodeOrder,
+        settings: Ec2Settings,
+        access: Access,
+        giving_back: GivingBack,
+        tried: Tried,
+        *,
+        patience: Patience,
+    ) -> None:
+        self._order = order
+        self._settings = settings
+        self._access = access
+        self._giving_back = giving_back
+        self._patience = patience
+        self._tried = tried
+        self._candidates = candidates(order, settings)
+        self._listed: dict[str, Instance] = {}
+        self._answered: dict[str, Instance] = {}
+
+    def run(self) -> tuple[Machine, ...]:
+        """Launch what is missing; see :meth:`~dcluster_provider.nodes.base.Cloud.launch`."""
+        try:
+            self._fill()
+        except (NodesFailed, PlatformRefused):
+            self._give_all_back()
+            raise
+        self._await_listed()
+        if self._missing > 0:
+            self._give_all_back()
+            if self._missing > 0:  # another process may have completed it
+                raise NodesFailed(self._subject, self._why())
+        return self._without_surplus()
+
+    def _fill(self) -> None:
+        self._look()
+        self._repeat_recent()
+        for candidate in self._candidates:
+            if self._missing <= 0:
+                return
+            if candidate not in self._tried.refused:
+                self._ask(candidate)
+
+    @property
+    def _live(self) -> list[Machine]:
+        # A listing is newer than an answer, which tells of the moment of the launch.
+        known = {**self._answered, **self._listed}
+        return sorted(
+            (it.machine for it in known.values() if it.machine.state.is_live),
+            key=lambda machine: (machine.launched_at, machine.id),
+        )
+
+    @property
+    def _missing(self) -> int:
+        return self._order.count - len(self._live)
+
+    @property
+    def _subject(self) -> str:
+        return f"{self._order.count} nodes of type {self._order.instance_types[0]} in {self._order.region}"
+
+    def _look(self) -> None:
+        found = own_instances(
+            self._access, self._order.region, self._settings.deployment, mark=self._order.mark
+        )
+        self._listed |= {it.machine.id: it for it in found}
+
+    def _repeat_recent(self) -> None:
+        """Make the requests of an earlier try again that EC2 lists fewer instances of than were asked for."""
+        if self._missing <= 0 or not self._listed:
+            return
+        for name in sorted({it.launch for it in self._listed.values()}):
+            asking = Asking.named(self._order.mark, name)
+            found = [it.machine for it in self._listed.values() if it.launch == name]
+            is_recent = _now() - max(it.launched_at for it in found) < _RECENT
+            if asking and is_recent and len(found) < asking.count and asking.candidate in self._candidates:
+                self._run_instances(asking)
+
+    def _ask(self, candidate: Candidate) -> None:
+        """Ask one candidate for what is missing; fewer than that are welcome."""
+        for generation in range(_MOST_GENERATIONS):
+            asking = Asking(self._order.mark, candidate, self._missing, generation)
+            code = self._run_instances(asking)
+            if code in CAPACITY:
+                return
+            if code == "IdempotentParameterMismatch":
+                self._await_launch(asking)
+            elif not code and all(it.machine.state.is_live for it in self._of(asking)):
+                return
+            # Its instances have ended, or are of other settings: what is still missing needs a token of its own.
+            if self._missing <= 0:
+                return
+
+    def _run_instances(self, asking: Asking) -> str:
+        """Make one request; returns the code of an error that the next one may not have."""
+        from botocore.exceptions import ClientError
+
+        region = self._order.region
+        with self._access.asking(region):
+            try:
+                answer = self._access.launching_client(region).run_instances(
+                    **run_instances(self._order, asking, self._settings)
+                )
+            except ClientError as error:
+                code = code_of(error)
+                if code in CAPACITY:
+                    told = error.response.get("Error", {}).get("Message", "")
+                    self._tried.refused[asking.candidate] = f"{asking.candidate}: {code}: {told}"
+                    return code
+                if code in {"IdempotentInstanceTerminated", "IdempotentParameterMismatch"}:
+                    return code
+                refused = launch_refusal(error, self._subject)
+                if refused is not None:
+                    raise refused from error
+                raise
+        self._answered |= _by_id(read_instance(it, region) for it in answer["Instances"])
+        return ""
+
+    def _of(self, asking: Asking) -> list[Instance]:
+        known = {**self._answered, **self._listed}
+        return [it for it in known.values() if it.launch == asking.name]
+
+    def _await_launch(self, asking: Asking) -> None:
+        """Look for the instances of a request that was made with other settings, which EC2 does not repeat."""
+        for _ in self._patience.looks():
+            self._look()
+            if self._of(asking):
+                return
+
+    def _await_listed(self) -> None:
+        """Look until every instance of the answers is listed, so that the next look, by anybody, finds it."""
+        if not self._answered:
+            return
+        for _ in self._patience.looks():
+            self._look()
+            if self._answered.keys() <= self._listed.keys():
+                return
+
+    def _without_surplus(self) -> tuple[Machine, ...]:
+        """Keep the oldest, and give back the others, which two processes at once may have launched.
+
+        Whoever sees only a part of the instances keeps at least those that everybody keeps.
+        """
+        live = self._live
+        surplus = [machine.id for machine in live[self._order.count :]]
+        if surplus:
+            self._giving_back.give_back_launched(surplus, self._order.region)
+        return tuple(live[: self._order.count])
+
+    def _give_all_back(self) -> None:
+        """Give back everything of the order, unless another process has completed it meanwhile."""
+        self._look()
+        if self._missing > 0:
+            ended = (MachineState.ENDING, MachineState.GONE)
+            known = {**self._answered, **self._listed}
+            left = [it.machine.id for it in known.values() if it.machine.state not in ended]
+            if left:
+                self._giving_back.give_back_launched(left, self._order.region)
+
+    def _why(self) -> Diagnosis:
+        refused = tuple(self._tried.refused.values())
+        ended = tuple(
+            f"{it.machine.id}: {it.machine.state.value} {it.machine.reason}".rstrip()
+            for it in self._listed.values()
+            if not it.machine.state.is_live
+        )
+        if not refused:
+            return Diagnosis(
+                "MachineEnded",
+                "EC2 ended instances right after it had launched them.",
+                "Look at the reason below (a volume that cannot be made, a key that cannot be used).",
+                ended[-5:],
+            )
+        return Diagnosis(
+            "NoCapacity",
+            f"EC2 has not enough such instances: {len(refused)} of {len(self._candidates)} ways to get them were "
+            "refused, and what was launched in vain was given back.",
+            "Run the task again later; name alternatives (alternative_types of the request, or ec2_alternatives of the "
+            "connection), further ec2_subnets or another ec2_market; or have AWS raise the account's limit.",
+            refused[:10],
+        )
+
+
+def _by_id(instances: Iterable[Instance]) -> dict[str, Instance]:
+    return {it.machine.id: it for it in instances}
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,81 @@
+"""What EC2 has on offer in a region, remembered for an hour."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, TypeVar
+
+from dcluster_provider.core.machines import Capacity
+from dcluster_provider.core.sizing import MIB
+from dcluster_provider.nodes.ec2.access import Access
+
+_KEPT_SECONDS = 3600.0
+_MOST_REGIONS = 64
+_MOST_VALUES = 100
+_Value = TypeVar("_Value")
+
+
+class Offers:
+    """Instance types by region; may be used by several threads."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._types: dict[str, tuple[float, frozenset[str]]] = {}
+        self._capacities: dict[str, tuple[float, dict[str, Capacity]]] = {}
+        self._lock = Lock()
+
+    def instance_types(self, region: str) -> frozenset[str]:
+        """The types that can be launched in a region, all pages."""
+        with self._lock:
+            kept = _fresh(self._types, region)
+            if kept is None:
+                kept = self._ask_types(region)
+                _keep(self._types, region, kept)
+            return kept
+
+    def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
+        """What these types have; unknown ones are left out."""
+        with self._lock:
+            kept = _fresh(self._capacities, region)
+            if kept is None:
+                kept = {}
+                _keep(self._capacities, region, kept)
+            unknown = [it for it in dict.fromkeys(instance_types) if it not in kept]
+            for start in range(0, len(unknown), _MOST_VALUES):
+                kept |= self._ask_capacities(unknown[start : start + _MOST_VALUES], region)
+            return {it: kept[it] for it in instance_types if it in kept}
+
+    def _ask_types(self, region: str) -> frozenset[str]:
+        with self._access.asking(region):
+            pages = self._access.client(region).get_paginator("describe_instance_type_offerings")
+            return frozenset(
+                str(offer["InstanceType"])
+                for page in pages.paginate(LocationType="region", PaginationConfig={"PageSize": 1000})
+                for offer in page["InstanceTypeOfferings"]
+            )
+
+    def _ask_capacities(self, instance_types: list[str], region: str) -> dict[str, Capacity]:
+        with self._access.asking(region):
+            pages = self._access.client(region).get_paginator("describe_instance_types")
+            # A filter leaves unknown types out; asked for by name, one of them makes the whole request fail.
+            filters: list[Any] = [{"Name": "instance-type", "Values": instance_types}]
+            return {
+                str(it["InstanceType"]): Capacity(
+                    it["VCpuInfo"]["DefaultVCpus"], it["MemoryInfo"]["SizeInMiB"] * MIB
+                )
+                for page in pages.paginate(Filters=filters, PaginationConfig={"PageSize": 100})
+                for it in page["InstanceTypes"]
+            }
+
+
+def _fresh(kept: dict[str, tuple[float, _Value]], region: str) -> _Value | None:
+    at, value = kept.get(region, (0.0, None))
+    return value if value is not None and time.monotonic() - at < _KEPT_SECONDS else None
+
+
+def _keep(kept: dict[str, tuple[float, _Value]], region: str, value: _Value) -> None:
+    if len(kept) >= _MOST_REGIONS:
+        kept.pop(next(iter(kept)))
+    kept[region] = (time.monotonic(), value)

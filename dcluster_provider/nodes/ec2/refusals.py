@@ -1,0 +1,209 @@
+"""What EC2's error codes mean to a caller."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import (
+    CloudUnavailable,
+    CredentialsRefused,
+    DClusterError,
+    NodesFailed,
+    PlatformRefused,
+)
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+# Here there are no such instances just now, or no more of them: elsewhere there may be.
+CAPACITY = frozenset({
+    "InsufficientInstanceCapacity",
+    "InsufficientHostCapacity",
+    "InsufficientCapacity",
+    "InsufficientReservedInstanceCapacity",
+    "InsufficientFreeAddressesInSubnet",
+    "InstanceLimitExceeded",
+    "MaxFleetCountExceeded",
+    "MaxSpotInstanceCountExceeded",
+    "ReservationCapacityExceeded",
+    "SpotMaxPriceTooLow",
+    "UnfulfillableCapacity",
+    "Unsupported",
+    "VcpuLimitExceeded",
+})  # fmt: skip
+_LATER = frozenset({
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "InternalError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "Unavailable",
+})  # fmt: skip
+_UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+_CREDENTIALS = frozenset({
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+})  # fmt: skip
+# The start of a code, and the field of the connection that it is about.
+_FIELDS = {
+    "InvalidAMIID": "ec2_image",
+    "InvalidSubnet": "ec2_subnets",
+    "InvalidGroup": "ec2_security_groups",
+    "InvalidSecurityGroup": "ec2_security_groups",
+    "InvalidLaunchTemplate": "ec2_launch_template",
+    "InvalidIamInstanceProfile": "ec2_instance_profile",
+    "InvalidUserData": "ec2_user_data",
+}
+_ENCODED = re.compile(r"Encoded authorization failure message:\s*(\S+)")
+_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
+
+Decode = Callable[[str], str]
+
+
+def code_of(error: ClientError) -> str:
+    """The error's code."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def refusal(error: Exception, conn_id: str, region: str, decode: Decode) -> DClusterError:
+    """The error that callers see in place of one of botocore's.
+
+    :param conn_id: the connection that credentials come from, for messages.
+    :param decode: from an encoded message of AWS to JSON, or nothing when that is not allowed.
+    """
+    from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+
+    if isinstance(error, ClientError):
+        return _of_answer(error, conn_id, region, decode)
+    if isinstance(error, HTTPClientError) or "EndpointConnection" in type(error).__name__:
+        return CloudUnavailable(f"EC2 in {region} cannot be reached: {error}")
+    if isinstance(error, NoCredentialsError) or "Credential" in type(error).__name__:
+        return PlatformRefused(f"EC2 in {region}", _no_credentials(conn_id, error))
+    return PlatformRefused(
+        f"EC2 in {region}",
+        Diagnosis(
+            "RequestRefused",
+            "The request to EC2 was not sent.",
+            f"Look at what is said of it, and at the connection {conn_id!r}.",
+            (str(error),),
+        ),
+    )
+
+
+def launch_refusal(error: ClientError, subject: str) -> NodesFailed | None:
+    """The error of a launch that fails the same way wherever it is tried; none when it is of another kind."""
+    code, message = code_of(error), _message(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    if code in _UNAUTHORIZED | _CREDENTIALS | _LATER | {"OptInRequired"} or status >= 500:
+        return None
+    field = next((field for start, field in _FIELDS.items() if code.startswith(start)), "")
+    if "iamInstanceProfile" in message:
+        field = "ec2_instance_profile"
+    remedy = (
+        f"Correct the field {field} of the connection: it has to exist in the region that is asked."
+        if field
+        else "Correct what EC2 complains of: a field of the request, of the connection or of its launch template."
+    )
+    return NodesFailed(
+        subject, Diagnosis("LaunchRefused", "EC2 refused the launch.", remedy, (f"{code}: {message}",))
+    )
+
+
+def _of_answer(error: ClientError, conn_id: str, region: str, decode: Decode) -> DClusterError:
+    code, message = code_of(error), _message(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    subject = f"EC2 in {region}"
+    if code in _UNAUTHORIZED:
+        return PlatformRefused(subject, _unauthorized(error, conn_id, decode))
+    if code in _CREDENTIALS:
+        return CredentialsRefused(
+            f"{subject}: the credentials of connection {conn_id!r} are not accepted: {code}: {message} (a region that "
+            "is not enabled for the account answers so, too)"
+        )
+    if code == "OptInRequired":
+        return PlatformRefused(
+            subject,
+            Diagnosis(
+                "RegionNotEnabled",
+                f"The region {region} is not enabled for the account.",
+                "Enable it in the account's settings, or name another region.",
+                (f"{code}: {message}",),
+            ),
+        )
+    if code in _LATER or status >= 500:
+        return CloudUnavailable(
+            f"{subject} could not answer {error.operation_name} just now: {code}: {message}"
+        )
+    return PlatformRefused(
+        subject,
+        Diagnosis(
+            "RequestRefused",
+            f"EC2 refused {error.operation_name}.",
+            "Correct what it complains of.",
+            (f"{code}: {message}",),
+        ),
+    )
+
+
+def _unauthorized(error: ClientError, conn_id: str, decode: Decode) -> Diagnosis:
+    message = _message(error)
+    encoded = _ENCODED.search(message)
+    decoded = _context(decode(encoded[1])) if encoded else {}
+    named = _ACTION.search(message)
+    action = decoded.get("action") or (named[1] if named else f"ec2:{error.operation_name}")
+    allowed = (
+        f"Allow {action} in the policy of {decoded.get('principal') or f'the credentials of {conn_id!r}'}"
+    )
+    if action == "ec2:RunInstances":
+        allowed += "; a launch needs ec2:CreateTags, and iam:PassRole for its instance profile, too"
+    evidence = [_ENCODED.sub("", message).strip()]
+    if decoded.get("resource"):
+        evidence.append(f"denied {action} on {decoded['resource']}")
+    if encoded and not decoded:
+        allowed += ". With sts:DecodeAuthorizationMessage, the resource would be named here"
+    return Diagnosis(
+        "PermissionMissing",
+        f"AWS does not let the connection {conn_id!r} do {action}.",
+        f"{allowed}. The page on nodes has a policy with everything that is needed.",
+        tuple(line for line in evidence if line),
+    )
+
+
+def _context(decoded: str) -> dict[str, Any]:
+    """Action, resource and principal of a decoded message."""
+    try:
+        context = json.loads(decoded)["context"]
+        found = {name: context.get(name) for name in ("action", "resource")}
+        principal = context.get("principal") or {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return found | {"principal": principal.get("arn") if isinstance(principal, dict) else None}
+
+
+def _no_credentials(conn_id: str, error: Exception) -> Diagnosis:
+    return Diagnosis(
+        "CredentialsMissing",
+        f"The connection {conn_id!r} gives no credentials for AWS.",
+        "Give it an access key or a role, or name another connection in the field aws_conn_id; where Airflow itself "
+        "runs on AWS, the role of its machine or pod is used when the connection has none.",
+        (str(error),),
+    )
+
+
+def _message(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", ""))
