@@ -1,9 +1,20 @@
-"""Machines that are to go: how far that has got."""
+"""Machines that are to go: drained, given back, and how far that has got."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.control.nodes.draining import Drained, Draining
+from dcluster_provider.control.saving import utc_now
+from dcluster_provider.core.machines import Machine, MachineState
+
+if TYPE_CHECKING:
+    from dcluster_provider.core.cluster_nodes import ClusterNode
+    from dcluster_provider.core.node_spec import DestroyRequest
+    from dcluster_provider.nodes.base import Cloud
+    from dcluster_provider.platforms.nodes import ClusterNodes
 
 
 @dataclass(frozen=True)
@@ -34,3 +45,62 @@ class Destroyed:
         )
         waiting = [f"{node_id}: {why}" for node_id, why in (self.draining | self.left).items()]
         return "; ".join([told, *waiting[:5]])
+
+
+class Destroying:
+    """Drains the nodes of machines and gives the machines back.
+
+    :param cluster: the Kubernetes whose nodes they are; none means that there is nothing to drain.
+    :param drain_timeout: in which the pods of a node have to be gone before it is left.
+    """
+
+    def __init__(self, cloud: Cloud, cluster: ClusterNodes | None, drain_timeout: timedelta) -> None:
+        self._cloud = cloud
+        self._cluster = cluster
+        self._draining = Draining(cluster, drain_timeout) if cluster is not None else None
+
+    def step(self, request: DestroyRequest, begun: datetime | None = None) -> Destroyed:
+        """Do what can be done now for each machine; to be repeated until nothing is draining.
+
+        :param begun: when the destruction was asked for, see
+            :meth:`~dcluster_provider.control.nodes.draining.Draining.step`.
+        :raises PlatformUnavailable: the cloud or Kubernetes could not be asked; nothing that was begun is lost.
+        """
+        region = self._cloud.region(request.region)
+        # The cloud first: a machine that becomes a node in between is not taken for one that never did.
+        known = {machine.id: machine for machine in self._cloud.machines(region)}
+        wanted = [known[machine_id] for machine_id in dict.fromkeys(request.node_ids) if machine_id in known]
+        there = [it for it in wanted if it.state not in (MachineState.ENDING, MachineState.GONE)]
+        nodes = nodes_of_machines(there, self._cluster.nodes() if self._cluster and there else [])
+        drained = self._drain(list(nodes.values()), begun)
+        empty = [it.id for it in there if it.id not in nodes or nodes[it.id].name in drained.empty]
+        given_back = self._cloud.terminate(empty, region) if empty else ()
+        left = {it: _unknown(region) for it in request.node_ids if it not in known}
+        left |= {it: "its cloud did not take it back" for it in empty if it not in given_back}
+        return Destroyed(
+            (*(it.id for it in wanted if it not in there), *given_back),
+            _by_machine(nodes, drained.draining),
+            left | _by_machine(nodes, drained.left),
+        )
+
+    def _drain(self, nodes: list[ClusterNode], begun: datetime | None) -> Drained:
+        if self._draining is None or not nodes:
+            return Drained()
+        return self._draining.step(nodes, utc_now(), begun)
+
+
+def nodes_of_machines(machines: list[Machine], nodes: list[ClusterNode]) -> dict[str, ClusterNode]:
+    """The node that each machine has become, by the machine's id."""
+    by_provider = {node.provider_id: node for node in nodes if node.provider_id}
+    return {it.id: by_provider[it.provider_id] for it in machines if it.provider_id in by_provider}
+
+
+def _by_machine(nodes: dict[str, ClusterNode], told: dict[str, str]) -> dict[str, str]:
+    return {machine: told[node.name] for machine, node in nodes.items() if node.name in told}
+
+
+def _unknown(region: str) -> str:
+    return (
+        f"there is no machine of this deployment with this id in {region}: another launched it, it is elsewhere, or it "
+        "has been gone for a while"
+    )

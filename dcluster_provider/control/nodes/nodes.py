@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.nodes.destroying import Destroyed
+from dcluster_provider.control.nodes.by_name import NamedNodes
+from dcluster_provider.control.nodes.destroying import Destroyed, Destroying
+from dcluster_provider.control.nodes.draining import Drained
 from dcluster_provider.control.nodes.launching import Launching, NodeLaunch
 from dcluster_provider.control.nodes.progress import wait_for
 from dcluster_provider.control.saving import utc_now
@@ -46,6 +49,8 @@ class Nodes:
         self._registry = registry
         self._cloud = cloud
         self._launching = Launching(cloud, cluster, settings, deployment)
+        self._destroying = Destroying(cloud, cluster, settings.drain_timeout)
+        self._named = NamedNodes(cluster, settings.drain_timeout)
 
     def check_launch(self, request: NodeRequest | dict[str, Any] | str) -> NodeRequest:
         """The request, read and found possible; nothing is launched.
@@ -106,13 +111,19 @@ class Nodes:
         """Give back every machine of a request at once, whatever runs on it; returns their ids."""
         return self._launching.give_back(self._order(request, key))
 
-    def destroy_step(self, request: DestroyRequest | dict[str, Any] | str) -> Destroyed:
+    def destroy_step(
+        self, request: DestroyRequest | dict[str, Any] | str, begun: datetime | None = None
+    ) -> Destroyed:
         """Go on with the destruction of machines; to be repeated until nothing is draining any more.
 
+        Any process may make any of the steps, several at once, too. Machines that are no nodes are given back at once.
+
+        :param begun: when the destruction was asked for: machines that were left since are not tried again. None
+            means that those are not which were left within the connection's drain_timeout.
         :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
+        :raises PlatformUnavailable: the cloud or Kubernetes could not be asked; nothing that was begun is lost.
         """
-        request = self.check_destroy(request)
-        return Destroyed(self._cloud.terminate(request.node_ids, self._cloud.region(request.region)))
+        return self._destroying.step(self.check_destroy(request), begun)
 
     def wait_for_destroy(
         self,
@@ -129,17 +140,68 @@ class Nodes:
         :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
         :raises WaitTimeout: the timeout passed.
         """
-        return wait_for(lambda: self.destroy_step(request), timeout, poll_interval, report)
+        begun = utc_now()
+        return wait_for(lambda: self.destroy_step(request, begun), timeout, poll_interval, report)
 
-    def destroy(self, node_ids: list[str] | tuple[str, ...], region: str = "") -> tuple[str, ...]:
-        """Drain nodes and give their machines back; blocks.
+    def destroy(
+        self,
+        node_ids: Sequence[str],
+        region: str = "",
+        timeout: float | None = None,
+        poll_interval: float = 5.0,
+    ) -> tuple[str, ...]:
+        """Drain nodes and give their machines back; blocks. :meth:`wait_for_destroy` tells why others were left.
 
         :param node_ids: the cloud's ids of the machines.
         :param region: the cloud's region; empty means the connection's.
+        :param timeout: seconds; none means as long as the connection's drain_timeout lets it take.
+        :param poll_interval: seconds between two looks.
         :returns: the ids of those that are given back by it.
         :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
+        :raises WaitTimeout: the timeout passed.
         """
-        return self.wait_for_destroy({"node_ids": tuple(node_ids), "region": region}).given_back
+        request = {"node_ids": tuple(node_ids), "region": region}
+        return self.wait_for_destroy(request, timeout, poll_interval).given_back
+
+    def cordon(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Let nodes of Kubernetes take no new pods; what runs there stays.
+
+        :param names: of the nodes in Kubernetes.
+        :returns: those that take none any more.
+        :raises InvalidSpec: there is no node of a name, or no Kubernetes; nothing was changed.
+        """
+        return self._named.cordon(names)
+
+    def uncordon(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Let nodes of Kubernetes take new pods again; a drain that goes on is given up. See :meth:`cordon`."""
+        return self._named.uncordon(names)
+
+    def drain_step(self, names: Sequence[str], begun: datetime | None = None) -> Drained:
+        """Go on with emptying nodes of Kubernetes; to be repeated until nothing is draining any more.
+
+        Nodes that are empty stay cordoned, and their machines stay.
+
+        :param begun: when the drain was asked for, see :meth:`destroy_step`.
+        :raises InvalidSpec: there is no node of a name, or no Kubernetes; nothing was changed.
+        """
+        return self._named.drain_step(names, begun)
+
+    def drain(
+        self,
+        names: Sequence[str],
+        timeout: float | None = None,
+        poll_interval: float = 5.0,
+        report: Callable[[str], None] = silent,
+    ) -> Drained:
+        """Block until nodes of Kubernetes are empty, or left for a reason that is told; see :meth:`drain_step`.
+
+        :param timeout: seconds; none means as long as the connection's drain_timeout lets it take.
+        :param poll_interval: seconds between two looks.
+        :param report: told of every change.
+        :raises WaitTimeout: the timeout passed.
+        """
+        begun = utc_now()
+        return wait_for(lambda: self.drain_step(names, begun), timeout, poll_interval, report)
 
     def instance_types(self, region: str = "") -> frozenset[str]:
         """The kinds of machines that can be asked for; none where machines come from no cloud."""
