@@ -50,6 +50,7 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
     # A DAG file names connections and reads none, so it does not pay for this.
     from dcluster_provider.control.settings import Settings
     from dcluster_provider.hooks.job_settings import application_template, external_clusters, grafana_links
+    from dcluster_provider.hooks.node_settings import node_settings
 
     for name in extra:
         if name not in FIELDS:
@@ -84,6 +85,7 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         application=application_template(conn_id, given),
         external_clusters=external_clusters(conn_id, given),
         grafana=grafana_links(conn_id, given, env, kubernetes),
+        nodes=node_settings(conn_id, given, deployment),
     )
 
 

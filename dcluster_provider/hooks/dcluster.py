@@ -48,9 +48,10 @@ class DClusterHook(BaseHook):
     def control(self) -> Control:
         """The use cases behind this hook."""
         from dcluster_provider.control.connect import connect
+        from dcluster_provider.hooks.cloud_clients import CLOUD_CLIENTS
         from dcluster_provider.hooks.kubernetes_client import kubernetes_client
 
-        return connect(self.settings, kubernetes_client)
+        return connect(self.settings, kubernetes_client, CLOUD_CLIENTS)
 
     @property
     def clusters(self) -> Clusters:

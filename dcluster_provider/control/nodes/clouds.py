@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.nodes.on_premises import OnPremises
@@ -25,7 +26,7 @@ class CloudClients:
     """
 
     ec2: Callable[[str, str, bool], Any]
-    gke: Callable[[str], Any]
+    gke: Callable[[str], Any] | None = None
     aws_message: Callable[[str, str, str], str] | None = None
 
 
@@ -43,4 +44,9 @@ def make_cloud(conn_id: str, settings: NodeSettings, clients: CloudClients | Non
         from dcluster_provider.nodes.ec2.cloud import Ec2
 
         return Ec2(conn_id, settings.ec2, clients.ec2, clients.aws_message)
+    if settings.cloud == "gke" and settings.gke and clients.gke:
+        from dcluster_provider.nodes.gke.api import GkeApi
+        from dcluster_provider.nodes.gke.gke import Gke
+
+        return Gke(conn_id, settings.gke, GkeApi(settings.gke, partial(clients.gke, settings.gke.conn_id)))
     raise ValueError(f"connection {conn_id!r}: nothing is known of its cloud {settings.cloud!r}")

@@ -1,0 +1,44 @@
+"""The connection form's fields of machines of any cloud; nothing is imported here, as in ``form``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _number(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["integer", "null"]}}
+
+
+NODE_FIELDS: dict[str, dict[str, Any]] = {
+    "cloud": {
+        "label": "Cloud",
+        "description": "Where the nodes of the Kubernetes cluster come from: ec2, gke or on-premises (they are neither "
+        "made nor destroyed).",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["on-premises", "ec2", "gke", None],
+            "default": "on-premises",
+        },
+    },
+    "most_nodes": _number("Most nodes", "That one request may ask for; empty means 100."),
+    "launch_timeout": _number(
+        "Time to launch a node",
+        "Seconds in which a machine has to run, after it was asked for; empty means 300.",
+    ),
+    "registration_timeout": _number(
+        "Time to join",
+        "Seconds in which a machine has to be a node that is ready, after it was asked for; empty means 900.",
+    ),
+    "drain_timeout": _number(
+        "Time to drain",
+        "Seconds in which the pods of a node have to be gone before it is left as it is; empty means 900.",
+    ),
+    "unused_after": _number(
+        "Nodes unused after",
+        "Seconds for which nothing may have used a node before a clean-up gives it back; empty means 600.",
+    ),
+    "least_age": _number(
+        "Least age of a node", "Seconds before which no clean-up gives a node back; empty means 600."
+    ),
+    "most_removed": _number("Most nodes removed", "That one clean-up gives back; empty means 10."),
+}
