@@ -10,6 +10,7 @@ from enum import Enum
 class MachineState(str, Enum):
     """What a cloud says of a machine."""
 
+    ORDERED = "ORDERED"  # asked for and not being made: the cloud goes on with it when the order is launched again
     STARTING = "STARTING"
     RUNNING = "RUNNING"
     STOPPED = "STOPPED"  # switched off, and paid for in part
@@ -19,7 +20,7 @@ class MachineState(str, Enum):
     @property
     def is_live(self) -> bool:
         """Whether it can still serve a request: it is neither ending nor gone."""
-        return self in (MachineState.STARTING, MachineState.RUNNING)
+        return self in (MachineState.ORDERED, MachineState.STARTING, MachineState.RUNNING)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,9 @@ class Cloud(Protocol):
     def launch(self, order: NodeOrder) -> tuple[Machine, ...]:
         """Launch what is missing of an order: machines of its mark that are live count as launched.
 
+        A cloud that needs several steps takes those that it can take now and tells of the machines to come as
+        ``ORDERED``: as long as there are any, the same order is launched again.
+
         :returns: every live machine of the order; fewer than asked for is an error.
         :raises NodesFailed: it cannot be had; machines that were launched in vain have been given back.
         :raises CloudUnavailable: the cloud could not be asked just now.

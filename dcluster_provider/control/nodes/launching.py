@@ -88,12 +88,15 @@ class Launching:
                 f"field nodeCount: {request.node_count} is more than the {self._settings.most_nodes} nodes that one "
                 "request may ask for; ask for fewer, or raise most_nodes of the connection"
             )
-        mark = hashlib.sha256(f"{self._deployment}\n{key}".encode()).hexdigest()[:32]
         types = (request.instance_type, *request.alternative_types)
         region = self._cloud.region(request.region)
-        order = NodeOrder(mark, request.node_count, types, region, cluster, labels or {}, taints)
+        order = NodeOrder(self.mark(key), request.node_count, types, region, cluster, labels or {}, taints)
         self._cloud.check_order(order)
         return order
+
+    def mark(self, key: str) -> str:
+        """What the machines of a request are marked with."""
+        return hashlib.sha256(f"{self._deployment}\n{key}".encode()).hexdigest()[:32]
 
     def launch(self, order: NodeOrder) -> NodeLaunch:
         """Launch what is missing of an order, and tell how far its machines have got.
@@ -114,13 +117,16 @@ class Launching:
         return self._stages(order, asking(self._cloud.launch, order))
 
     def look(self, order: NodeOrder) -> NodeLaunch:
-        """How far the machines of an order have got; nothing is launched.
+        """How far the machines of an order have got; a launch that takes several steps is taken one further.
 
-        A machine that is late is given back, so that a repetition of the request launches another in its place.
+        No machine is launched in the place of one that ended. One that is late is given back, so that a repetition
+        of the request launches another.
 
-        :raises NodesFailed: a machine ended, or was too late.
+        :raises NodesFailed: a machine ended, was too late, or cannot be had.
         """
         machines = self._cloud.machines(order.region, mark=order.mark)
+        if any(machine.state is MachineState.ORDERED for machine in machines):
+            machines = list(self._cloud.launch(order))
         live = [machine for machine in machines if machine.state.is_live]
         launch = self._stages(order, live)
         if len(live) < order.count:
@@ -137,11 +143,15 @@ class Launching:
             )
         return launch
 
-    def give_back(self, order: NodeOrder) -> tuple[str, ...]:
-        """Give back every machine of an order, which nobody wants any more; returns their ids."""
-        machines = self._cloud.machines(order.region, mark=order.mark)
+    def give_back(self, key: str, region: str) -> tuple[str, ...]:
+        """Give back every machine of a request, which nobody wants any more; returns their ids.
+
+        :param region: the cloud's region; empty means the connection's.
+        """
+        region = self._cloud.region(region)
+        machines = self._cloud.machines(region, mark=self.mark(key))
         wanted = [it.id for it in machines if it.state not in (MachineState.ENDING, MachineState.GONE)]
-        return self._cloud.terminate(wanted, order.region) if wanted else ()
+        return self._cloud.terminate(wanted, region) if wanted else ()
 
     def _stages(self, order: NodeOrder, machines: tuple[Machine, ...] | list[Machine]) -> NodeLaunch:
         running = any(machine.state is MachineState.RUNNING for machine in machines)

@@ -1,0 +1,47 @@
+"""Clients of Google's two APIs, at Google's addresses or at private ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from google.cloud import container_v1
+
+
+def container_client(endpoint: str, credentials: Any) -> container_v1.ClusterManagerClient:
+    """A client of the GKE API.
+
+    :param endpoint: empty means Google's; with ``http://`` before it the way there is not encrypted.
+    """
+    from google.cloud import container_v1
+
+    make = container_v1.ClusterManagerClient
+    scheme, host = _parts(endpoint)
+    if not host:
+        return make(credentials=credentials)
+    transport = make.get_transport_class("grpc")
+    if scheme == "http":
+        import grpc
+
+        return make(transport=transport(channel=grpc.insecure_channel(host)))
+    return make(transport=transport(host=host, credentials=credentials))
+
+
+def compute_transport(make: Any, endpoint: str, credentials: Any) -> Any:
+    """The transport of a client of the Compute Engine API.
+
+    :param make: the class of the client's REST transport.
+    :param endpoint: as for :func:`container_client`.
+    """
+    scheme, host = _parts(endpoint)
+    if not host:
+        return make(credentials=credentials)
+    return make(host=host, credentials=credentials, url_scheme=scheme)
+
+
+def _parts(endpoint: str) -> tuple[str, str]:
+    if "://" not in endpoint:
+        endpoint = f"https://{endpoint}"
+    parts = urlsplit(endpoint)
+    return parts.scheme, parts.netloc

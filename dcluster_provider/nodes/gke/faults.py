@@ -1,0 +1,114 @@
+"""What Google's errors mean to a caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import (
+    CloudUnavailable,
+    CredentialsRefused,
+    DClusterError,
+    PlatformRefused,
+)
+
+_PERMISSION = re.compile(r"\b([a-z][a-zA-Z]*\.[a-zA-Z]+\.[a-zA-Z]+)\b['\"]? permission")
+_BUSY = re.compile(r"operation-|try again|currently|in progress|incompatible operation", re.IGNORECASE)
+_QUOTA = re.compile(r"insufficient\b.*\bquota", re.IGNORECASE)
+_RATES = {"rateLimitExceeded", "userRateLimitExceeded"}
+
+
+class Exists(DClusterError):
+    """There is one of this name already."""
+
+
+class Missing(DClusterError):
+    """There is none of this name."""
+
+
+class Refused(DClusterError):
+    """The request cannot be accepted as it is."""
+
+
+@contextmanager
+def asking(subject: str, what: str) -> Iterator[None]:
+    """Turn what a client of Google's raises into this package's errors.
+
+    :param subject: who is asked, for messages.
+    :param what: what is asked for, for messages.
+    :raises CloudUnavailable: nobody answered, or the cluster is busy; asking again later may work.
+    :raises CredentialsRefused: the credentials are not accepted any more.
+    :raises PlatformRefused: a permission is missing; it is named.
+    :raises Exists: there is one of this name.
+    :raises Missing: there is none of this name.
+    :raises Refused: the request cannot be accepted.
+    """
+    from google.api_core import exceptions as google
+    from google.auth.exceptions import GoogleAuthError, TransportError
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except google.Unauthenticated as error:
+        raise CredentialsRefused(
+            f"{subject}: {what}: the credentials are not accepted: {said(error)}"
+        ) from error
+    except google.Forbidden as error:
+        raise _forbidden(subject, what, error) from error
+    except (google.AlreadyExists, google.NotFound) as error:
+        kind = Exists if isinstance(error, google.AlreadyExists) else Missing
+        raise kind(f"{subject}: {what}: {said(error)}") from error
+    except google.Conflict as error:
+        if isinstance(error, google.Aborted):
+            raise CloudUnavailable(f"{subject}: {what}: busy: {said(error)}") from error
+        raise Exists(f"{subject}: {what}: {said(error)}") from error
+    except google.ClientError as error:
+        raise _client_error(subject, what, error) from error
+    except (google.GoogleAPIError, TransportError, RequestException) as error:
+        raise CloudUnavailable(
+            f"{subject}: {what}: no answer: {said(error)}; asking again may work"
+        ) from error
+    except GoogleAuthError as error:
+        raise CredentialsRefused(f"{subject}: {what}: no valid credentials: {said(error)}") from error
+
+
+def said(error: Exception) -> str:
+    """What an error says, in one line."""
+    message = str(getattr(error, "message", "") or error)
+    # The clients put the address of the request before what the server said.
+    return re.sub(r"^[A-Z]+ https?://\S+: ", "", " ".join(message.split()))[:500]
+
+
+def _client_error(subject: str, what: str, error: Exception) -> DClusterError:
+    from google.api_core import exceptions as google
+
+    if isinstance(error, google.Unauthorized):
+        return CredentialsRefused(f"{subject}: {what}: the credentials are not accepted: {said(error)}")
+    if isinstance(error, google.TooManyRequests | google.Cancelled) and not _QUOTA.search(str(error)):
+        return CloudUnavailable(f"{subject}: {what}: too many requests: {said(error)}; asking again may work")
+    is_precondition = isinstance(error, google.FailedPrecondition | google.PreconditionFailed)
+    if is_precondition and _BUSY.search(str(error)):
+        return CloudUnavailable(f"{subject}: {what}: busy: {said(error)}")
+    return Refused(f"{subject}: {what}: {said(error)}")
+
+
+def _forbidden(subject: str, what: str, error: Exception) -> DClusterError:
+    reasons = {str(dict(it).get("reason")) for it in getattr(error, "errors", ()) if isinstance(it, dict)}
+    if reasons & _RATES:
+        return CloudUnavailable(f"{subject}: {what}: too many requests: {said(error)}; asking again may work")
+    if _QUOTA.search(str(error)):
+        return Refused(f"{subject}: {what}: {said(error)}")
+    named = _PERMISSION.search(str(error))
+    permission = named.group(1) if named else ""
+    return PlatformRefused(
+        subject,
+        Diagnosis(
+            "PermissionMissing",
+            f"{what}: the permission {permission} is missing." if permission else f"{what} is forbidden.",
+            f"Grant a role with {permission or 'what the message names'} to the account of the connection; the page "
+            "on nodes lists all that are needed.",
+            (said(error),),
+        ),
+    )

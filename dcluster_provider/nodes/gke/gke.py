@@ -1,0 +1,178 @@
+"""Machines of the node pools of a GKE cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec
+from dcluster_provider.core.machines import Capacity, Machine, MachineState, NodeOrder
+from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke.api import GkeApi
+from dcluster_provider.nodes.gke.fleet import Pool, parse_time, read_pools
+from dcluster_provider.nodes.gke.growing import Growing
+from dcluster_provider.nodes.gke.instances import described
+from dcluster_provider.nodes.gke.offers import Offers
+from dcluster_provider.nodes.gke.pools import candidates
+from dcluster_provider.nodes.gke.removal import give_back
+from dcluster_provider.nodes.gke.settings import GkeSettings
+
+_MOST_TYPES = 60
+_NAMES_ASKED = 20  # that one filter holds
+
+
+class Gke:
+    """The machines of a connection to GKE; see :class:`~dcluster_provider.nodes.base.Cloud`.
+
+    Each order has node pools of its own; :mod:`~dcluster_provider.nodes.gke.growing` tells how they come about.
+
+    :param conn_id: the ``dcluster`` connection, for messages.
+    :param api: what is asked.
+    """
+
+    name = "gke"
+
+    def __init__(self, conn_id: str, settings: GkeSettings, api: GkeApi) -> None:
+        self._conn_id = conn_id
+        self._settings = settings
+        self._api = api
+        self._offers = Offers(api, settings)
+
+    def region(self, given: str) -> str:
+        """The cluster's location, its region, or one of the region's zones, to have machines only there.
+
+        :raises InvalidSpec: there is no such place (the nearest is told), or the cluster has no nodes there.
+        """
+        return self._offers.region(given)
+
+    def check_order(self, order: NodeOrder) -> None:
+        """Refuse what cannot be launched.
+
+        :raises InvalidSpec: naming the field and the nearest valid value.
+        """
+        if order.count > marks.MOST_SLOTS:
+            raise InvalidSpec(
+                f"field nodeCount: {order.count} is more than the {marks.MOST_SLOTS} machines that a node pool of GKE "
+                "holds in a zone; ask several times for fewer"
+            )
+        if len(candidates(order, self._settings)) > 2 * _MOST_TYPES:
+            raise InvalidSpec(
+                f"field alternativeTypes: with those of the connection there are more than {_MOST_TYPES} kinds"
+            )
+        if self._offers.cluster().autopilot.enabled:
+            raise InvalidSpec(
+                f"connection {self._conn_id!r}: the {self._settings} is an Autopilot cluster, which makes its nodes by "
+                "itself, as pods need them; leave out launchNewNode, or name a Standard cluster"
+            )
+        for name in order.instance_types:
+            self._offers.require_type(name, order.region)
+
+    def check_ids(self, machine_ids: Sequence[str]) -> None:
+        """Refuse what cannot be the name of an instance that is a node of GKE.
+
+        :raises InvalidSpec: naming the first of them.
+        """
+        for text in machine_ids:
+            if not marks.is_machine_id(text):
+                raise InvalidSpec(
+                    f"field nodeIds: {text[:80]!r} is not the name of a node of GKE; write the instance's name alone, "
+                    "such as 'gke-analytics-dc-0f1e2d3c-a1b2c3d4-d000'"
+                )
+
+    def launch(self, order: NodeOrder) -> tuple[Machine, ...]:
+        """Take the next step to the machines of an order: the pool, then its machines, then other candidates.
+
+        :returns: every live machine; one that is still to be made is ``ORDERED``.
+        :raises NodesFailed: they cannot be had; machines that were launched in vain have been given back.
+        :raises CloudUnavailable: the cloud could not be asked just now, or is busy with the cluster.
+        """
+        Growing(
+            self._api, self._settings, order, lambda kind: self._offers.zones_for(order.region, kind)
+        ).step()
+        live = [it for it in self.machines(order.region, mark=order.mark) if it.state.is_live]
+        if len(live) < order.count:
+            raise CloudUnavailable(
+                f"{self._settings}: {order.count - len(live)} of {order.count} machines do not show yet; ask again"
+            )
+        return tuple(live)
+
+    def machines(self, region: str, *, mark: str = "") -> list[Machine]:
+        """Every machine of this deployment, those that are still to be made, too (``ORDERED``).
+
+        :raises CloudUnavailable: the listing is not complete.
+        """
+        pools = read_pools(self._api, self._settings, self._offers.zones_of(region), region, mark)
+        found = [machine for pool in pools for _, machine in pool.machines]
+        latest = {pool.mark: pool for pool in pools if not pool.is_ending}
+        for pool in latest.values():
+            if not pool.machines:
+                live = sum(it.mark == pool.mark and it.state.is_live for it in found)
+                found += self._ordered(pool, region, pool.count - live)
+        return found
+
+    def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
+        """Give machines back through their groups, which shrink by just them; a pool goes when it is empty.
+
+        :returns: the ids of those that are given back, or gone.
+        """
+        zones = self._offers.zones_of(region)
+        wanted = set(machine_ids)
+        pools = read_pools(self._api, self._settings, None, region)
+        done = give_back(self._api, pools, wanted, zones)
+        known = {it.id for pool in pools for _, it in pool.machines}
+        known |= {it for pool in pools for it in wanted if it.startswith(marks.placeholder(pool.name, ""))}
+        unknown = wanted - done - known
+        done |= unknown - self._existing(sorted(unknown), zones)
+        return tuple(it for it in machine_ids if it in done)
+
+    def instance_types(self, region: str) -> frozenset[str]:
+        """The machine types of the zones in which machines are tried; asked for at most once an hour."""
+        return self._offers.instance_types(region)
+
+    def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
+        """What these machine types have, custom ones, too; unknown ones are left out."""
+        found = {name: self._offers.capacity(name, region) for name in instance_types}
+        return {name: capacity for name, capacity in found.items() if capacity is not None}
+
+    def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
+        """The name and description of every instance of the project in a region, page by page."""
+        return described(self._api, set(self._offers.zones_of(region)))
+
+    def _existing(self, names: Sequence[str], zones: Sequence[str]) -> set[str]:
+        """Those of these names that somebody else's instances have."""
+        found: set[str] = set()
+        for start in range(0, len(names), _NAMES_ASKED):
+            condition = " OR ".join(f'(name = "{it}")' for it in names[start : start + _NAMES_ASKED])
+            for zone in zones:
+                found |= {it.name for it in self._api.instances(zone, condition)}
+        return found
+
+    def _ordered(self, pool: Pool, region: str, count: int) -> list[Machine]:
+        """What stands for the machines of a pool that has not been grown yet."""
+        zone = pool.groups[0].zone if pool.groups else self._settings.location
+        begun = max((it.created_at for it in pool.groups), default=None) or self._begun(pool)
+        ids = [marks.placeholder(pool.name, slot) for slot in marks.slots(max(0, count))]
+        return [
+            Machine(
+                id=it,
+                provider_id=f"gce://{self._settings.project}/{zone}/{it}",
+                state=MachineState.ORDERED,
+                instance_type=pool.instance_type,
+                region=region,
+                launched_at=begun,
+                mark=pool.mark,
+                cluster=pool.cluster,
+                reason=pool.message,
+            )
+            for it in ids
+        ]
+
+    def _begun(self, pool: Pool) -> datetime:
+        """When GKE began to make a pool that has no groups yet."""
+        making = [
+            it.start_time
+            for it in self._api.operations()
+            if it.operation_type.name == "CREATE_NODE_POOL" and it.target_link.endswith(f"/{pool.name}")
+        ]
+        return parse_time(max(making)) if making else datetime.now(timezone.utc)

@@ -1,0 +1,203 @@
+"""From an order to machines, one step after the other, whoever takes it.
+
+An order has a node pool of its own for each kind of machine that is tried, made empty, so that neither a lack of
+machines nor a process that dies in between leaves anything that costs. GKE takes a pool's name once. A pool that is
+there is grown through the instance group of one zone after the other, with names that follow from the machine's place
+in the order: a group takes each name once, so two processes at once make the same machines. The state of all this is
+in the cloud: the pool that was made last is the one that is grown, and a zone that has failed keeps its failures until
+the next one is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import CloudUnavailable, NodesFailed, PlatformRefused
+from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
+from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke.api import GkeApi
+from dcluster_provider.nodes.gke.faults import Exists, Missing, Refused
+from dcluster_provider.nodes.gke.fleet import Group, Pool, read_pools
+from dcluster_provider.nodes.gke.pools import candidates, node_pool
+from dcluster_provider.nodes.gke.removal import delete_if_empty, delete_machines
+from dcluster_provider.nodes.gke.settings import GkeSettings
+
+if TYPE_CHECKING:
+    from google.cloud import container_v1
+
+
+@dataclass(frozen=True)
+class Growing:
+    """Grows the pools of one order.
+
+    :param zones: of a kind of machine, in the order in which they are tried.
+    """
+
+    api: GkeApi
+    settings: GkeSettings
+    order: NodeOrder
+    zones: Callable[[str], Sequence[str]]
+
+    def step(self) -> None:
+        """Do what can be done now for the machines that the order lacks.
+
+        :raises NodesFailed: none of the candidates can be had; what came in vain is given back.
+        :raises CloudUnavailable: something is in the way that passes.
+        """
+        pools = self.pools()
+        if not pools:
+            self._create(0)
+            return
+        live = [it for pool in pools for it in pool.made if it[1].state.is_live]
+        if len(live) < self.order.count:
+            self._grow(pools, self.order.count - len(live))
+        for pool in pools:
+            vain = [it for it in pool.present if it[1].state is MachineState.ORDERED]
+            if len(live) > self.order.count:
+                vain += [it for it in self._surplus(live) if it in pool.machines]
+            delete_machines(self.api, vain)
+        for pool in pools[:-1]:
+            if not pool.made:
+                delete_if_empty(self.api, pool)
+
+    def pools(self) -> list[Pool]:
+        """The pools of the order that are not being deleted, the one that was made last at the end."""
+        pools = read_pools(self.api, self.settings, None, self.order.region, self.order.mark)
+        return [it for it in pools if not it.is_ending]
+
+    def _grow(self, pools: list[Pool], missing: int) -> None:
+        current = pools[-1]
+        if current.status == "ERROR":
+            self._try_next(pools, current.message)
+            return
+        if current.is_making or not current.groups:
+            return
+        groups = self._in_order(current)
+        used = [index for index, group in enumerate(groups) if any(it[0] == group for it in current.present)]
+        last = max(used, default=0)
+        failures = [
+            it for group, it in current.present if group == groups[last] and it.state is MachineState.ORDERED
+        ]
+        if not failures:
+            self._add(current, groups[last], missing)
+        elif last + 1 < len(groups):
+            self._add(current, groups[last + 1], missing)
+        else:
+            self._try_next(pools, *dict.fromkeys(it.reason for it in failures))
+
+    def _add(self, pool: Pool, group: Group, missing: int) -> None:
+        taken = {it.id for place, it in pool.machines if place == group}
+        names = [f"{group.base}-{slot}" for slot in marks.slots(self.order.count)]
+        free = [name for name in names if name not in taken][:missing]
+        if len(free) < missing:
+            raise CloudUnavailable(
+                f"{self.settings}: {missing - len(free)} machines of an earlier try are still being deleted; their "
+                "places are free when they are gone, so ask again later"
+            )
+        try:
+            self.api.create_instances(group.zone, group.name, free)
+        except Exists:
+            return  # another process was first; what it made is what is wanted
+        except Missing:
+            raise CloudUnavailable(
+                f"{self.settings}: the node pool {pool.name} is being deleted; ask again"
+            ) from None
+        except Refused as error:
+            raise self._failed(
+                "RequestRefused", "GKE's instance group refuses to grow.", str(error)
+            ) from error
+
+    def _try_next(self, pools: list[Pool], *why: str) -> None:
+        place = pools[-1].candidate + 1
+        if place < len(candidates(self.order, self.settings)):
+            try:
+                self._create(place)
+            except NodesFailed:
+                self._give_back(pools)
+                raise
+            return
+        self._give_back(pools)
+        tried = ", ".join(str(it) for it in candidates(self.order, self.settings))
+        zones = ", ".join(dict.fromkeys(group.zone for pool in pools for group in pool.groups))
+        raise self._failed(
+            "NoCapacity",
+            f"None of {tried} can be had in {zones or self.order.region}; what came in vain was given back.",
+            *why,
+        )
+
+    def _give_back(self, pools: list[Pool]) -> None:
+        for pool in pools:
+            delete_machines(self.api, pool.present)
+            delete_if_empty(self.api, pool)
+
+    def _create(self, place: int) -> None:
+        candidate = candidates(self.order, self.settings)[place]
+        name = marks.pool_name(self.order.mark, place)
+        zones = self.zones(candidate.instance_type)
+        pool = node_pool(self.order, self.settings, place, zones, self._template())
+        try:
+            self.api.create_node_pool(pool)
+        except Exists:
+            self._require_ours(name)
+        except Refused as error:
+            raise self._failed(
+                "PoolRefused", f"GKE refuses a node pool of {candidate}.", str(error)
+            ) from error
+
+    def _require_ours(self, name: str) -> None:
+        ours = read_pools(self.api, self.settings, None, self.order.region, self.order.mark)
+        found = next((it for it in ours if it.name == name), None)
+        if found is not None and found.is_ending:
+            raise CloudUnavailable(
+                f"{self.settings}: the node pool {name} of an earlier try is still being deleted; ask again later"
+            )
+        if found is None and name in {it.name for it in self.api.node_pools()}:
+            raise PlatformRefused(
+                str(self.settings),
+                Diagnosis(
+                    "PoolNameTaken",
+                    f"There is a node pool {name} without the labels of this deployment.",
+                    f"Look who made it; when nobody uses it, delete it: gcloud container node-pools delete {name}.",
+                ),
+            )
+
+    def _template(self) -> container_v1.NodePool | None:
+        wanted = self.settings.template_pool
+        if not wanted:
+            return None
+        found = {it.name: it for it in self.api.node_pools()}
+        if wanted not in found:
+            raise PlatformRefused(
+                str(self.settings),
+                Diagnosis(
+                    "TemplateMissing",
+                    f"There is no node pool {wanted!r}{nearest(wanted, set(found))}",
+                    "Correct the field gke_template_pool of the connection, or leave it empty.",
+                    (f"node pools: {', '.join(sorted(found)[:20])}",),
+                ),
+            )
+        return found[wanted]
+
+    def _in_order(self, pool: Pool) -> list[Group]:
+        wanted = {zone: index for index, zone in enumerate(self.zones(pool.instance_type))}
+        return sorted(pool.groups, key=lambda it: (wanted.get(it.zone, len(wanted)), it.zone))
+
+    def _surplus(self, live: list[tuple[Group, Machine]]) -> list[tuple[Group, Machine]]:
+        named = [it for it in live if marks.slot_of(it[1].id)]
+        return named[self.order.count - len(live) :]
+
+    def _failed(self, reason: str, cause: str, *evidence: str) -> NodesFailed:
+        return NodesFailed(
+            f"{self.order.count} nodes of type {self.order.instance_types[0]}",
+            Diagnosis(
+                reason,
+                cause,
+                "Name further kinds of machines (alternativeTypes, or gke_alternatives of the connection) or zones "
+                "(gke_zones), have the quota raised if the lines above name one, or try again later.",
+                tuple(it for it in evidence if it),
+            ),
+        )

@@ -1,0 +1,133 @@
+"""What there is to choose from: zones, and the kinds of machines in them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.machines import Capacity
+from dcluster_provider.nodes.gke.api import GkeApi
+from dcluster_provider.nodes.gke.faults import Missing
+from dcluster_provider.nodes.gke.settings import GkeSettings
+
+if TYPE_CHECKING:
+    from google.cloud import container_v1
+
+_HOUR = 3600.0
+_MEBIBYTE = 1024**2
+_CUSTOM = re.compile(r"(?:[a-z0-9]+-)?custom-(\d{1,3})-(\d{3,8})(?:-ext)?")
+_Answer = TypeVar("_Answer")
+
+
+class Offers:
+    """What the cluster's region offers, asked for at most once an hour."""
+
+    def __init__(
+        self, api: GkeApi, settings: GkeSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._api, self._settings, self._clock = api, settings, clock
+        self._answers: dict[str, tuple[float, Any]] = {}
+
+    def region(self, given: str) -> str:
+        """The region or zone to ask in, where the cluster can have nodes.
+
+        :raises InvalidSpec: there is no such place, or the cluster is elsewhere.
+        """
+        zones = self._zones()
+        wanted = given or self._settings.location
+        known = set(zones) | set(zones.values())
+        if wanted not in known:
+            raise InvalidSpec(
+                f"field region: Google has no region or zone {wanted!r} for project {self._settings.project!r}"
+                f"{nearest(wanted, known)}"
+            )
+        home = zones.get(self._settings.location, self._settings.location)
+        if zones.get(wanted, wanted) != home:
+            raise InvalidSpec(
+                f"field region: {wanted!r} is not where the nodes of the {self._settings} can be; write {home!r}, "
+                f"one of its zones ({', '.join(sorted(zone for zone in zones if zones[zone] == home))}), or nothing"
+            )
+        return wanted
+
+    def zones_of(self, place: str) -> tuple[str, ...]:
+        """The zones of a region, or the zone itself."""
+        zones = self._zones()
+        return (place,) if place in zones else tuple(sorted(it for it in zones if zones[it] == place))
+
+    def zones_for(self, place: str, instance_type: str = "") -> tuple[str, ...]:
+        """The zones in which machines are tried, in this order.
+
+        :param instance_type: leave out those that do not have it, unless none has.
+        """
+        if place in self._zones() and place != self._settings.location:
+            zones: tuple[str, ...] = (place,)
+        else:
+            zones = self._settings.zones or tuple(self.cluster().locations)
+        having = tuple(it for it in zones if self._has(it, instance_type)) if instance_type else zones
+        return having or zones
+
+    def cluster(self) -> container_v1.Cluster:
+        """The cluster.
+
+        :raises InvalidSpec: there is none of this name.
+        """
+        return self._cached("cluster", self._read_cluster)
+
+    def instance_types(self, place: str) -> frozenset[str]:
+        """The kinds of machines in any of the zones in which machines are tried."""
+        return frozenset(name for zone in self.zones_for(place) for name in self._types(zone))
+
+    def require_type(self, name: str, place: str) -> None:
+        """Refuse a kind of machine that is not on offer.
+
+        :raises InvalidSpec: the nearest is named.
+        """
+        known = self.instance_types(place)
+        if name not in known and not _CUSTOM.fullmatch(name):
+            zones = ", ".join(self.zones_for(place))
+            raise InvalidSpec(
+                f"field instanceType: there is no machine type {name!r} in {zones}{nearest(name, set(known))}"
+            )
+
+    def capacity(self, name: str, place: str) -> Capacity | None:
+        """What a kind of machine has; none when it is not known."""
+        for zone in self.zones_for(place):
+            if name in self._types(zone):
+                return self._types(zone)[name]
+        custom = _CUSTOM.fullmatch(name)
+        return Capacity(float(custom[1]), int(custom[2]) * _MEBIBYTE) if custom else None
+
+    def _has(self, zone: str, instance_type: str) -> bool:
+        return instance_type in self._types(zone) or bool(_CUSTOM.fullmatch(instance_type))
+
+    def _types(self, zone: str) -> dict[str, Capacity]:
+        return self._cached(
+            f"types of {zone}",
+            lambda: {
+                it.name: Capacity(float(it.guest_cpus), it.memory_mb * _MEBIBYTE)
+                for it in self._api.machine_types(zone)
+            },
+        )
+
+    def _zones(self) -> dict[str, str]:
+        return self._cached(
+            "zones", lambda: {it.name: it.region.rpartition("/")[2] for it in self._api.zones()}
+        )
+
+    def _read_cluster(self) -> container_v1.Cluster:
+        try:
+            return self._api.cluster()
+        except Missing as error:
+            near = nearest(self._settings.cluster, self._api.cluster_names())
+            raise InvalidSpec(f"field gke_cluster: there is no {self._settings}{near}") from error
+
+    def _cached(self, name: str, ask: Callable[[], _Answer]) -> _Answer:
+        at, answer = self._answers.get(name, (0.0, None))
+        if answer is None or self._clock() - at > _HOUR:
+            answer = ask()
+            self._answers[name] = (self._clock(), answer)
+        return cast("_Answer", answer)
