@@ -143,6 +143,20 @@ instance_table = Table(
     Column("instance_id", String, primary_key=True),
     Column("info", JSON, nullable=False),
     _moment("recorded_at"),
+    _text("source", nullable=True),
+    _moment("changed_at", nullable=True),
+    Column("changes", JSON(none_as_null=True), nullable=True),
+    _moment("gone_at", nullable=True),
+    Index("ix_dcluster_instance_source", "source", "gone_at"),
+)
+
+unused_machine_table = Table(
+    "dcluster_unused_machine",
+    metadata,
+    Column("deployment", String, primary_key=True),
+    Column("conn_id", String, primary_key=True),
+    Column("machine_id", String, primary_key=True),
+    _moment("unused_since"),
 )
 
 event_table = Table(

@@ -1,17 +1,15 @@
-"""What is remembered beside clusters and jobs: the settings of clients, and the instances of the clouds."""
+"""What is remembered of clients: how their jobs are watched."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, insert, select, update
 
-from dcluster_provider.core.errors import NotFound
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
-from dcluster_provider.registry.models import client_setting_table, instance_table
+from dcluster_provider.registry.models import client_setting_table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -30,17 +28,8 @@ class ClientSetting:
     alert_after: int | None = None
 
 
-@dataclass(frozen=True)
-class Instance:
-    """What a cloud instance told of itself, and when."""
-
-    instance_id: str
-    info: dict[str, Any]
-    recorded_at: datetime
-
-
 class SettingStore(Connected):
-    """The client settings and instances of a registry."""
+    """The client settings of a registry."""
 
     def client_setting(self, client: str) -> ClientSetting:
         """The client's setting; a client without one is monitored."""
@@ -58,25 +47,6 @@ class SettingStore(Connected):
         values = {"monitored": monitored, "alert_after": alert_after}
         with self._write() as connection:
             _put(connection, client_setting_table, {"client": client}, values)
-
-    def record_instance(self, instance_id: str, info: dict[str, Any], now: datetime) -> None:
-        """Remember what an instance told of itself, in place of what it told before."""
-        with self._write() as connection:
-            _put(connection, instance_table, {"instance_id": instance_id}, {"info": info, "recorded_at": now})
-
-    def get_instance(self, instance_id: str) -> Instance:
-        """What the instance told of itself last.
-
-        :raises NotFound: it never did.
-        """
-        table = instance_table
-        with self._read() as connection:
-            row = connection.execute(select(table).where(table.c.instance_id == instance_id)).first()
-        if row is None:
-            raise NotFound(
-                f"Nothing is recorded of the instance {instance_id!r}; record or synchronise it first"
-            )
-        return Instance(**row._asdict())
 
 
 def _put(connection: Connection, table: Table, key: dict[str, str], values: dict[str, Any]) -> None:

@@ -6,15 +6,27 @@ from dcluster_provider.registry.alerts import AlertClaim, AlertStore
 from dcluster_provider.registry.clusters import ClusterStore
 from dcluster_provider.registry.connected import Claim
 from dcluster_provider.registry.events import Event, EventStore
+from dcluster_provider.registry.instances import Instance, InstanceStore
 from dcluster_provider.registry.jobs import JobStore
 from dcluster_provider.registry.leases import LeaseStore, PoliteEnd
-from dcluster_provider.registry.settings import ClientSetting, Instance, SettingStore
+from dcluster_provider.registry.machines import MachineStore
+from dcluster_provider.registry.settings import ClientSetting, SettingStore
 from dcluster_provider.registry.upkeep import Scope, UpkeepStore
 
 __all__ = ["AlertClaim", "Claim", "ClientSetting", "Event", "Instance", "PoliteEnd", "Registry", "Scope"]
 
 
-class Registry(ClusterStore, JobStore, LeaseStore, SettingStore, EventStore, UpkeepStore, AlertStore):
+class Registry(
+    ClusterStore,
+    JobStore,
+    LeaseStore,
+    SettingStore,
+    EventStore,
+    UpkeepStore,
+    AlertStore,
+    InstanceStore,
+    MachineStore,
+):
     """What is remembered of clusters and jobs.
 
     Made in an instant; the database is opened, and its schema brought up to date, by the first call. Safe to use

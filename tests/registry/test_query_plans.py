@@ -76,6 +76,11 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
         "jobs_with_failures_due": lambda: registry.jobs_with_failures_due(scope, now, after_id=9),
         "client_settings": lambda: registry.client_settings(["team", "other"]),
         "client_setting": lambda: registry.client_setting("team"),
+        "record_instances": lambda: registry.record_instances("listing", {"i-1": {}}, now),
+        "record_instance": lambda: registry.record_instance("i-1", {"state": "running"}, now),
+        "record_gone": lambda: registry.record_gone("listing", now, now),
+        "get_instance": lambda: registry.get_instance("i-1"),
+        "keep_unused": lambda: registry.keep_unused(scope, ["i-1"], now),
         "save_job": lambda: registry.save_job(replace(job, state=JobState.RUNNING)),
         "save_cluster": lambda: registry.save_cluster(replace(cluster, state=ClusterState.RUNNING)),
     }

@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
-import pytest
-
-from dcluster_provider.core.errors import NotFound
-from dcluster_provider.registry.store import ClientSetting, Event, Instance
+from dcluster_provider.registry.store import ClientSetting, Event
 
 
 def test_clients_are_monitored_until_somebody_says_otherwise(registry):
@@ -17,15 +12,6 @@ def test_clients_are_monitored_until_somebody_says_otherwise(registry):
     registry.set_client_setting("team", monitored=True)
     assert registry.client_setting("team") == ClientSetting("team")
     assert registry.is_monitored("other")
-
-
-def test_an_instance_is_remembered_as_it_told_last(registry, now):
-    registry.record_instance("i-1", {"type": "m5.large", "tags": ["ü"]}, now)
-    registry.record_instance("i-1", {"type": "m5.xlarge", "spot": None}, now + timedelta(days=1))
-    expected = Instance("i-1", {"type": "m5.xlarge", "spot": None}, now + timedelta(days=1))
-    assert registry.get_instance("i-1") == expected
-    with pytest.raises(NotFound, match="i-2"):
-        registry.get_instance("i-2")
 
 
 def test_an_act_is_recorded_as_it_was_told(registry, now):

@@ -1,0 +1,123 @@
+"""What is remembered of instances: what a cloud says of each, or it told of itself, and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from dcluster_provider.core.errors import NotFound
+from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.engine import lock
+from dcluster_provider.registry.models import instance_table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_CHUNK = 500  # SQLite takes a limited number of variables
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What is known of a cloud's instance.
+
+    :param info: a JSON object.
+    :param recorded_at: when it was recorded last, changed or not.
+    :param source: which listing has told of it; none when only the instance itself did.
+    :param changed_at: when a recording last differed from the one before, or was the first.
+    :param changes: of each field that differed then, its old and its new value; null stands for none.
+    :param gone_at: when its listing told of it no longer; none while it does.
+    """
+
+    instance_id: str
+    info: dict[str, Any]
+    recorded_at: datetime
+    source: str | None = None
+    changed_at: datetime | None = None
+    changes: dict[str, list[Any]] = field(default_factory=dict)
+    gone_at: datetime | None = None
+
+
+class InstanceStore(Connected):
+    """The instances of a registry."""
+
+    def record_instance(self, instance_id: str, info: dict[str, Any], now: datetime) -> None:
+        """Remember what an instance told of itself, in place of what is known of it."""
+        with self._write() as connection:
+            _record(connection, {instance_id: info}, None, now)
+
+    def record_instances(self, source: str, described: Mapping[str, dict[str, Any]], now: datetime) -> None:
+        """Remember what a listing tells of instances, a part of it or all; one transaction.
+
+        :param source: names the listing; the same one tells later that an instance is gone.
+        :param described: the description of each instance by its id.
+        """
+        with self._write() as connection:
+            _record(connection, described, source, now)
+
+    def record_gone(self, source: str, since: datetime, now: datetime) -> int:
+        """Remember that a listing is complete: what it has not told of since a moment is gone.
+
+        :returns: how many are gone that were not before.
+        """
+        columns = instance_table.c
+        is_missing = (columns.source == source, columns.gone_at.is_(None), columns.recorded_at < since)
+        with self._write() as connection:
+            gone = connection.execute(update(instance_table).where(*is_missing), {"gone_at": now})
+        return int(gone.rowcount)
+
+    def get_instance(self, instance_id: str) -> Instance:
+        """What is known of an instance.
+
+        :raises NotFound: nothing was ever recorded.
+        """
+        table = instance_table
+        with self._read() as connection:
+            row = connection.execute(select(table).where(table.c.instance_id == instance_id)).first()
+        if row is None:
+            raise NotFound(
+                f"Nothing is recorded of the instance {instance_id!r}; record or synchronise it first"
+            )
+        return Instance(**{**row._asdict(), "changes": row.changes or {}})
+
+
+def _record(
+    connection: Connection, described: Mapping[str, dict[str, Any]], source: str | None, now: datetime
+) -> None:
+    lock(connection, (instance_table.name,))
+    ids = list(described)
+    for start in range(0, len(ids), _CHUNK):
+        _record_chunk(connection, {it: described[it] for it in ids[start : start + _CHUNK]}, source, now)
+
+
+def _record_chunk(
+    connection: Connection, described: Mapping[str, dict[str, Any]], source: str | None, now: datetime
+) -> None:
+    columns = instance_table.c
+    query = select(columns.instance_id, columns.info).where(columns.instance_id.in_(list(described)))
+    known = {row.instance_id: row.info for row in connection.execute(query)}
+    seen: dict[str, Any] = {"recorded_at": now, "gone_at": None} | ({"source": source} if source else {})
+    if known:
+        connection.execute(update(instance_table).where(columns.instance_id.in_(list(known))), seen)
+    changed = {it: changes for it in known if (changes := _changes(known[it], described[it]))}
+    if changed:
+        connection.execute(
+            update(instance_table)
+            .where(columns.instance_id == bindparam("of"))
+            .values(info=bindparam("new_info"), changes=bindparam("new_changes"), changed_at=now),
+            [{"of": it, "new_info": described[it], "new_changes": changed[it]} for it in changed],
+        )
+    fresh = [it for it in described if it not in known]
+    if fresh:
+        same: dict[str, Any] = {**seen, "source": source, "changed_at": now, "changes": {}}
+        connection.execute(
+            insert(instance_table), [{**same, "instance_id": it, "info": described[it]} for it in fresh]
+        )
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    names = dict.fromkeys([*old, *new])
+    return {name: [old.get(name), new.get(name)] for name in names if old.get(name) != new.get(name)}

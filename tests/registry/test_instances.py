@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from dcluster_provider.core.errors import NotFound
+from dcluster_provider.registry.store import Instance, Scope
+
+DAY = timedelta(days=1)
+LISTING = "dcluster_default ec2 eu-west-1"
+
+
+def test_an_instance_is_remembered_as_it_told_last_with_what_changed(registry, now):
+    registry.record_instance("i-1", {"type": "m5.large", "tags": ["ü"]}, now)
+    assert registry.get_instance("i-1") == Instance(
+        "i-1", {"type": "m5.large", "tags": ["ü"]}, now, changed_at=now
+    )
+    registry.record_instance("i-1", {"type": "m5.xlarge", "spot": None}, now + DAY)
+    changes = {"type": ["m5.large", "m5.xlarge"], "tags": [["ü"], None]}
+    # A field that is null, and was not there before, is no change.
+    kept = {"type": "m5.xlarge", "spot": None}
+    assert registry.get_instance("i-1") == Instance(
+        "i-1", kept, now + DAY, changed_at=now + DAY, changes=changes
+    )
+    registry.record_instance("i-1", kept, now + 2 * DAY)
+    again = registry.get_instance("i-1")
+    assert (again.recorded_at, again.changed_at, again.changes) == (now + 2 * DAY, now + DAY, changes)
+    with pytest.raises(NotFound, match="i-2"):
+        registry.get_instance("i-2")
+
+
+def test_a_listing_tells_of_changes_of_the_gone_and_of_those_that_come_back(registry, now):
+    described = {f"i-{number}": {"state": "running", "number": number} for number in range(1203)}
+    registry.record_instances(LISTING, described, now)
+    assert registry.record_gone(LISTING, now, now) == 0
+    described["i-7"] = {"state": "stopped", "number": 7}
+    del described["i-1202"]
+    registry.record_instances(LISTING, described, now + DAY)
+    assert registry.record_gone(LISTING, now + DAY, now + DAY + timedelta(seconds=3)) == 1
+    assert registry.get_instance("i-7").changes == {"state": ["running", "stopped"]}
+    assert registry.get_instance("i-8").changed_at == now
+    gone = registry.get_instance("i-1202")
+    assert (gone.gone_at, gone.recorded_at) == (now + DAY + timedelta(seconds=3), now)
+    assert registry.record_gone(LISTING, now + DAY, now + 2 * DAY) == 0
+    registry.record_instances(LISTING, {"i-1202": {"state": "running", "number": 1202}}, now + 3 * DAY)
+    back = registry.get_instance("i-1202")
+    assert (back.gone_at, back.recorded_at, back.changed_at) == (None, now + 3 * DAY, now)
+
+
+def test_a_listing_ends_nothing_that_another_one_told_of(registry, now):
+    registry.record_instances(LISTING, {"i-1": {}}, now)
+    registry.record_instances("dcluster_default ec2 eu-west-2", {"i-2": {}}, now)
+    registry.record_instance("i-3", {}, now)
+    assert registry.record_gone(LISTING, now + DAY, now + DAY) == 1
+    assert [registry.get_instance(f"i-{number}").gone_at for number in (1, 2, 3)] == [now + DAY, None, None]
+
+
+def test_instances_recorded_by_many_processes_at_once(registry, now, in_processes):
+    def record(number):
+        if number % 2:
+            registry.record_instance(f"i-{number}", {"by": number}, now)
+        registry.record_instances(LISTING, {f"i-{other}": {"by": number} for other in range(8)}, now)
+
+    in_processes(6, record)
+    assert len({registry.get_instance(f"i-{number}").info["by"] for number in range(8)}) == 1
+
+
+def test_machines_are_unused_since_they_were_first_seen_so(registry, now):
+    scope, other = Scope("airflow", "one"), Scope("airflow", "two")
+    ids = [f"i-{number}" for number in range(1100)]
+    registry.keep_unused(scope, ids, now)
+    registry.keep_unused(other, ["i-0"], now)
+    registry.keep_unused(scope, [*ids[:-1], "i-new"], now + DAY)
+    assert registry.unused_machines(scope) == dict.fromkeys(ids[:-1], now) | {"i-new": now + DAY}
+    registry.keep_unused(scope, [], now + DAY)
+    assert registry.unused_machines(scope) == {}
+    assert registry.unused_machines(other) == {"i-0": now}
+
+
+def test_machines_marked_by_many_processes_at_once(registry, now, in_processes):
+    scope = Scope("airflow", "one")
+    in_processes(6, lambda number: registry.keep_unused(scope, [f"i-{it}" for it in range(20)], now))
+    assert registry.unused_machines(scope) == {f"i-{number}": now for number in range(20)}
