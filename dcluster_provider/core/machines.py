@@ -10,7 +10,7 @@ from enum import Enum
 class MachineState(str, Enum):
     """What a cloud says of a machine."""
 
-    ORDERED = "ORDERED"  # asked for and not being made: the cloud goes on with it when the order is launched again
+    ORDERED = "ORDERED"  # asked for and not being made: launching the order again goes on with it
     STARTING = "STARTING"
     RUNNING = "RUNNING"
     STOPPED = "STOPPED"  # switched off, and paid for in part

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dcluster_provider.hooks.ec2_form import EC2_FIELDS
+from dcluster_provider.hooks.gke_form import GKE_FIELDS
 from dcluster_provider.hooks.job_form import JOB_FIELDS
 from dcluster_provider.hooks.kubernetes_form import KUBERNETES_FIELDS
 from dcluster_provider.hooks.node_form import NODE_FIELDS
@@ -85,4 +86,4 @@ _OWN_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 # Name in the connection's extra -> what the form says of it. The form and the reader share this one table.
-FIELDS = _OWN_FIELDS | JOB_FIELDS | KUBERNETES_FIELDS | NODE_FIELDS | EC2_FIELDS
+FIELDS = _OWN_FIELDS | JOB_FIELDS | KUBERNETES_FIELDS | NODE_FIELDS | EC2_FIELDS | GKE_FIELDS

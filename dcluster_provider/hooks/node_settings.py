@@ -11,6 +11,7 @@ from dcluster_provider.core.explain import nearest
 
 if TYPE_CHECKING:
     from dcluster_provider.nodes.ec2.settings import Ec2Settings
+    from dcluster_provider.nodes.gke.settings import GkeSettings
 
 CLOUDS = ("on-premises", "ec2", "gke")
 _NUMBERS = ("most_nodes", "most_removed")
@@ -33,6 +34,8 @@ def node_settings(conn_id: str, given: dict[str, Any], deployment: str) -> NodeS
     read |= {name: timedelta(seconds=_number(conn_id, name, given[name])) for name in _TIMES if name in given}
     if cloud == "ec2":
         read["ec2"] = _ec2(conn_id, given, deployment)
+    if cloud == "gke":
+        read["gke"] = _gke(conn_id, given, deployment)
     return NodeSettings(cloud=cloud, **read)  # type: ignore[arg-type]  # one of CLOUDS
 
 
@@ -40,6 +43,12 @@ def _ec2(conn_id: str, given: dict[str, Any], deployment: str) -> Ec2Settings:
     from dcluster_provider.hooks.ec2_settings import ec2_settings
 
     return ec2_settings(conn_id, given, deployment)
+
+
+def _gke(conn_id: str, given: dict[str, Any], deployment: str) -> GkeSettings:
+    from dcluster_provider.hooks.gke_settings import gke_settings
+
+    return gke_settings(conn_id, given, deployment)
 
 
 def _number(conn_id: str, name: str, value: Any) -> int:
