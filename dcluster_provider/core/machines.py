@@ -34,6 +34,7 @@ class Machine:
     :param mark: of the request that launched it (``NodeOrder.mark``).
     :param cluster: the name of the cluster that it was launched for; empty means for anybody.
     :param reason: why it ended, in the cloud's words.
+    :param connection: the id of the connection that launched it; empty when its mark does not say.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Machine:
     mark: str = ""
     cluster: str = ""
     reason: str = ""
+    connection: str = ""
 
 
 @dataclass(frozen=True)

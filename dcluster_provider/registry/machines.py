@@ -1,16 +1,17 @@
-"""What a clean-up of nodes remembers from pass to pass: since when nothing has used a machine."""
+"""What a clean-up of nodes remembers of machines from pass to pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
-from dcluster_provider.registry.models import unused_machine_table
+from dcluster_provider.registry.models import machine_table
 from dcluster_provider.registry.upkeep import Scope
 
 if TYPE_CHECKING:
@@ -19,42 +20,81 @@ if TYPE_CHECKING:
 _CHUNK = 500  # SQLite takes a limited number of variables
 
 
+@dataclass(frozen=True)
+class MachineMark:
+    """What is remembered of a machine.
+
+    :param was_node: it has been a node of Kubernetes.
+    :param unused_since: since when nothing uses it; none when something does.
+    """
+
+    was_node: bool = False
+    unused_since: datetime | None = None
+
+
 class MachineStore(Connected):
-    """The machines of a registry that nothing uses."""
+    """The machines of a registry, as clean-ups have seen them."""
 
-    def unused_machines(self, scope: Scope) -> dict[str, datetime]:
-        """The machines that nothing used in the pass before, each with the time since when."""
+    def machine_marks(self, scope: Scope) -> dict[str, MachineMark]:
+        """What is remembered of each machine, by its id."""
         with self._read() as connection:
-            return _unused(connection, scope)
+            return _marks(connection, scope)
 
-    def keep_unused(self, scope: Scope, machine_ids: Iterable[str], now: datetime) -> None:
-        """Remember which machines nothing uses, those that were remembered before as they were.
+    def keep_machine_marks(self, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+        """Remember this of machines, and forget all others; one transaction, and none when all is so already.
 
-        All others are forgotten: something uses them, or they are gone. One transaction, and none when all is so.
+        What was unused before is so since then, and what was a node has been one, whatever the new mark says.
         """
-        wanted = set(machine_ids)
-        if self.unused_machines(scope).keys() == wanted:
+        if self.machine_marks(scope) == marks:
             return
-        table = unused_machine_table
         with self._write() as connection:
-            lock(connection, (table.name, scope.deployment, scope.conn_id))
-            known = _unused(connection, scope).keys()
-            forgotten = sorted(known - wanted)
-            for start in range(0, len(forgotten), _CHUNK):
-                chunk = forgotten[start : start + _CHUNK]
-                connection.execute(delete(table).where(*_of(scope), table.c.machine_id.in_(chunk)))
-            same = {"deployment": scope.deployment, "conn_id": scope.conn_id, "unused_since": now}
-            fresh = [{**same, "machine_id": machine_id} for machine_id in sorted(wanted - known)]
-            if fresh:
-                connection.execute(insert(table), fresh)
+            lock(connection, (machine_table.name, scope.deployment, scope.conn_id))
+            known = _marks(connection, scope)
+            wanted = {it: _merged(known.get(it, mark), mark) for it, mark in marks.items()}
+            _delete(connection, scope, [it for it in known if it not in wanted])
+            _update(
+                connection, scope, {it: wanted[it] for it in known if wanted.get(it, known[it]) != known[it]}
+            )
+            _insert(connection, scope, {it: mark for it, mark in wanted.items() if it not in known})
 
 
-def _unused(connection: Connection, scope: Scope) -> dict[str, datetime]:
-    table = unused_machine_table
-    query = select(table.c.machine_id, table.c.unused_since).where(*_of(scope))
-    return {row.machine_id: row.unused_since for row in connection.execute(query)}
+def _merged(known: MachineMark, mark: MachineMark) -> MachineMark:
+    since = (known.unused_since or mark.unused_since) if mark.unused_since else None
+    return MachineMark(known.was_node or mark.was_node, since)
+
+
+def _marks(connection: Connection, scope: Scope) -> dict[str, MachineMark]:
+    columns = machine_table.c
+    query = select(columns.machine_id, columns.was_node, columns.unused_since).where(*_of(scope))
+    return {row.machine_id: MachineMark(row.was_node, row.unused_since) for row in connection.execute(query)}
+
+
+def _delete(connection: Connection, scope: Scope, ids: list[str]) -> None:
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        connection.execute(delete(machine_table).where(*_of(scope), machine_table.c.machine_id.in_(chunk)))
+
+
+def _update(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+    if marks:
+        connection.execute(
+            update(machine_table)
+            .where(*_of(scope), machine_table.c.machine_id == bindparam("of"))
+            .values(was_node=bindparam("node"), unused_since=bindparam("since")),
+            [{"of": it, "node": mark.was_node, "since": mark.unused_since} for it, mark in marks.items()],
+        )
+
+
+def _insert(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+    if marks:
+        same = {"deployment": scope.deployment, "conn_id": scope.conn_id}
+        rows: list[dict[str, Any]] = [
+            {**same, "machine_id": it, "was_node": mark.was_node, "unused_since": mark.unused_since}
+            for it, mark in marks.items()
+        ]
+        connection.execute(insert(machine_table), rows)
 
 
 def _of(scope: Scope) -> list[Any]:
-    columns = unused_machine_table.c
+    columns = machine_table.c
     return [columns.deployment == scope.deployment, columns.conn_id == scope.conn_id]

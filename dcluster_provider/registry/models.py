@@ -150,13 +150,14 @@ instance_table = Table(
     Index("ix_dcluster_instance_source", "source", "gone_at"),
 )
 
-unused_machine_table = Table(
-    "dcluster_unused_machine",
+machine_table = Table(
+    "dcluster_machine",
     metadata,
     Column("deployment", String, primary_key=True),
     Column("conn_id", String, primary_key=True),
     Column("machine_id", String, primary_key=True),
-    _moment("unused_since"),
+    Column("was_node", Boolean, nullable=False),
+    _moment("unused_since", nullable=True),
 )
 
 event_table = Table(

@@ -9,11 +9,21 @@ from dcluster_provider.registry.events import Event, EventStore
 from dcluster_provider.registry.instances import Instance, InstanceStore
 from dcluster_provider.registry.jobs import JobStore
 from dcluster_provider.registry.leases import LeaseStore, PoliteEnd
-from dcluster_provider.registry.machines import MachineStore
+from dcluster_provider.registry.machines import MachineMark, MachineStore
 from dcluster_provider.registry.settings import ClientSetting, SettingStore
 from dcluster_provider.registry.upkeep import Scope, UpkeepStore
 
-__all__ = ["AlertClaim", "Claim", "ClientSetting", "Event", "Instance", "PoliteEnd", "Registry", "Scope"]
+__all__ = [
+    "AlertClaim",
+    "Claim",
+    "ClientSetting",
+    "Event",
+    "Instance",
+    "MachineMark",
+    "PoliteEnd",
+    "Registry",
+    "Scope",
+]
 
 
 class Registry(

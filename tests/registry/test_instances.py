@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dcluster_provider.core.errors import NotFound
-from dcluster_provider.registry.store import Instance, Scope
+from dcluster_provider.registry.store import Instance, MachineMark, Scope
 
 DAY = timedelta(days=1)
 LISTING = "dcluster_default ec2 eu-west-1"
@@ -69,16 +69,23 @@ def test_instances_recorded_by_many_processes_at_once(registry, now, in_processe
 def test_machines_are_unused_since_they_were_first_seen_so(registry, now):
     scope, other = Scope("airflow", "one"), Scope("airflow", "two")
     ids = [f"i-{number}" for number in range(1100)]
-    registry.keep_unused(scope, ids, now)
-    registry.keep_unused(other, ["i-0"], now)
-    registry.keep_unused(scope, [*ids[:-1], "i-new"], now + DAY)
-    assert registry.unused_machines(scope) == dict.fromkeys(ids[:-1], now) | {"i-new": now + DAY}
-    registry.keep_unused(scope, [], now + DAY)
-    assert registry.unused_machines(scope) == {}
-    assert registry.unused_machines(other) == {"i-0": now}
+    registry.keep_machine_marks(scope, dict.fromkeys(ids, MachineMark(unused_since=now)))
+    registry.keep_machine_marks(other, {"i-0": MachineMark(was_node=True)})
+    later = dict.fromkeys([*ids[1:-1], "i-new"], MachineMark(unused_since=now + DAY))
+    registry.keep_machine_marks(scope, later | {"i-0": MachineMark(was_node=True)})
+    expected = dict.fromkeys(ids[1:-1], MachineMark(unused_since=now))
+    expected |= {"i-new": MachineMark(unused_since=now + DAY), "i-0": MachineMark(was_node=True)}
+    assert registry.machine_marks(scope) == expected
+    # What was a node once stays known as one, whoever did not see it.
+    registry.keep_machine_marks(scope, {"i-0": MachineMark(unused_since=now + DAY)})
+    assert registry.machine_marks(scope) == {"i-0": MachineMark(was_node=True, unused_since=now + DAY)}
+    registry.keep_machine_marks(scope, {})
+    assert registry.machine_marks(scope) == {}
+    assert registry.machine_marks(other) == {"i-0": MachineMark(was_node=True)}
 
 
 def test_machines_marked_by_many_processes_at_once(registry, now, in_processes):
     scope = Scope("airflow", "one")
-    in_processes(6, lambda number: registry.keep_unused(scope, [f"i-{it}" for it in range(20)], now))
-    assert registry.unused_machines(scope) == {f"i-{number}": now for number in range(20)}
+    marks = {f"i-{number}": MachineMark(unused_since=now) for number in range(20)}
+    in_processes(6, lambda number: registry.keep_machine_marks(scope, marks))
+    assert registry.machine_marks(scope) == marks

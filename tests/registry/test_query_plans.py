@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.registry.store import Registry, Scope
+from dcluster_provider.registry.store import MachineMark, Registry, Scope
 
 LIVE = [state for state in JobState if not state.is_final]
 
@@ -80,7 +80,7 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
         "record_instance": lambda: registry.record_instance("i-1", {"state": "running"}, now),
         "record_gone": lambda: registry.record_gone("listing", now, now),
         "get_instance": lambda: registry.get_instance("i-1"),
-        "keep_unused": lambda: registry.keep_unused(scope, ["i-1"], now),
+        "keep_machine_marks": lambda: registry.keep_machine_marks(scope, {"i-1": MachineMark()}),
         "save_job": lambda: registry.save_job(replace(job, state=JobState.RUNNING)),
         "save_cluster": lambda: registry.save_cluster(replace(cluster, state=ClusterState.RUNNING)),
     }

@@ -1,4 +1,4 @@
-"""Machines: since when nothing has used them, and what has changed of those that a cloud lists."""
+"""Machines: which became nodes, since when nothing has used them, and what has changed of those that a cloud lists."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ down_revision = "0004"
 def upgrade() -> None:
     """Apply this migration."""
     op.create_table(
-        "dcluster_unused_machine",
+        "dcluster_machine",
         sa.Column("deployment", sa.String, primary_key=True),
         sa.Column("conn_id", sa.String, primary_key=True),
         sa.Column("machine_id", sa.String, primary_key=True),
-        sa.Column("unused_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("was_node", sa.Boolean, nullable=False),
+        sa.Column("unused_since", sa.DateTime(timezone=True)),
     )
     op.add_column("dcluster_instance", sa.Column("source", sa.String))
     op.add_column("dcluster_instance", sa.Column("changed_at", sa.DateTime(timezone=True)))
