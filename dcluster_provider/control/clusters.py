@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.endings import after_cluster, cluster_terminated, in_use
 from dcluster_provider.control.info import cluster_info
+from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
     InvalidSpec,
+    NodesFailed,
     PlatformRefused,
+    PlatformUnavailable,
     StaleRecord,
     WaitTimeout,
 )
@@ -38,18 +42,27 @@ from dcluster_provider.platforms.base import Platform, Report, silent
 
 if TYPE_CHECKING:
     from dcluster_provider.control.external_clusters import ExternalCluster
+    from dcluster_provider.core.diagnosis import Diagnosis
     from dcluster_provider.registry.store import Registry
 
+_LOG = logging.getLogger(__name__)
 _REMOVAL_SECONDS = 30.0  # in which what was made of a cluster that was refused is gone, normally
 
 
 class Clusters:
     """The clusters of one connection."""
 
-    def __init__(self, registry: Registry, platform: Platform, settings: Settings) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        platform: Platform,
+        settings: Settings,
+        nodes: DedicatedNodes | None = None,
+    ) -> None:
         self._registry = registry
         self._platform = platform
         self._settings = settings
+        self._nodes = nodes or without_a_cloud(settings)
 
     def launch(
         self,
@@ -152,13 +165,13 @@ class Clusters:
             return cluster
         try:
             self._platform.prepare(cluster.spec, report)
+            self._nodes.launch(cluster, report)
             self._platform.apply_cluster(cluster)
-        except PlatformRefused as refusal:
-            diagnosis = refusal.diagnosis
-            self._remove(self._change(cluster, lambda it, now: fail_cluster(it, diagnosis, now), actor))
+        except (PlatformRefused, NodesFailed) as refusal:
+            self._fail(cluster, refusal.diagnosis, actor)
             with suppress(WaitTimeout):  # whoever looks next goes on
                 self._finish(cluster.id, _REMOVAL_SECONDS)
-            raise ClusterFailed(str(cluster), diagnosis) from refusal
+            raise ClusterFailed(str(cluster), refusal.diagnosis) from refusal
         begun = self._change(cluster, begin_cluster, actor)
         if begun.state.is_ending:
             # It was ended while it was being made, so what was made after that has to go as well.
@@ -219,7 +232,7 @@ class Clusters:
         after = {cluster.id: cluster for cluster in records}
         for cluster in live:
             if cluster.id in seen:
-                after[cluster.id] = self._advance(cluster, seen[cluster.id])
+                after[cluster.id] = self._with_nodes(self._advance(cluster, seen[cluster.id]))
             if after[cluster.id].state is ClusterState.TERMINATING:
                 after[cluster.id] = self._remove(after[cluster.id])
         return after
@@ -324,6 +337,7 @@ class Clusters:
     def _checked(self, spec: ClusterSpec | dict[str, Any] | str) -> ClusterSpec:
         spec = parse(ClusterSpec, spec)
         self._platform.check_cluster(spec)
+        self._nodes.check(spec)
         return spec
 
     def _claim(
@@ -356,6 +370,7 @@ class Clusters:
         jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
         settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
         self._platform.delete_cluster(cluster)
+        self._nodes.give_back(cluster)
         for job in settled:
             with suppress(StaleRecord):  # whoever was first saw the same end
                 self._registry.save_job(job)
@@ -363,6 +378,19 @@ class Clusters:
             return cluster
         seen = self._platform.observe_clusters([cluster]).get(cluster.id)
         return cluster if seen is None else self._advance(cluster, seen)
+
+    def _with_nodes(self, cluster: Cluster) -> Cluster:
+        """The cluster, failed when the nodes that it has for itself do not come."""
+        try:
+            self._nodes.look(cluster)
+        except NodesFailed as failure:
+            return self._fail(cluster, failure.diagnosis)
+        except PlatformUnavailable as error:  # its pods tell as much as is needed for now
+            _LOG.warning("The nodes of %s were not looked at: %s", cluster, error)
+        return cluster
+
+    def _fail(self, cluster: Cluster, diagnosis: Diagnosis, actor: str = "") -> Cluster:
+        return self._remove(self._change(cluster, lambda it, now: fail_cluster(it, diagnosis, now), actor))
 
     def _advance(self, cluster: Cluster, seen: ClusterObservation) -> Cluster:
         return self._change(cluster, lambda it, now: advance_cluster(it, seen, now))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.nodes.clouds import CloudClients, make_cloud
+from dcluster_provider.control.nodes.dedicated import DedicatedNodes
+from dcluster_provider.control.nodes.launching import Launching
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
@@ -80,14 +82,16 @@ def _make(
 
     registry = Registry(settings.registry_url)
     platform = _platform(settings, kubernetes_client)
-    clusters = Clusters(registry, platform, settings)
+    cloud = make_cloud(settings.conn_id, settings.nodes, cloud_clients)
+    launching = Launching(cloud, platform.nodes, settings.nodes, settings.deployment)
+    clusters = Clusters(registry, platform, settings, DedicatedNodes(launching, cloud, settings.nodes))
     jobs = Jobs(registry, platform, settings, clusters)
     return Control(
         clusters=clusters,
         jobs=jobs,
         nodes=Nodes(
             registry,
-            make_cloud(settings.conn_id, settings.nodes, cloud_clients),
+            cloud,
             platform.nodes,
             settings.nodes,
             settings.deployment,

@@ -12,6 +12,7 @@ from typing import Any
 
 MAX_NAME = 52  # a StatefulSet's pods append to it and must stay below 63
 LABEL_PREFIX = "dcluster.io/"
+NODES_OF = LABEL_PREFIX + "nodes-of"  # label and taint of nodes that one cluster has for itself
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Nodes:
 
     def undo_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> tuple[str, ...]:
         """Give back every machine of a request at once, whatever runs on it; returns their ids."""
-        return self._launching.give_back(self._order(request, key))
+        return self._launching.give_back(key, parse(NodeRequest, request).region)
 
     def destroy_step(
         self, request: DestroyRequest | dict[str, Any] | str, begun: datetime | None = None

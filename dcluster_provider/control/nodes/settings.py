@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from dcluster_provider.core.machines import Capacity
+from dcluster_provider.core.sizing import MIB
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
@@ -22,6 +24,9 @@ class NodeSettings:
     :param unused_after: for which nothing may have used a node before a clean-up gives it back.
     :param least_age: of a machine that a clean-up may give back.
     :param most_removed: machines that one clean-up gives back.
+    :param cluster_instance_types: of the nodes of clusters with ``launchNewNode``: the one that is wanted, and those
+        that may take its place.
+    :param daemons: what the pods of DaemonSets ask for on each node.
     """
 
     cloud: Literal["on-premises", "ec2", "gke"] = "on-premises"
@@ -32,5 +37,7 @@ class NodeSettings:
     unused_after: timedelta = timedelta(minutes=10)
     least_age: timedelta = timedelta(minutes=10)
     most_removed: int = 10
+    cluster_instance_types: tuple[str, ...] = ()
+    daemons: Capacity = field(default_factory=lambda: Capacity(0.25, 512 * MIB))
     ec2: Ec2Settings | None = None
     gke: GkeSettings | None = None

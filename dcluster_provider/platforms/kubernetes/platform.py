@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from dcluster_provider.core.errors import CredentialsRefused, InvalidSpec, PlatformUnavailable
@@ -77,8 +78,8 @@ class KubernetesPlatform:
             flink.divisions(spec)
         else:
             spark.check_sizes(spec)
-        if spec.launch_new_node:
-            _LOG.info("launch_new_node is remembered; no nodes are launched by this platform")
+        if spec.launch_new_node and not self.settings.has_own_nodes(spec):
+            _LOG.info("launch_new_node is remembered only: the connection's machines come from no cloud")
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot get into a pod."""
@@ -225,6 +226,9 @@ class KubernetesPlatform:
                 ClusterPhase.READY, addresses.master_url, addresses.ui_url, workers_ready=working
             )
         warnings = self._warnings[self.settings.namespace_of(cluster.spec)]
-        return ClusterView(cluster, pods, warnings.about, self._patience, datetime.now(timezone.utc)).observe(
+        patience = self._patience
+        if self.settings.has_own_nodes(cluster.spec):
+            patience = replace(patience, unschedulable=self.settings.new_node_timeout)
+        return ClusterView(cluster, pods, warnings.about, patience, datetime.now(timezone.utc)).observe(
             addresses
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dcluster_provider.core.identity import NODES_OF
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.kubernetes.metadata import Role
@@ -99,6 +100,8 @@ def pod_template(
         },
         "spec": spec,
     }
+    if settings.has_own_nodes(cluster.spec) and role in {"master", "worker"}:
+        template = overlaid(template, _own_nodes(cluster))
     return overlaid(overlaid(template, settings.common_pod), settings.overlay)
 
 
@@ -157,6 +160,11 @@ def _scratch(settings: KubernetesSettings, cluster: Cluster, role: Role) -> dict
     if settings.storage_class:
         claim["storageClassName"] = settings.storage_class
     return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
+
+
+def _own_nodes(cluster: Cluster) -> dict[str, Any]:
+    tolerated = {"key": NODES_OF, "operator": "Equal", "value": cluster.name, "effect": "NoSchedule"}
+    return {"spec": {"nodeSelector": {NODES_OF: cluster.name}, "tolerations": [tolerated]}}
 
 
 def _on_demand() -> dict[str, Any]:

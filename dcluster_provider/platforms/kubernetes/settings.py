@@ -44,6 +44,8 @@ class KubernetesSettings:
     :param flink_ha: whether JobManagers keep what they need to go on after a restart.
     :param unschedulable_timeout: seconds that a pod may wait for a node.
     :param mount_timeout: seconds that a pod may wait for its volumes.
+    :param new_node_timeout: seconds that the pods of a cluster with ``launchNewNode`` may wait for its nodes; 0 means
+        that no nodes are launched for clusters.
     """
 
     conn_id: str = "kubernetes_default"
@@ -72,6 +74,7 @@ class KubernetesSettings:
     flink_ha: bool = False
     unschedulable_timeout: int = 600
     mount_timeout: int = 180
+    new_node_timeout: int = 0
 
     def image(self, cluster_type: str) -> str:
         """The image of a cluster type."""
@@ -91,6 +94,10 @@ class KubernetesSettings:
     def namespaces(self) -> tuple[str, ...]:
         """Every namespace that clusters may be in."""
         return tuple(name for name in (self.namespace, self.external_namespace) if name)
+
+    def has_own_nodes(self, spec: ClusterSpec) -> bool:
+        """Whether nodes are launched for the cluster, which its master and workers run on."""
+        return spec.launch_new_node and self.new_node_timeout > 0
 
     def makes_own_executors(self, spec: ClusterSpec) -> bool:
         """Whether the cluster is nothing but a driver that makes its executors itself."""
