@@ -51,6 +51,7 @@ class Launch:
         self._candidates = candidates(order, settings)
         self._listed: dict[str, Instance] = {}
         self._answered: dict[str, Instance] = {}
+        self._short: list[str] = []
 
     def run(self) -> tuple[Machine, ...]:
         """Launch what is missing; see :meth:`~dcluster_provider.nodes.base.Cloud.launch`."""
@@ -146,7 +147,10 @@ class Launch:
                 if refused is not None:
                     raise refused from error
                 raise
-        self._answered |= _by_id(read_instance(it, region) for it in answer["Instances"])
+        launched = _by_id(read_instance(it, region) for it in answer["Instances"])
+        if len(launched) < asking.count:
+            self._short.append(f"{asking.candidate}: {len(launched)} of {asking.count}")
+        self._answered |= launched
         return ""
 
     def _of(self, asking: Asking) -> list[Instance]:
@@ -157,7 +161,7 @@ class Launch:
         """Look for the instances of a request that was made with other settings, which EC2 does not repeat."""
         for _ in self._patience.looks():
             self._look()
-            if self._of(asking):
+            if len(self._of(asking)) >= asking.count:
                 return
 
     def _await_listed(self) -> None:
@@ -191,7 +195,7 @@ class Launch:
                 self._giving_back.give_back_launched(left, self._order.region)
 
     def _why(self) -> Diagnosis:
-        refused = tuple(self._tried.refused.values())
+        refused = (*self._short, *self._tried.refused.values())
         ended = tuple(
             f"{it.machine.id}: {it.machine.state.value} {it.machine.reason}".rstrip()
             for it in self._listed.values()
@@ -206,8 +210,8 @@ class Launch:
             )
         return Diagnosis(
             "NoCapacity",
-            f"EC2 has not enough such instances: {len(refused)} of {len(self._candidates)} ways to get them were "
-            "refused, and what was launched in vain was given back.",
+            f"EC2 has not enough such instances: {len(refused)} of {len(self._candidates)} ways to get them gave "
+            "none or too few, and what was launched in vain was given back.",
             "Run the task again later; name alternatives (alternative_types of the request, or ec2_alternatives of the "
             "connection), further ec2_subnets or another ec2_market; or have AWS raise the account's limit.",
             refused[:10],
