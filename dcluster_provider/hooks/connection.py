@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from dcluster_provider.hooks.form import FIELDS
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from dcluster_provider.control.nodes.settings import NodeSettings
     from dcluster_provider.control.settings import Settings
     from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -65,7 +67,8 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
     deployment = str(given.get("deployment", "airflow"))
     home = _folder("home", _airflow_home() / "dcluster", given.get("home"))
     env = str(given.get("env", "dev"))
-    kubernetes = _kubernetes(conn_id, given, deployment) if platform == "kubernetes" else None
+    nodes = node_settings(conn_id, given, deployment)
+    kubernetes = _kubernetes(conn_id, given, deployment, nodes) if platform == "kubernetes" else None
     return Settings(
         conn_id=conn_id,
         registry_url=_registry_url(conn_id, given.get("registry_conn_id"), home),
@@ -85,14 +88,19 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
         application=application_template(conn_id, given),
         external_clusters=external_clusters(conn_id, given),
         grafana=grafana_links(conn_id, given, env, kubernetes),
-        nodes=node_settings(conn_id, given, deployment),
+        nodes=nodes,
     )
 
 
-def _kubernetes(conn_id: str, given: dict[str, Any], deployment: str) -> KubernetesSettings:
+def _kubernetes(
+    conn_id: str, given: dict[str, Any], deployment: str, nodes: NodeSettings
+) -> KubernetesSettings:
     from dcluster_provider.hooks.kubernetes_settings import kubernetes_settings
 
-    return kubernetes_settings(conn_id, given, deployment)
+    settings = kubernetes_settings(conn_id, given, deployment)
+    if nodes.cloud == "on-premises":
+        return settings
+    return replace(settings, new_node_timeout=int(nodes.registration_timeout.total_seconds()))
 
 
 def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str:

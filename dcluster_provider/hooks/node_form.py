@@ -9,6 +9,10 @@ def _number(label: str, description: str) -> dict[str, Any]:
     return {"label": label, "description": description, "schema": {"type": ["integer", "null"]}}
 
 
+def _text(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
+
+
 NODE_FIELDS: dict[str, dict[str, Any]] = {
     "cloud": {
         "label": "Cloud",
@@ -41,4 +45,13 @@ NODE_FIELDS: dict[str, dict[str, Any]] = {
         "Least age of a node", "Seconds before which no clean-up gives a node back; empty means 600."
     ),
     "most_removed": _number("Most nodes removed", "That one clean-up gives back; empty means 10."),
+    "cluster_instance_types": _text(
+        "Instance types of clusters",
+        "Of the nodes of clusters with launchNewNode, separated by commas: the one that is wanted, and those that may "
+        "take its place.",
+    ),
+    "daemons_cpu": _text("CPU of DaemonSets", "That their pods ask for on each node; empty means 250m."),
+    "daemons_memory": _text(
+        "Memory of DaemonSets", "That their pods ask for on each node; empty means 512Mi."
+    ),
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.machines import Capacity
+from dcluster_provider.core.sizing import cpu_cores, memory_bytes
 
 if TYPE_CHECKING:
     from dcluster_provider.nodes.ec2.settings import Ec2Settings
@@ -32,6 +36,12 @@ def node_settings(conn_id: str, given: dict[str, Any], deployment: str) -> NodeS
         )
     read: dict[str, Any] = {name: _number(conn_id, name, given[name]) for name in _NUMBERS if name in given}
     read |= {name: timedelta(seconds=_number(conn_id, name, given[name])) for name in _TIMES if name in given}
+    types = str(given.get("cluster_instance_types", ""))
+    read["cluster_instance_types"] = tuple(part.strip() for part in types.split(",") if part.strip())
+    read["daemons"] = Capacity(
+        float(_quantity(conn_id, given, "daemons_cpu", cpu_cores, "250m")),
+        int(_quantity(conn_id, given, "daemons_memory", memory_bytes, "512Mi")),
+    )
     if cloud == "ec2":
         read["ec2"] = _ec2(conn_id, given, deployment)
     if cloud == "gke":
@@ -49,6 +59,15 @@ def _gke(conn_id: str, given: dict[str, Any], deployment: str) -> GkeSettings:
     from dcluster_provider.hooks.gke_settings import gke_settings
 
     return gke_settings(conn_id, given, deployment)
+
+
+def _quantity(
+    conn_id: str, given: dict[str, Any], name: str, read: Callable[[str], Decimal | int], default: str
+) -> Decimal | int:
+    try:
+        return read(str(given.get(name, default)))
+    except InvalidSpec as error:
+        raise InvalidSpec(f"connection {conn_id!r}: field {name}: {error}") from None
 
 
 def _number(conn_id: str, name: str, value: Any) -> int:
