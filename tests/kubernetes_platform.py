@@ -46,6 +46,7 @@ _FULL = KubernetesSettings(
     disk_size="50Gi",
     rest_from="10.0.0.0/16",
     flink_storage="s3://bucket/flink",
+    new_node_timeout=900,
 )
 
 
@@ -136,6 +137,7 @@ def combinations() -> dict[str, list[dict[str, Any]]]:
     every = {
         "use_on_demand_master": True,
         "launch_dynamic_disk": True,
+        "launch_new_node": True,
         "extra_configs": {"spark.eventLog.enabled": "true"},
         "worker_cpu": "1500m",
     }
