@@ -18,6 +18,7 @@ from dcluster_provider.platforms.nodes import Eviction
 
 REGION = "here-1"
 DEPLOYMENT = "airflow"
+CONNECTION = "dcluster_default"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TYPES = {"small": Capacity(2, 8 * 2**30), "large": Capacity(8, 32 * 2**30)}
 
@@ -144,7 +145,13 @@ class MemoryCloud:
     ) -> Machine:
         """A machine that has run for long, and its node."""
         machine = Machine(
-            machine_id, f"memory:///{machine_id}", MachineState.RUNNING, "small", REGION, LONG_AGO
+            machine_id,
+            f"memory:///{machine_id}",
+            MachineState.RUNNING,
+            "small",
+            REGION,
+            LONG_AGO,
+            connection=CONNECTION,
         )
         self.fleet[machine_id] = replace(machine, **changes)
         self.owners[machine_id] = deployment

@@ -89,13 +89,7 @@ def _make(
     return Control(
         clusters=clusters,
         jobs=jobs,
-        nodes=Nodes(
-            registry,
-            cloud,
-            platform.nodes,
-            settings.nodes,
-            settings.deployment,
-        ),
+        nodes=Nodes(registry, cloud, platform.nodes, settings),
         upkeep=Upkeep(registry, platform, settings, clusters, jobs),
         registry=registry,
         platform=platform,

@@ -70,10 +70,10 @@ class DClusterHook(BaseHook):
 
     @property
     def upkeep(self) -> HookUpkeep:
-        """What is done every few minutes: the cluster check, and telling of jobs that run long."""
+        """What is done every few minutes: the cluster check, the clean-up of nodes, alerts about jobs that run long."""
         from dcluster_provider.hooks.upkeep import HookUpkeep
 
-        return HookUpkeep(self.control.upkeep)
+        return HookUpkeep(self.control.upkeep, self.control.nodes)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection works, and what it reaches; the Test button of the connection form asks this."""

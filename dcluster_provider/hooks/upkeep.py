@@ -13,14 +13,17 @@ from dcluster_provider.core.record import Job
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier
 
+    from dcluster_provider.control.nodes.nodes import Nodes
+
 _LOG = logging.getLogger(__name__)
 
 
 class HookUpkeep:
     """What is done every few minutes for the clusters and jobs of one connection; each call is one pass."""
 
-    def __init__(self, upkeep: Upkeep) -> None:
+    def __init__(self, upkeep: Upkeep, nodes: Nodes) -> None:
         self._upkeep = upkeep
+        self._nodes = nodes
 
     def check_clusters(self, *, dry_run: bool = False, unknown_after: float = UNKNOWN_AFTER) -> Report:
         """Bring registry and platform into line, and end what is due to be ended.
@@ -33,6 +36,14 @@ class HookUpkeep:
         from dcluster_provider.hooks.owner_states import owner_states
 
         return self._upkeep.check_clusters(owner_states, dry_run=dry_run, unknown_after=unknown_after)
+
+    def cleanup_nodes(self, *, dry_run: bool = False) -> Report:
+        """Give back the machines that nothing has used for a while: one pass finds them, a later one gives them back.
+
+        :param dry_run: change nothing at all, and tell what would be done.
+        :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
+        """
+        return self._nodes.clean_up(dry_run=dry_run)
 
     def alert_long_running(self, *, dry_run: bool = False, notifiers: Sequence[BaseNotifier] = ()) -> Report:
         """Tell of jobs that run longer than their client's threshold, and of failures that nobody could tell of yet.

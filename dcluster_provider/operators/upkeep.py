@@ -102,9 +102,13 @@ class DClusterAlertLongRunningJobsOperator(DClusterUpkeepOperator):
 class DClusterCleanupNodesOperator(DClusterUpkeepOperator):
     """Gives back the machines that nothing has used for a while; returns the report.
 
+    A machine that nothing uses is remembered, and given back by a later pass if nothing uses it then.
+
     The arguments are those of :class:`DClusterUpkeepOperator`.
+
+    :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
     """
 
     def make_pass(self, *, dry_run: bool) -> Report:
         """One clean-up of nodes."""
-        return self.hook.nodes.clean_up(dry_run=dry_run)
+        return self.hook.upkeep.cleanup_nodes(dry_run=dry_run)

@@ -144,7 +144,7 @@ def control(settings: Settings, platform: MemoryPlatform) -> Control:
     registry = Registry(settings.registry_url)
     clusters = Clusters(registry, platform, settings)
     jobs = Jobs(registry, platform, settings, clusters)
-    nodes = Nodes(registry, OnPremises(settings.conn_id), None, settings.nodes, settings.deployment)
+    nodes = Nodes(registry, OnPremises(settings.conn_id), None, settings)
     upkeep = Upkeep(registry, platform, settings, clusters, jobs)
     return Control(
         clusters=clusters, jobs=jobs, nodes=nodes, upkeep=upkeep, registry=registry, platform=platform

@@ -10,6 +10,7 @@ from memory_nodes import MemoryCloud, MemoryCluster
 
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
+from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import InvalidSpec, NodesFailed, WaitTimeout
 from dcluster_provider.core.machines import MachineState
 
@@ -22,8 +23,13 @@ def cloud() -> MemoryCloud:
 
 
 @pytest.fixture
-def nodes(control, cloud) -> Nodes:
-    return Nodes(control.registry, cloud, cloud.cluster, NodeSettings(cloud="ec2"), "airflow")
+def ec2(settings) -> Settings:
+    return replace(settings, nodes=NodeSettings(cloud="ec2"))
+
+
+@pytest.fixture
+def nodes(control, cloud, ec2) -> Nodes:
+    return Nodes(control.registry, cloud, cloud.cluster, ec2)
 
 
 def age(cloud: MemoryCloud, **by: float) -> None:
@@ -110,8 +116,8 @@ def test_a_launch_that_nobody_wants_any_more_is_given_back_and_nothing_else(node
     assert nodes.undo_launch(REQUEST, "key") == ()
 
 
-def test_without_a_kubernetes_a_machine_that_runs_is_ready(control, cloud):
-    nodes = Nodes(control.registry, cloud, None, NodeSettings(cloud="ec2"), "airflow")
+def test_without_a_kubernetes_a_machine_that_runs_is_ready(control, cloud, ec2):
+    nodes = Nodes(control.registry, cloud, None, ec2)
     assert nodes.launch(REQUEST, "key").is_finished
 
 

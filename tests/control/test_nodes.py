@@ -43,7 +43,10 @@ def test_machines_without_a_cloud_are_neither_made_nor_destroyed(control):
         control.nodes.destroy([])
     assert control.nodes.instance_types() == frozenset()
     assert control.nodes.sync_instances() == 0
-    assert control.nodes.clean_up().summary() == "Node clean-up: seen 0 nodes; done nothing; left 0"
+    assert (
+        control.nodes.clean_up().summary()
+        == "Node clean-up: seen 0 machines, 0 nodes, 0 unused; done nothing; left 0"
+    )
 
 
 def test_an_instance_is_remembered_as_it_told_last(control):

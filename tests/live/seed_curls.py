@@ -157,7 +157,7 @@ CALLS = {
         Call(
             "GET /node/croncleanup",
             f"curl {HOST}/node/croncleanup",
-            "`DClusterCleanupNodesOperator`, `hook.nodes.clean_up()`",
+            "`DClusterCleanupNodesOperator`, `hook.upkeep.cleanup_nodes()`",
         ),
         Call(
             "GET /ec2-info",

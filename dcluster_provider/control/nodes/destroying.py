@@ -52,10 +52,15 @@ class Destroying:
 
     :param cluster: the Kubernetes whose nodes they are; none means that there is nothing to drain.
     :param drain_timeout: in which the pods of a node have to be gone before it is left.
+    :param conn_id: the connection. A machine that another one launched is left: it may be a node of another
+        Kubernetes, which only that connection can drain it from.
     """
 
-    def __init__(self, cloud: Cloud, cluster: ClusterNodes | None, drain_timeout: timedelta) -> None:
+    def __init__(
+        self, cloud: Cloud, cluster: ClusterNodes | None, drain_timeout: timedelta, conn_id: str
+    ) -> None:
         self._cloud = cloud
+        self._conn_id = conn_id
         self._cluster = cluster
         self._draining = Draining(cluster, drain_timeout) if cluster is not None else None
 
@@ -69,19 +74,33 @@ class Destroying:
         region = self._cloud.region(request.region)
         # The cloud first: a machine that becomes a node in between is not taken for one that never did.
         known = {machine.id: machine for machine in self._cloud.machines(region)}
-        wanted = [known[machine_id] for machine_id in dict.fromkeys(request.node_ids) if machine_id in known]
+        left = {
+            node_id: why
+            for node_id in request.node_ids
+            if (why := self._why_left(known.get(node_id), region))
+        }
+        wanted = [known[node_id] for node_id in dict.fromkeys(request.node_ids) if node_id not in left]
         there = [it for it in wanted if it.state not in (MachineState.ENDING, MachineState.GONE)]
         nodes = nodes_of_machines(there, self._cluster.nodes() if self._cluster and there else [])
         drained = self._drain(list(nodes.values()), begun)
         empty = [it.id for it in there if it.id not in nodes or nodes[it.id].name in drained.empty]
         given_back = self._cloud.terminate(empty, region) if empty else ()
-        left = {it: _unknown(region) for it in request.node_ids if it not in known}
         left |= {it: "its cloud did not take it back" for it in empty if it not in given_back}
         return Destroyed(
             (*(it.id for it in wanted if it not in there), *given_back),
             _by_machine(nodes, drained.draining),
             left | _by_machine(nodes, drained.left),
         )
+
+    def _why_left(self, machine: Machine | None, region: str) -> str:
+        if machine is None:
+            return (
+                f"there is no machine of this deployment with this id in {region}: another launched it, it is "
+                "elsewhere, or it has been gone for a while"
+            )
+        if machine.connection and machine.connection != self._conn_id:
+            return f"the connection {machine.connection!r} launched it; destroy it through that one"
+        return ""
 
     def _drain(self, nodes: list[ClusterNode], begun: datetime | None) -> Drained:
         if self._draining is None or not nodes:
@@ -97,10 +116,3 @@ def nodes_of_machines(machines: list[Machine], nodes: list[ClusterNode]) -> dict
 
 def _by_machine(nodes: dict[str, ClusterNode], told: dict[str, str]) -> dict[str, str]:
     return {machine: told[node.name] for machine, node in nodes.items() if node.name in told}
-
-
-def _unknown(region: str) -> str:
-    return (
-        f"there is no machine of this deployment with this id in {region}: another launched it, it is elsewhere, or it "
-        "has been gone for a while"
-    )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.nodes.by_name import NamedNodes
+from dcluster_provider.control.nodes.clean_up import CleanUp
 from dcluster_provider.control.nodes.destroying import Destroyed, Destroying
 from dcluster_provider.control.nodes.draining import Drained
+from dcluster_provider.control.nodes.instances import check_instance, sync_instances
 from dcluster_provider.control.nodes.launching import Launching, NodeLaunch
 from dcluster_provider.control.nodes.progress import wait_for
 from dcluster_provider.control.saving import utc_now
-from dcluster_provider.control.upkeep.report import Notes, Report
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.fields import LONGEST_LINE
+from dcluster_provider.control.upkeep.report import Report
 from dcluster_provider.core.identity import fresh_key
 from dcluster_provider.core.machines import NodeOrder
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
@@ -23,12 +22,10 @@ from dcluster_provider.core.spec import parse
 from dcluster_provider.platforms.base import silent
 
 if TYPE_CHECKING:
-    from dcluster_provider.control.nodes.settings import NodeSettings
+    from dcluster_provider.control.settings import Settings
     from dcluster_provider.nodes.base import Cloud
     from dcluster_provider.platforms.nodes import ClusterNodes
     from dcluster_provider.registry.store import Registry
-
-_LONGEST_INFO = 65_536  # characters of JSON
 
 
 class Nodes:
@@ -43,14 +40,15 @@ class Nodes:
         registry: Registry,
         cloud: Cloud,
         cluster: ClusterNodes | None,
-        settings: NodeSettings,
-        deployment: str,
+        settings: Settings,
     ) -> None:
         self._registry = registry
         self._cloud = cloud
-        self._launching = Launching(cloud, cluster, settings, deployment)
-        self._destroying = Destroying(cloud, cluster, settings.drain_timeout)
-        self._named = NamedNodes(cluster, settings.drain_timeout)
+        self._cluster = cluster
+        self._settings = settings
+        self._launching = Launching(cloud, cluster, settings.nodes, settings.deployment)
+        self._destroying = Destroying(cloud, cluster, settings.nodes.drain_timeout, settings.conn_id)
+        self._named = NamedNodes(cluster, settings.nodes.drain_timeout)
 
     def check_launch(self, request: NodeRequest | dict[str, Any] | str) -> NodeRequest:
         """The request, read and found possible; nothing is launched.
@@ -208,45 +206,31 @@ class Nodes:
         return self._cloud.instance_types(self._cloud.region(region))
 
     def sync_instances(self, region: str = "") -> int:
-        """Record every machine as the cloud describes it now.
+        """Record every instance as the cloud describes it now, what has changed since the last time, and which went.
 
+        :param region: the cloud's region; empty means the connection's.
         :returns: how many there are.
+        :raises CloudUnavailable: the listing is not complete.
         """
-        count = 0
-        for instance_id, info in self._cloud.list_instances(self._cloud.region(region)):
-            self.record_instance(instance_id, info)
-            count += 1
-        return count
+        region = self._cloud.region(region)
+        return sync_instances(self._registry, self._cloud, region, self._settings.conn_id)
 
     def record_instance(self, instance_id: str, info: dict[str, Any]) -> None:
-        """Remember what a machine told of itself, in place of what it told before.
+        """Remember what an instance told of itself, in place of what it told before.
 
         :param info: a JSON object of at most 65,536 characters.
         :raises InvalidSpec: the id or the information cannot be stored.
         """
-        if not instance_id or len(instance_id) > LONGEST_LINE or not instance_id.isprintable():
-            raise InvalidSpec(
-                f"field instanceId: {instance_id[:40]!r} is not the id of an instance; write 1 to {LONGEST_LINE} "
-                "printable characters"
-            )
-        if not isinstance(info, dict):
-            raise InvalidSpec('field info: is not a JSON object; write one such as {"state": "running"}')
-        try:
-            size = len(json.dumps(info, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            raise InvalidSpec(f"field info: cannot be stored as JSON: {error}") from None
-        if size > _LONGEST_INFO:
-            raise InvalidSpec(f"field info: has {size} characters of JSON; the most is {_LONGEST_INFO}")
+        check_instance(instance_id, info)
         self._registry.record_instance(instance_id, info, utc_now())
 
     def clean_up(self, *, dry_run: bool = False) -> Report:
-        """Give back the machines that nothing has used for a while.
+        """Give back the machines that nothing has used for a while; one pass, which finds or gives back.
 
-        :param dry_run: only tell what would be done.
+        :param dry_run: change nothing at all, and tell what would be done.
+        :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
         """
-        notes = Notes("Node clean-up", dry_run)
-        notes.saw("nodes", 0)
-        return notes.report()
+        return CleanUp(self._registry, self._cloud, self._cluster, self._settings).run(dry_run=dry_run)
 
     def _order(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeOrder:
         return self._launching.order(parse(NodeRequest, request), key)

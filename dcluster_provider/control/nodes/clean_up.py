@@ -1,0 +1,221 @@
+"""Giving back the machines that nothing has used for a while: found in one pass, given back by a later one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from dcluster_provider.control.nodes.destroying import nodes_of_machines
+from dcluster_provider.control.nodes.draining import STARTED, WAS_CORDONED
+from dcluster_provider.control.nodes.machine_use import REMOVING, Fleet, Use
+from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.upkeep.report import Notes, Report
+from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
+from dcluster_provider.core.machines import Machine, MachineState
+from dcluster_provider.core.node_use import work_by_node
+
+if TYPE_CHECKING:
+    from dcluster_provider.control.settings import Settings
+    from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
+    from dcluster_provider.nodes.base import Cloud
+    from dcluster_provider.platforms.nodes import ClusterNodes
+    from dcluster_provider.registry.machines import MachineMark
+    from dcluster_provider.registry.store import Registry
+
+_LOG = logging.getLogger(__name__)
+_MOST_UNREADY = (
+    0.45  # of all nodes: with more of them not ready it is the control plane that is ill, or the network
+)
+ACTOR = "node clean-up"
+
+
+class CleanUp:
+    """The clean-up of one connection's machines. Passes may overlap, and be killed at any line: the next goes on."""
+
+    def __init__(
+        self, registry: Registry, cloud: Cloud, cluster: ClusterNodes | None, settings: Settings
+    ) -> None:
+        from dcluster_provider.registry.upkeep import Scope
+
+        self._registry = registry
+        self._cloud = cloud
+        self._cluster = cluster
+        self._settings = settings
+        self._scope = Scope(settings.deployment, settings.conn_id)
+
+    def run(self, *, dry_run: bool = False) -> Report:
+        """Remember the machines that nothing uses now, and give back those that nothing has used for long.
+
+        :param dry_run: change nothing at all, and tell what would be done.
+        :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
+        """
+        notes = Notes("Node clean-up", dry_run)
+        now = utc_now()
+        region = self._cloud.region("")
+        fleet, nodes = self._look(region, now)
+        notes.saw("machines", len(fleet.machines))
+        notes.saw("nodes", len(nodes))
+        unready = sum(not node.ready for node in nodes)
+        if unready > _MOST_UNREADY * len(nodes):
+            notes.left(
+                "all machines", f"{unready} of {len(nodes)} nodes are not ready: nothing is given back"
+            )
+            return notes.report()
+        judged = fleet.judge()
+        unused = {machine: why for machine, (use, why) in judged.items() if use is Use.UNUSED}
+        notes.saw("unused", len(unused))
+        for machine, (use, why) in judged.items():
+            if use is Use.KEPT:
+                notes.left(machine.id, why)
+        marks = self._registry.machine_marks(self._scope)
+        if not dry_run:
+            self._remember(fleet, {machine.id for machine in unused}, now)
+        self._release(fleet, judged, notes)
+        self._give_back(self._due(unused, marks, now, notes), region, notes)
+        return notes.report()
+
+    def _look(self, region: str, now: datetime, *, pods: bool = True) -> tuple[Fleet, list[ClusterNode]]:
+        """Everything that has to be known, or nothing at all.
+
+        :param pods: those of all nodes, too.
+        """
+        try:
+            # The cloud first: what becomes a node in between is not taken for what never did.
+            machines = self._cloud.machines(region)
+            nodes = self._cluster.nodes() if self._cluster else []
+            bound = self._cluster.pods() if self._cluster and pods else []
+        except CredentialsRefused:
+            raise
+        except (PlatformUnavailable, OSError) as error:
+            raise PlatformUnavailable(
+                f"The machines of connection {self._settings.conn_id!r} or what uses them cannot be listed: {error}. "
+                "The clean-up was given up before anything was changed."
+            ) from error
+        there = [it for it in machines if it.state not in (MachineState.ENDING, MachineState.GONE)]
+        return self._fleet(there, nodes, bound, now), nodes
+
+    def _fleet(
+        self, machines: list[Machine], nodes: list[ClusterNode], pods: list[NodePod], now: datetime
+    ) -> Fleet:
+        wanted = {machine.cluster for machine in machines if machine.cluster}
+        known = self._registry.clusters_by_name(wanted) if wanted else {}
+        marks = self._registry.machine_marks(self._scope)
+        return Fleet(
+            self._settings.nodes,
+            self._settings.conn_id,
+            now,
+            machines,
+            nodes_of_machines(machines, nodes) if self._cluster else None,
+            work_by_node(pods, now),
+            {name for name, (_, state) in known.items() if not state.is_final},
+            {machine_id for machine_id, mark in marks.items() if mark.was_node},
+        )
+
+    def _remember(self, fleet: Fleet, unused: set[str], now: datetime) -> None:
+        from dcluster_provider.registry.machines import MachineMark
+
+        are_nodes = (fleet.nodes or {}).keys()
+        marks = {
+            it.id: MachineMark(
+                it.id in are_nodes or it.id in fleet.were_nodes, now if it.id in unused else None
+            )
+            for it in fleet.machines
+        }
+        self._registry.keep_machine_marks(
+            self._scope, {it: mark for it, mark in marks.items() if mark != MachineMark()}
+        )
+
+    def _due(
+        self, unused: dict[Machine, str], marks: dict[str, MachineMark], now: datetime, notes: Notes
+    ) -> list[Machine]:
+        """Those that were unused in an earlier pass, and for long enough; the longest first."""
+        settings = self._settings.nodes
+        due: list[tuple[datetime, str, Machine]] = []
+        for machine, why in unused.items():
+            since = marks[machine.id].unused_since if machine.id in marks else None
+            if since is not None and now - since >= settings.unused_after:
+                due.append((since, machine.id, machine))
+                continue
+            end = (since or now) + settings.unused_after
+            notes.left(machine.id, f"{why}; a pass that finds it so after {end:%H:%M:%S} UTC gives it back")
+        due.sort(key=lambda each: each[:2])
+        for _, machine_id, _ in due[settings.most_removed :]:
+            notes.left(
+                machine_id, f"this pass gives back {settings.most_removed} machines, which is the most"
+            )
+        return [machine for _, _, machine in due[: settings.most_removed]]
+
+    def _release(self, fleet: Fleet, judged: dict[Machine, tuple[Use, str]], notes: Notes) -> None:
+        """Let nodes take new pods again that a drain or a clean-up has cordoned and nobody went on with."""
+        for machine, (use, why) in judged.items():
+            if use is Use.ABANDONED and self._cluster is not None and fleet.nodes is not None:
+                if not notes.dry_run:
+                    self._uncordon(self._cluster, fleet.nodes[machine.id])
+                notes.did("uncordoned", machine.id, f"{why}, and nobody went on with emptying it")
+
+    def _give_back(self, due: Sequence[Machine], region: str, notes: Notes) -> None:
+        if notes.dry_run:
+            for machine in due:
+                notes.did("given back", machine.id, "nothing has used it for long")
+            return
+        try:
+            empty = self._emptied(list(due), region, notes) if due else []
+            given_back = self._cloud.terminate([machine.id for machine in empty], region) if empty else ()
+        except CredentialsRefused:
+            raise
+        except PlatformUnavailable as error:
+            _LOG.warning("%s", error)
+            notes.left(f"{len(due)} machines", f"they could not be given back just now: {error}")
+            return
+        for machine in empty:
+            if machine.id in given_back:
+                self._record(machine, notes)
+            else:
+                notes.left(machine.id, "its cloud did not take it back")
+
+    def _emptied(self, due: list[Machine], region: str, notes: Notes) -> list[Machine]:
+        """Those of which it is certain that nothing uses them, and that nothing will any more."""
+        now = utc_now()
+        fleet, _ = self._look(region, now, pods=False)
+        judged = {machine.id: answer for machine, answer in fleet.judge().items()}
+        cordoned: dict[Machine, ClusterNode | None] = {}
+        for machine in due:
+            use, why = judged.get(machine.id, (Use.USED, "it is gone"))
+            node = (fleet.nodes or {}).get(machine.id)
+            if use is not Use.UNUSED:
+                notes.left(machine.id, f"when it was looked at once more: {why}")
+            elif node and self._cluster and not self._cluster.cordon(node, {REMOVING: now.isoformat()}):
+                notes.left(machine.id, "when it was looked at once more: its node was made anew")
+            else:
+                cordoned[machine] = node
+        return self._still_empty(cordoned, notes)
+
+    def _still_empty(self, cordoned: dict[Machine, ClusterNode | None], notes: Notes) -> list[Machine]:
+        names = [node.name for node in cordoned.values() if node is not None]
+        if not names or self._cluster is None:
+            return list(cordoned)
+        # Listed after the last of them was cordoned: what is not there now will not come.
+        work = work_by_node(self._cluster.pods(names), utc_now())
+        for machine, node in cordoned.items():
+            if node is not None and node.name in work:
+                self._uncordon(self._cluster, node)
+                notes.left(machine.id, f"when it was looked at once more: {work[node.name][0]} uses it")
+        return [machine for machine, node in cordoned.items() if node is None or node.name not in work]
+
+    @staticmethod
+    def _uncordon(cluster: ClusterNodes, node: ClusterNode) -> None:
+        marks = {REMOVING: None, STARTED: None, WAS_CORDONED: None}
+        if WAS_CORDONED in node.annotations:
+            cluster.cordon(node, marks)
+        else:
+            cluster.uncordon(node, marks)
+
+    def _record(self, machine: Machine, notes: Notes) -> None:
+        from dcluster_provider.registry.events import Event
+
+        why = f"nothing has used it for {self._settings.nodes.unused_after.total_seconds():.0f} s"
+        notes.did("given back", machine.id, why)
+        detail = f"{machine.id} ({machine.instance_type}): {why}"
+        self._registry.record_event(Event(at=utc_now(), actor=ACTOR, action="REMOVED", detail=detail))

@@ -1,0 +1,58 @@
+"""Remembering instances: what a cloud lists, batch after batch, and what an instance tells of itself."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from dcluster_provider.control.saving import utc_now
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.fields import LONGEST_LINE
+
+if TYPE_CHECKING:
+    from dcluster_provider.nodes.base import Cloud
+    from dcluster_provider.registry.store import Registry
+
+_BATCH = 500  # instances in one transaction
+_LONGEST_INFO = 65_536  # characters of JSON
+
+
+def sync_instances(registry: Registry, cloud: Cloud, region: str, conn_id: str) -> int:
+    """Record every instance that a cloud lists in a region, and that those are gone which it lists no longer.
+
+    A listing that breaks off records what it has told, and nothing as gone.
+
+    :param conn_id: the connection, whose account it is.
+    :returns: how many there are.
+    :raises CloudUnavailable: the listing is not complete.
+    """
+    source = " ".join(part for part in (conn_id, cloud.name, region) if part)
+    began = utc_now()
+    listed = iter(cloud.list_instances(region))
+    count = 0
+    while batch := dict(islice(listed, _BATCH)):
+        registry.record_instances(source, batch, utc_now())
+        count += len(batch)
+    registry.record_gone(source, began, utc_now())
+    return count
+
+
+def check_instance(instance_id: str, info: dict[str, Any]) -> None:
+    """Refuse what cannot be stored of an instance.
+
+    :raises InvalidSpec: naming the field.
+    """
+    if not instance_id or len(instance_id) > LONGEST_LINE or not instance_id.isprintable():
+        raise InvalidSpec(
+            f"field instanceId: {instance_id[:40]!r} is not the id of an instance; write 1 to {LONGEST_LINE} "
+            "printable characters"
+        )
+    if not isinstance(info, dict):
+        raise InvalidSpec('field info: is not a JSON object; write one such as {"state": "running"}')
+    try:
+        size = len(json.dumps(info, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InvalidSpec(f"field info: cannot be stored as JSON: {error}") from None
+    if size > _LONGEST_INFO:
+        raise InvalidSpec(f"field info: has {size} characters of JSON; the most is {_LONGEST_INFO}")
