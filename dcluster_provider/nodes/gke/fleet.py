@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -40,6 +39,7 @@ class Pool:
 
     :param candidate: the place of its kind of machine among those of the order.
     :param count: how many machines the order is for.
+    :param zones: where it has its machines.
     :param places: zone and name of every group that it has, those that cannot be seen yet, too.
     :param machines: those that it has, is making or deleting. One that cannot be made just now is ``ORDERED``.
     """
@@ -52,6 +52,7 @@ class Pool:
     instance_type: str
     status: str
     message: str = ""
+    zones: tuple[str, ...] = ()
     places: tuple[tuple[str, str], ...] = ()
     groups: tuple[Group, ...] = ()
     machines: tuple[tuple[Group, Machine], ...] = ()
@@ -77,13 +78,10 @@ class Pool:
         return [it for it in self.present if it[1].state is not MachineState.ORDERED]
 
 
-def read_pools(
-    api: GkeApi, settings: GkeSettings, zones: Iterable[str] | None, region: str, mark: str = ""
-) -> list[Pool]:
-    """Every pool of the deployment, in the order in which an order's were made.
+def read_pools(api: GkeApi, settings: GkeSettings, region: str, mark: str = "") -> list[Pool]:
+    """Every pool of the deployment with the machines of all its zones, in the order in which an order's were made.
 
-    :param zones: whose machines are told; none means those of every zone.
-    :param region: that is asked in.
+    :param region: that is asked in, for the machines.
     :param mark: only the pools of one order.
     :raises CloudUnavailable: the listing is not complete.
     """
@@ -93,10 +91,8 @@ def read_pools(
         if marks.is_ours(pool.config.resource_labels, settings.deployment)
         and mark in ("", pool.config.resource_labels[marks.MARK])
     ]
-    wanted = None if zones is None else set(zones)
     reader = _Reader(api, settings, region)
-    pools = [reader.read(it, wanted) for it in found if wanted is None or wanted & set(it.locations)]
-    return sorted(pools, key=lambda it: (it.mark, it.candidate))
+    return sorted((reader.read(pool) for pool in found), key=lambda it: (it.mark, it.candidate))
 
 
 class _Reader:
@@ -110,7 +106,7 @@ class _Reader:
         self._groups: dict[str, dict[str, compute_v1.InstanceGroupManager]] = {}
         self._instances: dict[str, dict[str, compute_v1.Instance]] = {}
 
-    def read(self, pool: container_v1.NodePool, zones: set[str] | None) -> Pool:
+    def read(self, pool: container_v1.NodePool) -> Pool:
         labels = pool.config.resource_labels
         read = Pool(
             name=pool.name,
@@ -120,14 +116,13 @@ class _Reader:
             count=_number(labels.get(marks.COUNT, "")),
             instance_type=pool.config.machine_type,
             status=pool.status.name,
+            zones=tuple(pool.locations),
             message="; ".join([it.message for it in pool.conditions if it.message] or [pool.status_message]),
         )
         places = tuple(_place(url) for url in pool.instance_group_urls)
         groups: list[Group] = []
         machines: list[tuple[Group, Machine]] = []
         for zone, name in places:
-            if zones is not None and zone not in zones:
-                continue
             listed = self._groups_of(zone).get(name)
             if listed is None:
                 continue  # it is being made, or has been deleted just now

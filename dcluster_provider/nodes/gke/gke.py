@@ -19,6 +19,7 @@ from dcluster_provider.nodes.gke.removal import give_back
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 _MOST_TYPES = 60
+_MOST_STEPS = 3  # of one launch; the second gives back what is too much
 _NAMES_ASKED = 20  # that one filter holds
 
 
@@ -87,10 +88,17 @@ class Gke:
         :raises NodesFailed: they cannot be had; machines that were launched in vain have been given back.
         :raises CloudUnavailable: the cloud could not be asked just now, or is busy with the cluster.
         """
-        Growing(
+        growing = Growing(
             self._api, self._settings, order, lambda kind: self._offers.zones_for(order.region, kind)
-        ).step()
-        live = [it for it in self.machines(order.region, mark=order.mark) if it.state.is_live]
+        )
+        pools = growing.pools()
+        live: list[Machine] = []
+        for _ in range(_MOST_STEPS):
+            if growing.step(pools):
+                pools = growing.pools()
+            live = [it for it in self._told(pools, order.region) if it.state.is_live]
+            if len(live) <= order.count:
+                break
         if len(live) < order.count:
             raise CloudUnavailable(
                 f"{self._settings}: {order.count - len(live)} of {order.count} machines do not show yet; ask again"
@@ -102,14 +110,7 @@ class Gke:
 
         :raises CloudUnavailable: the listing is not complete.
         """
-        pools = read_pools(self._api, self._settings, self._offers.zones_of(region), region, mark)
-        found = [machine for pool in pools for _, machine in pool.machines]
-        latest = {pool.mark: pool for pool in pools if not pool.is_ending}
-        for pool in latest.values():
-            if not pool.machines:
-                live = sum(it.mark == pool.mark and it.state.is_live for it in found)
-                found += self._ordered(pool, region, pool.count - live)
-        return found
+        return self._told(read_pools(self._api, self._settings, region, mark), region)
 
     def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
         """Give machines back through their groups, which shrink by just them; a pool goes when it is empty.
@@ -118,7 +119,7 @@ class Gke:
         """
         zones = self._offers.zones_of(region)
         wanted = set(machine_ids)
-        pools = read_pools(self._api, self._settings, None, region)
+        pools = read_pools(self._api, self._settings, region)
         done = give_back(self._api, pools, wanted, zones)
         known = {it.id for pool in pools for _, it in pool.machines}
         known |= {it for pool in pools for it in wanted if it.startswith(marks.placeholder(pool.name, ""))}
@@ -148,15 +149,24 @@ class Gke:
                 found |= {it.name for it in self._api.instances(zone, condition)}
         return found
 
+    def _told(self, pools: Sequence[Pool], region: str) -> list[Machine]:
+        zones = set(self._offers.zones_of(region))
+        found = [it for pool in pools for group, it in pool.machines if group.zone in zones]
+        latest = {pool.mark: pool for pool in pools if not pool.is_ending}
+        for pool in latest.values():
+            if not pool.machines and zones & set(pool.zones):
+                live = sum(it.mark == pool.mark and it.state.is_live for it in found)
+                found += self._ordered(pool, region, pool.count - live)
+        return found
+
     def _ordered(self, pool: Pool, region: str, count: int) -> list[Machine]:
         """What stands for the machines of a pool that has not been grown yet."""
-        zone = pool.groups[0].zone if pool.groups else self._settings.location
         begun = max((it.created_at for it in pool.groups), default=None) or self._begun(pool)
         ids = [marks.placeholder(pool.name, slot) for slot in marks.slots(max(0, count))]
         return [
             Machine(
                 id=it,
-                provider_id=f"gce://{self._settings.project}/{zone}/{it}",
+                provider_id=f"gce://{self._settings.project}/{pool.zones[0]}/{it}",
                 state=MachineState.ORDERED,
                 instance_type=pool.instance_type,
                 region=region,

@@ -42,40 +42,40 @@ class Growing:
     order: NodeOrder
     zones: Callable[[str], Sequence[str]]
 
-    def step(self) -> None:
+    def pools(self) -> list[Pool]:
+        """The pools of the order that are not being deleted, the one that was made last at the end."""
+        pools = read_pools(self.api, self.settings, self.order.region, self.order.mark)
+        return [it for it in pools if not it.is_ending]
+
+    def step(self, pools: list[Pool]) -> bool:
         """Do what can be done now for the machines that the order lacks.
 
+        :param pools: of the order, as they are now.
+        :returns: whether anything was done.
         :raises NodesFailed: none of the candidates can be had; what came in vain is given back.
         :raises CloudUnavailable: something is in the way that passes.
         """
-        pools = self.pools()
         if not pools:
             self._create(0)
-            return
+            return True
         live = [it for pool in pools for it in pool.made if it[1].state.is_live]
-        if len(live) < self.order.count:
-            self._grow(pools, self.order.count - len(live))
-        for pool in pools:
-            vain = [it for it in pool.present if it[1].state is MachineState.ORDERED]
-            if len(live) > self.order.count:
-                vain += [it for it in self._surplus(live) if it in pool.machines]
-            delete_machines(self.api, vain)
+        missing = self.order.count - len(live)
+        done = missing > 0 and self._grow(pools, missing)
+        vain = [it for pool in pools for it in pool.present if it[1].state is MachineState.ORDERED]
+        vain += _youngest(live, -missing)
+        delete_machines(self.api, vain)
         for pool in pools[:-1]:
             if not pool.made:
-                delete_if_empty(self.api, pool)
+                done = delete_if_empty(self.api, pool) or done
+        return done or bool(vain)
 
-    def pools(self) -> list[Pool]:
-        """The pools of the order that are not being deleted, the one that was made last at the end."""
-        pools = read_pools(self.api, self.settings, None, self.order.region, self.order.mark)
-        return [it for it in pools if not it.is_ending]
-
-    def _grow(self, pools: list[Pool], missing: int) -> None:
+    def _grow(self, pools: list[Pool], missing: int) -> bool:
         current = pools[-1]
         if current.status == "ERROR":
             self._try_next(pools, current.message)
-            return
+            return True
         if current.is_making or not current.groups:
-            return
+            return False
         groups = self._in_order(current)
         used = [index for index, group in enumerate(groups) if any(it[0] == group for it in current.present)]
         last = max(used, default=0)
@@ -88,6 +88,7 @@ class Growing:
             self._add(current, groups[last + 1], missing)
         else:
             self._try_next(pools, *dict.fromkeys(it.reason for it in failures))
+        return True
 
     def _add(self, pool: Pool, group: Group, missing: int) -> None:
         taken = {it.id for place, it in pool.machines if place == group}
@@ -149,7 +150,7 @@ class Growing:
             ) from error
 
     def _require_ours(self, name: str) -> None:
-        ours = read_pools(self.api, self.settings, None, self.order.region, self.order.mark)
+        ours = read_pools(self.api, self.settings, self.order.region, self.order.mark)
         found = next((it for it in ours if it.name == name), None)
         if found is not None and found.is_ending:
             raise CloudUnavailable(
@@ -186,10 +187,6 @@ class Growing:
         wanted = {zone: index for index, zone in enumerate(self.zones(pool.instance_type))}
         return sorted(pool.groups, key=lambda it: (wanted.get(it.zone, len(wanted)), it.zone))
 
-    def _surplus(self, live: list[tuple[Group, Machine]]) -> list[tuple[Group, Machine]]:
-        named = [it for it in live if marks.slot_of(it[1].id)]
-        return named[self.order.count - len(live) :]
-
     def _failed(self, reason: str, cause: str, *evidence: str) -> NodesFailed:
         return NodesFailed(
             f"{self.order.count} nodes of type {self.order.instance_types[0]}",
@@ -201,3 +198,12 @@ class Growing:
                 tuple(it for it in evidence if it),
             ),
         )
+
+
+def _youngest(live: list[tuple[Group, Machine]], count: int) -> list[tuple[Group, Machine]]:
+    """What a process has made that went on with what it had seen long ago; others count on the older ones."""
+    if count <= 0:
+        return []
+    # Machines that GKE itself names are there while it renews others.
+    named = [it for it in live if marks.slot_of(it[1].id)]
+    return sorted(named, key=lambda it: (it[1].launched_at, it[1].provider_id))[-count:]
