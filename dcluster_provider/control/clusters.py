@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import builtins
-import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.endings import after_cluster, cluster_terminated, in_use
+from dcluster_provider.control.cluster_progress import ClusterProgress
+from dcluster_provider.control.endings import cluster_terminated, in_use
 from dcluster_provider.control.info import cluster_info
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
-from dcluster_provider.control.saving import save_change, utc_now
+from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import (
     ClusterFailed,
@@ -22,19 +21,15 @@ from dcluster_provider.core.errors import (
     InvalidSpec,
     NodesFailed,
     PlatformRefused,
-    PlatformUnavailable,
     StaleRecord,
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner, derived_key, fresh_key
-from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import EXTERNAL, LIVE_JOB_STATES, Cluster, ClusterState, parse_states
 from dcluster_provider.core.spec import ClusterSpec, parse
 from dcluster_provider.core.state import (
-    advance_cluster,
     begin_cluster,
     end_cluster,
-    fail_cluster,
     reach_cluster,
     stop_job,
 )
@@ -42,10 +37,8 @@ from dcluster_provider.platforms.base import Platform, Report, silent
 
 if TYPE_CHECKING:
     from dcluster_provider.control.external_clusters import ExternalCluster
-    from dcluster_provider.core.diagnosis import Diagnosis
     from dcluster_provider.registry.store import Registry
 
-_LOG = logging.getLogger(__name__)
 _REMOVAL_SECONDS = 30.0  # in which what was made of a cluster that was refused is gone, normally
 
 
@@ -63,6 +56,7 @@ class Clusters:
         self._platform = platform
         self._settings = settings
         self._nodes = nodes or without_a_cloud(settings)
+        self._progress = ClusterProgress(registry, platform, self._nodes)
 
     def launch(
         self,
@@ -135,7 +129,9 @@ class Clusters:
             actor=actor,
         )
         master = known.master or known.rest
-        return self._change(claim.record, lambda it, now: reach_cluster(it, master, known.rest, now), actor)
+        return self._progress.change(
+            claim.record, lambda it, now: reach_cluster(it, master, known.rest, now), actor
+        )
 
     def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
         """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
@@ -168,14 +164,14 @@ class Clusters:
             self._nodes.launch(cluster, report)
             self._platform.apply_cluster(cluster)
         except (PlatformRefused, NodesFailed) as refusal:
-            self._fail(cluster, refusal.diagnosis, actor)
+            self._progress.fail(cluster, refusal.diagnosis, actor)
             with suppress(WaitTimeout):  # whoever looks next goes on
                 self._finish(cluster.id, _REMOVAL_SECONDS)
             raise ClusterFailed(str(cluster), refusal.diagnosis) from refusal
-        begun = self._change(cluster, begin_cluster, actor)
+        begun = self._progress.change(cluster, begin_cluster, actor)
         if begun.state.is_ending:
             # It was ended while it was being made, so what was made after that has to go as well.
-            begun = self._remove(begun)
+            begun = self._progress.remove(begun)
         return begun
 
     def get(self, cluster: int | str) -> Cluster:
@@ -226,16 +222,7 @@ class Clusters:
 
         A cluster that fails or is being terminated is removed a step further by it.
         """
-        records = self._registry.get_clusters(list(ids))
-        live = [cluster for cluster in records if not (cluster.state.is_final or cluster.is_external)]
-        seen = self._platform.observe_clusters(live) if live else {}
-        after = {cluster.id: cluster for cluster in records}
-        for cluster in live:
-            if cluster.id in seen:
-                after[cluster.id] = self._with_nodes(self._advance(cluster, seen[cluster.id]))
-            if after[cluster.id].state is ClusterState.TERMINATING:
-                after[cluster.id] = self._remove(after[cluster.id])
-        return after
+        return self._progress.observe(ids)
 
     def status(self, cluster: int | str) -> ClusterState:
         """The state of a cluster at this moment.
@@ -307,7 +294,7 @@ class Clusters:
         for job in self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=found.id):
             with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
                 self._registry.save_job(stop_job(job, utc_now()), actor=actor)
-        return self._remove(self._change(found, end_cluster, actor))
+        return self._progress.remove(self._progress.change(found, end_cluster, actor))
 
     def end_unused(self, cluster_id: int, *, actor: str = "") -> bool:
         """Begin the end of a cluster that no live job is on.
@@ -324,7 +311,7 @@ class Clusters:
         if users:
             return False
         if not cluster.state.is_final:
-            self._remove(cluster)
+            self._progress.remove(cluster)
         return True
 
     def _end_unless_used(self, cluster_id: int, asked_by: Owner, actor: str) -> Cluster:
@@ -364,44 +351,6 @@ class Clusters:
         # A cluster that is on its way out is seen out, so that its key is free for the next generation.
         final = tuple(state for state in ClusterState if state.is_final)
         self.wait(cluster_id, final, timeout)
-
-    def _remove(self, cluster: Cluster) -> Cluster:
-        """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left."""
-        jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
-        settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
-        self._platform.delete_cluster(cluster)
-        self._nodes.give_back(cluster)
-        for job in settled:
-            with suppress(StaleRecord):  # whoever was first saw the same end
-                self._registry.save_job(job)
-        if cluster.state.is_final:
-            return cluster
-        seen = self._platform.observe_clusters([cluster]).get(cluster.id)
-        return cluster if seen is None else self._advance(cluster, seen)
-
-    def _with_nodes(self, cluster: Cluster) -> Cluster:
-        """The cluster, failed when the nodes that it has for itself do not come."""
-        try:
-            self._nodes.look(cluster)
-        except NodesFailed as failure:
-            return self._fail(cluster, failure.diagnosis)
-        except PlatformUnavailable as error:  # its pods tell as much as is needed for now
-            _LOG.warning("The nodes of %s were not looked at: %s", cluster, error)
-        return cluster
-
-    def _fail(self, cluster: Cluster, diagnosis: Diagnosis, actor: str = "") -> Cluster:
-        return self._remove(self._change(cluster, lambda it, now: fail_cluster(it, diagnosis, now), actor))
-
-    def _advance(self, cluster: Cluster, seen: ClusterObservation) -> Cluster:
-        return self._change(cluster, lambda it, now: advance_cluster(it, seen, now))
-
-    def _change(
-        self, before: Cluster, change: Callable[[Cluster, datetime], Cluster], actor: str = ""
-    ) -> Cluster:
-        registry = self._registry
-        return save_change(
-            before, change, registry.get_cluster, lambda it: registry.save_cluster(it, actor=actor)
-        )
 
 
 def raise_if_ended(cluster: Cluster) -> None:

@@ -161,3 +161,13 @@ def test_what_is_starting_already_counts(clusters, cloud):
     clusters.launch(SPEC, "key")
     clusters.launch(SPEC, "key")
     assert len(cloud.fleet) == 5
+
+
+def test_a_cluster_ends_when_its_nodes_are_given_back_and_not_before(clusters, cloud):
+    cluster = clusters.launch(SPEC)
+    cloud.fails = {"terminate"}
+    assert clusters.terminate(cluster.id).state is ClusterState.TERMINATING
+    assert clusters.status(cluster.id) is ClusterState.TERMINATING
+    cloud.fails = set()
+    assert clusters.status(cluster.id) is ClusterState.TERMINATED
+    assert cloud.live() == set()

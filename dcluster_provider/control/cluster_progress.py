@@ -1,0 +1,102 @@
+"""Moving clusters on: from what is seen of them to what is due next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from dcluster_provider.control.endings import after_cluster
+from dcluster_provider.control.saving import save_change, utc_now
+from dcluster_provider.core.errors import Diagnosed, NodesFailed, PlatformUnavailable, StaleRecord
+from dcluster_provider.core.observation import ClusterObservation
+from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState
+from dcluster_provider.core.state import advance_cluster, fail_cluster
+from dcluster_provider.platforms.base import Platform
+
+if TYPE_CHECKING:
+    from dcluster_provider.control.nodes.dedicated import DedicatedNodes
+    from dcluster_provider.core.diagnosis import Diagnosis
+    from dcluster_provider.registry.store import Registry
+
+_LOG = logging.getLogger(__name__)
+
+
+class ClusterProgress:
+    """What happens to clusters between their launch and their end, in whichever process looks at them."""
+
+    def __init__(self, registry: Registry, platform: Platform, nodes: DedicatedNodes) -> None:
+        self._registry = registry
+        self._platform = platform
+        self._nodes = nodes
+
+    def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
+        """Look at clusters, all in one batch, and return them in their states of this moment by id.
+
+        A cluster that fails or is being terminated is removed a step further by it.
+        """
+        records = self._registry.get_clusters(list(ids))
+        live = [cluster for cluster in records if not (cluster.state.is_final or cluster.is_external)]
+        seen = self._platform.observe_clusters(live) if live else {}
+        after = {cluster.id: cluster for cluster in records}
+        for cluster in live:
+            if cluster.state is ClusterState.TERMINATING and not self._give_nodes_back(cluster):
+                continue
+            if cluster.id in seen:
+                after[cluster.id] = self._with_nodes(self._advance(cluster, seen[cluster.id]))
+            if after[cluster.id].state is ClusterState.TERMINATING:
+                after[cluster.id] = self.remove(after[cluster.id])
+        return after
+
+    def remove(self, cluster: Cluster) -> Cluster:
+        """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left."""
+        jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
+        settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
+        self._platform.delete_cluster(cluster)
+        given_back = self._give_nodes_back(cluster)
+        for job in settled:
+            with suppress(StaleRecord):  # whoever was first saw the same end
+                self._registry.save_job(job)
+        if cluster.state.is_final or not given_back:
+            return cluster
+        seen = self._platform.observe_clusters([cluster]).get(cluster.id)
+        return cluster if seen is None else self._advance(cluster, seen)
+
+    def fail(self, cluster: Cluster, diagnosis: Diagnosis, actor: str = "") -> Cluster:
+        """Note why a cluster failed, and remove it."""
+        return self.remove(self.change(cluster, lambda it, now: fail_cluster(it, diagnosis, now), actor))
+
+    def change(
+        self, before: Cluster, change: Callable[[Cluster, datetime], Cluster], actor: str = ""
+    ) -> Cluster:
+        """Save a change of a cluster, made anew when somebody else was first."""
+        registry = self._registry
+        return save_change(
+            before, change, registry.get_cluster, lambda it: registry.save_cluster(it, actor=actor)
+        )
+
+    def _advance(self, cluster: Cluster, seen: ClusterObservation) -> Cluster:
+        return self.change(cluster, lambda it, now: advance_cluster(it, seen, now))
+
+    def _with_nodes(self, cluster: Cluster) -> Cluster:
+        """The cluster, failed when the nodes that it has for itself do not come."""
+        try:
+            self._nodes.look(cluster)
+        except NodesFailed as failure:
+            return self.fail(cluster, failure.diagnosis)
+        except PlatformUnavailable as error:  # its pods tell as much as is needed for now
+            _LOG.warning("The nodes of %s were not looked at: %s", cluster, error)
+        return cluster
+
+    def _give_nodes_back(self, cluster: Cluster) -> bool:
+        """Whether its nodes are given back, or stay for the clean-up of nodes to tell of."""
+        try:
+            self._nodes.give_back(cluster)
+        except PlatformUnavailable as error:  # one silent cloud must not end the look at every cluster
+            _LOG.warning("The nodes of %s are not given back yet: %s", cluster, error)
+            return False
+        except Diagnosed as refusal:
+            _LOG.error("The nodes of %s stay, and cost money: %s", cluster, refusal)
+        return True
