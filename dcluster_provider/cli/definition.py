@@ -50,6 +50,11 @@ _DRIVER_ACCOUNT = _argument(
     default="dcluster-driver",
     help="service account to make for Spark drivers that make their own executors; '' makes none",
 )
+_NODES = _argument(
+    "--nodes",
+    action="store_true",
+    help="a role for launching, draining and giving back nodes, too; it holds in the whole cluster",
+)
 _DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing; say what would be done")
 _UNKNOWN_AFTER = _argument(
     "--unknown-after",
@@ -169,6 +174,7 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
                     _USERS,
                     _GROUPS,
                     _DRIVER_ACCOUNT,
+                    _NODES,
                     _CONN_ID,
                 ),
             ),

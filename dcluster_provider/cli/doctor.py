@@ -32,7 +32,8 @@ def _checks(args: Namespace, hook: DClusterHook) -> Iterator[Check]:
         yield _described("platform", lambda: _platform(hook))
         return
     try:
-        yield from _examine(hook.settings.kubernetes, images=not args.no_images)
+        has_cloud = hook.settings.nodes.cloud != "on-premises"
+        yield from _examine(hook.settings.kubernetes, images=not args.no_images, nodes=has_cloud)
     except DClusterError as error:
         yield _failed("Kubernetes", error)
 
@@ -47,12 +48,14 @@ def _platform(hook: DClusterHook) -> str:
     return hook.control.platform.describe()
 
 
-def _examine(settings: KubernetesSettings, *, images: bool) -> Iterator[Check]:
+def _examine(settings: KubernetesSettings, *, images: bool, nodes: bool) -> Iterator[Check]:
     from dcluster_provider.hooks.kubernetes_client import kubernetes_client
     from dcluster_provider.platforms.kubernetes.api import KubernetesApi
     from dcluster_provider.platforms.kubernetes.doctor import examine
 
-    yield from examine(settings, KubernetesApi(kubernetes_client(settings.conn_id)), images=images)
+    yield from examine(
+        settings, KubernetesApi(kubernetes_client(settings.conn_id)), images=images, nodes=nodes
+    )
 
 
 def _described(name: str, describe: Callable[[], str]) -> Check:

@@ -24,7 +24,9 @@ def rbac(args: Namespace, hook: DClusterHook) -> None:
             )
         namespaces = namespaces or settings.namespaces
         proxy = settings.engine_access == "proxy"
-    manifest = rbac_manifest(namespaces, subjects, proxy=proxy, driver_account=args.driver_account)
+    manifest = rbac_manifest(
+        namespaces, subjects, proxy=proxy, driver_account=args.driver_account, nodes=args.nodes
+    )
     print(_yaml(manifest), end="")  # noqa: T201  # output
 
 

@@ -11,6 +11,7 @@ from dcluster_provider.cli.rbac import rbac
 
 def _printed(capsys, conn_id="dcluster_default", **arguments):
     given = {"namespace": None, "service_account": None, "user": None, "group": None, "driver_account": ""}
+    given["nodes"] = False
     rbac(Namespace(conn_id=conn_id, **(given | arguments)))
     return list(yaml.safe_load_all(capsys.readouterr().out))
 
@@ -46,6 +47,14 @@ def test_the_drivers_account_comes_with_what_it_may(capsys):
     assert ("ServiceAccount", "spark-driver") in {(it["kind"], it["metadata"]["name"]) for it in printed}
 
 
+def test_a_role_for_nodes_is_printed_when_it_is_asked_for(capsys):
+    printed = _printed(capsys, namespace=["a"], user=["ann"], nodes=True)
+    assert [(it["kind"], it["metadata"]["name"]) for it in printed[2:]] == [
+        ("ClusterRole", "dcluster-nodes"),
+        ("ClusterRoleBinding", "dcluster-nodes-a"),
+    ]
+
+
 def test_a_name_that_yaml_takes_for_a_boolean_is_quoted(capsys):
     rbac(
         Namespace(
@@ -55,6 +64,7 @@ def test_a_name_that_yaml_takes_for_a_boolean_is_quoted(capsys):
             user=None,
             group=None,
             driver_account="",
+            nodes=False,
         )
     )
     text = capsys.readouterr().out

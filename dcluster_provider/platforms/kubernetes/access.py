@@ -77,11 +77,18 @@ DRIVER = tuple(
     )
     for resource in ("pods", "services", "configmaps", "persistentvolumeclaims")
 )
+# Of whoever launches, drains and gives back nodes, in the whole cluster.
+NODES = (
+    Access("", "nodes", ("get", "list", "patch"), "see, cordon and label nodes"),
+    Access("", "pods", ("list",), "see what uses nodes"),
+    Access("", "pods/eviction", ("create",), "empty nodes"),
+)
 
 
 def check_access(api: KubernetesApi, namespace: str, wanted: Iterable[Access]) -> list[Missing]:
     """The verbs that the credentials in use may not use in a namespace, in the order of the table.
 
+    :param namespace: empty means the whole cluster.
     :raises PlatformUnavailable: the API server does not answer.
     """
     asked = [Missing(access, verb) for access in wanted for verb in access.verbs]

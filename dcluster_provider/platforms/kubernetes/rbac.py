@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.access import DRIVER, PLATFORM, PROXY, Access
+from dcluster_provider.platforms.kubernetes.access import DRIVER, NODES, PLATFORM, PROXY, Access
 from dcluster_provider.platforms.kubernetes.api import Json
 
-ROLE, DRIVER_ACCOUNT = "dcluster", "dcluster-driver"
+ROLE, DRIVER_ACCOUNT, NODES_ROLE = "dcluster", "dcluster-driver", "dcluster-nodes"
 _GROUP = "rbac.authorization.k8s.io"
 _MANAGED = {"app.kubernetes.io/managed-by": "dcluster-provider"}
 
@@ -47,11 +47,12 @@ class Subject:
 
 
 def rbac_manifest(
-    namespaces: Iterable[str],
+    namespaces: Sequence[str],
     subjects: Sequence[Subject],
     *,
     proxy: bool = True,
     driver_account: str = DRIVER_ACCOUNT,
+    nodes: bool = False,
 ) -> list[Json]:
     """What an administrator applies: in each namespace a role for Airflow, and one for drivers.
 
@@ -60,6 +61,7 @@ def rbac_manifest(
     :param proxy: engines are asked through the API server.
     :param driver_account: the service account to make for Spark drivers that make their own executors; empty means
         none.
+    :param nodes: a role for nodes, too, which holds in the whole cluster.
     """
     wanted = PLATFORM + PROXY if proxy else PLATFORM
     manifest: list[Json] = []
@@ -78,13 +80,20 @@ def rbac_manifest(
             manifest.append(_role(driver_account, namespace, DRIVER))
             account = Subject("ServiceAccount", driver_account, namespace)
             manifest.append(_binding(driver_account, namespace, [account]))
+    if nodes:
+        # Bound under a name of its own for each Airflow, so that none takes another's rights away.
+        first = next(iter(namespaces), "")
+        manifest.append(_role(NODES_ROLE, "", NODES))
+        manifest.append(
+            _binding(NODES_ROLE, "", subjects, "-".join(part for part in (NODES_ROLE, first) if part))
+        )
     return manifest
 
 
 def _role(name: str, namespace: str, wanted: Iterable[Access]) -> Json:
     return {
         "apiVersion": f"{_GROUP}/v1",
-        "kind": "Role",
+        "kind": "Role" if namespace else "ClusterRole",
         "metadata": _metadata(name, namespace),
         "rules": [
             {"apiGroups": [access.group], "resources": [access.resource], "verbs": list(access.verbs)}
@@ -93,15 +102,17 @@ def _role(name: str, namespace: str, wanted: Iterable[Access]) -> Json:
     }
 
 
-def _binding(name: str, namespace: str, subjects: Sequence[Subject]) -> Json:
+def _binding(name: str, namespace: str, subjects: Sequence[Subject], own_name: str = "") -> Json:
     return {
         "apiVersion": f"{_GROUP}/v1",
-        "kind": "RoleBinding",
-        "metadata": _metadata(name, namespace),
-        "roleRef": {"apiGroup": _GROUP, "kind": "Role", "name": name},
+        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
+        "metadata": _metadata(own_name or name, namespace),
+        "roleRef": {"apiGroup": _GROUP, "kind": "Role" if namespace else "ClusterRole", "name": name},
         "subjects": [subject.as_json() for subject in subjects],
     }
 
 
 def _metadata(name: str, namespace: str) -> Json:
-    return {"name": name, "namespace": namespace, "labels": dict(_MANAGED)}
+    """:param namespace: empty for what holds in the whole cluster."""
+    place = {"namespace": namespace} if namespace else {}
+    return {"name": name, **place, "labels": dict(_MANAGED)}

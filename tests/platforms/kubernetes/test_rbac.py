@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.access import DRIVER, PLATFORM, PROXY
+from dcluster_provider.platforms.kubernetes.access import DRIVER, NODES, PLATFORM, PROXY
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 
 AIRFLOW = Subject.service_account("airflow:airflow-worker")
@@ -65,7 +65,25 @@ def test_a_service_account_needs_its_namespace(text):
         Subject.service_account(text)
 
 
+def test_nodes_take_a_role_that_holds_in_the_whole_cluster():
+    role, binding = rbac_manifest(["data", "external"], [AIRFLOW], nodes=True)[-2:]
+    assert (role["kind"], role["metadata"]["name"]) == ("ClusterRole", "dcluster-nodes")
+    assert "namespace" not in role["metadata"]
+    granted = {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert granted == _wanted(NODES)
+    assert (binding["kind"], binding["metadata"]["name"]) == ("ClusterRoleBinding", "dcluster-nodes-data")
+    assert binding["roleRef"]["kind"] == "ClusterRole"
+    assert binding["subjects"] == [AIRFLOW.as_json()]
+
+
 def test_nothing_of_everything_is_granted():
     assert all(
-        "*" not in (access.group, access.resource, *access.verbs) for access in PLATFORM + PROXY + DRIVER
+        "*" not in (access.group, access.resource, *access.verbs)
+        for access in PLATFORM + PROXY + DRIVER + NODES
     )

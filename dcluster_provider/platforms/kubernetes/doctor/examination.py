@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.platforms.kubernetes.access import (
+    NODES,
     PLATFORM,
     PROXY,
     Access,
@@ -28,12 +29,15 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 _OLDEST = (1, 27)  # what has podReplacementPolicy and probes as this package uses them
 
 
-def examine(settings: KubernetesSettings, api: KubernetesApi, *, images: bool = True) -> Iterator[Check]:
+def examine(
+    settings: KubernetesSettings, api: KubernetesApi, *, images: bool = True, nodes: bool = False
+) -> Iterator[Check]:
     """Check one point after the other; each is told as soon as it is known.
 
     Nothing is left behind: what is made to try the images goes again, and would be found by the clean-up otherwise.
 
     :param images: try the images, by a pod for each.
+    :param nodes: whether nodes may be launched, drained and given back, too.
     """
     server = _check_server(api)
     yield server
@@ -44,7 +48,8 @@ def examine(settings: KubernetesSettings, api: KubernetesApi, *, images: bool = 
         yield present
         if present.outcome == "failed":
             continue
-        access = _check_access(settings, api, namespace)
+        wanted = PLATFORM + PROXY if settings.engine_access == "proxy" else PLATFORM
+        access = _check_access(api, namespace, wanted, f"access to {namespace}", f"--namespace {namespace}")
         yield access
         yield from check_accounts(settings, api, namespace)
         yield from check_pull_secrets(settings, api, namespace)
@@ -52,6 +57,8 @@ def examine(settings: KubernetesSettings, api: KubernetesApi, *, images: bool = 
         if images and access.outcome != "failed":
             yield from try_images(settings, api, namespace)
     yield check_storage_class(settings, api)
+    if nodes:
+        yield _check_access(api, "", NODES, "access to nodes", "--nodes")
 
 
 def _check_server(api: KubernetesApi) -> Check:
@@ -82,9 +89,9 @@ def _check_server(api: KubernetesApi) -> Check:
     return Check(name, "ok", found)
 
 
-def _check_access(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Check:
-    name = f"access to {namespace}"
-    wanted: tuple[Access, ...] = PLATFORM + PROXY if settings.engine_access == "proxy" else PLATFORM
+def _check_access(
+    api: KubernetesApi, namespace: str, wanted: tuple[Access, ...], name: str, option: str
+) -> Check:
     try:
         missing = check_access(api, namespace, wanted)
     except ApiRefused as refusal:
@@ -99,7 +106,7 @@ def _check_access(settings: KubernetesSettings, api: KubernetesApi, namespace: s
         name,
         "failed" if needed else "warning",
         f"not allowed: {_listed(told)}; needed to {purposes}",
-        f"Have an administrator apply what airflow dcluster rbac --namespace {namespace} prints.",
+        f"Have an administrator apply what airflow dcluster rbac {option} prints.",
     )
 
 
