@@ -1,0 +1,93 @@
+"""A fake project of Google Cloud behind real servers, and clouds that talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from nodes.gke.fake_compute_api import FakeComputeApi
+from nodes.gke.fake_container_api import FakeContainerApi
+from nodes.gke.fake_google import CLUSTER, PROJECT, REGION, FakeGoogle
+
+from dcluster_provider.core.errors import CloudUnavailable
+from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
+from dcluster_provider.nodes.gke.api import GkeApi
+from dcluster_provider.nodes.gke.gke import Gke
+from dcluster_provider.nodes.gke.settings import GkeSettings
+
+MARK = "0123456789abcdef0123456789abcdef"
+MOST_LOOKS = 200
+
+
+@dataclass
+class World:
+    """The fake, and clouds that reach it as production reaches Google's.
+
+    :ivar before_answer: what happens between a request's effect and its answer, by the method's name.
+    """
+
+    google: FakeGoogle
+    settings: GkeSettings
+    before_answer: list[Callable[[str], None]] = field(default_factory=list)
+
+    def api(self, **changes: Any) -> GkeApi:
+        return GkeApi(replace(self.settings, **changes), AnonymousCredentials, operation_poll=0.001)
+
+    def cloud(self, api: Any = None, **changes: Any) -> Gke:
+        return Gke("dcluster_default", replace(self.settings, **changes), api or self.api(**changes))
+
+    def alive(self) -> set[str]:
+        """Zone and name of every instance that is not being deleted."""
+        return {name for name, (_, action) in self.google.snapshot().items() if action != "DELETING"}
+
+
+class Servers:
+    """The two servers, over one project that is emptied for each test."""
+
+    def __init__(self) -> None:
+        self.google = FakeGoogle()
+        self._world: World | None = None
+        self.container = FakeContainerApi(self.google, self._answered)
+        self.compute = FakeComputeApi(self.google, self._answered)
+
+    def new_world(self) -> World:
+        self.google.__init__()  # type: ignore[misc]  # what the servers hold stays the same object
+        settings = GkeSettings(
+            project=PROJECT,
+            location=REGION,
+            cluster=CLUSTER,
+            container_endpoint=self.container.endpoint,
+            compute_endpoint=self.compute.endpoint,
+        )
+        self._world = World(self.google, settings)
+        return self._world
+
+    def stop(self) -> None:
+        self.container.stop()
+        self.compute.stop()
+
+    def _answered(self, method: str) -> None:
+        for call in list(self._world.before_answer if self._world else ()):
+            call(method)
+
+
+def order(count: int = 3, *types: str, mark: str = MARK, **changes: Any) -> NodeOrder:
+    return NodeOrder(mark, count, types or ("n2-standard-4",), changes.pop("region", REGION), **changes)
+
+
+def settle(cloud: Gke, wanted: NodeOrder) -> list[Machine]:
+    """Launch, and look as control does until every machine runs."""
+    machines: list[Machine] = []
+    for _ in range(MOST_LOOKS):
+        try:
+            if not machines or any(it.state is MachineState.ORDERED for it in machines):
+                machines = list(cloud.launch(wanted))
+            else:
+                machines = [it for it in cloud.machines(wanted.region, mark=wanted.mark) if it.state.is_live]
+        except CloudUnavailable:
+            continue
+        if len(machines) >= wanted.count and {it.state for it in machines} == {MachineState.RUNNING}:
+            return machines
+    raise AssertionError(f"not settled: {machines}")
