@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ FIELD_MANAGER = "dcluster-provider"
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0  # an API server that restarts or throttles is asked again for as long
+_ROLES_SECONDS = 10.0  # in which an API server that has started has read its roles
 _PASSING = {429, 500, 502, 503, 504}
 # What an API server answers, with 500, to an applied object that has a field or value it will never understand.
 _MALFORMED = ("failed to create typed patch object", "failed to convert new object")
@@ -66,6 +68,7 @@ class KubernetesApi:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        self._forbids_since: float | None = None  # monotonic time since when even /readyz is forbidden
 
     @property
     def host(self) -> str:
@@ -237,12 +240,46 @@ class KubernetesApi:
     def _once(
         self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None, content_type: str
     ) -> Json:
+        try:
+            return self._ask(method, path, body, query, content_type)
+        except ApiRefused as refusal:
+            if refusal.status != 403:
+                raise
+            self._require_ready(refusal)
+        return self._ask(method, path, body, query, content_type)
+
+    def _ask(
+        self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None, content_type: str
+    ) -> Json:
         headers = {"Content-Type": content_type}
         sent = None if body is None else json.dumps(body).encode()
         with self.stream(method, path, query=query, headers=headers, body=sent) as response:
             content = response.read()
         answer: Json = json.loads(content)
         return answer
+
+    def _require_ready(self, refusal: ApiRefused) -> None:
+        """Find out whether an API server that forbids something has read its roles yet.
+
+        One that has just started forbids everything for a moment, and is not ready for as long.
+
+        :raises ApiUnavailable: it is not ready, or forbids to be asked and has not had its time.
+        """
+        now = time.monotonic()
+        try:
+            with self.stream("GET", "/readyz") as response:
+                response.read()
+        except ApiRefused as unknown:
+            if unknown.status != 403:
+                self._forbids_since = None
+                return
+            self._forbids_since = self._forbids_since or now
+            if now - self._forbids_since < _ROLES_SECONDS:
+                raise ApiUnavailable(
+                    f"the Kubernetes API server forbids even /readyz: {refusal}"
+                ) from refusal
+        else:
+            self._forbids_since = None
 
 
 def _pause(state: Any) -> float:
