@@ -56,13 +56,17 @@ class BuiltTestbed(Testbed):
         except (Refused, OSError):
             return False
 
-    def add_fake_nodes(self, count: int) -> None:
+    def add_fake_nodes(self, count: int, provider_id: str = "") -> None:
         """Register nodes whose pods are ready at once without running. Pods go there by selector and toleration.
 
-        Nodes have the label ``type=kwok`` and the taint ``kwok=true:NoSchedule``.
+        Nodes have the label ``type=kwok`` and the taint ``kwok=true:NoSchedule``; the first one is ``fake-0``.
+
+        :param provider_id: of their machines, with ``{number}`` in it; empty means that no cloud made them.
         """
         have = self.get("get", "nodes", "--selector=type=kwok")["items"]
-        missing = [_fake_node(number) for number in range(len(have), count)]
+        missing = [
+            _fake_node(number, provider_id.format(number=number)) for number in range(len(have), count)
+        ]
         if missing:
             self.apply(*missing)
         ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}=True"
@@ -73,7 +77,7 @@ class BuiltTestbed(Testbed):
         self.kubectl("delete", "nodes", "--selector=type=kwok", "--wait")
 
 
-def _fake_node(number: int) -> dict[str, object]:
+def _fake_node(number: int, provider_id: str) -> dict[str, object]:
     capacity = {"cpu": "1000", "memory": "1000Gi", "pods": "5000", "ephemeral-storage": "1000Gi"}
     name = f"fake-{number}"
     labels = _FAKE | {
@@ -86,6 +90,9 @@ def _fake_node(number: int) -> dict[str, object]:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels, "annotations": annotations},
-        "spec": {"taints": [{"key": "kwok", "value": "true", "effect": "NoSchedule"}]},
+        "spec": {
+            "taints": [{"key": "kwok", "value": "true", "effect": "NoSchedule"}],
+            **({"providerID": provider_id} if provider_id else {}),
+        },
         "status": {"capacity": capacity, "allocatable": capacity},
     }
