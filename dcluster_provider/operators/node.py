@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from dcluster_provider.core.node_spec import NodeRequest
@@ -46,6 +47,7 @@ class _WaitingOperator(DClusterOperator):
             self.poll_interval,
             self.deadline_of(context, self.timeout),
             owner.as_json() if owner else None,
+            datetime.now(timezone.utc).isoformat() if action == "destroy" else None,
         )
         self.defer_to(trigger, "execute_complete", owner)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
@@ -28,6 +29,7 @@ class NodesTrigger(OwnedTrigger):
     :param poll_interval: seconds between two looks.
     :param deadline: Unix time at which the wait gives up; none means never.
     :param owner: the waiting task when the nodes are its own and have to go if a person ends the task.
+    :param begun: when a destruction was asked for, as ISO 8601: nodes that were left before are tried again.
     """
 
     def __init__(  # noqa: PLR0917  # Airflow passes what serialize() gave by keyword
@@ -39,6 +41,7 @@ class NodesTrigger(OwnedTrigger):
         poll_interval: float,
         deadline: float | None = None,
         owner: dict[str, Any] | None = None,
+        begun: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow has no types there
         self.conn_id = conn_id
@@ -48,10 +51,11 @@ class NodesTrigger(OwnedTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.owner = owner
+        self.begun = begun
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and arguments that Airflow stores."""
-        names = ("conn_id", "action", "request", "key", "poll_interval", "deadline", "owner")
+        names = ("conn_id", "action", "request", "key", "poll_interval", "deadline", "owner", "begun")
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             name: getattr(self, name) for name in names
         }
@@ -93,7 +97,8 @@ class NodesTrigger(OwnedTrigger):
     def _look(self, control: Control) -> Any:
         if self.action == "launch":
             return control.nodes.look_at_launch(self.request, self.key)
-        return control.nodes.destroy_step(self.request)
+        begun = datetime.fromisoformat(self.begun) if self.begun else None
+        return control.nodes.destroy_step(self.request, begun)
 
     def subject(self) -> str:
         """The nodes."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from memory_nodes import MemoryCloud, MemoryCluster
 
+from dcluster_provider.control.nodes.draining import LEFT
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.control.settings import Settings
@@ -124,6 +127,20 @@ def test_destroyed_machines_are_told_with_what_was_left(nodes, cloud, monkeypatc
     assert progress["given_back"] == ["m-mine"]
     assert list(progress["left"]) == ["m-theirs"]
     assert cloud.live() == {"m-theirs"}
+
+
+def test_a_node_that_an_earlier_try_has_left_is_tried_again(nodes, cloud, monkeypatch):
+    cloud.add("m-1")
+    now = datetime.now(timezone.utc)
+    node = cloud.cluster.by_name["node-m-1"]
+    cloud.cluster.by_name[node.name] = replace(node, annotations={LEFT: f"{now.isoformat()} not empty"})
+
+    def destroy(begun):
+        trigger = NodesTrigger("c", "destroy", {"node_ids": ["m-1"]}, "", 0.01, begun=begun.isoformat())
+        return finished_progress(event_of(trigger, nodes, monkeypatch))
+
+    assert destroy(now - timedelta(seconds=1))["left"] == {"m-1": "not empty"}
+    assert destroy(now + timedelta(seconds=1))["given_back"] == ["m-1"]
 
 
 @pytest.mark.parametrize(("state", "left"), [("failed", 0), ("deferred", 2)])
