@@ -117,7 +117,9 @@ class KubernetesNodes:
             with _rights("patch nodes"):
                 self._api.merge(f"{NODES}/{name}", body)
         except ApiRefused as refusal:
-            if refusal.status in {404, 409}:
+            # A uid that is not the object's is a change of it to the API server, which is invalid.
+            is_another = any(field == "metadata.uid" for field, _ in refusal.causes)
+            if refusal.status in {404, 409} or is_another:
                 return False
             raise
         return True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,11 +17,12 @@ from memory_nodes import LONG_AGO, MemoryCloud
 from dcluster_provider.control.nodes.draining import LEFT, STARTED
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
+from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused, WaitTimeout
 from dcluster_provider.platforms.kubernetes.access import NODES
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from dcluster_provider.registry.store import Registry
@@ -158,23 +158,22 @@ class Fleet:
 def fleet(testbed, tmp_path) -> Iterator[Fleet]:
     if testbed.kind != "built":
         pytest.skip("needs nodes that kwok plays")
-    with testbed.namespace("nodes", enforce="privileged") as namespace:
-        account = Subject("ServiceAccount", "airflow", namespace)
-        manifest = rbac_manifest([namespace], [account], nodes=True)
-        testbed.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "ServiceAccount",
-                "metadata": {"name": "airflow", "namespace": namespace},
-            },
-            *manifest,
-        )
-        try:
+    try:
+        with testbed.namespace("nodes", enforce="privileged") as namespace:
+            account = Subject("ServiceAccount", "airflow", namespace)
+            place = {"name": "airflow", "namespace": namespace}
+            testbed.apply(
+                {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place},
+                *rbac_manifest([namespace], [account], nodes=True),
+            )
             kubeconfig = airflows_kubeconfig(testbed, namespace, tmp_path / "home")
             yield Fleet(testbed, namespace, kubeconfig, tmp_path, MemoryCloud())
-        finally:
-            testbed.kubectl("delete", "clusterrolebinding", f"dcluster-nodes-{namespace}")
-            testbed.remove_fake_nodes()
+            testbed.kubectl(
+                "delete", "clusterrolebinding", f"dcluster-nodes-{namespace}", "--ignore-not-found"
+            )
+    finally:
+        # After the namespace: without their nodes its pods would only go when they are given up.
+        testbed.remove_fake_nodes()
 
 
 def test_only_what_is_work_is_evicted_and_then_the_machine_goes(fleet):
@@ -212,7 +211,8 @@ def test_a_budget_holds_a_node_until_the_deadline_and_no_request_waits_for_it(fl
     fleet.until_bound(0, "web")
     fleet.protect("keeps-it", app="web")
     _until_budgets_are_seen(fleet, 1)
-    step = fleet.nodes().destroy_step({"nodeIds": ["m-00000"]})
+    begun = utc_now()
+    step = fleet.nodes().destroy_step({"nodeIds": ["m-00000"]}, begun)
     assert "The disruption budget keeps-it needs" in step.draining["m-00000"]
     assert fleet.api.requests["POST eviction"] == 1, (
         "what a budget forbids is not asked again by the same step"
@@ -221,7 +221,7 @@ def test_a_budget_holds_a_node_until_the_deadline_and_no_request_waits_for_it(fl
     assert node.cordoned
     assert STARTED in node.annotations
     # The deadline is counted from the first step, whoever makes the last.
-    late = fleet.nodes(drain_timeout=timedelta(0)).destroy_step({"nodeIds": ["m-00000"]})
+    late = fleet.nodes(drain_timeout=timedelta(0)).destroy_step({"nodeIds": ["m-00000"]}, begun)
     assert f"{fleet.namespace}/web" in late.left["m-00000"]
     node = fleet.node(0)
     assert (node.cordoned, STARTED in node.annotations) == (False, False)
@@ -385,11 +385,3 @@ def test_what_the_credentials_lack_is_named(fleet):
         assert "airflow dcluster rbac --nodes" in refused.value.diagnosis.remedy
     granted = {f"{verb} {access.resource}" for access in NODES for verb in access.verbs}
     assert set(calls) == granted
-    (binding,) = _bindings(fleet)
-    fleet.testbed.apply(binding)
-
-
-def _bindings(fleet: Fleet) -> Sequence[Json]:
-    account = Subject("ServiceAccount", "airflow", fleet.namespace)
-    manifest = rbac_manifest([fleet.namespace], [account], nodes=True)
-    return [it for it in json.loads(json.dumps(manifest)) if it["kind"] == "ClusterRoleBinding"]
