@@ -18,21 +18,21 @@ _MOST_TAGS = 40  # of the 50 that AWS allows, ours are a few
 _MOST_USER_DATA = 16 * 1024 - 2048  # bytes; the rest is for labels and taints
 _HEX = "[0-9a-f]{8}([0-9a-f]{9})?"
 _FORMS = {
-    "ec2_image": (re.compile(f"^ami-{_HEX}$"), "the id of an image, such as ami-0123456789abcdef0"),
-    "ec2_subnets": (re.compile(f"^subnet-{_HEX}$"), "the id of a subnet, such as subnet-0123456789abcdef0"),
+    "ec2_image": (re.compile(f"ami-{_HEX}"), "the id of an image, such as ami-0123456789abcdef0"),
+    "ec2_subnets": (re.compile(f"subnet-{_HEX}"), "the id of a subnet, such as subnet-0123456789abcdef0"),
     "ec2_security_groups": (
-        re.compile(f"^sg-{_HEX}$"),
+        re.compile(f"sg-{_HEX}"),
         "the id of a security group, such as sg-0123456789abcdef0",
     ),
     "ec2_launch_template_version": (
-        re.compile(r"^(\d+|\$Default|\$Latest)$"),
+        re.compile(r"[0-9]+|\$Default|\$Latest"),
         "a number, $Default or $Latest",
     ),
     "ec2_launch_template": (
-        re.compile(r"^[A-Za-z0-9()./_-]{3,128}$"),
+        re.compile(r"[A-Za-z0-9()./_-]{3,128}"),
         "the id or name of a launch template, such as lt-0123456789abcdef0",
     ),
-    "ec2_alternatives": (re.compile(r"^[a-z0-9-]+\.[a-z0-9-]+$"), "an instance type, such as m5.large"),
+    "ec2_alternatives": (re.compile(r"[a-z0-9-]+\.[a-z0-9-]+"), "an instance type, such as m5.large"),
 }
 _LISTS = ("ec2_subnets", "ec2_security_groups", "ec2_alternatives")
 
@@ -81,7 +81,7 @@ class _Field:
     def _formed(self, text: str) -> str:
         if self._name in _FORMS:
             form, told = _FORMS[self._name]
-            if not form.match(text):
+            if not form.fullmatch(text):
                 raise self._refusal(f"{text[:40]!r} is not {told}")
         return text
 

@@ -72,7 +72,7 @@ def _quantity(
 
 def _number(conn_id: str, name: str, value: Any) -> int:
     text = str(value)
-    if not text.isdigit() or not 0 < int(text) < 2**31:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 2**31:
         raise InvalidSpec(
             f"connection {conn_id!r}: field {name}: {text[:80]!r} is not a whole number above 0 and below {2**31}"
         )

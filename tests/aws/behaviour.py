@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from threading import RLock
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -90,6 +91,7 @@ class Behaviour:
             self.rules = rules
             self.calls: list[Call] = []
             self._launched: dict[tuple[str, str], _Launched] = {}
+            self._snapshot: tuple[dict[str, str], list] = ({}, [])
             self._born: dict[str, float] = {}
             self._lags = random.Random(0)
             self._listed_at: dict[str, float] = {}
@@ -269,26 +271,32 @@ class Behaviour:
         size = int(call.parameters.get("MaxResults", 1000))
         if not 5 <= size <= 1000:
             raise Refused(400, "InvalidParameterValue", "Value for maxResults is not between 5 and 1000")
-        root = self._every_reservation(environ, call)
+        wanted = {key: it for key, it in call.parameters.items() if key != "NextToken"}
+        if "NextToken" not in call.parameters or self._snapshot[0] != wanted:
+            self._snapshot = (wanted, self._listed_pairs(environ, call))
+        shown, token = page(self._snapshot[1], call, size)
+        root = ET.Element(f"{{{NAMESPACE}}}DescribeInstancesResponse")
+        set_text(root, "requestId", "7a62c49f-347e-4fc4-9331-6e8eEXAMPLE")
+        reservations = ET.SubElement(root, f"{{{NAMESPACE}}}reservationSet")
+        for _, group in groupby(shown, key=lambda pair: id(pair[0])):
+            pairs = list(group)
+            reservation = ET.SubElement(reservations, f"{{{NAMESPACE}}}item")
+            reservation.extend(it for it in pairs[0][0] if not it.tag.endswith("}instancesSet"))
+            ET.SubElement(reservation, f"{{{NAMESPACE}}}instancesSet").extend(it for _, it in pairs)
+        set_text(root, "nextToken", token)
+        return Answer(200, ET.tostring(root, encoding="utf-8"))
+
+    def _listed_pairs(self, environ, call: Call) -> list[tuple[ET.Element, ET.Element]]:
+        """Every instance that is listed by now, behind its reservation."""
         found = [
             (reservation, it)
-            for reservation in find_all(root, "reservationSet/item")
+            for reservation in find_all(self._every_reservation(environ, call), "reservationSet/item")
             for it in find_all(reservation, "instancesSet/item")
             if self._is_listed(text_of(it, "instanceId"))
         ]
-        shown, token = page(found, call, size)
-        ids = {id(it) for _, it in shown}
-        for reservation in find_all(root, "reservationSet/item"):
-            instances = find_all(reservation, "instancesSet")[0]
-            for it in list(instances):
-                if id(it) not in ids:
-                    instances.remove(it)
-                else:
-                    self._show_pending(it)
-            if not len(instances):
-                find_all(root, "reservationSet")[0].remove(reservation)
-        set_text(root, "nextToken", token)
-        return Answer(200, ET.tostring(root, encoding="utf-8"))
+        for _, it in found:
+            self._show_pending(it)
+        return found
 
     def _every_reservation(self, environ, call: Call) -> ET.Element:
         """What moto lists, on one page."""

@@ -12,14 +12,13 @@ from xml.etree import ElementTree as ET
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
 ET.register_namespace("", NAMESPACE)
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
-_PROCESS = re.compile(r"process/(\d+)")
 
 
 @dataclass(frozen=True)
 class Call:
     """One request.
 
-    :param process: of the client, when it says so in its user agent.
+    :param process: of the client, when it says so in a header.
     """
 
     service: str
@@ -32,13 +31,12 @@ class Call:
     def read(cls, environ, body: bytes) -> Call:
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
-        process = _PROCESS.search(environ.get("HTTP_USER_AGENT", ""))
         return cls(
             scope[2] if scope else "",
             scope[1] if scope else "",
             parameters.get("Action", ""),
             parameters,
-            int(process[1]) if process else None,
+            int(environ.get("HTTP_X_PROCESS", 0)) or None,
         )
 
     def list(self, name: str) -> list[str]:

@@ -33,7 +33,10 @@ class AwsServer:
     def begin(self, **rules: Any) -> None:
         """Start over, without instances."""
         for region in (REGION, ELSEWHERE):
-            ec2_backends[ACCOUNT][region].reservations.clear()
+            backend = ec2_backends[ACCOUNT][region]
+            # moto looks through all images and all tags for each instance.
+            for found in (backend.reservations, backend.amis, backend.tags):
+                found.clear()
         self.behaviour.begin(Rules(**rules))
 
     @property
@@ -82,13 +85,13 @@ class AwsServer:
             reservation.instances = [it for it in reservation.instances if it.id != instance_id]
 
 
-def make_client(session, address: str, region: str, once: bool, agent: str = "") -> Any:
+def make_client(session, address: str, region: str, once: bool) -> Any:
     retries = {"total_max_attempts": 1} if once else {"total_max_attempts": 8, "mode": "adaptive"}
     return session.client(
         "ec2",
         region_name=region,
         endpoint_url=address,
-        config=Config(retries=retries, user_agent_extra=agent or None),
+        config=Config(retries=retries),
     )
 
 

@@ -21,7 +21,7 @@ from dcluster_provider.nodes.ec2.requests import user_data
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 from dcluster_provider.nodes.ec2.tried import TriedByOrder
 
-_ID = re.compile(r"^i-([0-9a-f]{8}|[0-9a-f]{17})$")
+_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 
 
 class Ec2:
@@ -103,7 +103,7 @@ class Ec2:
         :raises InvalidSpec: naming the first of them.
         """
         for machine_id in machine_ids:
-            if not _ID.match(machine_id):
+            if not _ID.fullmatch(machine_id):
                 raise InvalidSpec(
                     f"field nodeIds: {machine_id[:40]!r} is not the id of an EC2 instance; write one such as "
                     "'i-0123456789abcdef0'"

@@ -12,7 +12,7 @@ from dcluster_provider.nodes.ec2.settings import Ec2Settings
 from dcluster_provider.nodes.ec2.tags import launch_tags
 
 # What Kubernetes lets into names and values of labels and taints; none of it means anything to a shell.
-_PLAIN = re.compile(r"^[A-Za-z0-9./_-]*$")
+_PLAIN = re.compile(r"[A-Za-z0-9./_-]*")
 
 
 def run_instances(order: NodeOrder, asking: Asking, settings: Ec2Settings) -> dict[str, Any]:
@@ -58,13 +58,13 @@ def user_data(order: NodeOrder, template: str) -> str:
     labels = ",".join(f"{key}={value}" for key, value in order.labels.items())
     taints = ",".join(f"{taint['key']}={taint.get('value', '')}:{taint['effect']}" for taint in order.taints)
     for part in re.split(r"[,=:]", f"{labels},{taints}"):
-        if not _PLAIN.match(part):
+        if not _PLAIN.fullmatch(part):
             raise InvalidSpec(f"{part[:80]!r} cannot be part of a label or taint of a node")
     return template.replace("{labels}", labels).replace("{taints}", taints)
 
 
 def _template(settings: Ec2Settings) -> dict[str, str]:
-    kind = "Id" if re.match(r"^lt-[0-9a-f]+$", settings.launch_template) else "Name"
+    kind = "Id" if re.fullmatch(r"lt-[0-9a-f]+", settings.launch_template) else "Name"
     return {
         f"LaunchTemplate{kind}": settings.launch_template,
         "Version": settings.launch_template_version,
