@@ -207,15 +207,16 @@ def test_what_is_not_ours_is_left_with_the_reason(nodes, cloud):
     cloud.add("m-other", deployment="other")
     cloud.add("m-bare", deployment="")
     cloud.add("m-there", region="there-1")
-    cloud.add("m-conn", connection="another")
+    cloud.add("m-conn", connection="another", node=False)
+    cloud.add("m-same", connection="of the same Kubernetes")
     before = cloud.live()
     ids = ("m-other", "m-bare", "m-there", "m-conn", "m-never")
-    destroyed = nodes.destroy_step(wanted(*ids, "m-0"))
-    assert destroyed.given_back == ("m-0",)
+    destroyed = nodes.destroy_step(wanted(*ids, "m-0", "m-same"))
+    assert destroyed.given_back == ("m-0", "m-same")
     assert set(destroyed.left) == set(ids)
     assert "no machine of this deployment with this id in here-1" in destroyed.left["m-other"]
-    assert "the connection 'another' launched it" in destroyed.left["m-conn"]
-    assert cloud.live() == before - {"m-0"}
+    assert "no node of this Kubernetes, and the connection 'another' launched it" in destroyed.left["m-conn"]
+    assert cloud.live() == before - {"m-0", "m-same"}
 
 
 def test_a_machine_that_its_cloud_does_not_take_back_is_told(nodes, cloud, monkeypatch):

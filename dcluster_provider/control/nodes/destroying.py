@@ -52,8 +52,8 @@ class Destroying:
 
     :param cluster: the Kubernetes whose nodes they are; none means that there is nothing to drain.
     :param drain_timeout: in which the pods of a node have to be gone before it is left.
-    :param conn_id: the connection. A machine that another one launched is left: it may be a node of another
-        Kubernetes, which only that connection can drain it from.
+    :param conn_id: the connection. A machine that another one launched, and that is no node here, is left: it may be
+        a node of another Kubernetes.
     """
 
     def __init__(
@@ -74,33 +74,31 @@ class Destroying:
         region = self._cloud.region(request.region)
         # The cloud first: a machine that becomes a node in between is not taken for one that never did.
         known = {machine.id: machine for machine in self._cloud.machines(region)}
-        left = {
-            node_id: why
-            for node_id in request.node_ids
-            if (why := self._why_left(known.get(node_id), region))
-        }
-        wanted = [known[node_id] for node_id in dict.fromkeys(request.node_ids) if node_id not in left]
-        there = [it for it in wanted if it.state not in (MachineState.ENDING, MachineState.GONE)]
+        wanted = [known[node_id] for node_id in dict.fromkeys(request.node_ids) if node_id in known]
+        gone = [it for it in wanted if it.state in (MachineState.ENDING, MachineState.GONE)]
+        there = [it for it in wanted if it not in gone]
         nodes = nodes_of_machines(there, self._cluster.nodes() if self._cluster and there else [])
+        left = {it: _unknown(region) for it in request.node_ids if it not in known}
+        left |= {it.id: why for it in there if it.id not in nodes and (why := self._why_not_drained(it))}
         drained = self._drain(list(nodes.values()), begun)
-        empty = [it.id for it in there if it.id not in nodes or nodes[it.id].name in drained.empty]
+        empty = [
+            it.id
+            for it in there
+            if it.id not in left and (it.id not in nodes or nodes[it.id].name in drained.empty)
+        ]
         given_back = self._cloud.terminate(empty, region) if empty else ()
         left |= {it: "its cloud did not take it back" for it in empty if it not in given_back}
         return Destroyed(
-            (*(it.id for it in wanted if it not in there), *given_back),
+            (*(it.id for it in gone), *given_back),
             _by_machine(nodes, drained.draining),
             left | _by_machine(nodes, drained.left),
         )
 
-    def _why_left(self, machine: Machine | None, region: str) -> str:
-        if machine is None:
-            return (
-                f"there is no machine of this deployment with this id in {region}: another launched it, it is "
-                "elsewhere, or it has been gone for a while"
-            )
-        if machine.connection and machine.connection != self._conn_id:
-            return f"the connection {machine.connection!r} launched it; destroy it through that one"
-        return ""
+    def _why_not_drained(self, machine: Machine) -> str:
+        """Why a machine cannot be drained that is no node of this Kubernetes; empty when there is nothing to drain."""
+        if not machine.connection or machine.connection == self._conn_id:
+            return ""
+        return f"it is no node of this Kubernetes, and the connection {machine.connection!r} launched it; use that one"
 
     def _drain(self, nodes: list[ClusterNode], begun: datetime | None) -> Drained:
         if self._draining is None or not nodes:
@@ -116,3 +114,10 @@ def nodes_of_machines(machines: list[Machine], nodes: list[ClusterNode]) -> dict
 
 def _by_machine(nodes: dict[str, ClusterNode], told: dict[str, str]) -> dict[str, str]:
     return {machine: told[node.name] for machine, node in nodes.items() if node.name in told}
+
+
+def _unknown(region: str) -> str:
+    return (
+        f"there is no machine of this deployment with this id in {region}: another launched it, it is elsewhere, or it "
+        "has been gone for a while"
+    )
