@@ -45,15 +45,14 @@ def _default() -> Any:
     subject = "application default credentials"
     try:
         import google.auth
-        import google.cloud.compute_v1
         import google.cloud.container_v1
     except ImportError as error:
         raise PlatformRefused(
             subject,
             Diagnosis(
                 "ClientMissing",
-                "The client libraries of GKE are not installed.",
-                "Install them where this runs: pip install 'dcluster-provider[gke]'.",
+                "The client library of GKE is not installed.",
+                "Install it where this runs: pip install 'dcluster-provider[gke]'.",
                 (str(error),),
             ),
         ) from error

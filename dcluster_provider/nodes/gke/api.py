@@ -9,14 +9,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.errors import CloudUnavailable
-from dcluster_provider.nodes.gke.clients import compute_transport, container_client
+from dcluster_provider.nodes.gke.compute import Compute
+from dcluster_provider.nodes.gke.container import container_client
 from dcluster_provider.nodes.gke.faults import Refused, asking
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
-    from google.cloud import compute_v1, container_v1
+    from google.cloud import container_v1
 
+Json = dict[str, Any]
 _ANSWER = 30.0  # seconds for one answer
 _OPERATION_LOOKS = 20
 
@@ -34,6 +36,9 @@ class GkeApi:
         self._settings = settings
         self._make_credentials = credentials
         self._operation_poll = operation_poll
+        self._compute = Compute(
+            settings.compute_endpoint, settings.project, lambda: self._credentials, _ANSWER
+        )
         self._location = f"projects/{settings.project}/locations/{settings.location}"
         self._cluster = f"{self._location}/clusters/{settings.cluster}"
 
@@ -78,123 +83,84 @@ class GkeApi:
         self._require_all(found.missing_zones, "operations")
         return list(found.operations)
 
-    def zones(self) -> list[compute_v1.Zone]:
+    def zones(self) -> list[Json]:
         """Every zone of Compute Engine."""
-        with self._asking("listing zones"):
-            return list(self._zones.list(project=self._settings.project, retry=self._retry, timeout=_ANSWER))
+        return self._listed("listing zones", "GET", "zones")
 
-    def machine_types(self, zone: str) -> list[compute_v1.MachineType]:
+    def machine_types(self, zone: str) -> list[Json]:
         """Every kind of machine of a zone but those that are not to be used any more."""
-        with self._asking(f"listing machine types of {zone}"):
-            listed = self._machine_types.list(
-                project=self._settings.project, zone=zone, retry=self._retry, timeout=_ANSWER
-            )
-            return [it for it in listed if it.deprecated.state not in ("DELETED", "OBSOLETE")]
+        listed = self._listed(f"listing machine types of {zone}", "GET", f"zones/{zone}/machineTypes")
+        return [it for it in listed if it.get("deprecated", {}).get("state") not in ("DELETED", "OBSOLETE")]
 
-    def groups(self, zone: str) -> list[compute_v1.InstanceGroupManager]:
+    def groups(self, zone: str) -> list[Json]:
         """Every managed instance group of a zone."""
-        with self._asking(f"listing instance groups of {zone}"):
-            return list(
-                self._groups.list(
-                    project=self._settings.project, zone=zone, retry=self._retry, timeout=_ANSWER
-                )
-            )
+        return self._listed(
+            f"listing instance groups of {zone}", "GET", f"zones/{zone}/instanceGroupManagers"
+        )
 
-    def managed(self, zone: str, group: str) -> list[compute_v1.ManagedInstance]:
+    def managed(self, zone: str, group: str) -> list[Json]:
         """The instances of a group, with those that it is making or deleting."""
-        with self._asking(f"listing the instances of group {group}"):
-            return list(
-                self._groups.list_managed_instances(
-                    project=self._settings.project,
-                    zone=zone,
-                    instance_group_manager=group,
-                    retry=self._retry,
-                    timeout=_ANSWER,
-                )
-            )
+        path = f"zones/{zone}/instanceGroupManagers/{group}/listManagedInstances"
+        return self._listed(f"listing the instances of group {group}", "POST", path, "managedInstances")
 
-    def create_instances(self, zone: str, group: str, names: Sequence[str]) -> None:
-        """Add instances of these names to a group; a name that it has is refused."""
-        from google.cloud import compute_v1
-
-        body = compute_v1.InstanceGroupManagersCreateInstancesRequest(
-            instances=[compute_v1.PerInstanceConfig(name=name) for name in names]
-        )
-        request = compute_v1.CreateInstancesInstanceGroupManagerRequest(
-            project=self._settings.project,
-            zone=zone,
-            instance_group_manager=group,
-            request_id=str(uuid.uuid4()),
-            instance_group_managers_create_instances_request_resource=body,
-        )
-        with self._asking(f"creating {len(names)} instances in group {group}"):
-            operation = self._groups.create_instances_unary(request=request, retry=None, timeout=_ANSWER)
-            self._settle(operation, zone)
-
-    def delete_instances(self, zone: str, group: str, names: Sequence[str]) -> None:
-        """Delete instances of a group, which shrinks by them; those that it has no more are passed over."""
-        from google.cloud import compute_v1
-
-        body = compute_v1.InstanceGroupManagersDeleteInstancesRequest(
-            instances=[f"zones/{zone}/instances/{name}" for name in names],
-            skip_instances_on_validation_error=True,
-        )
-        request = compute_v1.DeleteInstancesInstanceGroupManagerRequest(
-            project=self._settings.project,
-            zone=zone,
-            instance_group_manager=group,
-            request_id=str(uuid.uuid4()),
-            instance_group_managers_delete_instances_request_resource=body,
-        )
-        with self._asking(f"deleting {len(names)} instances of group {group}"):
-            operation = self._groups.delete_instances_unary(request=request, retry=None, timeout=_ANSWER)
-            self._settle(operation, zone)
-
-    def instances(self, zone: str, condition: str) -> list[compute_v1.Instance]:
+    def instances(self, zone: str, condition: str) -> list[Json]:
         """The instances of a zone that fulfil a condition, in the language of Google's filters."""
-        from google.cloud import compute_v1
+        path = f"zones/{zone}/instances"
+        return self._listed(f"listing instances of {zone}", "GET", path, filter=condition)
 
-        request = compute_v1.ListInstancesRequest(project=self._settings.project, zone=zone, filter=condition)
-        with self._asking(f"listing instances of {zone}"):
-            return list(self._instances.list(request=request, retry=self._retry, timeout=_ANSWER))
-
-    def every_instance(self) -> Iterator[tuple[str, compute_v1.Instance]]:
+    def every_instance(self) -> Iterator[tuple[str, Json]]:
         """Every instance of the project, page by page, each with its zone.
 
         :raises CloudUnavailable: a zone could not be asked.
         """
-        from google.cloud import compute_v1
-
-        request = compute_v1.AggregatedListInstancesRequest(project=self._settings.project)
         with self._asking("listing instances"):
-            pages = self._instances.aggregated_list(request=request, retry=self._retry, timeout=_ANSWER)
-            for page in pages.pages:
-                self._require_all(page.unreachables, "instances")
-                for scope, listed in page.items.items():
-                    if getattr(listed.warning, "code", "") == "UNREACHABLE":
+            for page in self._compute.pages(self._retry, "GET", "aggregated/instances"):
+                self._require_all(page.get("unreachables", ()), "instances")
+                for scope, listed in page.get("items", {}).items():
+                    if listed.get("warning", {}).get("code") == "UNREACHABLE":
                         self._require_all([scope], "instances")
-                    for instance in listed.instances:
+                    for instance in listed.get("instances", ()):
                         yield scope.removeprefix("zones/"), instance
 
-    def _settle(self, operation: compute_v1.Operation, zone: str) -> None:
-        """Look at an operation until it has ended, for some seconds; one that takes longer shows in what it makes.
+    def create_instances(self, zone: str, group: str, names: Sequence[str]) -> None:
+        """Add instances of these names to a group; a name that it has is refused."""
+        path = f"zones/{zone}/instanceGroupManagers/{group}/createInstances"
+        body = {"instances": [{"name": name} for name in names]}
+        self._change(f"creating {len(names)} instances in group {group}", zone, path, body)
 
-        :raises Refused: it failed.
+    def delete_instances(self, zone: str, group: str, names: Sequence[str]) -> None:
+        """Delete instances of a group, which shrinks by them; those that it has no more are passed over."""
+        path = f"zones/{zone}/instanceGroupManagers/{group}/deleteInstances"
+        body = {
+            "instances": [f"zones/{zone}/instances/{name}" for name in names],
+            "skipInstancesOnValidationError": True,
+        }
+        self._change(f"deleting {len(names)} instances of group {group}", zone, path, body)
+
+    def _listed(self, what: str, verb: str, path: str, field: str = "items", **query: str) -> list[Json]:
+        with self._asking(what):
+            pages = self._compute.pages(self._retry, verb, path, **query)
+            return [it for page in pages for it in page.get(field, ())]
+
+    def _change(self, what: str, zone: str, path: str, body: Json) -> None:
+        """Ask for a change once, and look at its operation until it has ended, for some seconds.
+
+        :raises Refused: it failed. One that takes longer shows in what it makes.
         """
-        looks = 0
-        while operation.status != operation.Status.DONE and looks < _OPERATION_LOOKS:
-            time.sleep(self._operation_poll)
-            looks += 1
-            operation = self._zone_operations.get(
-                project=self._settings.project,
-                zone=zone,
-                operation=operation.name,
-                retry=self._retry,
-                timeout=_ANSWER,
-            )
-        errors = [f"{it.code}: {it.message}" for it in operation.error.errors]
+        with self._asking(what):
+            operation = self._compute.ask("POST", path, body, requestId=str(uuid.uuid4()))
+            looks = 0
+            while operation.get("status") != "DONE" and looks < _OPERATION_LOOKS:
+                time.sleep(self._operation_poll)
+                looks += 1
+                operation = self._compute.read(
+                    self._retry, "GET", f"zones/{zone}/operations/{operation['name']}"
+                )
+        errors = [
+            f"{it.get('code')}: {it.get('message')}" for it in operation.get("error", {}).get("errors", ())
+        ]
         if errors:
-            raise Refused(f"{self._settings}: {operation.operation_type}: {'; '.join(errors)}")
+            raise Refused(f"{self._settings}: {what}: {'; '.join(errors)}")
 
     def _require_all(self, unreachable: Sequence[str], what: str) -> None:
         if unreachable:
@@ -224,38 +190,3 @@ class GkeApi:
     @cached_property
     def _container(self) -> container_v1.ClusterManagerClient:
         return container_client(self._settings.container_endpoint, self._credentials)
-
-    @cached_property
-    def _zones(self) -> compute_v1.ZonesClient:
-        client: compute_v1.ZonesClient = self._compute("Zones")
-        return client
-
-    @cached_property
-    def _machine_types(self) -> compute_v1.MachineTypesClient:
-        client: compute_v1.MachineTypesClient = self._compute("MachineTypes")
-        return client
-
-    @cached_property
-    def _groups(self) -> compute_v1.InstanceGroupManagersClient:
-        client: compute_v1.InstanceGroupManagersClient = self._compute("InstanceGroupManagers")
-        return client
-
-    @cached_property
-    def _instances(self) -> compute_v1.InstancesClient:
-        client: compute_v1.InstancesClient = self._compute("Instances")
-        return client
-
-    @cached_property
-    def _zone_operations(self) -> compute_v1.ZoneOperationsClient:
-        client: compute_v1.ZoneOperationsClient = self._compute("ZoneOperations")
-        return client
-
-    def _compute(self, kind: str) -> Any:
-        from google.cloud import compute_v1
-
-        make = getattr(compute_v1, f"{kind}Client")
-        return make(
-            transport=compute_transport(
-                make.get_transport_class("rest"), self._settings.compute_endpoint, self._credentials
-            )
-        )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.core.machines import Machine, MachineState
 from dcluster_provider.nodes.gke import marks
-from dcluster_provider.nodes.gke.api import GkeApi
+from dcluster_provider.nodes.gke.api import GkeApi, Json
 from dcluster_provider.nodes.gke.faults import Missing
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 if TYPE_CHECKING:
-    from google.cloud import compute_v1, container_v1
+    from google.cloud import container_v1
 
 _MAKING = {"CREATING", "CREATING_WITHOUT_RETRIES", "RECREATING"}
 _LEAVING = {"DELETING", "ABANDONING"}
@@ -103,8 +103,8 @@ class _Reader:
 
     def __init__(self, api: GkeApi, settings: GkeSettings, region: str) -> None:
         self._api, self._settings, self._region = api, settings, region
-        self._groups: dict[str, dict[str, compute_v1.InstanceGroupManager]] = {}
-        self._instances: dict[str, dict[str, compute_v1.Instance]] = {}
+        self._groups: dict[str, dict[str, Json]] = {}
+        self._instances: dict[str, dict[str, Json]] = {}
 
     def read(self, pool: container_v1.NodePool) -> Pool:
         labels = pool.config.resource_labels
@@ -126,40 +126,38 @@ class _Reader:
             listed = self._groups_of(zone).get(name)
             if listed is None:
                 continue  # it is being made, or has been deleted just now
-            group = Group(zone, name, listed.base_instance_name, parse_time(listed.creation_timestamp))
+            group = Group(zone, name, listed["baseInstanceName"], parse_time(listed["creationTimestamp"]))
             groups.append(group)
             machines += [(group, self._machine(it, group, read)) for it in self._managed(listed, group)]
         return replace(read, places=places, groups=tuple(groups), machines=tuple(machines))
 
-    def _groups_of(self, zone: str) -> dict[str, compute_v1.InstanceGroupManager]:
+    def _groups_of(self, zone: str) -> dict[str, Json]:
         if zone not in self._groups:
-            self._groups[zone] = {it.name: it for it in self._api.groups(zone)}
+            self._groups[zone] = {it["name"]: it for it in self._api.groups(zone)}
         return self._groups[zone]
 
-    def _managed(
-        self, listed: compute_v1.InstanceGroupManager, group: Group
-    ) -> list[compute_v1.ManagedInstance]:
-        actions = listed.current_actions
-        if not (listed.target_size or actions.deleting or actions.abandoning or actions.creating):
+    def _managed(self, listed: Json, group: Group) -> list[Json]:
+        actions: Json = listed.get("currentActions", {})
+        if not listed.get("targetSize") and not any(actions.values()):
             return []
         try:
             return self._api.managed(group.zone, group.name)
         except Missing:
             return []
 
-    def _instance(self, zone: str, name: str) -> compute_v1.Instance | None:
+    def _instance(self, zone: str, name: str) -> Json | None:
         if zone not in self._instances:
             ours = marks.label(self._settings.deployment)
             listed = self._api.instances(zone, f'labels.{marks.DEPLOYMENT}="{ours}"')
-            self._instances[zone] = {it.name: it for it in listed}
+            self._instances[zone] = {it["name"]: it for it in listed}
         return self._instances[zone].get(name)
 
-    def _machine(self, managed: compute_v1.ManagedInstance, group: Group, pool: Pool) -> Machine:
-        name = managed.instance.rpartition("/")[2] or managed.name
+    def _machine(self, managed: Json, group: Group, pool: Pool) -> Machine:
+        name = managed.get("instance", "").rpartition("/")[2] or managed["name"]
         state, reason = _state(managed)
         instance = self._instance(group.zone, name)
         # One that its group has not begun to make has no time yet: it is as young as can be.
-        at = parse_time(instance.creation_timestamp) if instance else datetime.now(timezone.utc)
+        at = parse_time(instance["creationTimestamp"]) if instance else datetime.now(timezone.utc)
         return Machine(
             id=name,
             provider_id=f"gce://{self._settings.project}/{group.zone}/{name}",
@@ -173,10 +171,10 @@ class _Reader:
         )
 
 
-def _state(managed: compute_v1.ManagedInstance) -> tuple[MachineState, str]:
-    action, status = managed.current_action, managed.instance_status
-    errors = [f"{it.code}: {it.message}" for it in managed.last_attempt.errors.errors]
-    reason = "; ".join(errors)
+def _state(managed: Json) -> tuple[MachineState, str]:
+    action, status = managed.get("currentAction", ""), managed.get("instanceStatus", "")
+    errors = managed.get("lastAttempt", {}).get("errors", {}).get("errors", ())
+    reason = "; ".join(f"{it.get('code')}: {it.get('message', '')}" for it in errors)
     if action in _LEAVING:
         return MachineState.ENDING, reason
     if action in _MAKING and reason and not status:

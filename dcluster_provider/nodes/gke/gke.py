@@ -146,7 +146,7 @@ class Gke:
         for start in range(0, len(names), _NAMES_ASKED):
             condition = " OR ".join(f'(name = "{it}")' for it in names[start : start + _NAMES_ASKED])
             for zone in zones:
-                found |= {it.name for it in self._api.instances(zone, condition)}
+                found |= {it["name"] for it in self._api.instances(zone, condition)}
         return found
 
     def _told(self, pools: Sequence[Pool], region: str) -> list[Machine]:

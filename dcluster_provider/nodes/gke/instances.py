@@ -16,17 +16,13 @@ def described(api: GkeApi, zones: Collection[str]) -> Iterator[tuple[str, dict[s
 
     An instance whose name another zone has, too, is told with its zone behind the name.
     """
-    from google.protobuf.json_format import MessageToDict
-
     seen: set[str] = set()
     for zone, instance in api.every_instance():
         if zone not in zones:
             continue
-        told: dict[str, Any] = MessageToDict(type(instance).pb(instance))
-        for name in _SECRET:
-            told.pop(name, None)
+        told = {field: value for field, value in instance.items() if field not in _SECRET}
         for disk in told.get("disks", ()):
             disk.pop("diskEncryptionKey", None)
-        key = f"{instance.name}.{zone}" if instance.name in seen else instance.name
-        seen.add(instance.name)
-        yield key, told
+        name = instance["name"]
+        yield f"{name}.{zone}" if name in seen else name, told
+        seen.add(name)

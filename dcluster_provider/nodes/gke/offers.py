@@ -108,14 +108,14 @@ class Offers:
         return self._cached(
             f"types of {zone}",
             lambda: {
-                it.name: Capacity(float(it.guest_cpus), it.memory_mb * _MEBIBYTE)
+                it["name"]: Capacity(float(it["guestCpus"]), int(it["memoryMb"]) * _MEBIBYTE)
                 for it in self._api.machine_types(zone)
             },
         )
 
     def _zones(self) -> dict[str, str]:
         return self._cached(
-            "zones", lambda: {it.name: it.region.rpartition("/")[2] for it in self._api.zones()}
+            "zones", lambda: {it["name"]: it["region"].rpartition("/")[2] for it in self._api.zones()}
         )
 
     def _read_cluster(self) -> container_v1.Cluster:

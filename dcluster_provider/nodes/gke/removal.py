@@ -40,7 +40,7 @@ def delete_if_empty(api: GkeApi, pool: Pool) -> bool:
             managed = api.managed(zone, group)
         except Missing:
             continue
-        if any(it.current_action not in ("DELETING", "ABANDONING") for it in managed):
+        if any(it.get("currentAction") not in ("DELETING", "ABANDONING") for it in managed):
             return False
     try:
         api.delete_node_pool(pool.name)

@@ -13,8 +13,8 @@ from threading import RLock
 from typing import Any
 
 from google.cloud import container_v1
+from nodes.gke.orders import CLUSTER, PROJECT, REGION
 
-PROJECT, REGION, CLUSTER = "analytics-1234", "europe-west1", "main"
 ZONES = {
     "europe-west1-b": "europe-west1",
     "europe-west1-c": "europe-west1",

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from nodes.gke.fake_google import REGION
-from nodes.gke.world import order
+from nodes.gke.orders import order
 
 from dcluster_provider.control.nodes.clouds import CloudClients, make_cloud
 from dcluster_provider.control.nodes.settings import NodeSettings

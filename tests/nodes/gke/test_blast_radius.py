@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nodes.gke.fake_google import REGION
-from nodes.gke.world import Servers, World, order
+from nodes.gke.orders import order
 
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed
 from dcluster_provider.nodes.gke import marks
+
+if TYPE_CHECKING:
+    from nodes.gke.world import Servers, World
 
 ZONES = ["europe-west1-b", "europe-west1-c", "europe-west1-d"]
 MARKS = ["a" * 32, "b" * 32]

@@ -8,18 +8,21 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from nodes.gke import orders
 from nodes.gke.fake_google import PROJECT, REGION, Problem
-from nodes.gke.world import MARK, MOST_LOOKS, Servers, World, order, settle
+from nodes.gke.orders import MARK, MOST_LOOKS, order, settle
 
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.nodes.gke import marks
 
+if TYPE_CHECKING:
+    from nodes.gke.world import Servers, World
+
 N2, E2, B, C = "n2-standard-4", "e2-standard-4", "europe-west1-b", "europe-west1-c"
 WANTED = order(3, N2, E2)
-TESTS = Path(__file__).parents[2]
 
 
 class Killed(BaseException):
@@ -154,18 +157,6 @@ def test_four_at_once_launch_the_same_machines(servers):
         assert len({frozenset(it.id for it in machines) for machines in found}) == 1
 
 
-CHILD = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from dcluster_provider.nodes.gke.settings import GkeSettings
-from nodes.gke.fake_google import CLUSTER, PROJECT, REGION
-from nodes.gke.world import World, order, settle
-world = World(None, GkeSettings(project=PROJECT, location=REGION, cluster=CLUSTER,
-                                container_endpoint=sys.argv[2], compute_endpoint=sys.argv[3]))
-settle(world.cloud(), order(3, "n2-standard-4", "e2-standard-4"))
-"""
-
-
 def test_a_process_that_is_killed_while_google_does_what_it_asked_for(servers):
     alive, made, _ = undisturbed(servers, KIND_SHORT)
     world = short(servers, KIND_SHORT)
@@ -177,16 +168,9 @@ def test_a_process_that_is_killed_while_google_does_what_it_asked_for(servers):
             children[0].wait()
 
     world.before_answer.append(kill)
-    settings = world.settings
-    command = [
-        sys.executable,
-        "-c",
-        CHILD,
-        str(TESTS),
-        settings.container_endpoint,
-        settings.compute_endpoint,
-    ]
-    children.append(subprocess.Popen(command, cwd=TESTS.parent))
+    endpoints = (world.settings.container_endpoint, world.settings.compute_endpoint)
+    command = [sys.executable, str(Path(orders.__file__)), *endpoints, N2, E2]
+    children.append(subprocess.Popen(command))
     assert children[0].wait(60) == -9
     world.before_answer.clear()
     settle(world.cloud(), WANTED)

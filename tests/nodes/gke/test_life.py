@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from nodes.gke.fake_google import PROJECT, REGION
-from nodes.gke.world import MARK, order, settle
+from nodes.gke.orders import MARK, order, settle
 
 from dcluster_provider.control.nodes.launching import Launching
 from dcluster_provider.control.nodes.settings import NodeSettings

@@ -7,7 +7,7 @@ from google.cloud import container_v1
 from hypothesis import given
 from hypothesis import strategies as st
 from nodes.gke.fake_compute_api import _ROUTES
-from nodes.gke.world import MARK, order
+from nodes.gke.orders import MARK, order
 
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.nodes.gke import marks

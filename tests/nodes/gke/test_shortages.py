@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from nodes.gke.fake_google import REGION
-from nodes.gke.world import MOST_LOOKS, order, settle
+from nodes.gke.orders import MOST_LOOKS, order, settle
 
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed
 from dcluster_provider.core.machines import MachineState

@@ -11,14 +11,9 @@ from nodes.gke.fake_compute_api import FakeComputeApi
 from nodes.gke.fake_container_api import FakeContainerApi
 from nodes.gke.fake_google import CLUSTER, PROJECT, REGION, FakeGoogle
 
-from dcluster_provider.core.errors import CloudUnavailable
-from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 from dcluster_provider.nodes.gke.api import GkeApi
 from dcluster_provider.nodes.gke.gke import Gke
 from dcluster_provider.nodes.gke.settings import GkeSettings
-
-MARK = "0123456789abcdef0123456789abcdef"
-MOST_LOOKS = 200
 
 
 @dataclass
@@ -71,23 +66,3 @@ class Servers:
     def _answered(self, method: str) -> None:
         for call in list(self._world.before_answer if self._world else ()):
             call(method)
-
-
-def order(count: int = 3, *types: str, mark: str = MARK, **changes: Any) -> NodeOrder:
-    return NodeOrder(mark, count, types or ("n2-standard-4",), changes.pop("region", REGION), **changes)
-
-
-def settle(cloud: Gke, wanted: NodeOrder) -> list[Machine]:
-    """Launch, and look as control does until every machine runs."""
-    machines: list[Machine] = []
-    for _ in range(MOST_LOOKS):
-        try:
-            if not machines or any(it.state is MachineState.ORDERED for it in machines):
-                machines = list(cloud.launch(wanted))
-            else:
-                machines = [it for it in cloud.machines(wanted.region, mark=wanted.mark) if it.state.is_live]
-        except CloudUnavailable:
-            continue
-        if len(machines) >= wanted.count and {it.state for it in machines} == {MachineState.RUNNING}:
-            return machines
-    raise AssertionError(f"not settled: {machines}")

@@ -1,4 +1,4 @@
-"""Clients of Google's two APIs, at Google's addresses or at private ones."""
+"""The client of the GKE API, at Google's address or at a private one."""
 
 from __future__ import annotations
 
@@ -26,18 +26,6 @@ def container_client(endpoint: str, credentials: Any) -> container_v1.ClusterMan
 
         return make(transport=transport(channel=grpc.insecure_channel(host)))
     return make(transport=transport(host=host, credentials=credentials))
-
-
-def compute_transport(make: Any, endpoint: str, credentials: Any) -> Any:
-    """The transport of a client of the Compute Engine API.
-
-    :param make: the class of the client's REST transport.
-    :param endpoint: as for :func:`container_client`.
-    """
-    scheme, host = _parts(endpoint)
-    if not host:
-        return make(credentials=credentials)
-    return make(host=host, credentials=credentials, url_scheme=scheme)
 
 
 def _parts(endpoint: str) -> tuple[str, str]:
