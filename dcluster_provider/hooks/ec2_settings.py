@@ -48,7 +48,7 @@ def ec2_settings(conn_id: str, given: dict[str, Any], deployment: str) -> Ec2Set
         if name in given:
             target = "conn_id" if name == "aws_conn_id" else name.removeprefix("ec2_")
             read[target] = _Field(conn_id, name, given[name]).read()
-    return Ec2Settings(deployment=deployment, **read)
+    return Ec2Settings(deployment=deployment, connection=conn_id, **read)
 
 
 class _Field:

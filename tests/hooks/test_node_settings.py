@@ -54,6 +54,7 @@ def test_every_field_is_read():
         market="spot, then on-demand",
         alternatives=("m5a.large", "m5.xlarge"),
         tags=(("cost", "7"), ("team", "data")),
+        connection="mine",
     )
     assert (settings.cloud, settings.most_nodes, settings.most_removed) == ("ec2", 5, 3)
     assert settings.launch_timeout == timedelta(seconds=60)
@@ -62,7 +63,7 @@ def test_every_field_is_read():
 
 
 def test_the_forms_have_a_field_for_every_setting():
-    of_ec2 = {it.name for it in fields(Ec2Settings)} - {"deployment", "conn_id"}
+    of_ec2 = {it.name for it in fields(Ec2Settings)} - {"deployment", "conn_id", "connection"}
     assert {f"ec2_{name}" for name in of_ec2} == set(EC2_FIELDS) - {"aws_conn_id"}
     assert set(EC2_FIELDS) < set(EVERYTHING)
     of_all = {it.name for it in fields(NodeSettings)} - {"ec2", "gke", "daemons"}

@@ -112,6 +112,25 @@ def test_a_missing_verb_is_named(place: Place, without: str, outcome: str):
     assert "airflow dcluster rbac" in check.remedy
 
 
+def test_nodes_take_a_role_of_their_own(place: Place):
+    api, account = place.granted(), Subject("ServiceAccount", "airflow", place.namespace)
+
+    def check():
+        return {it.name: it for it in examine(place.settings(), api, images=False, nodes=True)}[
+            "access to nodes"
+        ]
+
+    assert check().outcome == "failed"
+    assert "patch nodes" in check().found
+    assert "create pods/eviction" in check().found
+    assert "airflow dcluster rbac --nodes" in check().remedy
+    try:
+        place.testbed.apply(*rbac_manifest([place.namespace], [account], nodes=True)[-2:])
+        assert (check().outcome, check().found) == ("ok", "all 5 verbs are granted")
+    finally:
+        place.testbed.kubectl("delete", "clusterrolebinding", f"dcluster-nodes-{place.namespace}")
+
+
 def test_engines_asked_directly_need_no_proxy(place: Place):
     api = place.granted("get services/proxy", "create services/proxy")
     assert place.examined(api, engine_access="direct")[f"access to {place.namespace}"].outcome == "ok"

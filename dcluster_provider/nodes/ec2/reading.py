@@ -47,6 +47,7 @@ def read_instance(description: Mapping[str, Any], region: str) -> Instance:
             mark=tagged.get(tags.REQUEST, ""),
             cluster=tagged.get(tags.CLUSTER, ""),
             reason=_reason(description),
+            connection=tagged.get(tags.CONNECTION, ""),
         ),
         tagged.get(tags.LAUNCH, ""),
     )

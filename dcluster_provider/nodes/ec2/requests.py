@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9./_-]*")
 def run_instances(order: NodeOrder, asking: Asking, settings: Ec2Settings) -> dict[str, Any]:
     """The arguments of RunInstances: the same request gives the same ones while the settings stay."""
     candidate = asking.candidate
-    tags = launch_tags(order, settings.deployment, asking.name, settings.tags)
+    tags = launch_tags(order, settings, asking.name)
     request: dict[str, Any] = {
         "ClientToken": asking.token,
         "MinCount": 1,

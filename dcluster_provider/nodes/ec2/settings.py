@@ -24,6 +24,8 @@ class Ec2Settings:
     :param market: how instances are paid for; ``spot, then on-demand`` tries every candidate as spot first.
     :param alternatives: instance types that may take the place of one that has no capacity, in order.
     :param tags: further ones, pairs of key and value.
+    :param connection: the id of the ``dcluster`` connection; instances carry it, since only that one knows the
+        Kubernetes that they are nodes of.
     """
 
     conn_id: str = "aws_default"
@@ -39,3 +41,4 @@ class Ec2Settings:
     market: Literal["on-demand", "spot", "spot, then on-demand"] = "on-demand"
     alternatives: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
+    connection: str = ""

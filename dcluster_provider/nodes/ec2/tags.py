@@ -7,27 +7,31 @@ from typing import Any
 
 from dcluster_provider.core.identity import LABEL_PREFIX
 from dcluster_provider.core.machines import NodeOrder
+from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 DEPLOYMENT = LABEL_PREFIX + "deployment"
 REQUEST = LABEL_PREFIX + "request"
 LAUNCH = LABEL_PREFIX + "launch"
 CLUSTER = LABEL_PREFIX + "cluster"
+CONNECTION = LABEL_PREFIX + "connection"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 _WILDCARDS = str.maketrans({"*": "?", "\\": "?"})
 
 
-def launch_tags(
-    order: NodeOrder, deployment: str, launch: str, further: tuple[tuple[str, str], ...]
-) -> list[dict[str, str]]:
+def launch_tags(order: NodeOrder, settings: Ec2Settings, launch: str) -> list[dict[str, str]]:
     """The tags of the instances and volumes of one request to EC2, as its API writes them.
 
+    The user's own never take the place of ours.
+
     :param launch: tells this request from the others for the same order.
-    :param further: the user's own; they never take the place of ours.
     """
-    tags = {"Name": order.cluster or f"{deployment} node", **dict(further)}
-    tags |= {MANAGED_BY: "dcluster-provider", DEPLOYMENT: deployment, REQUEST: order.mark, LAUNCH: launch}
+    tags = {"Name": order.cluster or f"{settings.deployment} node", **dict(settings.tags)}
+    tags |= {MANAGED_BY: "dcluster-provider", DEPLOYMENT: settings.deployment}
+    tags |= {REQUEST: order.mark, LAUNCH: launch}
     if order.cluster:
         tags[CLUSTER] = order.cluster
+    if settings.connection:
+        tags[CONNECTION] = settings.connection
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

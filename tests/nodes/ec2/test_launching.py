@@ -52,7 +52,7 @@ def test_the_token_is_the_same_for_every_try_and_at_most_64_characters(aws, ec2,
 
 
 def test_instances_and_volumes_are_tagged_at_launch_and_imds_needs_a_session(aws, make_ec2, order):
-    ec2 = make_ec2(tags=(("team", "data"), ("dcluster.io/request", "a lie")))
+    ec2 = make_ec2(tags=(("team", "data"), ("dcluster.io/request", "a lie")), connection="mine")
     (machine,) = ec2.launch(order(1, cluster="c"))
     (call,) = aws.calls("RunInstances")
     assert call.parameters["MetadataOptions.HttpTokens"] == "required"
@@ -71,7 +71,9 @@ def test_instances_and_volumes_are_tagged_at_launch_and_imds_needs_a_session(aws
         "dcluster.io/deployment": "prod",
         "dcluster.io/request": "0" * 32,
         "dcluster.io/cluster": "c",
+        "dcluster.io/connection": "mine",
     }
+    assert [it.connection for it in ec2.machines(REGION)] == ["mine"]
 
 
 def test_user_data_holds_the_labels_and_taints(aws, make_ec2, order):
