@@ -59,7 +59,7 @@ def gke_settings(conn_id: str, given: dict[str, Any], deployment: str) -> GkeSet
         if name in given:
             target = "conn_id" if name == "google_conn_id" else name.removeprefix("gke_")
             read[target] = _Field(conn_id, name, given[name]).read()
-    settings = GkeSettings(deployment=deployment, **read)
+    settings = GkeSettings(deployment=deployment, connection=conn_id, **read)
     home = settings.location[:-2] if _ZONE.fullmatch(settings.location) else settings.location
     for zone in settings.zones:
         if not zone.startswith(f"{home}-"):

@@ -47,6 +47,7 @@ class Pool:
     name: str
     mark: str
     cluster: str
+    connection: str
     candidate: int
     count: int
     instance_type: str
@@ -112,6 +113,7 @@ class _Reader:
             name=pool.name,
             mark=labels[marks.MARK],
             cluster=labels.get(marks.CLUSTER, ""),
+            connection=self._connection(labels.get(marks.CONNECTION, "")),
             candidate=_number(labels.get(marks.CANDIDATE, "")),
             count=_number(labels.get(marks.COUNT, "")),
             instance_type=pool.config.machine_type,
@@ -130,6 +132,10 @@ class _Reader:
             groups.append(group)
             machines += [(group, self._machine(it, group, read)) for it in self._managed(listed, group)]
         return replace(read, places=places, groups=tuple(groups), machines=tuple(machines))
+
+    def _connection(self, told: str) -> str:
+        ours = self._settings.connection
+        return ours if told == marks.label(ours) else told  # not every id is a label as it is
 
     def _groups_of(self, zone: str) -> dict[str, Json]:
         if zone not in self._groups:
@@ -168,6 +174,7 @@ class _Reader:
             mark=pool.mark,
             cluster=pool.cluster,
             reason=reason,
+            connection=pool.connection,
         )
 
 

@@ -174,6 +174,7 @@ class Gke:
                 mark=pool.mark,
                 cluster=pool.cluster,
                 reason=pool.message,
+                connection=pool.connection,
             )
             for it in ids
         ]

@@ -10,6 +10,7 @@ from dcluster_provider.core.identity import dns_label
 from dcluster_provider.core.machines import NodeOrder
 
 DEPLOYMENT, MARK, CLUSTER = "dcluster-deployment", "dcluster-mark", "dcluster-cluster"
+CONNECTION = "dcluster-connection"
 CANDIDATE, COUNT = "dcluster-candidate", "dcluster-count"
 
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
@@ -27,7 +28,7 @@ def label(text: str) -> str:
     return f"{dns_label(text, 50)}-{digest}"
 
 
-def pool_labels(deployment: str, order: NodeOrder, candidate: int) -> dict[str, str]:
+def pool_labels(deployment: str, order: NodeOrder, candidate: int, connection: str = "") -> dict[str, str]:
     """What every machine of a pool carries.
 
     :param candidate: the place, from 0, of the pool's kind of machine among those of the order.
@@ -36,6 +37,7 @@ def pool_labels(deployment: str, order: NodeOrder, candidate: int) -> dict[str, 
         DEPLOYMENT: label(deployment),
         MARK: order.mark,
         CLUSTER: label(order.cluster),
+        CONNECTION: label(connection),
         CANDIDATE: str(candidate),
         COUNT: str(order.count),
     }

@@ -115,7 +115,8 @@ def node_pool(
     for name in [it for it in config.resource_labels if it.startswith("goog-")]:
         del config.resource_labels[name]
     config.resource_labels.update(dict(settings.labels))
-    config.resource_labels.update(marks.pool_labels(settings.deployment, order, place))
+    labels = marks.pool_labels(settings.deployment, order, place, settings.connection)
+    config.resource_labels.update(labels)
     return pool
 
 

@@ -22,6 +22,8 @@ class GkeSettings:
     :param market: how machines are paid for; ``spot, then on-demand`` tries every kind of machine as spot first.
     :param alternatives: machine types that may take the place of one that has no capacity, in order.
     :param labels: further ones of the machines, pairs of key and value, for bills by label.
+    :param connection: the id of the ``dcluster`` connection; machines carry it, since only that one knows the
+        Kubernetes whose nodes they are.
     :param container_endpoint: address of the GKE API, for a private endpoint; empty means Google's.
     :param compute_endpoint: address of the Compute Engine API, likewise.
     """
@@ -36,6 +38,7 @@ class GkeSettings:
     market: Literal["on-demand", "spot", "spot, then on-demand"] = "on-demand"
     alternatives: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    connection: str = ""
     container_endpoint: str = ""
     compute_endpoint: str = ""
 

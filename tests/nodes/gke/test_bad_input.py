@@ -164,7 +164,7 @@ def test_the_connection_is_read():
     assert settings.gke.conn_id == "google"
     assert settings.gke.zones == ("europe-west1-c", "europe-west1-b")
     assert settings.gke.labels == (("team", "data"),)
-    assert settings.gke.deployment == "prod"
+    assert (settings.gke.deployment, settings.gke.connection) == ("prod", "c")
 
 
 @pytest.mark.parametrize(

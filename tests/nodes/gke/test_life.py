@@ -31,6 +31,8 @@ def test_machines_are_made_used_and_given_back(world):
     first = machines[0]
     assert first.provider_id == f"gce://{PROJECT}/europe-west1-b/{first.id}"
     assert (first.mark, first.cluster, first.instance_type) == (MARK, wanted.cluster, "n2-standard-4")
+    assert first.connection == "Main Connection"
+    assert world.cloud(connection="other").machines(REGION)[0].connection != "other"
     cloud.check_ids([it.id for it in machines])
 
     (pool,) = [it.proto for it in world.google.pools.values()]

@@ -53,6 +53,7 @@ class Servers:
             project=PROJECT,
             location=REGION,
             cluster=CLUSTER,
+            connection="Main Connection",
             container_endpoint=self.container.endpoint,
             compute_endpoint=self.compute.endpoint,
         )
