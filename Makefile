@@ -1,13 +1,14 @@
 # make test    everything this machine can run         make demo   a cluster, a job and its clean-up, on real data
 # make lint    style, types and layers                 make docs   the users' pages, into site/
 # make bench   how long things take here               make format what lint can mend by itself
-# make test-long   what happens to clusters when something dies, on Kubernetes, too
+# make test-long   every trial of what dies, on both platforms: hours (LONG_ON=kubernetes ARGS="-k crash")
 # make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
 PYTHON ?= python3
 VENV ?= .venv
 ENGINE ?= spark
 ARGS ?=
+LONG_ON ?= local,kubernetes
 BIN := $(VENV)/bin
 ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
 
@@ -23,8 +24,7 @@ test:
 
 test-long:
 	@$(ENVIRONMENT) test lint docs
-	DCLUSTER_TEST_LONG_ON=kubernetes $(BIN)/python -m pytest tests/live/kubernetes/test_crash_points.py \
-		$(addprefix tests/live/test_,$(addsuffix .py,crash_table ways_out authoring sharing upkeep)) $(ARGS)
+	DCLUSTER_TEST_LONG_ON=$(LONG_ON) $(BIN)/python -m pytest tests/live $(ARGS)
 
 lint:
 	@$(ENVIRONMENT) test lint docs

@@ -19,13 +19,29 @@ os.environ |= {
     "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME / "dags"),
 }
 pytest_plugins = ["postgres", "testbed.plugin"]
+IS_LONG_RUN = bool(os.environ.get("DCLUSTER_TEST_LONG_ON"))
 IN_CI = os.environ.get("CI") == "true"
 LIVE = Path(__file__).parent / "live"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts engines and servers comes after everything that fails fast, the demo at the very end."""
-    items.sort(key=lambda item: (item.path.is_relative_to(LIVE), item.path.name == "test_demo.py"))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What fails fast comes first; what starts most comes last, for it runs beside everything behind it."""
+    if not IS_LONG_RUN:
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    items.sort(key=_what_it_starts)
+
+
+def _what_it_starts(item: pytest.Item) -> int:
+    """0 nothing, 1 engines or a server of its own, 2 an Airflow for many tests, 3 a Kubernetes, 4 both."""
+    fixtures = getattr(item, "fixturenames", [])
+    values = getattr(item, "callspec", None)
+    if not item.path.is_relative_to(LIVE):
+        return 0
+    if "live_airflow" in fixtures:
+        return 4 if values is not None and "kubernetes" in values.params.values() else 2
+    return 3 if "testbed" in fixtures or "own_testbed" in fixtures else 1
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,28 +1,44 @@
-"""Where the long tests of a live Airflow run: on the local platform, unless it is said otherwise.
+"""What `make test` leaves to `make test-long`: further trials of what one trial of each kind shows.
 
-Dozens of clusters take long on Kubernetes, so `make test-long` runs them there, and `make test` does not.
+Dozens of clusters take an hour or more, on Kubernetes above all. A value that is marked ``long`` is tried when
+DCLUSTER_TEST_LONG_ON names the platforms that the long tests of a live Airflow run on.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
-_PLATFORMS = os.environ.get("DCLUSTER_TEST_LONG_ON", "local").split(",")
+_NAMED = os.environ.get("DCLUSTER_TEST_LONG_ON", "")
+IS_LONG_RUN = bool(_NAMED)
 on_the_platforms_of_long_tests = pytest.mark.parametrize(
     "live_airflow",
-    _PLATFORMS,
+    (_NAMED or "local").split(","),
     indirect=True,
     scope="session",
 )
-
-
 Trial = TypeVar("Trial")
 
 
-def all_or_some(trials: Sequence[Trial]) -> Sequence[Trial]:
-    """All of many alike trials where long tests run on Kubernetes, too, otherwise every third."""
-    return trials if "kubernetes" in _PLATFORMS else trials[::3]
+def one_in(number: int, trials: Sequence[Trial]) -> Sequence[Trial]:
+    """All of many alike trials in a long run, otherwise one in a number of them."""
+    return trials if IS_LONG_RUN else trials[::number]
+
+
+def long_except(short: Iterable[Any], values: Iterable[Any]) -> list[Any]:
+    """The values of a parameter, all but a few of them for long runs only.
+
+    :param short: those that every run tries.
+    """
+    kept = list(short)
+    return [
+        value if value in kept else pytest.param(*_arguments(value), marks=pytest.mark.long)
+        for value in values
+    ]
+
+
+def _arguments(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

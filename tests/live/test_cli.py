@@ -13,10 +13,23 @@ import pytest
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from tests.live.conftest import engines_folder
+from tests.live.long_tests import long_except
 
 pytestmark = pytest.mark.timeout(300)
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 CLUSTER = {"tenant": "my-team", "workers": 1, "workerCpu": "2", "workerMemory": "1Gi", "type": "spark3"}
+
+MISTAKES = [
+    (("clusters", "launch"), '{"tenant": "a", "worker": 1}', "did you mean 'workers'"),
+    (("clusters", "launch"), "{", "not JSON"),
+    (("clusters", "launch"), "", "no JSON was given"),
+    (("clusters", "launch", "/no/such.json"), "", "No such file"),
+    (("clusters", "show", "99999"), "", "no cluster 99999"),
+    (("clusters", "terminate", "spark3-dev-nobody"), "", "no cluster named"),
+    (("clusters", "list", "--state", "runing"), "", "'RUNNING'"),
+    (("jobs", "terminate", "99999"), "", "no job 99999"),
+    (("jobs", "submit"), '{"client": "a", "module": "b"}', "field application"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -95,20 +108,7 @@ def test_a_failed_job_exits_with_1_and_says_why(dcluster, cluster_id, tmp_path):
     assert 'Traceback (most recent call last):\n  File "/' not in done.stderr.split("JobFailed")[0]
 
 
-@pytest.mark.parametrize(
-    ("words", "entry", "message"),
-    [
-        (("clusters", "launch"), '{"tenant": "a", "worker": 1}', "did you mean 'workers'"),
-        (("clusters", "launch"), "{", "not JSON"),
-        (("clusters", "launch"), "", "no JSON was given"),
-        (("clusters", "launch", "/no/such.json"), "", "No such file"),
-        (("clusters", "show", "99999"), "", "no cluster 99999"),
-        (("clusters", "terminate", "spark3-dev-nobody"), "", "no cluster named"),
-        (("clusters", "list", "--state", "runing"), "", "'RUNNING'"),
-        (("jobs", "terminate", "99999"), "", "no job 99999"),
-        (("jobs", "submit"), '{"client": "a", "module": "b"}', "field application"),
-    ],
-)
+@pytest.mark.parametrize(("words", "entry", "message"), long_except(MISTAKES[:1] + MISTAKES[3:5], MISTAKES))
 def test_a_mistake_gets_one_message_and_exit_code_1(dcluster, words, entry, message):
     done = dcluster(*words, entry=entry, code=1)
     assert message in done.stderr

@@ -16,6 +16,7 @@ import pytest
 
 from demo.flights import ROWS
 from demo.standalone import MARK, Standalone, wait_until
+from tests.live.long_tests import long_except
 
 pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parent.parent.parent
@@ -83,7 +84,7 @@ def assert_nothing_is_left(clone):
     assert left == []
 
 
-@pytest.mark.parametrize("engine", ["spark", "flink"])
+@pytest.mark.parametrize("engine", long_except(["spark"], ["spark", "flink"]))
 def test_demo_computes_what_plain_python_computes(clone, environment, engine, tmp_path):
     out = tmp_path / "out.txt"
     code = start(clone, environment, engine, out).wait()
@@ -107,6 +108,7 @@ def test_demo_computes_what_plain_python_computes(clone, environment, engine, tm
     )
 
 
+@pytest.mark.long
 def test_interrupted_demo_leaves_nothing_and_downloads_nothing_again(clone, environment, tmp_path):
     out = tmp_path / "out.txt"
     demo = start(clone, environment, "spark", out)

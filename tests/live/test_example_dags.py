@@ -10,10 +10,12 @@ import pytest
 
 from dcluster_provider import example_dags
 from demo.standalone import wait_until
+from tests.live.long_tests import IS_LONG_RUN
 
 pytestmark = pytest.mark.timeout(600)
 FOLDER = Path(example_dags.__file__).parent
 DAG_IDS = sorted(f"dcluster_{path.stem.removeprefix('example_')}" for path in FOLDER.glob("example_*.py"))
+SHORTEST = "dcluster_own_cluster"
 COLUMNS = [
     "year",
     "month",
@@ -43,6 +45,14 @@ FLIGHTS = [
 ]
 
 
+def tried_on(platform: str) -> list[str]:
+    """All of them; on Kubernetes, where five at once take ten minutes, only in a long run."""
+    return DAG_IDS if platform == "local" or IS_LONG_RUN else [SHORTEST]
+
+
+TRIALS = [(platform, dag_id) for platform in ("local", "kubernetes") for dag_id in tried_on(platform)]
+
+
 @pytest.fixture(scope="module")
 def flights(live_airflow) -> Path:
     """A few flights in the columns of the real ones."""
@@ -61,7 +71,7 @@ def runs(live_airflow, flights) -> dict[str, str]:
     """All of them started at once, as Airflow would."""
     rest = live_airflow.rest
     started = {}
-    for dag_id in DAG_IDS:
+    for dag_id in tried_on(live_airflow.platform):
         assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id), 120)
         rest.unpause(dag_id)
         output = live_airflow.work / dag_id
@@ -70,7 +80,7 @@ def runs(live_airflow, flights) -> dict[str, str]:
     return started
 
 
-@pytest.mark.parametrize("dag_id", DAG_IDS)
+@pytest.mark.parametrize(("live_airflow", "dag_id"), TRIALS, indirect=["live_airflow"], scope="session")
 def test_example_runs_through_and_leaves_no_cluster(live_airflow, runs, dag_id):
     rest, run_id = live_airflow.rest, runs[dag_id]
     assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 500, 1)
@@ -81,7 +91,12 @@ def test_example_runs_through_and_leaves_no_cluster(live_airflow, runs, dag_id):
     assert {it.state.value for it in clusters} == {"TERMINATED"}
 
 
-@pytest.mark.parametrize("dag_id", [it for it in DAG_IDS if "flights" in it])
+@pytest.mark.parametrize(
+    ("live_airflow", "dag_id"),
+    [trial for trial in TRIALS if "flights" in trial[1]],
+    indirect=["live_airflow"],
+    scope="session",
+)
 def test_flights_are_averaged_right(live_airflow, runs, dag_id):
     rest, run_id = live_airflow.rest, runs[dag_id]
     assert wait_until(lambda: rest.run_state(dag_id, run_id) == "success", 500, 1)

@@ -162,6 +162,7 @@ def small_disk(folder, mib):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.long
 def test_a_disk_that_a_job_fills_is_named_and_the_cluster_ends_all_the_same(tmp_path):
     with small_disk(tmp_path / "disk", 24) as home, local_platform(home, "spark") as platform:
         cluster = launch(platform, **SMALL)
@@ -244,6 +245,7 @@ def test_no_java_and_none_to_be_fetched_is_named(no_network, no_java):
     assert "JAVA_HOME" in refusal.value.diagnosis.remedy
 
 
+@pytest.mark.long
 def test_without_any_java_the_engine_brings_its_own(tmp_path, no_java):
     with local_platform(tmp_path / "home", "spark") as platform:
         cluster = launch(platform, **SMALL)

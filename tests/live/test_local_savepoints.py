@@ -168,6 +168,7 @@ def _stop_and_be_killed(settings, job):
     control.jobs.terminate(job.id, savepoint=True)
 
 
+@pytest.mark.long
 def test_the_savepoint_is_found_by_who_comes_late(control, cluster, jar, counted):
     job = at_work(control, jar, counted, clusterId=cluster.id)
     wished = control.registry.save_job(stop_job_with_savepoint(job, utc_now()))
@@ -189,6 +190,7 @@ def _look(control, job, cluster):
     return control.platform.observe_jobs([(job, cluster)])[job.id]
 
 
+@pytest.mark.long
 def test_who_looked_first_without_the_wish_does_not_hide_the_savepoint(control, cluster, jar, counted):
     job = at_work(control, jar, counted, clusterId=cluster.id)
     wished = control.registry.save_job(stop_job_with_savepoint(job, utc_now()))
@@ -218,6 +220,7 @@ def _counted(settings, cluster) -> list[int]:
     return [number for number, _ in found]
 
 
+@pytest.mark.long
 def test_two_flink_jobs_of_one_job_cannot_be_stopped_with_a_savepoint(control, cluster, tmp_path):
     both = tmp_path / "both.sql"
     insert = "INSERT INTO counted SELECT MAX(n), COUNT(*) FROM numbers;\n"

@@ -179,6 +179,7 @@ def test_a_job_that_was_stopped_before_it_began_never_begins(platform, cluster):
     assert observe_job(platform, job, cluster).phase is JobPhase.KILLED
 
 
+@pytest.mark.long
 def test_a_job_waits_while_another_has_all_cores(platform, cluster):
     first = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, first, cluster)

@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_play
 
 from dcluster_provider.dags import ids
 from tests.live.api_server import ApiServer
+from tests.live.long_tests import long_except
 
 pytestmark = pytest.mark.timeout(600)
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
@@ -53,6 +54,9 @@ FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
     ids.INSTANCE_SYNC: ({"Cloud": {"region": "us-west-2"}}, {"region": "us-west-2"}),
 }
 
+# Between them every kind of field: texts, numbers, objects, lists and switches.
+VARIED = (ids.LAUNCH_CLUSTER, ids.SUBMIT_JOB, ids.DESTROY_NODES, ids.CLUSTER_CHECK)
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, postgres_server) -> Iterator[ApiServer]:
@@ -86,7 +90,7 @@ def browser(server) -> Iterator[BrowserContext]:
         chromium.close()
 
 
-@pytest.mark.parametrize("dag_id", FORMS)
+@pytest.mark.parametrize("dag_id", long_except(VARIED, FORMS))
 def test_a_form_that_a_person_fills_makes_the_run(server, browser, dag_id, tmp_path):
     sections, wanted = FORMS[dag_id]
     page = browser.new_page()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import signal
 import time
+from itertools import product
 
 import psutil
 import pytest
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from demo.standalone import wait_until
-from tests.live.long_tests import on_the_platforms_of_long_tests
+from tests.live.long_tests import long_except, on_the_platforms_of_long_tests
 
 pytestmark = [pytest.mark.timeout(600), on_the_platforms_of_long_tests]
+PATHS = ["running", "deferred"]
 GONE_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
 
 
@@ -80,8 +82,12 @@ def end_as(live_airflow, action: str, dag_id: str, run_id: str) -> None:
         live_airflow.rest.mark_task(dag_id, run_id, "task", "failed")
 
 
-@pytest.mark.parametrize("path", ["running", "deferred"])
-@pytest.mark.parametrize("action", ["mark failed", "clear"])
+@pytest.mark.parametrize(
+    ("action", "path"),
+    long_except(
+        [("mark failed", "deferred"), ("clear", "running")], product(["mark failed", "clear"], PATHS)
+    ),
+)
 def test_launch_that_a_person_ends_leaves_no_cluster(live_airflow, path, action):
     dag_id = f"ended_launch_{path}"
     run_id = start(live_airflow, dag_id)
@@ -99,9 +105,17 @@ def test_launch_that_a_person_ends_leaves_no_cluster(live_airflow, path, action)
         live_airflow.control.clusters.terminate(newest.id)
 
 
-@pytest.mark.parametrize("path", ["running", "deferred"])
-@pytest.mark.parametrize("action", ["mark failed", "clear"])
-@pytest.mark.parametrize("where", ["shared cluster", "own cluster"])
+@pytest.mark.parametrize(
+    ("where", "action", "path"),
+    long_except(
+        [
+            ("shared cluster", "mark failed", "running"),
+            ("shared cluster", "clear", "deferred"),
+            ("own cluster", "mark failed", "deferred"),
+        ],
+        product(["shared cluster", "own cluster"], ["mark failed", "clear"], PATHS),
+    ),
+)
 def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, shared, path, action, where):
     dag_id = f"ended_job_{path}" if where == "shared cluster" else f"ended_job_with_own_cluster_{path}"
     run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
@@ -128,7 +142,7 @@ def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, s
         assert wait_until(lambda: job_state(live_airflow, again).is_final, GONE_WITHIN)
 
 
-@pytest.mark.parametrize("path", ["running", "deferred"])
+@pytest.mark.parametrize("path", long_except(["deferred"], PATHS))
 def test_execution_timeout_stops_the_job_on_both_paths(live_airflow, shared, path):
     dag_id = f"late_job_{path}"
     run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})

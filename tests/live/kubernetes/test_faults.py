@@ -10,6 +10,7 @@ import pytest
 
 from tests.live.kubernetes.conftest import GONE, SMALL, Bench, make_bench
 from tests.live.kubernetes.waiting import RunningJob, cluster_runs, connections, control
+from tests.live.long_tests import long_except
 
 pytestmark = pytest.mark.timeout(1200)  # the first run builds Kubernetes
 
@@ -43,7 +44,9 @@ FAULTS: dict[str, Callable[[Bench], None]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", long_except(["API server restarted", "kubelet killed and started again"], FAULTS)
+)
 def test_a_launch_a_job_and_waits_outlast_it(fault, bench):
     async def scenario() -> None:
         job = await RunningJob.start(bench)

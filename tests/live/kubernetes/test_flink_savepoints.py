@@ -128,6 +128,7 @@ def test_a_job_goes_on_from_its_savepoint_which_outlives_the_cluster(bench, keep
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_sql_file_is_stopped_with_a_savepoint_and_its_client_ends(bench, testbed, keeping):
     cluster = running(keeping, SMALL_FLINK)
     job = submit(keeping, cluster, APPLICATIONS / "counting.sql")
@@ -144,6 +145,7 @@ def test_a_sql_file_is_stopped_with_a_savepoint_and_its_client_ends(bench, testb
     assert until(lambda: all(pod["status"]["phase"] not in live for pod in testbed.get(*client)["items"]), 60)
 
 
+@pytest.mark.long
 def test_a_restarted_jobmanager_loses_its_jobs_and_a_job_without_a_folder_has_no_savepoint(
     bench, testbed, control, jar, counted
 ):
