@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from dcluster_provider.nodes.gke.settings import GkeSettings
 if TYPE_CHECKING:
     from google.cloud import container_v1
 
+_FRACTION = re.compile(r"\.(\d+)")
 _MAKING = {"CREATING", "CREATING_WITHOUT_RETRIES", "RECREATING"}
 _LEAVING = {"DELETING", "ABANDONING"}
 _STARTING = {"", "PENDING", "PROVISIONING", "STAGING", "REPAIRING"}
@@ -199,7 +201,10 @@ def _place(url: str) -> tuple[str, str]:
 
 
 def parse_time(text: str) -> datetime:
-    """A time as Google's APIs write it."""
+    """A time as Google's APIs write it, with up to nine digits of a second."""
+    digits = _FRACTION.search(text)
+    if digits:  # Python 3.10 reads three of them or six
+        text = text.replace(digits[0], f".{digits[1][:6]:0<6}")
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 

@@ -293,7 +293,7 @@ def _paged(cloud: FakeGoogle, request: Any, kind: Any, items: Sequence[Any], fie
 
 def _instance(vm: Vm) -> compute_v1.Instance:
     return compute_v1.Instance(
-        id=int.from_bytes(vm.name.encode()[:7]),
+        id=int.from_bytes(vm.name.encode()[:7], "big"),
         name=vm.name,
         zone=f"{_PREFIX}/zones/{vm.zone}",
         machine_type=f"{_PREFIX}/zones/{vm.zone}/machineTypes/{vm.machine_type}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 from google.cloud import container_v1
 from hypothesis import given
@@ -11,6 +13,7 @@ from nodes.gke.orders import MARK, order
 
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke.fleet import parse_time
 from dcluster_provider.nodes.gke.pools import Candidate, candidates, node_pool
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
@@ -77,6 +80,18 @@ def test_names_of_pools_and_machines_fit_googles_limits():
     assert len(set(slots)) == marks.MOST_SLOTS
     assert {marks.slot_of(f"gke-a-{slot}") for slot in slots} == set(slots)
     assert marks.slot_of("gke-a-1a2b3c4d-xyz1") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "microseconds"),
+    [
+        ("2026-11-24T03:02:01.5-08:00", 500_000),
+        ("2026-11-24T11:02:01.123456789Z", 123_456),
+        ("2026-11-24T11:02:01Z", 0),
+    ],
+)
+def test_times_of_both_apis_are_read(text, microseconds):
+    assert parse_time(text) == datetime(2026, 11, 24, 11, 2, 1, microseconds, tzinfo=timezone.utc)
 
 
 def test_a_pool_of_our_name_that_is_not_ours_is_left(world):
