@@ -116,3 +116,18 @@ def test_the_fake_refuses_fields_that_the_client_does_not_know(world):
         with pytest.raises(OSError, match=r"HTTP Error (400|501)"):
             urlopen(Request(url, data=data))
     assert len(_ROUTES) == 9
+
+
+def test_the_fake_of_gke_does_the_same_and_has_no_method_that_is_not_asked_for(world):
+    import grpc
+
+    channel = grpc.insecure_channel(world.settings.container_endpoint.removeprefix("http://"))
+    with channel:
+        for method, data, code in [
+            ("ListNodePools", b"\xfa\x3f\x01x", grpc.StatusCode.INVALID_ARGUMENT),  # a field of number 1023
+            ("SetNodePoolSize", b"", grpc.StatusCode.UNIMPLEMENTED),
+        ]:
+            call = channel.unary_unary(f"/google.container.v1.ClusterManager/{method}")
+            with pytest.raises(grpc.RpcError) as refused:
+                call(data)
+            assert refused.value.code() is code
