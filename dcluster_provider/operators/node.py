@@ -259,7 +259,8 @@ class DClusterRecordInstanceOperator(DClusterOperator):
 
 
 def listed(node_ids: Any) -> list[str]:
-    """Ids from a list, or from a text with commas between them, as a template gives."""
-    if isinstance(node_ids, str):
-        return [part.strip() for part in node_ids.split(",") if part.strip()]
-    return list(node_ids)
+    """Ids from a list, or from a text as a template gives it: a list as JSON or Python writes it, or with commas."""
+    if not isinstance(node_ids, str):
+        return list(node_ids)
+    inner = node_ids.strip().removeprefix("[").removesuffix("]")
+    return [part.strip().strip("\"'") for part in inner.split(",") if part.strip()]
