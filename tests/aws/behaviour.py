@@ -40,7 +40,7 @@ _MOST_VALUES = 200
 class Rules:
     """How EC2 behaves in one test.
 
-    :param lag: seconds until an instance is listed, at most; each has its own.
+    :param lag: how many listings do not show an instance yet, at least and at most; each has its own number.
     :param pending: seconds until it runs.
     :param rooms: how many instances there are of a ``type``, ``market type`` or ``market type subnet``; what is not
         named has no end.
@@ -55,7 +55,7 @@ class Rules:
     :param after: called when it is done and before it is answered.
     """
 
-    lag: float = 0.0
+    lag: tuple[int, int] = (0, 0)
     pending: float = 0.0
     rooms: dict[str, int] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
@@ -94,7 +94,8 @@ class Behaviour:
             self._snapshot: tuple[dict[str, str], list] = ({}, [])
             self._born: dict[str, float] = {}
             self._lags = random.Random(0)
-            self._listed_at: dict[str, float] = {}
+            self._listings = 0
+            self._listed_from: dict[str, int] = {}
 
     def __call__(self, environ, start_response):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -227,7 +228,8 @@ class Behaviour:
         now = time.monotonic()
         for instance_id in ids:
             self._born[instance_id] = now
-            self._listed_at[instance_id] = now + self.rules.lag * self._lags.random()
+            hidden = self._lags.randint(*self.rules.lag)
+            self._listed_from[instance_id] = self._listings + hidden + 1 if hidden else 0
         if token:
             self._launched[call.region, token] = _Launched(call.parameters, ids, answer)
 
@@ -273,6 +275,7 @@ class Behaviour:
             raise Refused(400, "InvalidParameterValue", "Value for maxResults is not between 5 and 1000")
         wanted = {key: it for key, it in call.parameters.items() if key != "NextToken"}
         if "NextToken" not in call.parameters or self._snapshot[0] != wanted:
+            self._listings += 1
             self._snapshot = (wanted, self._listed_pairs(environ, call))
         shown, token = page(self._snapshot[1], call, size)
         root = ET.Element(f"{{{NAMESPACE}}}DescribeInstancesResponse")
@@ -324,7 +327,7 @@ class Behaviour:
             find_all(state, "code")[0].text = "0"
 
     def _is_listed(self, instance_id: str) -> bool:
-        return time.monotonic() >= self._listed_at.get(instance_id, 0.0)
+        return self._listings >= self._listed_from.get(instance_id, 0)
 
     def _pages(self, name: str, most: int) -> Callable[[Any, Call], Answer]:
         def handle(environ, call: Call) -> Answer:

@@ -20,6 +20,7 @@ from dcluster_provider.nodes.ec2.settings import Ec2Settings
 from dcluster_provider.nodes.ec2.tried import Tried
 
 _MOST_GENERATIONS = 100
+_MISMATCH, _TERMINATED = "IdempotentParameterMismatch", "IdempotentInstanceTerminated"
 # EC2 remembers tokens far longer; its listings follow its launches sooner.
 _RECENT = timedelta(minutes=10)
 
@@ -100,15 +101,35 @@ class Launch:
         self._listed |= {it.machine.id: it for it in found}
 
     def _repeat_recent(self) -> None:
-        """Make the requests of an earlier try again that EC2 lists fewer instances of than were asked for."""
-        if self._missing <= 0 or not self._listed:
-            return
-        for name in sorted({it.launch for it in self._listed.values()}):
-            asking = Asking.named(self._order.mark, name)
-            found = [it.machine for it in self._listed.values() if it.launch == name]
-            is_recent = _now() - max(it.launched_at for it in found) < _RECENT
-            if asking and is_recent and len(found) < asking.count and asking.candidate in self._candidates:
-                self._run_instances(asking)
+        """Find what an earlier try launched and EC2 lists in part, before anything is launched in its place."""
+        repeated: set[Asking] = set()
+        for _ in self._patience.looks():
+            if self._missing <= 0 or not self._listed:
+                return
+            for asking in self._recent() - repeated:
+                repeated.add(asking)
+                if len(self._of(asking)) < asking.count:
+                    self._repeat(asking)
+            if self._missing <= 0 or not self._is_hidden(repeated):
+                return
+            self._look()
+
+    def _recent(self) -> set[Asking]:
+        """The requests of earlier tries, by the tags of the instances that are listed."""
+        live = [it for it in self._listed.values() if it.machine.state.is_live]
+        names = {it.launch for it in live if _is_recent(it.machine)}
+        return {it for name in names if (it := Asking.named(self._order.mark, name))}
+
+    def _repeat(self, asking: Asking) -> None:
+        """Have EC2 answer a request as it did before; where it cannot, its instances are waited for."""
+        code = self._run_instances(asking) if asking.candidate in self._candidates else _MISMATCH
+        if code == _MISMATCH:
+            self._await_launch(asking)
+
+    def _is_hidden(self, asked: set[Asking]) -> bool:
+        """Whether a request asked for fewer than the order's instances because of others that are not listed yet."""
+        known = sum(_is_recent(it.machine) for it in {**self._answered, **self._listed}.values())
+        return any(self._order.count - it.count + len(self._of(it)) > known for it in asked)
 
     def _ask(self, candidate: Candidate) -> None:
         """Ask one candidate for what is missing; fewer than that are welcome."""
@@ -117,7 +138,7 @@ class Launch:
             code = self._run_instances(asking)
             if code in CAPACITY:
                 return
-            if code == "IdempotentParameterMismatch":
+            if code == _MISMATCH:
                 self._await_launch(asking)
             elif not code and all(it.machine.state.is_live for it in self._of(asking)):
                 return
@@ -141,7 +162,7 @@ class Launch:
                     told = error.response.get("Error", {}).get("Message", "")
                     self._tried.refused[asking.candidate] = f"{asking.candidate}: {code}: {told}"
                     return code
-                if code in {"IdempotentInstanceTerminated", "IdempotentParameterMismatch"}:
+                if code in {_MISMATCH, _TERMINATED}:
                     return code
                 refused = launch_refusal(error, self._subject)
                 if refused is not None:
@@ -222,5 +243,5 @@ def _by_id(instances: Iterable[Instance]) -> dict[str, Instance]:
     return {it.machine.id: it for it in instances}
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+def _is_recent(machine: Machine) -> bool:
+    return datetime.now(timezone.utc) - machine.launched_at < _RECENT

@@ -59,7 +59,7 @@ def test_an_instance_that_is_protected_is_left_and_told(aws, ec2, caplog):
 
 
 def test_what_is_not_listed_yet_is_waited_for(aws, ec2, order):
-    aws.rules.lag = 0.2
+    aws.rules.lag = (1, 3)
     ids = list(aws.client("", REGION, True).run_instances(
         ImageId="ami-0123456789abcdef0", InstanceType="m5.large", MinCount=3, MaxCount=3,
         TagSpecifications=[

@@ -188,7 +188,7 @@ def test_ended_instances_are_replaced_by_those_of_the_next_generation(aws, ec2, 
 
 
 def test_other_settings_under_the_same_token_lead_to_what_is_there(aws, ec2, make_ec2, order):
-    aws.rules.lag = 0.3
+    aws.rules.lag = (0, 4)
     aws.rules.after = _lose_the_first_answer(aws)
     with pytest.raises(CloudUnavailable):
         ec2.launch(order())
@@ -228,7 +228,7 @@ def test_reads_are_asked_again_when_they_are_throttled(aws, ec2, order):
 
 
 def test_listings_that_follow_late_lead_to_no_second_launch(aws, ec2, make_ec2, order):
-    aws.rules.lag = 0.4
+    aws.rules.lag = (2, 4)
     aws.rules.rooms["m5.large"] = 2
     first = ec2.launch(order(4, ("m5.large", "m5a.large")))
     assert ids(ec2.machines(REGION, mark="0" * 32)) == ids(first)  # the launch waited for it
@@ -240,11 +240,11 @@ def test_a_repetition_completes_a_request_that_is_listed_in_part(aws, ec2, make_
     with pytest.raises(CloudUnavailable):
         ec2.launch(order(4))
     shown = next(iter(aws.instances()))
-    aws.behaviour._listed_at |= {it: float("inf") for it in aws.instances() if it != shown}
+    aws.behaviour._listed_from |= {it: 99 for it in aws.instances() if it != shown}
 
     def show_all(call):
         if call.action == "RunInstances":
-            aws.behaviour._listed_at.clear()
+            aws.behaviour._listed_from.clear()
 
     aws.rules.before = show_all
     assert ids(make_ec2().launch(order(4))) == aws.live() == set(aws.instances())
