@@ -168,6 +168,8 @@ def fleet(testbed, tmp_path) -> Iterator[Fleet]:
             )
             kubeconfig = airflows_kubeconfig(testbed, namespace, tmp_path / "home")
             yield Fleet(testbed, namespace, kubeconfig, tmp_path, MemoryCloud())
+            testbed.kubectl("delete", "daemonset", "--all", f"--namespace={namespace}")
+            testbed.kubectl("delete", f"--raw=/api/v1/namespaces/{namespace}/pods?gracePeriodSeconds=0")
             testbed.kubectl(
                 "delete", "clusterrolebinding", f"dcluster-nodes-{namespace}", "--ignore-not-found"
             )
@@ -345,8 +347,7 @@ def test_a_clean_up_finds_exactly_the_idle_of_a_thousand_nodes(fleet):
         assert fleet.api.requests["POST eviction"] == 0
         assert counted.requests["PATCH node"] == len(idle)
         assert sum(counted.requests.values()) <= len(idle) + 6 + 10
-        for number in idle:
-            fleet.testbed.kubectl("delete", "node", f"fake-{number}", "--wait=false")
+        fleet.testbed.kubectl("delete", "node", *(f"fake-{number}" for number in idle))
         idle = {number + 1 for number in idle}
     assert len(fleet.cloud.live()) == 920
 
