@@ -86,6 +86,9 @@ def test_json_blocks_are_accepted(text):
         from dcluster_provider.plugin.rest.errors import ErrorBody
 
         assert ErrorBody.model_validate(value).error
+    elif "Statement" in value:
+        assert value["Version"] == "2012-10-17"  # its actions: tests/nodes/ec2/test_policy.py
+        assert all(set(it) <= {"Effect", "Action", "Resource", "Condition"} for it in value["Statement"])
     elif "conn_type" in value:
         value["extra"].pop("registry_conn_id", None)  # names a connection that only exists for the reader
         settings_from("dcluster_default", value["extra"])
