@@ -53,7 +53,7 @@ def _launch(work: dict, clients: dict) -> list[str] | str:
     order = NodeOrder(**{**work["order"], "instance_types": tuple(work["order"]["instance_types"])})
     try:
         machines = Ec2(
-            "dcluster_test", settings, lambda conn_id, region, once: clients[once], None, Patience(2.0, 0.02)
+            "dcluster_test", settings, lambda conn_id, region, once: clients[once], None, Patience(2.0, 0.005)
         ).launch(order)
     except DClusterError as error:
         return f"{type(error).__name__}: {error}"

@@ -14,7 +14,7 @@ from dcluster_provider.nodes.ec2.patience import Patience
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 SETTINGS = Ec2Settings(conn_id="aws_test", deployment="prod", region=REGION, image=IMAGE)
-PATIENCE = Patience(2.0, 0.02)
+PATIENCE = Patience(2.0, 0.005)
 
 
 @pytest.fixture(scope="session")
