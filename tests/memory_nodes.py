@@ -122,6 +122,7 @@ class MemoryCloud:
     :param cluster: its machines join it as soon as they run; none means that they never do.
     :param owners: the deployment that each machine carries the mark of; empty for one without any.
     :param stock: how many machines of each kind can be had; none means any number.
+    :param unlisted: the ids of machines that were launched and are not listed yet.
     :param starts: what machines are in when they are launched.
     :param joins: machines that run become nodes at once.
     :param fails: names of methods that find nobody who answers.
@@ -133,6 +134,7 @@ class MemoryCloud:
     fleet: dict[str, Machine] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     stock: dict[str, int] | None = None
+    unlisted: set[str] = field(default_factory=set)
     starts: MachineState = MachineState.RUNNING
     joins: bool = True
     fails: set[str] = field(default_factory=set)
@@ -193,11 +195,14 @@ class MemoryCloud:
         self._asked("launch", order.mark)
         live = [it for it in self._own(order.region) if it.mark == order.mark and it.state.is_live]
         live += [self._make(order) for _ in range(order.count - len(live))]
-        return tuple(live)
+        if len(live) > order.count:
+            self.terminate([it.id for it in live[order.count :]], order.region)
+        return tuple(live[: order.count])
 
     def machines(self, region: str, *, mark: str = "") -> list[Machine]:
         self._asked("machines", mark)
-        return [machine for machine in self._own(region) if not mark or machine.mark == mark]
+        found = [machine for machine in self._own(region) if not mark or machine.mark == mark]
+        return [machine for machine in found if machine.id not in self.unlisted]
 
     def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
         self._asked("terminate", ",".join(machine_ids))

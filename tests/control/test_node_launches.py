@@ -147,3 +147,17 @@ def test_a_cloud_without_capacity_fails_the_launch_and_keeps_nothing(nodes, clou
     assert cloud.live() == set()
     cloud.stock = {"small": 2, "large": 5}
     assert len(nodes.launch({**REQUEST, "alternativeTypes": ["large"]}, "key").ids) == 3
+
+
+def test_what_the_cloud_does_not_list_yet_has_not_ended(nodes, cloud):
+    nodes.launch(REQUEST, "key")
+    cloud.unlisted = {"m-0001"}
+    assert nodes.look_at_launch(REQUEST, "key").is_finished
+    assert len(cloud.fleet) == 3
+
+
+def test_machines_that_two_launched_at_once_beyond_what_was_wanted_go_with_the_next_look(nodes, cloud):
+    mark = cloud.fleet[nodes.launch(REQUEST, "key").ids[0]].mark
+    cloud.add("m-surplus", mark=mark)
+    assert len(nodes.look_at_launch(REQUEST, "key").ids) == 3
+    assert len(cloud.live()) == 3

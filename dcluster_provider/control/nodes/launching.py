@@ -125,7 +125,7 @@ class Launching:
         :raises NodesFailed: a machine ended, was too late, or cannot be had.
         """
         machines = self._cloud.machines(order.region, mark=order.mark)
-        if any(machine.state is MachineState.ORDERED for machine in machines):
+        if _wants_a_step(machines, order):
             machines = list(self._cloud.launch(order))
         live = [machine for machine in machines if machine.state.is_live]
         launch = self._stages(order, live)
@@ -182,6 +182,17 @@ class Launching:
         if stage == NOT_READY and age > self._settings.registration_timeout:
             return f"is a node of Kubernetes, but not ready after {_told(age)}"
         return ""
+
+
+def _wants_a_step(machines: list[Machine], order: NodeOrder) -> bool:
+    """Whether the cloud has to be asked for the order once more, which launches nothing that was launched before.
+
+    A launch may take several steps; a cloud may not list yet what it launched a moment ago, and what has ended it lists
+    for long; two processes at once may have launched too many.
+    """
+    live = sum(machine.state.is_live for machine in machines)
+    ordered = any(machine.state is MachineState.ORDERED for machine in machines)
+    return ordered or len(machines) < order.count or live > order.count
 
 
 def _age(since: datetime) -> timedelta:
