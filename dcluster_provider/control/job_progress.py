@@ -107,7 +107,10 @@ class JobProgress:
         except PlatformUnavailable as error:
             self._unread[job.id] += 1
             _LOG.info("What %s handed back cannot be read just now: %s", job, error)
-            return None if self._unread[job.id] < _LOOKS_FOR_LOG else seen
+            if self._unread[job.id] < _LOOKS_FOR_LOG:
+                return None
+            found = None
+        self._unread.pop(job.id, None)
         if found is None:
             return seen
         if seen.phase is JobPhase.FAILED:
