@@ -83,8 +83,10 @@ class BuiltTestbed(Testbed):
 
 
 def _is_ready(node: dict[str, Any]) -> bool:
-    conditions = node["status"].get("conditions", ())
-    return any(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
+    """Whether the node says so, and the controller that keeps pods away from others has seen it."""
+    conditions, taints = node["status"].get("conditions", ()), node["spec"].get("taints", ())
+    says_so = any(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
+    return says_so and not any(it["key"] == "node.kubernetes.io/not-ready" for it in taints)
 
 
 def _fake_node(number: int, provider_id: str) -> dict[str, object]:

@@ -257,21 +257,25 @@ def test_only_the_very_node_and_the_very_pod_are_touched(fleet):
     another = replace(node, uid="00000000-0000-0000-0000-000000000000")
     assert not fleet.kubernetes.cordon(another, {"dcluster.io/test": "yes"})
     assert not fleet.kubernetes.label(another, {"a": "b"}, ())
-    assert fleet.node(0) == node
+    assert _ours(fleet.node(0)) == (False, {})
     assert not fleet.kubernetes.cordon(replace(node, name="no-such-node"))
     assert fleet.kubernetes.evict(replace(pod, uid=another.uid)).result == "gone"
     assert fleet.kubernetes.evict(replace(pod, name="no-such-pod")).result == "gone"
     assert fleet.pods(0) == [pod]
     assert fleet.kubernetes.cordon(node, {"dcluster.io/test": "yes"})
-    cordoned = fleet.node(0)
-    assert (cordoned.cordoned, cordoned.annotations) == (
-        True,
-        {**node.annotations, "dcluster.io/test": "yes"},
-    )
+    assert _ours(fleet.node(0)) == (True, {"dcluster.io/test": "yes"})
+    assert fleet.node(0).annotations.items() > node.annotations.items()
     assert fleet.kubernetes.uncordon(node, {"dcluster.io/test": None})
-    assert fleet.node(0) == node
+    assert _ours(fleet.node(0)) == (False, {})
     assert fleet.kubernetes.evict(pod).result == "begun"
     fleet.testbed.wait_until(lambda: fleet.pods(0) == [], "the pod is gone")
+
+
+def _ours(node: ClusterNode) -> tuple[bool, dict[str, str]]:
+    """What only this package changes; controllers of Kubernetes add labels and annotations of their own."""
+    return node.cordoned, {
+        name: it for name, it in node.annotations.items() if name.startswith("dcluster.io/")
+    }
 
 
 def test_labels_and_taints_are_added_to_those_of_others(fleet):
@@ -287,7 +291,8 @@ def test_labels_and_taints_are_added_to_those_of_others(fleet):
         assert all(pool.map(lambda it: fleet.kubernetes.label(node, {}, [it]), others))
     assert fleet.kubernetes.label(node, {}, [taint | {"value": "two"}])
     found = fleet.testbed.get("get", "node", "fake-0")
-    assert found["metadata"]["labels"] == {**node.labels, "dcluster.io/nodes-of": "one"}
+    labels = {**node.labels, "dcluster.io/nodes-of": "one"}
+    assert labels.items() <= found["metadata"]["labels"].items()
     told = {it["key"]: it.get("value") for it in found["spec"]["taints"]}
     assert told == {
         "kwok": "true",
