@@ -6,7 +6,7 @@ import pytest
 
 from dcluster_provider.core.record import ClusterState
 from demo.standalone import wait_until
-from tests.live.long_tests import on_the_platforms_of_long_tests
+from tests.live.long_tests import long_except, on_the_platforms_of_long_tests
 
 pytestmark = [pytest.mark.timeout(600), on_the_platforms_of_long_tests]
 
@@ -35,7 +35,7 @@ def assert_ends(live_airflow, cluster) -> None:
     assert wait_until(lambda: clusters.status(cluster.id) is ClusterState.TERMINATED, 60)
 
 
-@pytest.mark.parametrize("path", ["running", "deferred"])
+@pytest.mark.parametrize("path", long_except(["deferred"], ["running", "deferred"]))
 def test_arguments_and_results_pass_through_on_both_paths(live_airflow, path):
     dag_id = f"function_{path}"
     run_id, state = run(live_airflow, dag_id, {"number": 100})

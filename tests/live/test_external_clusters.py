@@ -102,6 +102,7 @@ def test_spark_jobs_run_on_a_cluster_that_was_started_by_hand(tmp_path):
         assert control.clusters.get(done.cluster_id).state is ClusterState.RUNNING
 
 
+@pytest.mark.long
 def test_a_job_on_a_cluster_that_is_not_there_fails_and_says_so(tmp_path):
     (port, page) = free_ports(2, set())
     gone = ExternalCluster("gone", "spark3", f"http://127.0.0.1:{page}", f"spark://127.0.0.1:{port}")

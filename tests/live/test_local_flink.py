@@ -30,6 +30,7 @@ from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.engines.flink_memory import divide_jobmanager, divide_taskmanager
 from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process_end import census
+from tests.live.long_tests import long_except
 
 pytestmark = pytest.mark.timeout(900)
 FAILS = str(APPLICATIONS / "flink_fails.py")
@@ -133,9 +134,10 @@ def test_a_pyflink_program_counts_and_gets_what_it_is_handed(platform, cluster):
     assert flink_job_id(job.key, 1) in [each["jid"] for each in flink_jobs(platform, cluster)]
 
 
-@pytest.mark.parametrize(
-    ("how", "text"), [("client", "ValueError: no rows today"), ("record", "ZeroDivisionError")]
-)
+PYTHON_EXCEPTIONS = [("client", "ValueError: no rows today"), ("record", "ZeroDivisionError")]
+
+
+@pytest.mark.parametrize(("how", "text"), long_except(PYTHON_EXCEPTIONS[:1], PYTHON_EXCEPTIONS))
 def test_a_python_exception_is_the_cause(platform, cluster, how, text):
     job = submit(platform, cluster, application=FAILS, args=(how,))
     seen = outcome(platform, job, cluster)

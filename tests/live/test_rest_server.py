@@ -18,6 +18,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from tests.live.api_server import ApiServer
+from tests.live.long_tests import IS_LONG_RUN, long_except
 from tests.live.rest_page import compare
 from tests.live.seed_curls import CALLS
 
@@ -44,7 +45,7 @@ def server(tmp_path_factory, postgres_server) -> Iterator[ApiServer]:
     server.stop()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", long_except(["after"], ["before", "after"]))
 @pytest.mark.parametrize(
     ("path", "dag_id", "body"),
     [
@@ -116,7 +117,12 @@ def test_wild_input_gets_an_answer_of_the_description(server, generation, capsys
     for found in described.get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+        @settings(
+            max_examples=40 if IS_LONG_RUN else 10,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        )
         @given(case=operation.as_strategy(generation_mode=generation))
         def ask(case: schemathesis.Case) -> None:
             answer = case.call(headers=headers)

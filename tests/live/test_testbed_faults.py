@@ -9,6 +9,8 @@ import pytest
 from testbed.pods import pod, run_to_end, wait_until_ready
 from testbed.testbed import CommandFailed
 
+from tests.live.long_tests import long_except
+
 if TYPE_CHECKING:
     from testbed.built import BuiltTestbed
 
@@ -21,6 +23,9 @@ pytestmark = pytest.mark.timeout(600)
 def namespace(own_testbed: BuiltTestbed) -> Iterator[str]:
     with own_testbed.namespace("test", enforce="baseline") as name:
         yield name
+
+
+COMPONENTS = ["apiserver", "etcd", "controller-manager", "scheduler", "kubelet"]
 
 
 class TestFakeNodes:
@@ -45,7 +50,7 @@ class TestFakeNodes:
 
 
 class TestFaults:
-    @pytest.mark.parametrize("component", ["apiserver", "etcd", "controller-manager", "scheduler", "kubelet"])
+    @pytest.mark.parametrize("component", long_except(["apiserver"], COMPONENTS))
     def test_what_is_restarted_goes_on(
         self, own_testbed: BuiltTestbed, namespace: str, component: str
     ) -> None:

@@ -140,6 +140,7 @@ def roles(namespace: str, account_namespace: str):
     return rbac_manifest([namespace], [Subject("ServiceAccount", "airflow", account_namespace)])
 
 
+@pytest.mark.long
 def test_the_log_is_read_on_from_where_it_was_read_to(control):
     cluster = running(control, SMALL)
     job = ended(control, submit(control, cluster, EXAMPLES / "pi_spark.py", args=["2"]))

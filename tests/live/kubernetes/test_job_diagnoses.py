@@ -174,6 +174,7 @@ def test_a_flink_job_whose_jobmanager_is_gone_is_unknown(bench, table, tmp_path)
     assert gone(control, cluster).state is ClusterState.TERMINATED
 
 
+@pytest.mark.long
 def test_a_sql_file_that_fails_on_its_own_cluster_failed_by_itself(bench, table, tmp_path):
     control = bench.control()
     statement = tmp_path / "missing.sql"

@@ -104,6 +104,7 @@ def test_pods_wait_for_the_nodes_are_bound_to_them_alone_and_the_nodes_go_with_t
     assert own.bench.left() == []
 
 
+@pytest.mark.long
 def test_another_cluster_does_not_take_its_nodes(own):
     own.cloud.starts = MachineState.RUNNING
     first = own.clusters.launch(SPEC)

@@ -18,6 +18,7 @@ from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import JobSpec
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, until
+from tests.live.long_tests import long_except
 
 pytestmark = pytest.mark.timeout(900)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
@@ -67,7 +68,7 @@ def job_of_nobody(cluster: Cluster, application: Path) -> Job:
     )
 
 
-@pytest.mark.parametrize("kind", ["standalone", "own executors", "flink"])
+@pytest.mark.parametrize("kind", long_except(["standalone"], ["standalone", "own executors", "flink"]))
 def test_a_cluster_ends_when_it_is_idle_and_not_while_its_engine_is_at_work(bench, control, tmp_path, kind):
     spec = {"standalone": SMALL, "own executors": SMALL | {"single_job": True}, "flink": SMALL_FLINK}[kind]
     cluster = running(control, spec)
