@@ -34,6 +34,8 @@ CHECKS = [
     checks.ignored_auth,
 ]
 
+EXAMPLES = 40 if IS_LONG_RUN else 15  # of each call
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, postgres_server) -> Iterator[ApiServer]:
@@ -118,7 +120,7 @@ def test_wild_input_gets_an_answer_of_the_description(server, generation, capsys
         operation = found.ok()
 
         @settings(
-            max_examples=40 if IS_LONG_RUN else 10,
+            max_examples=EXAMPLES,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
@@ -138,4 +140,4 @@ def test_wild_input_gets_an_answer_of_the_description(server, generation, capsys
     with capsys.disabled():
         print(f"\n{generation.value} input: {dict(counts)}")
     assert not [status for status in counts if status >= 500]
-    assert sum(counts.values()) > 300
+    assert sum(counts.values()) > 8 * EXAMPLES, "of 25 calls some take nothing that could be wrong"
