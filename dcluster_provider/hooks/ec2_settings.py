@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.identity import LABEL_PREFIX
+from dcluster_provider.hooks.cloud_field import CloudField
 from dcluster_provider.hooks.ec2_form import EC2_FIELDS
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
-_MARKETS = ("on-demand", "spot", "spot, then on-demand")
-_MOST_ALTERNATIVES = 59
 _MOST_TAGS = 40  # of the 50 that AWS allows, ours are a few
 _MOST_USER_DATA = 16 * 1024 - 2048  # bytes; the rest is for labels and taints
 _HEX = "[0-9a-f]{8}([0-9a-f]{9})?"
@@ -47,63 +44,30 @@ def ec2_settings(conn_id: str, given: dict[str, Any], deployment: str) -> Ec2Set
     for name in EC2_FIELDS:
         if name in given:
             target = "conn_id" if name == "aws_conn_id" else name.removeprefix("ec2_")
-            read[target] = _Field(conn_id, name, given[name]).read()
+            read[target] = _read(conn_id, CloudField(conn_id, name, given[name], _FORMS))
     return Ec2Settings(deployment=deployment, connection=conn_id, **read)
 
 
-class _Field:
-    def __init__(self, conn_id: str, name: str, value: Any) -> None:
-        self._conn_id, self._name, self._value = conn_id, name, value
-
-    def read(self) -> Any:
-        if self._name in _LISTS:
-            return self._list()
-        if self._name == "ec2_tags":
-            return self._tags()
-        text = str(self._value)
-        if self._name == "ec2_market" and text not in _MARKETS:
-            raise self._refusal(f"write one of {'; '.join(_MARKETS)}{nearest(text, set(_MARKETS))}")
-        if self._name == "ec2_user_data" and len(text.encode()) > _MOST_USER_DATA:
-            raise InvalidSpec(
-                f"connection {self._conn_id!r}: field ec2_user_data: is longer than {_MOST_USER_DATA} bytes, and EC2 "
-                "takes no more than 16 KiB with labels and taints; let the script fetch the rest"
-            )
-        return self._formed(text)
-
-    def _list(self) -> tuple[str, ...]:
-        value = self._value
-        parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
-        found = tuple(dict.fromkeys(self._formed(str(part).strip()) for part in parts if str(part).strip()))
-        if self._name == "ec2_alternatives" and len(found) > _MOST_ALTERNATIVES:
-            raise self._refusal(f"name at most {_MOST_ALTERNATIVES} of them")
-        return found
-
-    def _formed(self, text: str) -> str:
-        if self._name in _FORMS:
-            form, told = _FORMS[self._name]
-            if not form.fullmatch(text):
-                raise self._refusal(f"{text[:40]!r} is not {told}")
-        return text
-
-    def _tags(self) -> tuple[tuple[str, str], ...]:
-        value = self._value
-        if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except ValueError as error:
-                raise self._refusal(f'not JSON ({error}); write {{"team": "data"}}') from None
-        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-            raise self._refusal('write a JSON object of texts, such as {"team": "data"}')
-        if len(value) > _MOST_TAGS:
-            raise self._refusal(f"AWS allows 50 tags, {_MOST_TAGS} of them here")
-        for key, item in value.items():
-            if not 0 < len(key) <= 128 or len(item) > 256:
-                raise self._refusal(f"tag {key[:40]!r}: a key has 1 to 128 characters, a value at most 256")
-            if key.startswith((LABEL_PREFIX, "aws:", "app.kubernetes.io/managed-by")):
-                raise self._refusal(f"tag {key[:40]!r} is not yours to set: it tells whose an instance is")
-        return tuple(sorted(value.items()))
-
-    def _refusal(self, why: str) -> InvalidSpec:
-        return InvalidSpec(
-            f"connection {self._conn_id!r}: field {self._name}: {str(self._value)[:80]!r}: {why}"
+def _read(conn_id: str, field: CloudField) -> Any:
+    if field.name in _LISTS:
+        return field.texts()
+    if field.name == "ec2_tags":
+        return _tags(field)
+    if field.name == "ec2_user_data" and len(str(field.value).encode()) > _MOST_USER_DATA:
+        raise InvalidSpec(
+            f"connection {conn_id!r}: field ec2_user_data: is longer than {_MOST_USER_DATA} bytes, and EC2 takes no "
+            "more than 16 KiB with labels and taints; let the script fetch the rest"
         )
+    return field.text()
+
+
+def _tags(field: CloudField) -> tuple[tuple[str, str], ...]:
+    pairs = field.pairs()
+    if len(pairs) > _MOST_TAGS:
+        raise field.refusal(f"AWS allows 50 tags, {_MOST_TAGS} of them here")
+    for key, item in pairs.items():
+        if not 0 < len(key) <= 128 or len(item) > 256:
+            raise field.refusal(f"tag {key[:40]!r}: a key has 1 to 128 characters, a value at most 256")
+        if key.startswith((LABEL_PREFIX, "aws:", "app.kubernetes.io/managed-by")):
+            raise field.refusal(f"tag {key[:40]!r} is not yours to set: it tells whose an instance is")
+    return tuple(sorted(pairs.items()))
