@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from dcluster_provider.core.errors import NodesFailed, PlatformUnavailable
+from dcluster_provider.control.nodes.progress import Looks
+from dcluster_provider.core.errors import NodesFailed
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.triggers.owned import OwnedTrigger
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
-
-_FAILURES_BORNE = 10  # looks in a row that may find a cloud or API server that does not answer
 
 
 class NodesTrigger(OwnedTrigger):
@@ -70,29 +69,22 @@ class NodesTrigger(OwnedTrigger):
             raise
 
     async def _event(self, control: Control) -> TriggerEvent:
-        told, failures = "", 0
+        looks = Looks(lambda: self._look(control))
         while True:
             try:
-                progress = await asyncio.to_thread(self._look, control)
+                progress, news = await asyncio.to_thread(looks.once)
             except NodesFailed as error:
                 diagnosis = error.diagnosis.as_json()
                 return _event({"cause": "failed", "subject": error.subject, "diagnosis": diagnosis})
-            except PlatformUnavailable as error:
-                failures += 1
-                self.log.warning("Look %d failed: %s", failures, error)
-                if failures >= _FAILURES_BORNE:
-                    raise
-            else:
-                failures = 0
-                if str(progress) != told:
-                    told = str(progress)
-                    self.log.info("%s", told)
-                if progress.is_finished:
-                    return _event({"cause": "finished", "progress": progress.as_json()})
+            if news:
+                tell = self.log.warning if progress is None else self.log.info
+                tell("%s", news)
+            if progress is not None and progress.is_finished:
+                return _event({"cause": "finished", "progress": progress.as_json()})
             left = self.seconds_left()
             if left == 0:
-                return _event({"cause": "timeout", "progress": told})
-            await asyncio.sleep(min(self.poll_interval, self.poll_interval if left is None else left))
+                return _event({"cause": "timeout", "progress": looks.told})
+            await asyncio.sleep(self.poll_interval if left is None else min(self.poll_interval, left))
 
     def _look(self, control: Control) -> Any:
         if self.action == "launch":

@@ -111,5 +111,5 @@ def running() -> Iterator[AwsServer]:
 
 
 class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug calls it so
         pass

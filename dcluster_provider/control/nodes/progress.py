@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from dcluster_provider.core.errors import PlatformUnavailable, WaitTimeout
 
@@ -25,6 +25,34 @@ class Progress(Protocol):
 Looked = TypeVar("Looked", bound=Progress)
 
 
+class Looks(Generic[Looked]):
+    """Looks at some work, one after the other; some of them may find nobody who answers.
+
+    :param told: what the last one that was answered has shown.
+    """
+
+    def __init__(self, look: Callable[[], Looked]) -> None:
+        self._look = look
+        self._failures = 0
+        self.told = ""
+
+    def once(self) -> tuple[Looked | None, str]:
+        """How far the work has got (none when nobody answers), and what is new, if anything.
+
+        :raises PlatformUnavailable: ten looks in a row found nobody who answers.
+        """
+        try:
+            progress = self._look()
+        except PlatformUnavailable as error:
+            self._failures += 1
+            if self._failures >= _FAILURES_BORNE:
+                raise
+            return None, f"Look {self._failures} failed: {error}"
+        self._failures = 0
+        before, self.told = self.told, str(progress)
+        return progress, self.told if self.told != before else ""
+
+
 def wait_for(
     look: Callable[[], Looked], timeout: float | None, poll_interval: float, report: Callable[[str], None]
 ) -> Looked:
@@ -32,26 +60,18 @@ def wait_for(
 
     :param timeout: seconds; none means for ever.
     :param poll_interval: seconds between two looks.
-    :param report: told of every change.
+    :param report: told of every change, and of looks that nobody answered.
     :raises WaitTimeout: the timeout passed.
     :raises PlatformUnavailable: ten looks in a row found nobody who answers.
     """
     end = None if timeout is None else time.monotonic() + timeout
-    told, failures = "", 0
+    looks = Looks(look)
     while True:
-        try:
-            progress = look()
-        except PlatformUnavailable:
-            failures += 1
-            if failures >= _FAILURES_BORNE:
-                raise
-        else:
-            failures = 0
-            if str(progress) != told:
-                told = str(progress)
-                report(told)
-            if progress.is_finished:
-                return progress
+        progress, news = looks.once()
+        if news:
+            report(news)
+        if progress is not None and progress.is_finished:
+            return progress
         if end is not None and time.monotonic() >= end:
-            raise WaitTimeout(f"The time of {timeout:.0f} s is up: {told or 'nobody answered'}")
+            raise WaitTimeout(f"The time of {timeout:.0f} s is up: {looks.told or 'nobody answered'}")
         time.sleep(poll_interval)
