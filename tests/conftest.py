@@ -39,8 +39,10 @@ def _what_it_starts(item: pytest.Item) -> int:
     values = getattr(item, "callspec", None)
     if not item.path.is_relative_to(LIVE):
         return 0
+    if values is not None and "kubernetes" in values.params.values():
+        return 4
     if "live_airflow" in fixtures:
-        return 4 if values is not None and "kubernetes" in values.params.values() else 2
+        return 2
     return 3 if "testbed" in fixtures or "own_testbed" in fixtures else 1
 
 

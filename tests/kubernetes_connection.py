@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,16 @@ class KubernetesConnection:
         from kubernetes.config import new_client_from_config
 
         return new_client_from_config(str(self.kubeconfig))
+
+    def with_(self, requests: dict[str, str], **extra: str) -> KubernetesConnection:
+        """Another connection to the same namespace.
+
+        :param requests: what each pod asks for, whatever its cluster's sizes.
+        :param extra: more fields of the ``dcluster`` connection.
+        """
+        changed = copy.deepcopy(self.extra) | extra
+        changed["pod_template"]["spec"]["containers"][0]["resources"] = {"requests": requests}
+        return replace(self, extra=changed)
 
     @property
     def settings(self) -> KubernetesSettings:

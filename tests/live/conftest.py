@@ -34,6 +34,13 @@ def engines_folder() -> Path:
     return Path(cache) / "dcluster-provider" / "engines"
 
 
+def install_engines(home: Path) -> None:
+    """Install what an Airflow in ``home`` would install at its first clusters."""
+    local = LocalSettings(home / "dcluster", engines_folder(), "airflow")
+    for engine in ("spark", "flink"):
+        ensure_engine(engine, local, print)
+
+
 def connection(**extra: str) -> str:
     """A dcluster connection, as an environment variable holds it."""
     return json.dumps({"conn_type": "dcluster", "extra": extra})
@@ -120,9 +127,7 @@ def live_airflow(
         "AIRFLOW_CONN_NOT_INSTALLED": connection(spark_version="3.5.8"),
         "AIRFLOW_CONN_FULL_DISK": connection(home=str(full_disk)),
     } | (kubernetes.variables if kubernetes else {})
-    local = LocalSettings(home / "dcluster", engines_folder(), "airflow")
-    for engine in ("spark", "flink"):
-        ensure_engine(engine, local, print)
+    install_engines(home)
     settings = Settings(
         conn_id="dcluster_default",
         registry_url=f"sqlite:///{home / 'dcluster' / 'registry.db'}",
