@@ -5,7 +5,8 @@ The run is the request: its cluster or job outlives it, and a retry goes on with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, JobFailed
@@ -41,17 +42,13 @@ class DClusterRequestedLaunchOperator(DClusterLaunchOperator):
 
     def execute(self, context: Context) -> int:
         """Make the cluster and wait for it, on the worker or in the triggerer."""
-        try:
+        with _failing_for_good():
             return super().execute(context)
-        except ClusterFailed as failure:
-            raise AirflowFailException(str(failure)) from failure
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
         """Go on after the wait in the triggerer."""
-        try:
+        with _failing_for_good():
             return super().execute_complete(context, event)
-        except ClusterFailed as failure:
-            raise AirflowFailException(str(failure)) from failure
 
     def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
         """Go on with the request's cluster, which is stored here unless it was before."""
@@ -84,17 +81,13 @@ class DClusterRequestedJobOperator(DClusterSubmitJobOperator):
 
     def execute(self, context: Context) -> int:
         """Run the job and wait for it, on the worker or in the triggerer."""
-        try:
+        with _failing_for_good():
             return super().execute(context)
-        except (ClusterFailed, DuplicateJob, JobFailed) as failure:
-            raise AirflowFailException(str(failure)) from failure
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
         """Go on after the wait in the triggerer."""
-        try:
+        with _failing_for_good():
             return super().execute_complete(context, event)
-        except (ClusterFailed, JobFailed) as failure:
-            raise AirflowFailException(str(failure)) from failure
 
     def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
         """Go on with the request's job, which is stored here unless it was before."""
@@ -108,6 +101,15 @@ class DClusterRequestedJobOperator(DClusterSubmitJobOperator):
         if job is not None and not job.state.is_final:
             job = self.hook.jobs.terminate(job.id, actor=f"{owner}: {why}")
             self.log.info("Stopped %s, now %s: %s", job, job.state.value, why)
+
+
+@contextmanager
+def _failing_for_good() -> Iterator[None]:
+    """No retry follows: it would find the request's own failed cluster or job again."""
+    try:
+        yield
+    except (ClusterFailed, DuplicateJob, JobFailed) as failure:
+        raise AirflowFailException(str(failure)) from failure
 
 
 def request_key_of(given: str, owner: Owner) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable, refusal_of
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -22,41 +22,9 @@ _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0  # an API server that restarts or throttles is asked again for as long
 _ROLES_SECONDS = 10.0  # in which an API server that has started has read its roles
-_PASSING = {429, 500, 502, 503, 504}
-# What an API server answers, with 500, to an applied object that has a field or value it will never understand.
-_MALFORMED = ("failed to create typed patch object", "failed to convert new object")
-# What it answers, with 500, to the eviction of a pod that several PodDisruptionBudgets keep.
-_SEVERAL_BUDGETS = "This pod has more than one PodDisruptionBudget"
 _JSON, _APPLY, _MERGE = "application/json", "application/apply-patch+yaml", "application/merge-patch+json"
 
 Json = dict[str, Any]
-
-
-class ApiRefused(DClusterError):
-    """The API server refused a request.
-
-    :param status: of HTTP: 403 forbidden, 404 not there, 409 conflict, 422 invalid.
-    :param reason: Kubernetes' word for it, ``AlreadyExists`` for instance.
-    :param message: what the API server said.
-    :param causes: for an invalid object, field and message of each mistake.
-    """
-
-    def __init__(
-        self, status: int, reason: str, message: str, causes: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        super().__init__(f"{status} {reason}: {message}")
-        self.status = status
-        self.reason = reason
-        self.message = message
-        self.causes = causes
-
-
-class ApiUnavailable(PlatformUnavailable):
-    """The API server does not answer, or asks to be left alone, for the moment."""
-
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
 class KubernetesApi:
@@ -210,7 +178,7 @@ class KubernetesApi:
             raise ApiUnavailable(f"the Kubernetes API server {self.host} does not answer: {error}") from error
         try:
             if response.status >= 400:
-                raise _refusal(response)
+                raise refusal_of(response)
             yield response
         except (HTTPError, OSError) as error:
             raise ApiUnavailable(f"the Kubernetes API server {self.host} broke off: {error}") from error
@@ -296,46 +264,3 @@ def _encoded(query: list[tuple[str, str]]) -> str:
     from urllib.parse import urlencode
 
     return f"?{urlencode(query)}" if query else ""
-
-
-def _refusal(response: BaseHTTPResponse) -> Exception:
-    text = bytes(response.read()).decode(errors="replace")
-    try:
-        status = json.loads(text)
-        is_status = status.get("kind") == "Status"
-    except (ValueError, AttributeError):
-        status, is_status = {}, False
-    if str(status.get("message")).startswith(_MALFORMED):
-        return ApiRefused(422, "Invalid", status["message"])
-    if _is_budget(status):
-        return _refused(response, status, text)
-    if response.status in _PASSING and (is_status or response.status != 500):
-        return ApiUnavailable(
-            f"the Kubernetes API server answered {response.status}: {status.get('message') or text[:300]}",
-            float(response.headers.get("Retry-After") or 0),
-        )
-    if response.status == 401:
-        return CredentialsRefused(
-            f"the Kubernetes API server refused the credentials: {status.get('message') or text[:300]}"
-        )
-    return _refused(response, status, text)
-
-
-def _refused(response: BaseHTTPResponse, status: Json, text: str) -> ApiRefused:
-    details = status.get("details") or {}
-    causes = tuple(
-        (str(cause.get("field", "")), str(cause.get("message", ""))) for cause in details.get("causes") or ()
-    )
-    return ApiRefused(
-        response.status,
-        str(status.get("reason") or response.reason),
-        str(status.get("message") or text[:100_000]),
-        causes,
-    )
-
-
-def _is_budget(status: Json) -> bool:
-    """Whether a PodDisruptionBudget forbids an eviction, which is no word about how busy the API server is."""
-    causes = (status.get("details") or {}).get("causes") or ()
-    several = str(status.get("message")).startswith(_SEVERAL_BUDGETS)
-    return several or any(cause.get("reason") == "DisruptionBudget" for cause in causes)

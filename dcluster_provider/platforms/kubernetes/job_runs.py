@@ -9,7 +9,7 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines import flink, spark
 from dcluster_provider.platforms.kubernetes import driver_manifests, flink_client_manifests, flink_jobs
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import file_name, pieces
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
@@ -18,6 +18,7 @@ from dcluster_provider.platforms.kubernetes.job_objects import job_secret, part_
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_name
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod_templates import PART
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.roots import Roots
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 

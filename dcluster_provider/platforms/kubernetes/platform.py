@@ -15,7 +15,7 @@ from dcluster_provider.engines import flink, flink_rest, spark
 from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import check_application
 from dcluster_provider.platforms.kubernetes.cluster_manifests import (
     cluster_addresses,
@@ -33,6 +33,7 @@ from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 from dcluster_provider.platforms.kubernetes.paths import collection, collection_of
 from dcluster_provider.platforms.kubernetes.pod import Pod
 from dcluster_provider.platforms.kubernetes.pod_watch import PodWatch
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.roots import Roots, is_going
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings

@@ -6,9 +6,10 @@ from datetime import datetime, timezone
 
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.platforms.base import LogPart
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Pod
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 _MOST_ASKED = 64 * 1024 * 1024
 _NANOSECONDS = 10**9

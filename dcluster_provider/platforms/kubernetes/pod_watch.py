@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, ApiUnavailable, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Pod, read_pod
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
 
 _LOG = logging.getLogger(__name__)
 

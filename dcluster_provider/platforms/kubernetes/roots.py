@@ -6,11 +6,12 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import label_value
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
 from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, DEPLOYMENT, KEY, Place, selector
 from dcluster_provider.platforms.kubernetes.paths import collection
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Event, read_event
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 _FRESH_SECONDS = 5.0
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dcluster_provider.platforms.kubernetes.api import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     Patience,
     broken_pod,
@@ -19,6 +18,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
 )
 from dcluster_provider.platforms.kubernetes.diagnosis.scheduling import scheduling_causes
 from dcluster_provider.platforms.kubernetes.pod import read_event, read_pod
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 _FOLDER = Path(__file__).parent / "recorded"
 IMAGES, PODS, REFUSALS, REQUESTS = (

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dcluster_provider.platforms.kubernetes.api import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience, refused_pods, refused_request
 from dcluster_provider.platforms.kubernetes.pod import Event
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 PATIENCE = Patience(unschedulable=300, mount=120)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.platforms.kubernetes.api import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import explain_refusal
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import POD_TEMPLATE, sentence, short
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 FORBIDDEN = "Forbidden"  # the reason of what somebody may not
 _FORBIDDEN = re.compile(

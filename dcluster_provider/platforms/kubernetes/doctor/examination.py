@@ -14,7 +14,7 @@ from dcluster_provider.platforms.kubernetes.access import (
     Missing,
     check_access,
 )
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, ApiUnavailable, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
 from dcluster_provider.platforms.kubernetes.doctor.image_trial import try_images
 from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
@@ -24,6 +24,7 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
     check_storage_class,
 )
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_quota
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _OLDEST = (1, 27)  # what has podReplacementPolicy and probes as this package uses them

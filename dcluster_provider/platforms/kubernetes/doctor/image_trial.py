@@ -12,7 +12,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.fields import ClusterType
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     Patience,
@@ -27,6 +27,7 @@ from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, PREFIX, Pla
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Event, Pod, read_event, read_pod
 from dcluster_provider.platforms.kubernetes.pod_templates import Container, pod_template
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _TRIAL = PREFIX + "image-trial"  # label of a pod: the cluster type that it stands for

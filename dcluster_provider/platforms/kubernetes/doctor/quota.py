@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from dcluster_provider.platforms.kubernetes import spark_manifests
-from dcluster_provider.platforms.kubernetes.api import ApiRefused, Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
 from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
 from dcluster_provider.platforms.kubernetes.metadata import Place
 from dcluster_provider.platforms.kubernetes.quantity import amount
+from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 # What a quota may call the same.
