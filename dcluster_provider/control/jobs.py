@@ -12,7 +12,7 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
-from dcluster_provider.control.savepoints import stop_with_savepoint
+from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -215,6 +215,14 @@ class Jobs:
         if not job.state.is_final:
             self._platform.stop_job(job, self._registry.get_cluster(job.cluster_id))
         return self._progress.observe([job.id])[job.id]
+
+    def check_savepoint(self, job_id: int) -> None:
+        """Refuse the wish for a savepoint of a job that can never be made; nothing is stopped.
+
+        :raises NotFound: there is no such job.
+        :raises InvalidSpec: it is a Spark job, or no setting says where savepoints go.
+        """
+        check_savepoint(self._registry, self._platform, self.get(job_id))
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
         """The live job of a client and module, if there is one."""

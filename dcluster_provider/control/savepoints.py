@@ -24,24 +24,32 @@ def stop_with_savepoint(
     :raises InvalidSpec: it is not a Flink job, or no setting says where savepoints go; nothing was stopped.
     :raises SavepointFailed: it is not at work, or the savepoint cannot be made; nothing was stopped.
     """
-    if job.spec.engine != "flink":
-        raise InvalidSpec(
-            f"field savepoint: {job} is of type {job.spec.job_type!r}; only Flink jobs are stopped with one"
-        )
+    check_savepoint(registry, platform, job)
     job = progress.observe([job.id])[job.id]
     if job.state.is_final:
         return job
-    if not platform.savepoint_folder(job, registry.get_cluster(job.cluster_id)):
-        raise InvalidSpec(
-            f"field savepoint: no setting says where savepoints of {job} go; set execution.checkpointing.savepoint-dir "
-            "in extraCmd of the job or extraConfigs of its cluster, or flink_storage on the connection"
-        )
     job = progress.change(job, stop_job_with_savepoint, actor)
     if not job.state.is_final and not job.savepoint_wanted:
         raise SavepointFailed(str(job), _not_at_work(job))
     job = progress.observe([job.id])[job.id]
     raise_if_savepoint_failed(job)
     return job
+
+
+def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
+    """Refuse the wish for a savepoint that can never be made.
+
+    :raises InvalidSpec: it is not a Flink job, or no setting says where savepoints go.
+    """
+    if job.spec.engine != "flink":
+        raise InvalidSpec(
+            f"field savepoint: {job} is of type {job.spec.job_type!r}; only Flink jobs are stopped with one"
+        )
+    if not job.state.is_final and not platform.savepoint_folder(job, registry.get_cluster(job.cluster_id)):
+        raise InvalidSpec(
+            f"field savepoint: no setting says where savepoints of {job} go; set execution.checkpointing.savepoint-dir "
+            "in extraCmd of the job or extraConfigs of its cluster, or flink_storage on the connection"
+        )
 
 
 def raise_if_savepoint_failed(job: Job) -> None:

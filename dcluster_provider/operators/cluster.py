@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dcluster_provider.core.arguments import flag
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink
@@ -214,21 +215,21 @@ class DClusterTerminateOperator(DClusterOperator):
     :param cluster_id: the cluster's id, templated; none after templating (its launch gave no id) means there is
         nothing to end.
     :param cluster_name: its name instead.
-    :param force: end a long-living cluster even under the live jobs of other DAG runs; without it the task fails,
-        naming them.
+    :param force: end a long-living cluster even under the live jobs of other DAG runs, templated; without it the task
+        fails, naming them.
     :param terminate_timeout: seconds until the task fails because something of the cluster is still there.
 
     :raises ClusterInUse: the cluster is long-living and others use it.
     """
 
-    template_fields: Sequence[str] = ("cluster_id", "cluster_name", "dcluster_conn_id")
+    template_fields: Sequence[str] = ("cluster_id", "cluster_name", "force", "dcluster_conn_id")
 
     def __init__(
         self,
         *,
         cluster_id: int | str | XComArg | None = None,
         cluster_name: str | None = None,
-        force: bool = False,
+        force: bool | str = False,
         terminate_timeout: float = 300,
         **kwargs: Any,
     ) -> None:
@@ -248,8 +249,8 @@ class DClusterTerminateOperator(DClusterOperator):
         if wanted is None:
             self.log.info("There is no cluster to end: its launch gave no id")
             return
-        owner = self.task_owner(context)
-        cluster = self.hook.clusters.terminate(wanted, actor=str(owner), asked_by=owner, force=self.force)
+        owner, force = self.task_owner(context), flag("force", self.force)
+        cluster = self.hook.clusters.terminate(wanted, actor=str(owner), asked_by=owner, force=force)
         self.log_change(None, cluster)
         if cluster.state.is_final:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dcluster_provider.core.arguments import flag
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink, LogLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
@@ -231,18 +232,18 @@ class DClusterTerminateJobOperator(DClusterOperator):
     """Stops a job; one that has ended already is no error.
 
     :param job_id: the job's id, templated.
-    :param savepoint: stop a Flink job with a savepoint, and return the savepoint's folder. When none can be made, the
-        job goes on and the task fails.
+    :param savepoint: stop a Flink job with a savepoint, and return the savepoint's folder, templated. When none can be
+        made, the job goes on and the task fails.
     :param terminate_timeout: seconds until the task fails because the job is still there.
     """
 
-    template_fields: Sequence[str] = ("job_id", "dcluster_conn_id")
+    template_fields: Sequence[str] = ("job_id", "savepoint", "dcluster_conn_id")
 
     def __init__(
         self,
         *,
         job_id: int | str | XComArg,
-        savepoint: bool = False,
+        savepoint: bool | str = False,
         terminate_timeout: float = 300,
         **kwargs: Any,
     ) -> None:
@@ -261,8 +262,8 @@ class DClusterTerminateJobOperator(DClusterOperator):
             job_id = int(str(self.job_id))
         except (TypeError, ValueError):
             raise InvalidSpec(f"field job_id: {self.job_id!r} is not a job's number") from None
-        actor = str(self.task_owner(context))
-        job = self.hook.jobs.terminate(job_id, savepoint=self.savepoint, actor=actor)
+        actor, savepoint = str(self.task_owner(context)), flag("savepoint", self.savepoint)
+        job = self.hook.jobs.terminate(job_id, savepoint=savepoint, actor=actor)
         self.log_change(None, job)
         deadline = self.deadline_of(context, self.terminate_timeout)
         if not job.state.is_final and self.deferrable:
@@ -270,7 +271,7 @@ class DClusterTerminateJobOperator(DClusterOperator):
             from dcluster_provider.triggers.dcluster import JobTrigger
 
             # A savepoint that cannot be made leaves the job at work.
-            states = states_named((JobState.RUNNING,)) if self.savepoint else []
+            states = states_named((JobState.RUNNING,)) if savepoint else []
             self.defer_to(
                 JobTrigger(self.dcluster_conn_id, job.id, states, self.poll_interval, deadline),
                 "execute_complete",
@@ -286,12 +287,15 @@ class DClusterTerminateJobOperator(DClusterOperator):
         from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
         from dcluster_provider.core.record import JobState
 
-        ended = tuple(state for state in JobState if state.is_final)
-        look = raise_if_savepoint_failed if self.savepoint else None
+        ended, savepoint = (
+            tuple(state for state in JobState if state.is_final),
+            flag("savepoint", self.savepoint),
+        )
+        look = raise_if_savepoint_failed if savepoint else None
         pause = min(self.poll_interval, 1.0)
         job = self.hook.jobs.wait(job_id, ended, timeout, poll_interval=pause, on_look=look)
         self.log_change(None, job)
-        return savepoint_of(job) if self.savepoint else job.state.value
+        return savepoint_of(job) if savepoint else job.state.value
 
 
 class DClusterStopClientJobsOperator(DClusterOperator):

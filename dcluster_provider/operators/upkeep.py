@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from dcluster_provider.core.arguments import refuse_unknown_arguments
+from dcluster_provider.core.arguments import flag, refuse_unknown_arguments
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -44,8 +44,11 @@ class DClusterUpkeepOperator(BaseOperator):
         return DClusterHook(self.dcluster_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  # Airflow passes it
-        """Make one pass; its report goes to the log as a table, and is returned."""
-        report = self.make_pass(dry_run=str(self.only_report).lower() in {"true", "1", "yes"})
+        """Make one pass; its report goes to the log as a table, and is returned.
+
+        :raises InvalidSpec: ``dry_run`` is neither true nor false.
+        """
+        report = self.make_pass(dry_run=flag("dry_run", self.only_report))
         for line in str(report).splitlines():
             self.log.info("%s", line)
         return report.as_json()

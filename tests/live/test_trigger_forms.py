@@ -23,7 +23,10 @@ FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
         {"Life": {"long_living": True, "idle_timeout": 600}, "Cluster": {"tenant": "sales", "workers": 3}},
         {"tenant": "sales", "workers": 3, "long_living": True, "idle_timeout": 600, "type": "spark3"},
     ),
-    ids.TERMINATE_CLUSTER: ({"Cluster": {"cluster_id": 12}}, {"cluster_id": 12}),
+    ids.TERMINATE_CLUSTER: (
+        {"Cluster": {"cluster_id": 12, "force": True}},
+        {"cluster_id": 12, "force": True},
+    ),
     ids.SUBMIT_JOB: (
         {
             "Cluster": {"cluster_id": 12},
@@ -36,7 +39,7 @@ FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
         },
         {"client": "sales", "module": "report", "cluster_id": 12, "args": ["--day", "2026-01-31"]},
     ),
-    ids.TERMINATE_JOB: ({"Job": {"job_id": 34}}, {"job_id": 34}),
+    ids.TERMINATE_JOB: ({"Job": {"job_id": 34, "savepoint": True}}, {"job_id": 34, "savepoint": True}),
     ids.LAUNCH_NODES: (
         {"Nodes": {"node_count": 3, "instance_type": "m5.large", "region": "us-west-2"}},
         {"node_count": 3, "instance_type": "m5.large", "region": "us-west-2"},

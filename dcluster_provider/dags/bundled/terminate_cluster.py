@@ -19,7 +19,14 @@ with DAG(
             type="integer",
             minimum=1,
             title="Cluster id",
-            description="The cluster to end. The jobs on it are stopped, also those of others.",
+            description="The cluster to end. The jobs on it are stopped.",
+            section="Cluster",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Under the jobs of others",
+            description="End a long-living cluster even while jobs of other DAG runs are live on it; they are stopped.",
             section="Cluster",
         ),
         **request_params(),
@@ -31,5 +38,5 @@ with DAG(
         task_id="terminate",
         dcluster_conn_id="{{ params.dcluster_conn_id }}",
         cluster_id="{{ params.cluster_id }}",
-        force=True,
+        force="{{ params.force }}",
     )

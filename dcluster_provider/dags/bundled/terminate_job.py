@@ -13,10 +13,19 @@ with DAG(
     TERMINATE_JOB,
     dag_display_name="Terminate a job",
     description="Stops a job; a cluster of its own ends with it.",
-    doc_md="A job that has ended already is no error. The task returns the state in which the job ended.",
+    doc_md="A job that has ended already is no error. The task returns the state in which the job ended, or "
+    "the folder of its savepoint.",
     params={
         "job_id": Param(
             type="integer", minimum=1, title="Job id", description="The job to stop.", section="Job"
+        ),
+        "savepoint": Param(
+            False,
+            type="boolean",
+            title="With a savepoint",
+            description="Stop a Flink job with a savepoint, from which another job can go on. When none can be made, "
+            "the job goes on and the run fails.",
+            section="Job",
         ),
         **request_params(),
     },
@@ -27,4 +36,5 @@ with DAG(
         task_id="terminate",
         dcluster_conn_id="{{ params.dcluster_conn_id }}",
         job_id="{{ params.job_id }}",
+        savepoint="{{ params.savepoint }}",
     )

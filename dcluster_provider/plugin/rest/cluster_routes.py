@@ -184,6 +184,6 @@ def _terminate(cluster_id: int, engine: str, user: GetUserDep, conn_id: str | No
         raise InvalidSpec(f"{cluster} is of type {cluster.type!r}; end it with {right}/{cluster.id}")
     if cluster.state.is_final:
         return f"Cluster {cluster.id} ({cluster.name}) has ended already: {cluster.state.value}"
-    conf = {"cluster_id": cluster.id, "dcluster_conn_id": cluster.conn_id}
+    conf = {"cluster_id": cluster.id, "force": True, "dcluster_conn_id": cluster.conn_id}
     ensure_run(TERMINATE_CLUSTER, f"rest__cluster_{cluster.id}", conf, user.get_name())
     return f"Cluster {cluster.id} ({cluster.name}) is being terminated"

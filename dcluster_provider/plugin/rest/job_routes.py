@@ -66,12 +66,22 @@ def submit(
 
 
 @router.post("/job/terminate/{job_id}", summary="Terminate a job", dependencies=[may_run(TERMINATE_JOB)])
-def terminate(job_id: JobId, user: GetUserDep, conn_id: ConnId = None) -> str:
+def terminate(
+    job_id: JobId,
+    user: GetUserDep,
+    savepoint: Annotated[
+        bool,
+        Query(description="Stop a Flink job with a savepoint, whose folder ``/job/info`` then has."),
+    ] = False,
+    conn_id: ConnId = None,
+) -> str:
     """Answers at once; a run of ``dcluster_terminate_job`` stops the job."""
-    _, job = job_and_hook(conn_id, job_id)
+    hook, job = job_and_hook(conn_id, job_id)
+    if savepoint:
+        hook.jobs.check_savepoint(job.id)
     if job.state.is_final:
         return f"Job {job.id} ({job.client}/{job.module}) has ended already: {job.state.value}"
-    _stop(job, user)
+    _stop(job, user, savepoint)
     return f"Job {job.id} ({job.client}/{job.module}) is being terminated"
 
 
@@ -163,9 +173,10 @@ def monitored(client: Client, conn_id: ConnId = None) -> bool:
     return DClusterHook(conn_id or DEFAULT_CONN_ID).jobs.is_monitored(name_in_path("client", client))
 
 
-def _stop(job: Job, user: GetUserDep) -> None:
-    conf = {"job_id": job.id, "dcluster_conn_id": job.conn_id}
-    ensure_run(TERMINATE_JOB, f"rest__job_{job.id}", conf, user.get_name())
+def _stop(job: Job, user: GetUserDep, savepoint: bool = False) -> None:
+    conf = {"job_id": job.id, "savepoint": savepoint, "dcluster_conn_id": job.conn_id}
+    suffix = "_savepoint" if savepoint else ""
+    ensure_run(TERMINATE_JOB, f"rest__job_{job.id}{suffix}", conf, user.get_name())
 
 
 def _answers(job: Job, spec: JobSpec) -> bool:
