@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from testbed import Testbed
 
 _VOLUME = "shared"
+FLINK_ACCOUNT = "flink-jobmanager"  # of JobManagers that go on after a restart
 _AIRFLOW = "airflow"  # the service account that Airflow is, with no more rights than the shipped role grants
 # Dozens of clusters share two cores: what they ask for must not keep them from being placed.
 _LITTLE_CPU = {"requests": {"cpu": "200m"}}
@@ -109,7 +110,9 @@ def share_folder(testbed: Testbed, namespace: str, folder: Path) -> KubernetesCo
             "kind": "ServiceAccount",
             "metadata": {"name": _AIRFLOW, "namespace": namespace},
         },
-        *rbac_manifest([namespace], [Subject("ServiceAccount", _AIRFLOW, namespace)]),
+        *rbac_manifest(
+            [namespace], [Subject("ServiceAccount", _AIRFLOW, namespace)], flink_account=FLINK_ACCOUNT
+        ),
     )
     template = {
         "spec": {

@@ -50,6 +50,12 @@ _DRIVER_ACCOUNT = _argument(
     default="dcluster-driver",
     help="service account to make for Spark drivers that make their own executors; '' makes none",
 )
+_FLINK_ACCOUNT = _argument(
+    "--flink-account",
+    default="",
+    help="service account to make for JobManagers that go on after a restart; without it that of a connection with "
+    "flink_ha",
+)
 _NODES = _argument(
     "--nodes",
     action="store_true",
@@ -174,6 +180,7 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
                     _USERS,
                     _GROUPS,
                     _DRIVER_ACCOUNT,
+                    _FLINK_ACCOUNT,
                     _NODES,
                     _CONN_ID,
                 ),

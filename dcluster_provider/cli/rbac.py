@@ -15,7 +15,7 @@ from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 def rbac(args: Namespace, hook: DClusterHook) -> None:
     """Print, as YAML, the roles that an administrator has to grant; no cluster is asked."""
     subjects = _subjects(args)
-    namespaces, proxy = args.namespace, True
+    namespaces, proxy, flink_account = args.namespace, True, args.flink_account
     if not namespaces or args.conn_id != hook.default_conn_name:
         settings = hook.settings.kubernetes
         if settings is None:
@@ -24,8 +24,15 @@ def rbac(args: Namespace, hook: DClusterHook) -> None:
             )
         namespaces = namespaces or settings.namespaces
         proxy = settings.engine_access == "proxy"
+        if settings.flink_ha:
+            flink_account = flink_account or settings.service_account
     manifest = rbac_manifest(
-        namespaces, subjects, proxy=proxy, driver_account=args.driver_account, nodes=args.nodes
+        namespaces,
+        subjects,
+        proxy=proxy,
+        driver_account=args.driver_account,
+        flink_account=flink_account,
+        nodes=args.nodes,
     )
     print(_yaml(manifest), end="")  # noqa: T201  # output
 

@@ -11,7 +11,7 @@ from dcluster_provider.cli.rbac import rbac
 
 def _printed(capsys, conn_id="dcluster_default", **arguments):
     given = {"namespace": None, "service_account": None, "user": None, "group": None, "driver_account": ""}
-    given["nodes"] = False
+    given |= {"nodes": False, "flink_account": ""}
     rbac(Namespace(conn_id=conn_id, **(given | arguments)))
     return list(yaml.safe_load_all(capsys.readouterr().out))
 
@@ -47,6 +47,20 @@ def test_the_drivers_account_comes_with_what_it_may(capsys):
     assert ("ServiceAccount", "spark-driver") in {(it["kind"], it["metadata"]["name"]) for it in printed}
 
 
+def test_the_account_of_jobmanagers_that_go_on_is_the_connections(capsys, connection):
+    connection(
+        platform="kubernetes",
+        namespace="data",
+        flink_ha=True,
+        flink_storage="s3://b/f",
+        service_account="jobmanager",
+    )
+    printed = _printed(capsys, "k8s", user=["ann"])
+    assert ("ServiceAccount", "jobmanager") in {(it["kind"], it["metadata"]["name"]) for it in printed}
+    named = _printed(capsys, "k8s", user=["ann"], flink_account="leader")
+    assert [it["metadata"]["name"] for it in named if it["kind"] == "ServiceAccount"] == ["leader"]
+
+
 def test_a_role_for_nodes_is_printed_when_it_is_asked_for(capsys):
     printed = _printed(capsys, namespace=["a"], user=["ann"], nodes=True)
     assert [(it["kind"], it["metadata"]["name"]) for it in printed[2:]] == [
@@ -64,6 +78,7 @@ def test_a_name_that_yaml_takes_for_a_boolean_is_quoted(capsys):
             user=None,
             group=None,
             driver_account="",
+            flink_account="",
             nodes=False,
         )
     )

@@ -32,6 +32,6 @@ def test_a_flag_is_read_whatever_a_template_made_of_it(value, meant):
     ("value", "near"), [("ture", "'true'"), ("flase", "'false'"), ("2", ""), ([True], "")]
 )
 def test_a_mistyped_flag_is_refused_and_not_taken_for_false(value, near):
-    with pytest.raises(InvalidSpec, match="field dry_run: .* is neither true nor false") as refused:
+    with pytest.raises(InvalidSpec, match=r"field dry_run: .* is neither true nor false") as refused:
         flag("dry_run", value)
     assert near in str(refused.value)

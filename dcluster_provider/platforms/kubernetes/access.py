@@ -77,6 +77,15 @@ DRIVER = tuple(
     )
     for resource in ("pods", "services", "configmaps", "persistentvolumeclaims")
 )
+# Of JobManagers that go on after a restart.
+FLINK = (
+    Access(
+        "",
+        "configmaps",
+        ("get", "list", "watch", "create", "update", "patch", "delete"),
+        "elect a leader, and keep what it needs to go on",
+    ),
+)
 # Of whoever launches, drains and gives back nodes, in the whole cluster.
 NODES = (
     Access("", "nodes", ("get", "list", "patch"), "see, cordon and label nodes"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.access import DRIVER, NODES, PLATFORM, PROXY, Access
+from dcluster_provider.platforms.kubernetes.access import DRIVER, FLINK, NODES, PLATFORM, PROXY, Access
 from dcluster_provider.platforms.kubernetes.api import Json
 
 ROLE, DRIVER_ACCOUNT, NODES_ROLE = "dcluster", "dcluster-driver", "dcluster-nodes"
@@ -52,15 +52,17 @@ def rbac_manifest(
     *,
     proxy: bool = True,
     driver_account: str = DRIVER_ACCOUNT,
+    flink_account: str = "",
     nodes: bool = False,
 ) -> list[Json]:
-    """What an administrator applies: in each namespace a role for Airflow, and one for drivers.
+    """What an administrator applies: in each namespace a role for Airflow, and accounts for pods that need one.
 
     :param namespaces: of clusters.
     :param subjects: whom Airflow's role is granted to.
     :param proxy: engines are asked through the API server.
     :param driver_account: the service account to make for Spark drivers that make their own executors; empty means
         none.
+    :param flink_account: the same for JobManagers that go on after a restart (``flink_ha``).
     :param nodes: a role for nodes, too, which holds in the whole cluster.
     """
     wanted = PLATFORM + PROXY if proxy else PLATFORM
@@ -68,18 +70,8 @@ def rbac_manifest(
     for namespace in namespaces:
         manifest.append(_role(ROLE, namespace, wanted))
         manifest.append(_binding(ROLE, namespace, subjects))
-        if driver_account:
-            manifest.append(
-                {
-                    "apiVersion": "v1",
-                    "kind": "ServiceAccount",
-                    "metadata": _metadata(driver_account, namespace),
-                    "automountServiceAccountToken": False,
-                }
-            )
-            manifest.append(_role(driver_account, namespace, DRIVER))
-            account = Subject("ServiceAccount", driver_account, namespace)
-            manifest.append(_binding(driver_account, namespace, [account]))
+        manifest += _account(driver_account, namespace, DRIVER) if driver_account else []
+        manifest += _account(flink_account, namespace, FLINK) if flink_account else []
     if nodes:
         # Bound under a name of its own for each Airflow, so that none takes another's rights away.
         first = next(iter(namespaces), "")
@@ -88,6 +80,18 @@ def rbac_manifest(
             _binding(NODES_ROLE, "", subjects, "-".join(part for part in (NODES_ROLE, first) if part))
         )
     return manifest
+
+
+def _account(name: str, namespace: str, wanted: Iterable[Access]) -> list[Json]:
+    """A service account of pods, with what it may."""
+    account: Json = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": _metadata(name, namespace),
+        "automountServiceAccountToken": False,
+    }
+    bound = [Subject("ServiceAccount", name, namespace)]
+    return [account, _role(name, namespace, wanted), _binding(name, namespace, bound)]
 
 
 def _role(name: str, namespace: str, wanted: Iterable[Access]) -> Json:

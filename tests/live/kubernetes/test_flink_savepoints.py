@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from kubernetes_connection import FLINK_ACCOUNT
 from local_platform import build_jar, local_settings
 
 from dcluster_provider.control.connect import Control
@@ -27,7 +28,6 @@ from tests.live.kubernetes.conftest import (
 
 pytestmark = pytest.mark.timeout(900)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
-HA_ACCOUNT = "flink-jobmanager"
 CHECKPOINTS = {"execution.checkpointing.interval": "500 ms"}
 
 
@@ -44,11 +44,10 @@ def keeping(bench) -> Iterator[Control]:
 
 
 @pytest.fixture
-def available(bench, testbed) -> Iterator[Control]:
+def available(bench) -> Iterator[Control]:
     """A connection whose JobManagers go on after a restart."""
-    testbed.apply(*_account(bench.connection.namespace))
     storage = f"file://{bench.connection.folder}/available"
-    yield from _ended(bench.control(flink_storage=storage, flink_ha=True, service_account=HA_ACCOUNT))
+    yield from _ended(bench.control(flink_storage=storage, flink_ha=True, service_account=FLINK_ACCOUNT))
 
 
 def _ended(control: Control) -> Iterator[Control]:
@@ -57,27 +56,6 @@ def _ended(control: Control) -> Iterator[Control]:
         control.clusters.terminate(cluster.id)
     for cluster in control.clusters.list():
         control.clusters.wait(cluster.id, GONE, timeout=60, poll_interval=0.2)
-
-
-def _account(namespace: str) -> list[dict[str, object]]:
-    metadata = {"name": HA_ACCOUNT, "namespace": namespace}
-    group = "rbac.authorization.k8s.io"
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "Role",
-            "metadata": metadata,
-            "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}],
-        },
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": HA_ACCOUNT},
-            "subjects": [{"kind": "ServiceAccount", **metadata}],
-        },
-    ]
 
 
 @pytest.fixture

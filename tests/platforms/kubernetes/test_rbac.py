@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.access import DRIVER, NODES, PLATFORM, PROXY
+from dcluster_provider.platforms.kubernetes.access import DRIVER, FLINK, NODES, PLATFORM, PROXY
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 
 AIRFLOW = Subject.service_account("airflow:airflow-worker")
@@ -43,6 +43,13 @@ def test_engines_that_are_asked_directly_need_no_proxy():
 def test_without_a_driver_account_nothing_of_it_is_made():
     manifest = rbac_manifest(["data"], [AIRFLOW], driver_account="")
     assert [it["kind"] for it in manifest] == ["Role", "RoleBinding"]
+
+
+def test_jobmanagers_that_go_on_get_an_account_with_exactly_what_they_need():
+    manifest = rbac_manifest(["data"], [AIRFLOW], driver_account="", flink_account="jobmanager")
+    assert [it["kind"] for it in manifest[2:]] == ["ServiceAccount", "Role", "RoleBinding"]
+    assert _granted(manifest, "jobmanager", "data") == _wanted(FLINK)
+    assert manifest[-1]["subjects"] == [{"kind": "ServiceAccount", "name": "jobmanager", "namespace": "data"}]
 
 
 def test_the_roles_are_bound_to_airflow_and_to_the_drivers():
@@ -85,5 +92,5 @@ def test_nodes_take_a_role_that_holds_in_the_whole_cluster():
 def test_nothing_of_everything_is_granted():
     assert all(
         "*" not in (access.group, access.resource, *access.verbs)
-        for access in PLATFORM + PROXY + DRIVER + NODES
+        for access in PLATFORM + PROXY + DRIVER + FLINK + NODES
     )

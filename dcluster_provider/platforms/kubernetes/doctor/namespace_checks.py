@@ -34,7 +34,7 @@ def check_namespace(api: KubernetesApi, namespace: str) -> Check:
 
 def check_accounts(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Iterator[Check]:
     """Whether the service accounts of the connection exist."""
-    remedy = "Make it (airflow dcluster rbac prints one for drivers), or correct {}."
+    remedy = "Make it (airflow dcluster rbac prints those of drivers and of flink_ha), or correct {}."
     for field in ("service_account", "driver_service_account"):
         account = getattr(settings, field)
         if account:
