@@ -2,7 +2,7 @@
 # make lint    style, types and layers                 make docs   the users' pages, into site/
 # make bench   how long things take here               make format what lint can mend by itself
 # make test-long   every trial of what dies, on both platforms: hours (LONG_ON=kubernetes ARGS="-k crash")
-# make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests
+# make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests; testbed-build only builds it
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +12,7 @@ LONG_ON ?= local,kubernetes
 BIN := $(VENV)/bin
 ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
 
-.PHONY: demo test test-long lint bench docs testbed-up testbed-down format constraints clean
+.PHONY: demo test test-long lint bench docs testbed-build testbed-up testbed-down format constraints clean
 
 demo:
 	@$(ENVIRONMENT)
@@ -41,7 +41,7 @@ docs:
 	@$(ENVIRONMENT) test lint docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs site
 
-testbed-up testbed-down: testbed-%:
+testbed-build testbed-up testbed-down: testbed-%:
 	@$(ENVIRONMENT) test lint docs
 	@PYTHONPATH=tests $(BIN)/python -m testbed $*
 

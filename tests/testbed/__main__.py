@@ -1,12 +1,20 @@
-"""python -m testbed up|down|status: a testbed that stays when its command has ended, for tests to use."""
+"""python -m testbed build|up|down|status: a testbed that stays when its command has ended, for tests to use."""
 
 from __future__ import annotations
 
 import sys
 
 from testbed.cache import cache_folder
-from testbed.lifecycle import end, is_outdated, start_to_stay, staying, what_is_missing
+from testbed.lifecycle import end, is_outdated, prepare, start_to_stay, staying, what_is_missing
 from testbed.run_folder import remove_dead, starting
+
+
+def build() -> None:
+    """Build what a testbed is made of, and start none."""
+    missing = what_is_missing()
+    if missing:
+        sys.exit(f"No Kubernetes can be built here: {missing}")
+    prepare(report)
 
 
 def up() -> None:
@@ -45,7 +53,7 @@ def report(message: str) -> None:
 
 
 if __name__ == "__main__":
-    commands = {"up": up, "down": down, "status": status}
+    commands = {"build": build, "up": up, "down": down, "status": status}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]]()
