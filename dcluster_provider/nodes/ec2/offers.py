@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
+
+from cachetools import TTLCache
 
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.core.sizing import MIB
@@ -14,34 +16,31 @@ from dcluster_provider.nodes.ec2.access import Access
 _KEPT_SECONDS = 3600.0
 _MOST_REGIONS = 64
 _MOST_VALUES = 100
-_Value = TypeVar("_Value")
 
 
 class Offers:
     """Instance types by region; may be used by several threads."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, clock: Callable[[], float] = time.monotonic) -> None:
         self._access = access
-        self._types: dict[str, tuple[float, frozenset[str]]] = {}
-        self._capacities: dict[str, tuple[float, dict[str, Capacity]]] = {}
+        self._types: TTLCache[str, frozenset[str]] = TTLCache(_MOST_REGIONS, _KEPT_SECONDS, clock)
+        self._capacities: TTLCache[str, dict[str, Capacity]] = TTLCache(_MOST_REGIONS, _KEPT_SECONDS, clock)
         self._lock = Lock()
 
     def instance_types(self, region: str) -> frozenset[str]:
         """The types that can be launched in a region, all pages."""
         with self._lock:
-            kept = _fresh(self._types, region)
+            kept = self._types.get(region)
             if kept is None:
-                kept = self._ask_types(region)
-                _keep(self._types, region, kept)
+                kept = self._types[region] = self._ask_types(region)
             return kept
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
         """What these types have; unknown ones are left out."""
         with self._lock:
-            kept = _fresh(self._capacities, region)
+            kept = self._capacities.get(region)
             if kept is None:
-                kept = {}
-                _keep(self._capacities, region, kept)
+                kept = self._capacities[region] = {}
             unknown = [it for it in dict.fromkeys(instance_types) if it not in kept]
             for start in range(0, len(unknown), _MOST_VALUES):
                 kept |= self._ask_capacities(unknown[start : start + _MOST_VALUES], region)
@@ -68,14 +67,3 @@ class Offers:
                 for page in pages.paginate(Filters=filters, PaginationConfig={"PageSize": 100})
                 for it in page["InstanceTypes"]
             }
-
-
-def _fresh(kept: dict[str, tuple[float, _Value]], region: str) -> _Value | None:
-    at, value = kept.get(region, (0.0, None))
-    return value if value is not None and time.monotonic() - at < _KEPT_SECONDS else None
-
-
-def _keep(kept: dict[str, tuple[float, _Value]], region: str, value: _Value) -> None:
-    if len(kept) >= _MOST_REGIONS:
-        kept.pop(next(iter(kept)))
-    kept[region] = (time.monotonic(), value)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cachetools import TTLCache
+
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.machines import Capacity
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from google.cloud import container_v1
 
 _HOUR = 3600.0
+_MOST_ANSWERS = 1000
 _MEBIBYTE = 1024**2
 _CUSTOM = re.compile(r"(?:[a-z0-9]+-)?custom-(\d{1,3})-(\d{3,8})(?:-ext)?")
 _Answer = TypeVar("_Answer")
@@ -29,8 +32,8 @@ class Offers:
     def __init__(
         self, api: GkeApi, settings: GkeSettings, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._api, self._settings, self._clock = api, settings, clock
-        self._answers: dict[str, tuple[float, Any]] = {}
+        self._api, self._settings = api, settings
+        self._answers: TTLCache[str, Any] = TTLCache(_MOST_ANSWERS, _HOUR, clock)
 
     def region(self, given: str) -> str:
         """The region or zone to ask in, where the cluster can have nodes.
@@ -126,8 +129,7 @@ class Offers:
             raise InvalidSpec(f"field gke_cluster: there is no {self._settings}{near}") from error
 
     def _cached(self, name: str, ask: Callable[[], _Answer]) -> _Answer:
-        at, answer = self._answers.get(name, (0.0, None))
-        if answer is None or self._clock() - at > _HOUR:
-            answer = ask()
-            self._answers[name] = (self._clock(), answer)
+        answer = self._answers.get(name)
+        if answer is None:
+            answer = self._answers[name] = ask()
         return cast("_Answer", answer)

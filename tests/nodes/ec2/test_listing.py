@@ -11,6 +11,8 @@ from aws.server import ELSEWHERE, REGION
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.nodes.ec2 import listing
+from dcluster_provider.nodes.ec2.access import Access
+from dcluster_provider.nodes.ec2.offers import Offers
 
 OURS = {"dcluster.io/deployment": "prod"}
 
@@ -52,23 +54,28 @@ def test_every_instance_of_the_account_is_told_of_as_json(aws, ec2):
     assert not any("UserData" in key for key in told)
 
 
-def test_instance_types_are_asked_for_once_an_hour_and_region(aws, ec2, monkeypatch):
-    first = ec2.instance_types(REGION)
+def test_instance_types_are_asked_for_once_an_hour_and_region(aws):
+    now = [1000.0]
+    offers = Offers(Access("aws_test", aws.client), lambda: now[0])
+    first = offers.instance_types(REGION)
     assert len(first) > 500
     assert {"m5.large", "c5.xlarge"} <= first
     assert all(type(it) is str for it in first)
-    threads = [Thread(target=ec2.instance_types, args=(REGION,)) for _ in range(4)]
+    threads = [Thread(target=offers.instance_types, args=(REGION,)) for _ in range(4)]
     for it in threads:
         it.start()
     for it in threads:
         it.join()
     pages = len(aws.calls("DescribeInstanceTypeOfferings"))
     assert pages == -(-len(first) // 1000)
-    assert ec2.instance_types(ELSEWHERE)
+    assert offers.instance_types(ELSEWHERE)
     asked = len(aws.calls("DescribeInstanceTypeOfferings"))
     assert asked > pages
-    monkeypatch.setattr("time.monotonic", lambda: 1e9)
-    ec2.instance_types(REGION)
+    now[0] += 3599
+    offers.instance_types(REGION)
+    assert len(aws.calls("DescribeInstanceTypeOfferings")) == asked
+    now[0] += 2
+    offers.instance_types(REGION)
     assert len(aws.calls("DescribeInstanceTypeOfferings")) > asked
 
 
