@@ -45,7 +45,7 @@ def main() -> None:
             return
         testbed.add_fake_nodes(NODES)
         try:
-            with testbed.namespace("bench", "baseline") as namespace:
+            with testbed.namespace("bench", "baseline", end_seconds=1800) as namespace:
                 connect_airflow(testbed, namespace, Path(folder))
                 measure(testbed, namespace)
         finally:

@@ -308,7 +308,7 @@ def _on_kubernetes(url: str, clusters: Sequence[Cluster]) -> list[tuple[str, ...
             return []
         testbed.add_fake_nodes(NODES)
         try:
-            with testbed.namespace("bench", "baseline") as namespace:
+            with testbed.namespace("bench", "baseline", end_seconds=1800) as namespace:
                 return _passes_on(testbed, namespace, url, clusters)
         finally:
             testbed.remove_fake_nodes()

@@ -12,6 +12,7 @@ from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.nodes import ClusterNodes
 
 Report = Callable[[str], None]
+OnChange = Callable[[int | None], None]
 
 
 def silent(_message: str) -> None:
@@ -114,9 +115,10 @@ class Platform(Protocol):
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The job's log from a position on; 0 is its beginning."""
 
-    def on_change(self, told: Callable[[], None]) -> Callable[[], None]:
+    def on_change(self, told: OnChange) -> Callable[[], None]:
         """Have a function called, in whatever thread, when something may have changed between two looks.
 
+        :param told: gets the id of the cluster of which something has changed, or none when it may be any.
         :returns: a function that ends it.
         """
 

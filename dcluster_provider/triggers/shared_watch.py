@@ -1,7 +1,8 @@
 """One look at all clusters and jobs of a connection serves every wait in the process.
 
 However many waits there are, a connection has one asyncio task that looks at all of them in one batch, in one thread
-that lives while there is something to wait for. Each wait is a subscription with a queue.
+that lives while there is something to wait for. Where the platform tells of changes, the waits for what has changed
+are looked at in between. Each wait is a subscription with a queue.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Subscription:
     :param log_start: position to read the job's log from; none means that the log is not wanted.
     :param log_pause: seconds until the log is read again; it grows while nothing is written.
     :param log_due: when that is, by the monotonic clock.
+    :param cluster_id: the cluster of what is waited for; none until the first look.
     """
 
     kind: Literal["cluster", "job"]
@@ -55,7 +57,31 @@ class Subscription:
     log_start: int | None = None
     log_pause: float = 0.0
     log_due: float = 0.0
+    cluster_id: int | None = None
     sights: asyncio.Queue[Sight | Exception] = field(default_factory=asyncio.Queue)
+
+
+@dataclass
+class Changes:
+    """What has changed since the last look.
+
+    :param clusters: ids of those that have.
+    :param anything: whether it may be any cluster.
+    """
+
+    clusters: set[int] = field(default_factory=set)
+    anything: bool = False
+
+    def add(self, cluster_id: int | None) -> None:
+        """One change more, of no known cluster with none."""
+        if cluster_id is None:
+            self.anything = True
+        else:
+            self.clusters.add(cluster_id)
+
+    def concern(self, wait: Subscription) -> bool:
+        """Whether a wait has to be looked at, as one that never was."""
+        return self.anything or wait.cluster_id is None or wait.cluster_id in self.clusters
 
 
 class SharedWatch:
@@ -70,6 +96,7 @@ class SharedWatch:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._changed = asyncio.Event()
+        self._changes = Changes()
         self._stop_listening: Callable[[], object] = _nothing
 
     @classmethod
@@ -114,11 +141,18 @@ class SharedWatch:
     async def _look_while_needed(self) -> None:
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
         try:
+            all_due = 0.0
             while self._subscriptions:
                 waits = list(self._subscriptions)
+                pace = min(wait.poll_interval for wait in waits)
+                changes, self._changes = self._changes, Changes()
                 self._changed.clear()
-                await self._look_for(waits, thread)
-                await self._wait_for_change(min(wait.poll_interval for wait in waits))
+                if time.monotonic() >= all_due:
+                    await self._look_for(waits, thread)
+                    all_due = time.monotonic() + pace
+                elif concerned := [wait for wait in waits if changes.concern(wait)]:
+                    await self._look_for(concerned, thread)
+                await self._wait_for_change(max(0.0, all_due - time.monotonic()))
         finally:
             self._listen_to(None)
             thread.shutdown(wait=False)  # the loop does not wait for a look that nobody needs any more
@@ -134,13 +168,17 @@ class SharedWatch:
         self._stop_listening()
         self._stop_listening = _nothing
         if control is not None:
-            loop, changed = asyncio.get_running_loop(), self._changed
+            loop = asyncio.get_running_loop()
 
-            def told() -> None:
+            def told(cluster_id: int | None) -> None:
                 with suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(changed.set)
+                    loop.call_soon_threadsafe(self._note, cluster_id)
 
             self._stop_listening = control.platform.on_change(told)
+
+    def _note(self, cluster_id: int | None) -> None:
+        self._changes.add(cluster_id)
+        self._changed.set()
 
     async def _look_for(self, waits: list[Subscription], thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -160,6 +198,8 @@ class SharedWatch:
         self._failures = 0
         for wait, sight in sights:
             if isinstance(sight, Sight):
+                record = sight.record
+                wait.cluster_id = record.cluster_id if isinstance(record, Job) else record.id
                 wait.log_start = sight.log_end if wait.log_start is not None else None
             wait.sights.put_nowait(sight)
 

@@ -76,10 +76,13 @@ class Testbed:
         )
 
     @contextmanager
-    def namespace(self, prefix: str, enforce: str = "restricted") -> Iterator[str]:
+    def namespace(
+        self, prefix: str, enforce: str = "restricted", end_seconds: int = _WAIT_SECONDS
+    ) -> Iterator[str]:
         """A namespace for the block; it is gone when the block has ended.
 
         :param enforce: the Pod Security standard that its pods have to meet.
+        :param end_seconds: until then; thousands of pods take minutes.
         :returns: its name, unique.
         """
         name = f"{prefix}-{secrets.token_hex(3)}"
@@ -89,7 +92,7 @@ class Testbed:
         try:
             yield name
         finally:
-            self.kubectl("delete", "namespace", name, "--wait", f"--timeout={_WAIT_SECONDS}s")
+            self.kubectl("delete", "namespace", name, "--wait", f"--timeout={end_seconds}s")
 
     def data_volume(self, namespace: str, name: str, files: Mapping[str, bytes]) -> str:
         """A claim of a volume that holds these files, readable by every user.

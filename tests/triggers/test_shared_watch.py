@@ -13,15 +13,17 @@ from dcluster_provider.core.errors import NotFound
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers.shared_watch import SharedWatch, Subscription
+from demo.standalone import wait_until
 
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 
 
 class SeenJob(Job):
-    """A job of which only what the watch asks is known: its number and whether it is over."""
+    """A job of which only what the watch asks is known: its number, its cluster and whether it is over."""
 
     def __init__(self, number, looks):
         object.__setattr__(self, "id", number)
+        object.__setattr__(self, "cluster_id", number + 100)
         object.__setattr__(self, "is_over", looks >= number)
         object.__setattr__(self, "state", SimpleNamespace(is_final=looks >= number))
 
@@ -58,9 +60,9 @@ def watch_over(calls) -> SharedWatch:
     return watch
 
 
-async def wait_for(watch, job_id, log_start=None):
+async def wait_for(watch, job_id, log_start=None, poll_interval=0.01):
     seen = []
-    sights = watch.follow(Subscription("job", job_id, 0.01, log_start))
+    sights = watch.follow(Subscription("job", job_id, poll_interval, log_start))
     async for sight in sights:
         seen.append(sight)
         if sight.record.is_over:
@@ -105,6 +107,37 @@ def test_the_watch_ends_with_its_last_wait_and_begins_anew(calls):
 def test_each_wait_reads_the_log_on_from_where_it_was(calls):
     seen = asyncio.run(wait_for(watch_over(calls), 3, log_start=0))
     assert [sight.log_text for sight in seen] == ["line 0\n", "line 1\n", "line 2\n"]
+
+
+def test_between_two_looks_at_all_only_what_has_changed_is_looked_at(calls):
+    listeners = []
+
+    def on_change(told):
+        listeners.append(told)
+        return lambda: listeners.remove(told)
+
+    async def asked(times):
+        assert await asyncio.to_thread(wait_until, lambda: len(calls.asked) >= times, 30, 0.01)
+        return calls.asked[times - 1]
+
+    async def run():
+        watch = watch_over(calls)
+        watch._control.platform = SimpleNamespace(log_pause=0.0, on_change=on_change)
+        watch._listen_to(watch._control)
+        waits = [asyncio.create_task(wait_for(watch, number, poll_interval=60)) for number in (70, 80, 90)]
+        seen = [await asked(1)]
+        threading.Thread(target=listeners[0], args=[180]).start()
+        seen.append(await asked(2))
+        listeners[0](999)  # nobody waits for it
+        waits.append(asyncio.create_task(wait_for(watch, 60, poll_interval=60)))
+        seen.append(await asked(3))
+        listeners[0](None)
+        seen.append(await asked(4))
+        for wait in waits:
+            wait.cancel()
+        return seen
+
+    assert asyncio.run(run()) == [{70, 80, 90}, {80}, {60}, {60, 70, 80, 90}]
 
 
 def test_a_record_that_is_gone_ends_its_wait_alone(calls):

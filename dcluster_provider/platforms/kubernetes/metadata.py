@@ -11,7 +11,9 @@ from dcluster_provider.core.record import Cluster, Job
 Role = Literal["master", "worker", "driver", "client", "executor"]
 
 PREFIX = LABEL_PREFIX
-DEPLOYMENT, CLUSTER, ROLE, JOB = (PREFIX + part for part in ("deployment", "cluster-name", "role", "job-id"))
+DEPLOYMENT, CLUSTER, CLUSTER_ID, ROLE, JOB = (
+    PREFIX + part for part in ("deployment", "cluster-name", "cluster-id", "role", "job-id")
+)
 KEY = PREFIX + "key"
 VERDICT = PREFIX + "verdict"  # annotation: why the platform ended a job
 _MANAGED = {"app.kubernetes.io/managed-by": "dcluster-provider"}
@@ -37,7 +39,7 @@ def job_labels(job: Job, cluster: Cluster, role: Role | None = None) -> dict[str
 def pod_selector(cluster: Cluster, role: Role | None = None) -> dict[str, str]:
     """The labels that tell a cluster's pods from every other."""
     own = cluster_labels(cluster, role)
-    names = (DEPLOYMENT, CLUSTER, PREFIX + "cluster-id", *((ROLE,) if role else ()))
+    names = (DEPLOYMENT, CLUSTER, CLUSTER_ID, *((ROLE,) if role else ()))
     return {name: own[name] for name in names}
 
 

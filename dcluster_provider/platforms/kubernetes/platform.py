@@ -14,7 +14,7 @@ from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, flink_rest, spark
 from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.at_once import ask_at_once
-from dcluster_provider.platforms.base import LogPart, Report
+from dcluster_provider.platforms.base import LogPart, OnChange, Report
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import check_application
 from dcluster_provider.platforms.kubernetes.cluster_manifests import (
@@ -52,7 +52,7 @@ class KubernetesPlatform:
         self.settings = settings
         self.nodes: ClusterNodes | None = KubernetesNodes(api)
         self._api = api
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners: set[OnChange] = set()
         self._patience = Patience(settings.unschedulable_timeout, settings.mount_timeout)
         self._watches = {
             name: PodWatch(api, name, selector(settings.deployment), self._tell)
@@ -147,7 +147,7 @@ class KubernetesPlatform:
         """The output of the driver or client; nothing after its pod has gone."""
         return self._looks.read_log(job, cluster, start, most)
 
-    def on_change(self, told: Callable[[], None]) -> Callable[[], None]:
+    def on_change(self, told: OnChange) -> Callable[[], None]:
         """Have a function called when a pod has changed."""
         self._listeners.add(told)
         return lambda: self._listeners.discard(told)
@@ -165,9 +165,9 @@ class KubernetesPlatform:
         """Begin to delete the root of this name, if it is this deployment's."""
         return self._roots.delete_unknown(name)
 
-    def _tell(self) -> None:
+    def _tell(self, cluster_id: int | None) -> None:
         for told in list(self._listeners):
-            told()
+            told(cluster_id)
 
     def _visible(self, clusters: Sequence[Cluster]) -> list[Cluster]:
         """Those whose pods can be seen just now."""

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from sys import intern
 from typing import Any
 
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, JOB, PREFIX, ROLE
+from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, CLUSTER_ID, JOB, PREFIX, ROLE
 
 ENGINE_CONTAINER = "engine"
 
@@ -96,10 +96,14 @@ class Pod:
         return self.labels.get(CLUSTER, "")
 
     @property
+    def cluster_id(self) -> int | None:
+        """The id of that cluster, none when its label is no number."""
+        return self._number(CLUSTER_ID)
+
+    @property
     def job_id(self) -> int | None:
         """The job that it belongs to, none when it serves a cluster."""
-        value = self.labels.get(JOB, "")
-        return int(value) if value.isdecimal() else None
+        return self._number(JOB)
 
     @property
     def is_over(self) -> bool:
@@ -113,6 +117,10 @@ class Pod:
         running = [container for container in self.containers if not container.init]
         named = (container for container in running if container.name == ENGINE_CONTAINER)
         return next(named, running[0] if running else None)
+
+    def _number(self, label: str) -> int | None:
+        value = self.labels.get(label, "")
+        return int(value) if value.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
+from dcluster_provider.platforms.base import OnChange
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Pod, read_pod
@@ -25,8 +26,6 @@ _STALE_SECONDS = 45.0  # what was seen longer ago than this is not told as the p
 _FIRST_SECONDS = 75.0  # to wait for the first list
 _MOST_PAUSE = 5.0
 
-OnChange = Callable[[], None]
-
 
 class _Gone(Exception):
     """The resource version is too old to go on from; everything has to be listed again."""
@@ -37,7 +36,7 @@ class PodWatch:
 
     A thread of its own reads the watch as long as somebody asks; there is one for all waits of the process.
 
-    :param on_change: called, in that thread, after every change.
+    :param on_change: called, in that thread, after every change, with the id of the pod's cluster.
     """
 
     def __init__(self, api: KubernetesApi, namespace: str, selector: str, on_change: OnChange) -> None:
@@ -117,7 +116,7 @@ class PodWatch:
         with self._lock:
             self._by_cluster = found
         self._seen()
-        self._on_change()
+        self._on_change(None)
         return version
 
     def _watch(self, version: str) -> Iterator[str]:
@@ -155,7 +154,7 @@ class PodWatch:
                     pods[pod.uid] = pod
         self._seen(listening=True)
         if kind != "BOOKMARK":
-            self._on_change()
+            self._on_change(pod.cluster_id)
         return str(item["metadata"]["resourceVersion"])
 
     def _seen(self, *, listening: bool = False) -> None:

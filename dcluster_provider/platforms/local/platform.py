@@ -13,7 +13,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.flink_savepoints import savepoint_folder
 from dcluster_provider.platforms.at_once import ask_at_once
-from dcluster_provider.platforms.base import LogPart, Report
+from dcluster_provider.platforms.base import LogPart, OnChange, Report
 from dcluster_provider.platforms.local import ending
 from dcluster_provider.platforms.local.application import check_application
 from dcluster_provider.platforms.local.engine_side import EngineSide, View
@@ -150,7 +150,7 @@ class LocalPlatform:
         is_ended = own.process.state().life is not Life.RUNNING
         return read_part(own.log, start, most, is_ended)
 
-    def on_change(self, told: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002
+    def on_change(self, told: OnChange) -> Callable[[], None]:  # noqa: ARG002
         """Nothing tells of changes here: whoever wants to know looks."""
         return lambda: None
 
