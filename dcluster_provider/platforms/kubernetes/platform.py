@@ -105,7 +105,8 @@ class KubernetesPlatform:
         """Look at clusters: their pods are known from the watch, so most need no request."""
         visible = self._visible(clusters)
         seen = dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), visible))
-        never_made = [each for each in clusters if each not in visible and self._was_never_made(each)]
+        unseen = {each.id for each in clusters} - {each.id for each in visible}
+        never_made = [each for each in clusters if each.id in unseen and self._was_never_made(each)]
         return seen | {cluster.id: ClusterObservation(ClusterPhase.ABSENT) for cluster in never_made}
 
     def delete_cluster(self, cluster: Cluster) -> None:
