@@ -217,6 +217,19 @@ def test_what_was_asked_for_is_done_by_runs_that_succeed(answers, dialogue):
         }
 
 
+def test_what_a_killed_server_has_stored_is_completed_by_the_check(answers, dialogue):
+    # All that such a server leaves is the row; that it does is shown in test_rest_server.
+    asked = dialogue.control.clusters.request({"tenant": "cut-short", "workerMemory": "1Gi"}, "a request")
+    assert dialogue.control.clusters.status(asked.id) is ClusterState.REQUESTED
+    with sqlite3.connect(dialogue.registry, timeout=30) as database:
+        earlier = "strftime('%Y-%m-%d %H:%M:%f', state_since, '-10 minutes')"
+        database.execute(f"UPDATE dcluster_cluster SET state_since = {earlier} WHERE id = ?", [asked.id])
+    assert dialogue.run(CALLS["GET /cluster/check"])[0] == 200
+    dialogue.control.clusters.wait(asked.id, [ClusterState.RUNNING], 300)
+    dialogue.control.clusters.terminate(asked.id)
+    dialogue.control.clusters.wait(asked.id, [ClusterState.TERMINATED], 300)
+
+
 def test_the_page_has_each_call_with_its_answer(answers):
     lines = ["| Call | What does the same | Answer |", "| --- | --- | --- |"]
     for route, call in CALLS.items():
