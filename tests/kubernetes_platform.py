@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.core.record import EXTERNAL, Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.kubernetes import (
     driver_manifests,
@@ -18,8 +18,9 @@ from dcluster_provider.platforms.kubernetes import (
     spark_manifests,
 )
 from dcluster_provider.platforms.kubernetes.cluster_objects import root, secret
+from dcluster_provider.platforms.kubernetes.external import as_seen_by, job_policy, job_root
 from dcluster_provider.platforms.kubernetes.job_objects import job_secret
-from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels
+from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels, job_name
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 AT = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)
@@ -95,6 +96,17 @@ def make_job(cluster: Cluster, **fields: Any) -> Job:
     )
 
 
+def make_external(**fields: Any) -> Cluster:
+    """A cluster that somebody else runs."""
+    cluster = make_cluster(**({"workers": 1} | fields))
+    master, rest = "spark://reports.example.com:7077", "http://reports.example.com:8080"
+    if cluster.spec.engine == "flink":
+        master = rest = "http://streams.example.com:8081"
+    return replace(
+        cluster, platform=EXTERNAL, owner=None, state=ClusterState.RUNNING, master_url=master, ui_url=rest
+    )
+
+
 def cluster_objects(settings: KubernetesSettings, cluster: Cluster) -> list[dict[str, Any]]:
     """Everything that is made for a cluster, with a secret that is none."""
     if cluster.spec.engine == "flink":
@@ -117,14 +129,19 @@ def cluster_objects(settings: KubernetesSettings, cluster: Cluster) -> list[dict
 
 def job_objects(settings: KubernetesSettings, cluster: Cluster, job: Job) -> list[dict[str, Any]]:
     """Everything that is made for a job."""
+    place, own = PLACE, []
+    if cluster.is_external:
+        cluster = as_seen_by(job, cluster)
+        place = Place(settings.namespace_of(cluster.spec), PLACE.root_uid, job_name(job))
+        own = [job_root(job, cluster, place.namespace), job_policy(settings, job, cluster, place)]
     if cluster.spec.engine == "flink":
         files = flink_client_manifests.client_files(settings, job, cluster)
-        client = flink_client_manifests.client(settings, job, cluster, PLACE)
+        client = flink_client_manifests.client(settings, job, cluster, place)
     else:
         files = driver_manifests.driver_files(settings, job, cluster)
-        client = driver_manifests.driver(settings, job, cluster, PLACE)
+        client = driver_manifests.driver(settings, job, cluster, place)
     texts = {name: text.encode() for name, text in files.items()}
-    return [job_secret(job, cluster, PLACE, texts), client]
+    return [*own, job_secret(job, cluster, place, texts), client]
 
 
 def combinations() -> dict[str, list[dict[str, Any]]]:
@@ -134,6 +151,7 @@ def combinations() -> dict[str, list[dict[str, Any]]]:
     available = replace(_FULL, flink_ha=True)
     spark, flink = make_cluster(), make_cluster(type="flink", worker_memory="2Gi")
     single = make_cluster(single_job=True, worker_memory="1Gi")
+    theirs, their_flink = make_external(), make_external(type="flink")
     every = {
         "use_on_demand_master": True,
         "launch_dynamic_disk": True,
@@ -164,6 +182,23 @@ def combinations() -> dict[str, list[dict[str, Any]]]:
         "job-spark-single": job_objects(own, single, replace(make_job(single), owns_cluster=True)),
         "job-flink-python": job_objects(plain, flink, make_job(flink, num_workers=1)),
         "job-flink-sql": job_objects(_FULL, flink, make_job(flink, application="local:///opt/app/etl.sql")),
+        "job-spark-external": job_objects(plain, theirs, make_job(theirs, num_workers=2, worker_cpu=1)),
+        "job-spark-external-everything": job_objects(
+            _FULL,
+            theirs,
+            make_job(
+                theirs,
+                application="s3a://bucket/etl.jar",
+                main_class="com.example.Etl",
+                use_external_namespace=True,
+                extra_cmd={"spark.authenticate": "true", "spark.authenticate.secret": "theirs"},
+            ),
+        ),
+        "job-flink-external": job_objects(
+            available,
+            their_flink,
+            make_job(their_flink, extra_cmd={"python.executable": "/venv/bin/python"}),
+        ),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -69,6 +69,7 @@ class JobProgress:
                 self._stop_again(after[job.id], cluster)
         for job in after.values():
             self._end_own_cluster(job)
+        self._remove_ended(list(after.values()))
         return after
 
     def change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
@@ -143,6 +144,22 @@ class JobProgress:
     def _end_own_cluster(self, job: Job) -> None:
         if job.state.is_final and job.owns_cluster and not job.spec.keep_alive:
             self._clusters.terminate(job.cluster_id, actor=f"{job} has ended")
+
+    def _remove_ended(self, jobs: Sequence[Job]) -> None:
+        """Remove what was made for ended jobs on clusters that somebody else runs: it does not go with those."""
+        ended = [job for job in jobs if job.state.is_final and not job.owns_cluster]
+        if not ended:
+            return
+        clusters = {it.id: it for it in self._registry.get_clusters({job.cluster_id for job in ended})}
+        for job in ended:
+            if not clusters[job.cluster_id].is_external:
+                continue
+            try:
+                self._platform.delete_job(job, clusters[job.cluster_id])
+            except CredentialsRefused:
+                raise
+            except PlatformUnavailable as error:
+                _LOG.info("What is left of %s is removed by a later look: %s", job, error)
 
     def _advance(self, job: Job, seen: JobObservation) -> Job:
         def decide(it: Job, now: datetime) -> Job:

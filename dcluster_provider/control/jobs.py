@@ -304,11 +304,6 @@ class Jobs:
 
     def _checked(self, spec: JobSpec) -> JobSpec:
         spec = self._settings.application.fill(spec)
-        if spec.use_external_cluster and self._platform.name != "local":
-            raise InvalidSpec(
-                f"JobSpec: field useExternalCluster: jobs on external clusters are run from the local platform; that "
-                f"of connection {self._settings.conn_id!r} is {self._platform.name}: use another connection"
-            )
         self._platform.check_job(spec)
         return spec
 

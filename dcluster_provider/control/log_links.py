@@ -52,6 +52,7 @@ class GrafanaLinks:
         ended = cluster.state_since if cluster.state.is_final else None
         return self._filled(
             cluster,
+            cluster.spec.use_external_namespace,
             {
                 "search": cluster.id,
                 "client": cluster.spec.tenant,
@@ -62,8 +63,11 @@ class GrafanaLinks:
 
     def of_job(self, job: Job, cluster: Cluster) -> str:
         """The address of a job's log; empty without a template."""
+        # One that somebody else runs is in no namespace of ours, but its jobs are.
+        placed = job.spec if cluster.is_external else cluster.spec
         return self._filled(
             cluster,
+            placed.use_external_namespace,
             {
                 "search": job.id,
                 "jobId": job.id,
@@ -74,14 +78,13 @@ class GrafanaLinks:
             },
         )
 
-    def _filled(self, cluster: Cluster, values: dict[str, object]) -> str:
-        outside = cluster.spec.use_external_namespace and self.external_namespace
+    def _filled(self, cluster: Cluster, outside: bool, values: dict[str, object]) -> str:
         known: dict[str, object] = {
             "clusterId": cluster.id,
             "clusterName": cluster.name,
             "cluster": cluster.name,
             "tenant": cluster.spec.tenant,
-            "namespace": self.external_namespace if outside else self.namespace,
+            "namespace": (outside and self.external_namespace) or self.namespace,
             "env": self.env,
             "deployment": cluster.deployment,
         }

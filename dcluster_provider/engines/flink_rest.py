@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
@@ -70,6 +71,16 @@ def run_jar(engine: EngineRest, jar_id: str, wanted: Mapping[str, Any]) -> None:
     """
     body = json.dumps(wanted).encode()
     engine.request("POST", f"/jars/{jar_id}/run", body=body, headers=_JSON, timeout=_RUN_SECONDS)
+
+
+def tidy_jar(engine: EngineRest, jar_id: str, *, keep: bool) -> None:
+    """Remove a jar that was handed over, as far as the JobManager lets: the jobs that were made of it have their own.
+
+    :param keep: leave it to a JobManager that takes it along when it ends.
+    """
+    if not keep:
+        with suppress(NoAnswer, Refused):
+            engine.request("DELETE", f"/jars/{jar_id}")
 
 
 def cancel(engine: EngineRest, job_id: str) -> None:

@@ -105,6 +105,20 @@ class Platform(Protocol):
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         """Begin to stop the job; one that is not there is no error, and can no longer be started."""
 
+    def delete_job(self, job: Job, cluster: Cluster) -> bool:
+        """Begin to remove what was made for an ended job on a cluster that somebody else runs.
+
+        What was made for a job on a cluster of ours goes with the cluster.
+
+        :returns: whether there was something whose removal had not begun.
+        """
+
+    def external_jobs(self) -> list[int]:
+        """The ids of the jobs on clusters that somebody else runs for which something is here, ended or not.
+
+        :raises DClusterError: not all of them can be told.
+        """
+
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that savepoints of a Flink job go to; empty when no setting names one.
 
@@ -124,6 +138,8 @@ class Platform(Protocol):
 
     def list_clusters(self) -> list[str]:
         """The names of all clusters of this deployment that exist here, known to the registry or not.
+
+        So is one that somebody else runs, as long as something is here for jobs on it.
 
         :raises DClusterError: not all of them can be told.
         """

@@ -47,6 +47,8 @@ class MemoryPlatform:
     busy: dict[str, bool | None] = field(default_factory=dict)
     asked_if_busy: list[str] = field(default_factory=list)
     asked_to_stop: list[tuple[int, str]] = field(default_factory=list)
+    remains: set[int] = field(default_factory=set)  # of jobs on clusters that somebody else runs
+    silent: bool = False
 
     def describe(self) -> str:
         return "in memory"
@@ -83,6 +85,8 @@ class MemoryPlatform:
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         place = (job.key, job.generation)
+        if cluster.is_external:
+            self.remains.add(job.id)
         if place not in self.jobs:
             self.started.append(job.module)
             self.jobs[place] = JobObservation(JobPhase.RUNNING)
@@ -100,6 +104,16 @@ class MemoryPlatform:
 
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         self.jobs[job.key, job.generation] = JobObservation(JobPhase.KILLED, exit_code=143)
+
+    def delete_job(self, job: Job, cluster: Cluster) -> bool:
+        if self.silent:
+            raise PlatformUnavailable("no answer")
+        there = job.id in self.remains
+        self.remains.discard(job.id)
+        return there
+
+    def external_jobs(self) -> list[int]:
+        return sorted(self.remains)
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         return LogPart("", start)

@@ -88,10 +88,41 @@ def test_an_address_that_cannot_be_is_refused(fields, message):
         ExternalCluster(*fields)
 
 
-def test_it_is_called_by_its_name_and_used_from_this_machine_only(jobs, platform):
+def test_it_is_called_by_its_name(jobs):
     with pytest.raises(InvalidSpec, match="field clusterId"):
         jobs.submit(JOB | {"clusterId": 1})
-    platform.name = "kubernetes"
-    with pytest.raises(InvalidSpec, match="run from the local platform"):
-        jobs.submit(JOB)
     assert jobs.list() == []
+
+
+def test_what_was_made_for_a_job_goes_with_its_end_and_no_sooner(control, platform, jobs):
+    first, second = jobs.submit(JOB), jobs.submit(JOB | {"module": "other"})
+    assert platform.remains == {first.id, second.id}
+    platform.set_job(first, JobPhase.FAILED)
+    assert jobs.observe([first.id])[first.id].state is JobState.FAILED
+    assert platform.remains == {second.id}
+    control.upkeep.check_clusters()
+    assert platform.remains == {second.id}, "its job is live"
+
+
+def test_what_a_process_that_was_killed_has_left_is_removed_by_whoever_looks_or_checks_next(
+    control, platform, jobs
+):
+    for look in (lambda job: jobs.observe([job.id]), lambda _: control.upkeep.check_clusters()):
+        job = jobs.submit(JOB)
+        platform.set_job(job, JobPhase.SUCCEEDED)
+        platform.silent = True
+        assert jobs.observe([job.id])[job.id].state is JobState.SUCCEEDED, "its end is told all the same"
+        platform.silent = False
+        assert platform.remains == {job.id}
+        look(job)
+        assert platform.remains == set()
+
+
+def test_a_check_that_changes_nothing_tells_what_is_left_of_a_job(control, platform, jobs):
+    job = jobs.submit(JOB)
+    platform.set_job(job, JobPhase.SUCCEEDED)
+    platform.silent = True
+    jobs.observe([job.id])
+    report = control.upkeep.check_clusters(dry_run=True)
+    assert f"{job}" in str(report.as_json())
+    assert platform.remains == {job.id}

@@ -57,6 +57,15 @@ def test_every_placeholder_can_be_filled(records):
     assert all(links.of_job(job, cluster).split("/"))
 
 
+def test_a_job_on_a_cluster_that_somebody_else_runs_says_its_own_namespace(records):
+    cluster, job = records
+    theirs = replace(cluster, platform="external")
+    outside = replace(job, spec=job.spec.model_copy(update={"use_external_namespace": True}))
+    links = GrafanaLinks("{namespace}", "prod", "data", "external")
+    assert [links.of_job(each, theirs) for each in (job, outside)] == ["data", "external"]
+    assert links.of_job(outside, cluster) == "data", "one of ours is where it is"
+
+
 def test_the_other_namespace_is_told_of_clusters_that_are_there(records):
     cluster, _ = records
     outside = replace(cluster, spec=cluster.spec.model_copy(update={"use_external_namespace": True}))

@@ -36,6 +36,19 @@ def check_platform(check: Pass, names: Collection[str], unknown_after: timedelta
     _remove_unknown(check, due)
 
 
+def remove_remains(check: Pass, job_ids: Iterable[int]) -> None:
+    """Remove what is left of ended jobs on clusters that somebody else runs.
+
+    :param job_ids: of those for which the platform has something, listed before the registry is asked for them.
+    """
+    ended = [job for job in check.registry.get_jobs(job_ids) if job.state.is_final]
+    clusters = {it.id: it for it in check.registry.get_clusters({job.cluster_id for job in ended})}
+    for job in ended:
+        with check.going_on(job):
+            if check.dry_run or check.platform.delete_job(job, clusters[job.cluster_id]):
+                check.notes.did("removed", job, f"it is {job.state.value}, and something of it was left")
+
+
 def _remove_leftovers(check: Pass, ids: list[int]) -> None:
     for start in range(0, len(ids), _PAGE):
         ended = check.registry.get_clusters(ids[start : start + _PAGE])

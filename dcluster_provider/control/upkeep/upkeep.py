@@ -14,7 +14,7 @@ from dcluster_provider.control.upkeep.cluster_check import check_clusters
 from dcluster_provider.control.upkeep.job_check import check_jobs
 from dcluster_provider.control.upkeep.owners import OwnerStates, nobody_knows
 from dcluster_provider.control.upkeep.passing import Pass
-from dcluster_provider.control.upkeep.platform_check import check_platform
+from dcluster_provider.control.upkeep.platform_check import check_platform, remove_remains
 from dcluster_provider.control.upkeep.report import Notes, Report
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
 from dcluster_provider.core.record import Job
@@ -59,7 +59,7 @@ class Upkeep:
         from dcluster_provider.registry.upkeep import Scope
 
         notes = Notes("Cluster check", dry_run)
-        names = self._list(notes)
+        names, job_ids = self._list(notes)
         now = utc_now()
         if not dry_run:
             self._registry.see_live_jobs(now)
@@ -77,6 +77,7 @@ class Upkeep:
         check_jobs(check)
         check_clusters(check)
         check_platform(check, names, timedelta(seconds=unknown_after))
+        remove_remains(check, job_ids)
         return notes.report()
 
     def alert_long_running(self, delivery: Delivery, *, dry_run: bool = False) -> Report:
@@ -100,9 +101,9 @@ class Upkeep:
     def _alerts(self, delivery: Delivery, notes: Notes) -> Alerts:
         return Alerts(self._registry, self._jobs, self._settings, delivery, notes, utc_now())
 
-    def _list(self, notes: Notes) -> list[str]:
+    def _list(self, notes: Notes) -> tuple[list[str], list[int]]:
         try:
-            return self._platform.list_clusters()
+            return self._platform.list_clusters(), self._platform.external_jobs()
         except CredentialsRefused:
             raise
         except (DClusterError, OSError) as error:

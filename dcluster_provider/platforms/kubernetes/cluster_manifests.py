@@ -11,6 +11,7 @@ from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest, secret
 from dcluster_provider.platforms.kubernetes.cluster_view import Addresses
 from dcluster_provider.platforms.kubernetes.engine_access import engine_rest
+from dcluster_provider.platforms.kubernetes.external import external_rest
 from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -37,6 +38,8 @@ def cluster_manifests(settings: KubernetesSettings, cluster: Cluster, place: Pla
 
 def cluster_addresses(settings: KubernetesSettings, cluster: Cluster) -> Addresses:
     """Where the cluster's master and its page are."""
+    if cluster.is_external:
+        return Addresses(cluster.master_url, cluster.ui_url)
     namespace = settings.namespace_of(cluster.spec)
     host = f"{cluster.name}.{namespace}.svc"
     ui_url = settings.ui_url.replace("{name}", cluster.name).replace("{namespace}", namespace)
@@ -50,6 +53,8 @@ def cluster_addresses(settings: KubernetesSettings, cluster: Cluster) -> Address
 
 def master_rest(settings: KubernetesSettings, api: KubernetesApi, cluster: Cluster) -> EngineRest:
     """The HTTP interface of the cluster's master or JobManager."""
+    if cluster.is_external:
+        return external_rest(cluster)
     namespace = settings.namespace_of(cluster.spec)
     return engine_rest(settings, api, namespace, cluster.name, _rest_port(cluster))
 

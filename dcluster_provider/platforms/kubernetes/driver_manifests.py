@@ -18,6 +18,7 @@ from dcluster_provider.platforms.kubernetes.application_files import (
     put_together,
 )
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.external import DRIVER_PORTS, external_driver_settings
 from dcluster_provider.platforms.kubernetes.job_objects import client_job, part_names
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
@@ -35,9 +36,10 @@ from dcluster_provider.platforms.kubernetes.spark_manifests import (
 
 # Settings of a cluster that mean only its own processes.
 _OF_DAEMONS = frozenset({"spark.master.port", "spark.master.ui.port"})
+_SECURED = f"{CONF}/secured.properties"
 _SUBMIT = f"""\
 umask 077
-cat {FOLDER}/{SPARK_SETTINGS} {CONF}/secured.properties >/tmp/spark.properties || exit 1
+cat SETTINGS >/tmp/spark.properties || exit 1
 {put_together("$DCLUSTER_APPLICATION")}\
 exec {SPARK_HOME}/bin/spark-submit --properties-file /tmp/spark.properties --conf spark.driver.host="$POD_IP" \
 --conf spark.kubernetes.driver.pod.name="$POD_NAME" "$@"
@@ -57,9 +59,10 @@ def driver(
     heap = max(1, round(spec.driver_mem_gb * 1024))
     factor = 0.1 if spec.application.lower().endswith(".jar") else 0.4  # Python works beside the heap
     arguments = ["--class", spec.main_class] if spec.main_class else []
+    own_files = {job_name(job): FOLDER}
     container = Container(
         image=_image(settings, job, cluster),
-        script=_SUBMIT,
+        script=_submit(cluster),
         arguments=(*arguments, application, *spec.args),
         cpu="1",
         mib=heap + overhead(heap, factor),
@@ -71,8 +74,8 @@ def driver(
             "SPARK_LAUNCHER_OPTS": QUICK_JVM,
             "SPARK_LOCAL_DIRS": f"{SCRATCH}/local",
         },
-        ports={"ui": DRIVER_UI_PORT},
-        secrets={cluster.name: CONF, job_name(job): FOLDER},
+        ports={"ui": DRIVER_UI_PORT} | (DRIVER_PORTS if cluster.is_external else {}),
+        secrets=own_files if cluster.is_external else {cluster.name: CONF} | own_files,
         parts=(PARTS_FOLDER, part_names(job, parts)),
     )
     template = pod_template(
@@ -99,14 +102,12 @@ def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
 def driver_settings(job: Job, cluster: Cluster) -> dict[str, str]:
     """The Spark settings of a job on a standalone cluster, without what its pod adds when it starts."""
     defaults = {"spark.ui.port": str(DRIVER_UI_PORT)}
-    return (
-        defaults
-        | job_settings(job, cluster, _OF_DAEMONS)
-        | {
-            "spark.master": f"spark://{cluster.name}:{MASTER_PORT}",
-            "spark.submit.deployMode": "client",
-        }
-    )
+    wanted = defaults | job_settings(job, cluster, _OF_DAEMONS)
+    wanted |= {
+        "spark.master": f"spark://{cluster.name}:{MASTER_PORT}",
+        "spark.submit.deployMode": "client",
+    }
+    return wanted | (external_driver_settings(cluster) if cluster.is_external else {})
 
 
 def own_executor_settings(
@@ -165,6 +166,12 @@ def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
     for decided_by_spark in ("command", "args", "ports", "image"):
         engine.pop(decided_by_spark, None)
     return {"apiVersion": "v1", "kind": "Pod", **template}
+
+
+def _submit(cluster: Cluster) -> str:
+    """The script of a driver's pod; whoever runs an external cluster knows what its processes know each other by."""
+    files = [f"{FOLDER}/{SPARK_SETTINGS}", *([] if cluster.is_external else [_SECURED])]
+    return _SUBMIT.replace("SETTINGS", " ".join(files), 1)
 
 
 def _image(settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:

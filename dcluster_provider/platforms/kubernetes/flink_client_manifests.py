@@ -18,6 +18,7 @@ from dcluster_provider.platforms.kubernetes.application_files import (
     put_together,
 )
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.external import external_client_fixed, external_client_settings
 from dcluster_provider.platforms.kubernetes.flink_manifests import (
     FLINK_HOME,
     cluster_settings,
@@ -69,16 +70,18 @@ def client(
 def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
     """The files of a client's Secret but its application."""
     wanted = (
-        cluster_settings(settings, cluster)
+        (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
         | job_settings(cluster, job)
         | {
-            "high-availability.type": "NONE",  # the client asks the Service, and looks up no leader
+            "high-availability.type": "NONE",  # the client asks one address, and looks up no leader
             "python.executable": "python3",
             "python.client.executable": "python3",
             "execution.target": "remote",
             "$internal.pipeline.job-id": flink_job_id(job.key, job.generation),
         }
     )
+    if cluster.is_external:
+        wanted |= external_client_fixed(cluster, job)
     files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": CLIENT_LOGGING}
     if is_sql(job):
         files[_SQL_PROGRAM] = Path(sql_runner.__file__).read_text(encoding="utf-8")

@@ -48,13 +48,16 @@ def run_jar(rest: EngineRest, cluster: Cluster, job: Job, jar: bytes) -> None:
     :raises PlatformRefused: it can never run so.
     :raises PlatformUnavailable: the JobManager does not answer.
     """
-    job_id = flink_job_id(job.key, job.generation)
+    job_id, jar_id = flink_job_id(job.key, job.generation), ""
     try:
         jar_id = flink_rest.upload_jar(rest, BytesIO(jar), len(jar))
         flink_rest.run_jar(rest, jar_id, run_request(cluster, job, job_id))
+        flink_rest.tidy_jar(rest, jar_id, keep=not cluster.is_external)
     except NoAnswer as error:
         raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
     except Refused as refusal:
+        if jar_id:
+            flink_rest.tidy_jar(rest, jar_id, keep=not cluster.is_external)
         text = flink_rest.refusal_text(refusal)
         if any(duplicate in text for duplicate in _DUPLICATES):
             return
@@ -63,7 +66,7 @@ def run_jar(rest: EngineRest, cluster: Cluster, job: Job, jar: bytes) -> None:
 
 
 def cancel(rest: EngineRest, job_ids: Sequence[str]) -> None:
-    """Begin to cancel Flink jobs; what a JobManager that does not answer runs is ended with its cluster."""
+    """Begin to cancel Flink jobs; what a JobManager of ours that does not answer runs is ended with its cluster."""
     for job_id in job_ids:
         with suppress(NoAnswer, Refused):
             flink_rest.cancel(rest, job_id)
@@ -77,6 +80,7 @@ class FlinkJobs:
     :param url: of the JobManager's page.
     :param master: the JobManager's pod.
     :param highly_available: a JobManager that restarts goes on with its jobs.
+    :param external: somebody else runs it, so that its pod is not known, nor whether it restarted.
     """
 
     rest: EngineRest
@@ -84,14 +88,21 @@ class FlinkJobs:
     url: str = ""
     master: Pod | None = None
     highly_available: bool = False
+    external: bool = False
 
     @classmethod
     def ask(
-        cls, rest: EngineRest, url: str = "", master: Pod | None = None, *, highly_available: bool = False
+        cls,
+        rest: EngineRest,
+        url: str = "",
+        master: Pod | None = None,
+        *,
+        highly_available: bool = False,
+        external: bool = False,
     ) -> FlinkJobs | None:
         """One request for all jobs of a cluster; none when the JobManager gives no account just now."""
         try:
-            return cls(rest, flink_rest.jobs_overview(rest), url, master, highly_available)
+            return cls(rest, flink_rest.jobs_overview(rest), url, master, highly_available, external)
         except (NoAnswer, Refused):
             return None
 
@@ -186,6 +197,8 @@ class FlinkJobs:
 
     def _may_come_back(self, given: datetime | None) -> bool:
         """Whether what a JobManager had taken at a moment, and does not know now, may be known soon."""
+        if self.external:
+            return False
         if self._running_since is None:
             return True  # the one that answers is about to end
         is_young = datetime.now(timezone.utc) - self._running_since < _RECOVERY
@@ -200,6 +213,32 @@ class FlinkJobs:
             + ("The JobManager's log says why it did not go on." if self.highly_available else _AVAILABLE),
             restart_evidence(self.master),
         )
+
+
+def observe_unheard(client: ClientPod, url: str) -> JobObservation | None:
+    """A PyFlink program or SQL file on somebody else's JobManager, which does not answer: what its client alone tells.
+
+    :param url: of the JobManager.
+    :returns: none while the client runs, and while a JobManager that restarts may answer again.
+    """
+    seen = client.observe()
+    if seen is None or seen.phase is JobPhase.PENDING or (client.pod and client.begun_by is None):
+        return seen
+    if client.now - (client.ended_at or client.job.state_since) < _RECOVERY:
+        return None
+    if seen.phase is JobPhase.SUCCEEDED:
+        return JobObservation(JobPhase.LOST, exit_code=seen.exit_code, diagnosis=_unheard(url))
+    return seen
+
+
+def _unheard(url: str) -> Diagnosis:
+    return Diagnosis(
+        "JobManagerSilent",
+        f"The client ended well, but the JobManager at {url} does not answer Airflow, so whether what the client "
+        "submitted has finished cannot be told.",
+        "Make that address reachable from where Airflow runs, too. Check the job's output; if it has to run again, "
+        "clear the task.",
+    )
 
 
 def _says_little(seen: JobObservation) -> bool:

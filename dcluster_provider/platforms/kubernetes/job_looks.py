@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from dcluster_provider.core.errors import PlatformUnavailable
+from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.engines import flink, spark
-from dcluster_provider.engines.flink_savepoints import savepoint_folder
+from dcluster_provider.engines.flink_savepoints import SAVEPOINT_FOLDER, savepoint_folder
 from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.platforms.kubernetes import flink_jobs, flink_manifests, spark_jobs
@@ -76,7 +76,15 @@ class JobLooks:
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
-        return savepoint_folder(job, flink_manifests.cluster_settings(self._settings, cluster))
+        if not cluster.is_external:
+            return savepoint_folder(job, flink_manifests.cluster_settings(self._settings, cluster))
+        folder = savepoint_folder(job, {})
+        if not folder:
+            raise InvalidSpec(
+                f"field savepoint: nothing says where savepoints of {job} go, and somebody else runs its cluster; set "
+                f"{SAVEPOINT_FOLDER} in extraCmd of the job"
+            )
+        return folder
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The output of the driver or client; nothing after its pod has gone."""
@@ -119,6 +127,8 @@ class JobLooks:
                     answers.append(None)
             return answers[0]
 
+        if cluster.is_external:
+            return {client.job.id: spark_jobs.observe_on_external(client, ask_master) for client in clients}
         worker = spark.Worker.of(cluster.spec)
         master = _master(pods)
         return {
@@ -134,10 +144,11 @@ class JobLooks:
             master_rest(self._settings, self._api, cluster),
             cluster_addresses(self._settings, cluster).ui_url,
             master,
-            highly_available=self._settings.flink_ha,
+            highly_available=self._settings.flink_ha and not cluster.is_external,
+            external=cluster.is_external,
         )
         if known is None:
-            return {}
+            return self._unheard(jobs, cluster, pods) if cluster.is_external else {}
         seen = {}
         for job in jobs:
             client = None if flink_jobs.is_jar(job) else self._client(job, cluster, pods)
@@ -147,9 +158,24 @@ class JobLooks:
                 seen[job.id] = found
         return seen
 
+    def _unheard(
+        self, jobs: Iterable[Job], cluster: Cluster, pods: Sequence[Pod]
+    ) -> dict[int, JobObservation]:
+        seen = {}
+        for job in jobs:
+            if not flink_jobs.is_jar(job):
+                found = flink_jobs.observe_unheard(self._client(job, cluster, pods), cluster.ui_url)
+                if found is not None:
+                    seen[job.id] = found
+        return seen
+
     def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
-        """The pods of a job's own cluster go as soon as its end is known, and with them what it printed last."""
-        if seen is None or not job.owns_cluster or seen.phase not in flink.FINAL_PHASES:
+        """The pods of a job's own cluster go as soon as its end is known, and with them what it printed last.
+
+        So do those of a job on a cluster that somebody else runs.
+        """
+        goes = job.owns_cluster or cluster.is_external
+        if seen is None or not goes or seen.phase not in flink.FINAL_PHASES:
             return
         pod = self._client(job, cluster, self._pods(cluster)).pod
         if pod is None:

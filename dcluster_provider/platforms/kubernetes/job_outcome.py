@@ -57,6 +57,12 @@ class ClientPod:
         began = pod.engine.began_at if pod is not None and pod.engine is not None else None
         return began + _RESOLUTION if began else None
 
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the process ended; none while it runs, and when its pod is not there."""
+        pod = self.pod
+        return pod.engine.finished_at if pod is not None and pod.engine is not None else None
+
     def observe(self) -> JobObservation | None:
         """The job as its process alone tells it; none while that runs."""
         pod = self.pod

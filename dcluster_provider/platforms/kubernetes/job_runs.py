@@ -13,8 +13,10 @@ from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import file_name, pieces
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.external import job_policy
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
 from dcluster_provider.platforms.kubernetes.job_objects import job_secret, part_names
+from dcluster_provider.platforms.kubernetes.job_roots import JobRoots
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_name
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod_templates import PART
@@ -28,10 +30,13 @@ _PARTS = "parts"  # of a job's Secret: how many parts its application travels in
 class JobRuns:
     """The runs of one connection's jobs."""
 
-    def __init__(self, settings: KubernetesSettings, api: KubernetesApi, roots: Roots) -> None:
+    def __init__(
+        self, settings: KubernetesSettings, api: KubernetesApi, roots: Roots, job_roots: JobRoots
+    ) -> None:
         self._settings = settings
         self._api = api
         self._roots = roots
+        self._job_roots = job_roots
 
     def stage(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets.
@@ -39,8 +44,11 @@ class JobRuns:
         :raises PlatformRefused: they may not be made there.
         """
         namespace = self._settings.namespace_of(cluster.spec)
-        place = self._roots.place(cluster, str(job))
         try:
+            if cluster.is_external:
+                place = self._job_roots.ensure(job, cluster)
+            else:
+                place = self._roots.place(cluster, str(job))
             files = {name: text.encode() for name, text in self._job_files(job, cluster).items()}
             content = pieces(job.spec)
             if len(content) > 1:
@@ -60,16 +68,20 @@ class JobRuns:
         :raises PlatformRefused: it can never run so.
         :raises PlatformUnavailable: it cannot be started just now.
         """
-        self._refuse_what_never_fits(job, cluster)
+        if not cluster.is_external:
+            self._refuse_what_never_fits(job, cluster)
         namespace = self._settings.namespace_of(cluster.spec)
-        place = self._roots.place(cluster, str(job))
         try:
+            place = self._place(job, cluster)
             staged = self._staged(job, namespace)
             parts = int(staged.get(_PARTS, b"0"))
             if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
                 jar = self._parts(job, namespace, parts) if parts else staged[file_name(job.spec)]
                 flink_jobs.run_jar(master_rest(self._settings, self._api, cluster), cluster, job, jar)
                 return
+            if cluster.is_external:
+                policy = job_policy(self._settings, job, cluster, place)
+                self._api.apply(collection("NetworkPolicy", namespace), policy)
             wanted = self._client_job(job, cluster, place, parts)
             self._api.ensure(collection("Job", namespace), wanted)
         except ApiRefused as refusal:
@@ -98,13 +110,23 @@ class JobRuns:
                     raise self._roots.refused(refusal, str(job), cluster) from refusal
             else:
                 return
-            found = self._roots.find(cluster)
-            if found is None:
+            place = self._find_place(job, cluster)
+            if place is None:
                 return
-            place = Place(self._settings.namespace_of(cluster.spec), found["metadata"]["uid"])
             wanted = self._client_job(job, cluster, place)
             wanted["spec"]["suspend"] = True
             self._api.ensure(path, wanted)
+
+    def _place(self, job: Job, cluster: Cluster) -> Place:
+        if cluster.is_external:
+            return self._job_roots.place(job, cluster)
+        return self._roots.place(cluster, str(job))
+
+    def _find_place(self, job: Job, cluster: Cluster) -> Place | None:
+        if cluster.is_external:
+            return self._job_roots.find(job, cluster)
+        found = self._roots.find(cluster)
+        return Place(self._settings.namespace_of(cluster.spec), found["metadata"]["uid"]) if found else None
 
     def _cancel(self, job: Job, cluster: Cluster) -> None:
         rest = master_rest(self._settings, self._api, cluster)

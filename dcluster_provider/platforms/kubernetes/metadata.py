@@ -50,24 +50,26 @@ def job_name(job: Job) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the objects of a cluster are.
+    """Where the objects of a cluster are, or those of a job on a cluster that somebody else runs.
 
     :param root_uid: of the root that owns them; empty for the root itself.
+    :param root_name: of that root; empty means the cluster's name.
     """
 
     namespace: str
     root_uid: str = ""
+    root_name: str = ""
 
 
 def metadata(name: str, place: Place, own_labels: dict[str, str]) -> dict[str, Any]:
-    """The metadata of an object that its cluster's root owns."""
+    """The metadata of an object that a root owns."""
     found: dict[str, Any] = {"name": name, "namespace": place.namespace, "labels": own_labels}
     if place.root_uid:
         found["ownerReferences"] = [
             {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
-                "name": own_labels[CLUSTER],
+                "name": place.root_name or own_labels[CLUSTER],
                 "uid": place.root_uid,
                 "controller": False,
                 "blockOwnerDeletion": True,

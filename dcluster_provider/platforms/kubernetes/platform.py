@@ -25,8 +25,10 @@ from dcluster_provider.platforms.kubernetes.cluster_manifests import (
 )
 from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience
+from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
 from dcluster_provider.platforms.kubernetes.job_looks import JobLooks
+from dcluster_provider.platforms.kubernetes.job_roots import JobRoots
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.metadata import selector
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
@@ -60,7 +62,8 @@ class KubernetesPlatform:
         }
         self._warnings = {name: Warnings(api, name) for name in settings.namespaces}
         self._roots = Roots(settings, api)
-        self._runs = JobRuns(settings, api, self._roots)
+        self._job_roots = JobRoots(settings, api)
+        self._runs = JobRuns(settings, api, self._roots, self._job_roots)
         self._looks = JobLooks(settings, api, self._runs, self._pods, self._warnings, self._patience)
 
     def describe(self) -> str:
@@ -70,11 +73,7 @@ class KubernetesPlatform:
 
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
-        if spec.use_external_namespace and not self.settings.external_namespace:
-            raise InvalidSpec(
-                "field useExternalNamespace: the connection has no external_namespace; give it one, or leave the "
-                "field out"
-            )
+        self._check_namespace(spec)
         if spec.engine == "flink":
             flink.divisions(spec)
         else:
@@ -83,8 +82,10 @@ class KubernetesPlatform:
             _LOG.info("launch_new_node is remembered only: the connection's machines come from no cloud")
 
     def check_job(self, spec: JobSpec) -> None:
-        """Refuse a job whose application cannot get into a pod."""
+        """Refuse a job whose application cannot get into a pod, or whose namespace the connection does not have."""
         check_application(spec)
+        if spec.use_external_cluster:
+            self._check_namespace(spec)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         """Nothing takes long before a cluster is made."""
@@ -119,34 +120,48 @@ class KubernetesPlatform:
 
     def stage_job(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets."""
-        self._runs.stage(job, cluster)
+        self._runs.stage(job, as_seen_by(job, cluster))
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""
-        self._runs.start(job, cluster)
+        self._runs.start(job, as_seen_by(job, cluster))
 
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         """Look at jobs: a master is asked at most once for all its jobs, and only for what no pod tells."""
-        by_cluster: dict[int, list[tuple[Job, Cluster]]] = {}
-        visible = {cluster.id for cluster in self._visible([cluster for _, cluster in jobs])}
-        for job, cluster in jobs:
-            if cluster.id not in visible:
-                continue
-            by_cluster.setdefault(cluster.id, []).append((job, cluster))
+        placed = [(job, as_seen_by(job, cluster)) for job, cluster in jobs]
+        visible = {self._group(cluster) for cluster in self._visible([cluster for _, cluster in placed])}
+        by_cluster: dict[tuple[int, str], list[tuple[Job, Cluster]]] = {}
+        for job, cluster in placed:
+            if self._group(cluster) in visible:
+                by_cluster.setdefault(self._group(cluster), []).append((job, cluster))
         seen = ask_at_once(self._looks.observe, by_cluster.values())
         return {number: observation for group in seen for number, observation in group.items()}
 
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         """Suspend the Kubernetes Job, which ends its pod; one that was not made yet is made suspended."""
-        self._runs.stop(job, cluster)
+        self._runs.stop(job, as_seen_by(job, cluster))
+
+    def delete_job(self, job: Job, cluster: Cluster) -> bool:
+        """Begin to delete the job's root, and with it everything of the job."""
+        placed = as_seen_by(job, cluster)
+        try:
+            return cluster.is_external and self._job_roots.delete(job, placed)
+        except ApiRefused as refusal:
+            # The job has ended all the same; it is asked for again by each cluster check.
+            _LOG.warning("%s", self._roots.refused(refusal, str(job), placed))
+            return False
+
+    def external_jobs(self) -> list[int]:
+        """The ids of the jobs that have roots of their own."""
+        return self._job_roots.job_ids()
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
-        return self._looks.savepoint_folder(job, cluster)
+        return self._looks.savepoint_folder(job, as_seen_by(job, cluster))
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The output of the driver or client; nothing after its pod has gone."""
-        return self._looks.read_log(job, cluster, start, most)
+        return self._looks.read_log(job, as_seen_by(job, cluster), start, most)
 
     def on_change(self, told: OnChange) -> Callable[[], None]:
         """Have a function called when a pod has changed."""
@@ -163,8 +178,19 @@ class KubernetesPlatform:
         return {number: busy for number, busy in answers if busy is not None}
 
     def delete_unknown(self, name: str) -> bool:
-        """Begin to delete the root of this name, if it is this deployment's."""
-        return self._roots.delete_unknown(name)
+        """Begin to delete the root of this name and those of jobs on it, if they are this deployment's."""
+        jobs = self._job_roots.delete_of_cluster(name)
+        return self._roots.delete_unknown(name) or jobs
+
+    def _check_namespace(self, spec: ClusterSpec | JobSpec) -> None:
+        if spec.use_external_namespace and not self.settings.external_namespace:
+            raise InvalidSpec(
+                "field useExternalNamespace: the connection has no external_namespace; give it one, or leave the "
+                "field out"
+            )
+
+    def _group(self, cluster: Cluster) -> tuple[int, str]:
+        return cluster.id, self.settings.namespace_of(cluster.spec)
 
     def _tell(self, cluster_id: int | None) -> None:
         for told in list(self._listeners):

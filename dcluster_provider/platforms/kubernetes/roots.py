@@ -9,7 +9,7 @@ from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, DEPLOYMENT, KEY, Place, selector
+from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, DEPLOYMENT, JOB, KEY, Place, selector
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -56,13 +56,14 @@ class Roots:
             self._api.delete(self._path(cluster), "Foreground", found["metadata"]["uid"])
 
     def names(self) -> list[str]:
-        """The names of this deployment's clusters that exist."""
-        names = []
+        """The names of this deployment's clusters that exist, and of those elsewhere that it has jobs on."""
+        names = set()
         for namespace in self._settings.namespaces:
             query = {"labelSelector": selector(self._settings.deployment)}
             for page in self._api.pages(collection("ConfigMap", namespace), query):
                 metadata = [item["metadata"] for item in page.get("items") or []]
-                names += [each["name"] for each in metadata if each["labels"].get(CLUSTER) == each["name"]]
+                roots = (each for each in metadata if JOB in each["labels"] or _is_root(each))
+                names |= {each["labels"][CLUSTER] for each in roots}
         return sorted(names)
 
     def delete_unknown(self, name: str) -> bool:
@@ -89,6 +90,10 @@ class Roots:
 
     def _path(self, cluster: Cluster) -> str:
         return f"{collection('ConfigMap', self._settings.namespace_of(cluster.spec))}/{cluster.name}"
+
+
+def _is_root(metadata: Json) -> bool:
+    return bool(metadata["labels"].get(CLUSTER) == metadata["name"])
 
 
 def is_going(found: Json) -> bool:

@@ -78,7 +78,7 @@ def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> 
         path = local_path(job.spec)
         with path.open("rb") as jar:
             jar_id = flink_rest.upload_jar(rest, jar, path.stat().st_size)
-        _run_once(rest, jar_id, run_request(cluster, job, job_id), job)
+        _run_once(rest, jar_id, run_request(cluster, job, job_id), job, keep_jar=plan.is_ours)
     except NoAnswer as error:
         raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
     mark(own.submitted)
@@ -86,10 +86,12 @@ def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> 
         _cancel(rest, job_id)
 
 
-def _run_once(rest: EngineRest, jar_id: str, wanted: dict[str, Any], job: Job) -> None:
+def _run_once(rest: EngineRest, jar_id: str, wanted: dict[str, Any], job: Job, *, keep_jar: bool) -> None:
     try:
         flink_rest.run_jar(rest, jar_id, wanted)
+        flink_rest.tidy_jar(rest, jar_id, keep=keep_jar)
     except Refused as refusal:
+        flink_rest.tidy_jar(rest, jar_id, keep=keep_jar)
         text = flink_rest.refusal_text(refusal)
         if "DuplicateJobSubmissionException" in text or "DuplicateApplicationSubmissionException" in text:
             return

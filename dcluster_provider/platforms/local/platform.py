@@ -138,6 +138,16 @@ class LocalPlatform:
         if plan is not None:
             _SIDES[cluster.spec.engine].stop_job(place, plan, job)
 
+    def delete_job(self, job: Job, cluster: Cluster) -> bool:  # noqa: ARG002
+        """Remove the configuration of jobs on the cluster that have ended; their logs stay."""
+        if cluster.is_external:
+            remove_old_configurations(self._place(cluster.name))
+        return False
+
+    def external_jobs(self) -> list[int]:
+        """None: what a check has to find is on the platform, and what is left here goes with the next job."""
+        return []
+
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: below the home, unless a setting names another."""
         place = self._place(cluster.name)
