@@ -12,6 +12,7 @@ import pytest
 from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
 
 from dcluster_provider.control.connect import Control, connect
+from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
@@ -33,17 +34,25 @@ class Bench:
     connection: KubernetesConnection
     home: Path
 
-    def control(self, client: Callable[[str], Any] | None = None, **fields: Any) -> Control:
+    def control(
+        self,
+        client: Callable[[str], Any] | None = None,
+        external_clusters: tuple[ExternalCluster, ...] = (),
+        registry: str = "registry",
+        **fields: Any,
+    ) -> Control:
         """The use cases of a connection with these fields of its own.
 
         :param client: makes its client; none means one with the rights of Airflow.
+        :param registry: the name of its registry.
         """
         settings = Settings(
             conn_id="kubernetes-tests",
-            registry_url=f"sqlite:///{self.home / 'registry.db'}",
+            registry_url=f"sqlite:///{self.home / registry}.db",
             home=self.home,
             engines_folder=self.home / "engines",
             kubernetes=replace(self.connection.settings, **fields),
+            external_clusters=external_clusters,
         )
         return connect(settings, client or self.connection.client)
 

@@ -20,6 +20,7 @@ from typing import Any
 from kubernetes.config import new_client_from_config
 
 from dcluster_provider.control.connect import connect
+from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import JobState
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
@@ -29,14 +30,23 @@ ENDED = tuple(state for state in JobState if state.is_final)
 
 
 def plan(
-    home: Path, kubeconfig: Path, settings: KubernetesSettings, spec: dict[str, Any], key: str
+    home: Path,
+    kubeconfig: Path,
+    settings: KubernetesSettings,
+    spec: dict[str, Any],
+    key: str,
+    *,
+    external: ExternalCluster | None = None,
 ) -> dict[str, Any]:
     """What to submit, and through which connection."""
-    fields = asdict(settings)
-    return {"home": str(home), "kubeconfig": str(kubeconfig), "settings": fields, "spec": spec, "key": key}
+    fields, known = asdict(settings), [asdict(external)] if external else []
+    wanted = {"home": str(home), "kubeconfig": str(kubeconfig), "settings": fields, "spec": spec, "key": key}
+    return wanted | {"external": known}
 
 
-def settings_of(home: Path, kubernetes: KubernetesSettings) -> Settings:
+def settings_of(
+    home: Path, kubernetes: KubernetesSettings, external: tuple[ExternalCluster, ...] = ()
+) -> Settings:
     """The settings of whoever submits, and of whoever goes on."""
     return Settings(
         conn_id="kubernetes-tests",
@@ -44,6 +54,7 @@ def settings_of(home: Path, kubernetes: KubernetesSettings) -> Settings:
         home=home,
         engines_folder=home / "engines",
         kubernetes=kubernetes,
+        external_clusters=external,
     )
 
 
@@ -75,7 +86,8 @@ def kill_at(number: int, when: str) -> None:
 def main(wanted: dict[str, Any]) -> None:
     """Submit, and wait for the end."""
     kill_at(wanted["number"], wanted["when"])
-    settings = settings_of(Path(wanted["home"]), KubernetesSettings(**wanted["settings"]))
+    external = tuple(ExternalCluster(**each) for each in wanted["external"])
+    settings = settings_of(Path(wanted["home"]), KubernetesSettings(**wanted["settings"]), external)
     control = connect(settings, lambda _: new_client_from_config(wanted["kubeconfig"]))
     job = control.jobs.submit(wanted["spec"], wanted["key"])
     control.jobs.wait(job.id, ENDED, timeout=300, poll_interval=0.3)

@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 
 from dcluster_provider.control.connect import Control
+from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.record import Cluster, Job, JobState
-from tests.live.kubernetes.conftest import ENDED, GONE, SMALL_FLINK, Bench, gone, running
+from tests.live.kubernetes.conftest import ENDED, GONE, SMALL_FLINK, Bench, gone, running, until
 from tests.live.kubernetes.killed_submission import plan
+from tests.live.kubernetes.their_clusters import their_spark
 from tests.live.long_tests import one_in
 
 pytestmark = pytest.mark.timeout(1500)
@@ -68,18 +70,26 @@ class Way:
     """A way to run a job.
 
     :param cluster: the job's; none when it gets one of its own.
+    :param external: the job's, when somebody else runs it.
     """
 
     name: str
     bench: Bench
     control: Control
     cluster: Cluster | None = None
+    external: ExternalCluster | None = None
 
     def spec(self, key: str) -> dict[str, Any]:
         """A job that leaves a line each time it runs."""
         folder, name = self.bench.connection.folder, "once_flink.py" if self.cluster else "once.py"
         shutil.copy(APPLICATIONS / name, folder)
         spec = {"client": "team", "module": key, "application": f"local://{folder}/{name}", "args": [key]}
+        if self.external is not None:
+            return spec | {
+                "driverMemGb": 0.5,
+                "useExternalCluster": True,
+                "extraCmd": {"spark.cores.max": "1"},
+            }
         if self.cluster is None:
             return spec | {"driverMemGb": 0.5, "numWorkers": 1, "workerMemGb": 0.5, "workerCpu": 1}
         return spec | {"driverMemGb": 0.5, "clusterId": self.cluster.id, "jobType": "flink"}
@@ -111,7 +121,9 @@ class Way:
 
     def _run(self, key: str, number: int, when: str) -> subprocess.CompletedProcess[str]:
         connection, settings = self.bench.connection, self.control.platform.settings
-        wanted = plan(self.bench.home, connection.kubeconfig, settings, self.spec(key), key)
+        wanted = plan(
+            self.bench.home, connection.kubeconfig, settings, self.spec(key), key, external=self.external
+        )
         program = "tests.live.kubernetes.killed_submission"
         return subprocess.run(
             [sys.executable, "-m", program, json.dumps(wanted | {"number": number, "when": when})],
@@ -144,6 +156,13 @@ def test_a_flink_job_on_a_session(bench, table):
     assert bench.left() == []
 
 
+def test_a_job_on_a_cluster_that_somebody_else_runs(bench, testbed, table):
+    with their_spark(testbed) as spark:
+        way = Way("external cluster", bench, bench.control(external_clusters=(spark,)), external=spark)
+        _try_all(way, ("before", "after"), table)
+    assert until(lambda: bench.left() == [])
+
+
 def _try_all(way: Way, whens: tuple[str, ...], table: list[Outcome]) -> None:
     requests = way.requests()
     trials = [(number, when) for number in range(1, len(requests) + 1) for when in whens]
@@ -155,4 +174,4 @@ def _try_all(way: Way, whens: tuple[str, ...], table: list[Outcome]) -> None:
     for outcome in (each.result() for each in tried):
         table.append(outcome)
         assert outcome.job.state is JobState.SUCCEEDED, outcome.job.diagnosis
-        assert outcome.counts == (1, 1, 0 if way.cluster else 1), outcome
+        assert outcome.counts == (1, 1, 0 if way.cluster or way.external else 1), outcome
