@@ -75,7 +75,10 @@ class JobLooks:
         return seen
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
-        """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
+        """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one.
+
+        :raises InvalidSpec: no setting of the job names one, and somebody else runs its cluster.
+        """
         if not cluster.is_external:
             return savepoint_folder(job, flink_manifests.cluster_settings(self._settings, cluster))
         folder = savepoint_folder(job, {})
