@@ -215,32 +215,6 @@ class FlinkJobs:
         )
 
 
-def observe_unheard(client: ClientPod, url: str) -> JobObservation | None:
-    """A PyFlink program or SQL file on somebody else's JobManager, which does not answer: what its client alone tells.
-
-    :param url: of the JobManager.
-    :returns: none while the client runs, and while a JobManager that restarts may answer again.
-    """
-    seen = client.observe()
-    if seen is None or seen.phase is JobPhase.PENDING or (client.pod and client.begun_by is None):
-        return seen
-    if client.now - (client.ended_at or client.job.state_since) < _RECOVERY:
-        return None
-    if seen.phase is JobPhase.SUCCEEDED:
-        return JobObservation(JobPhase.LOST, exit_code=seen.exit_code, diagnosis=_unheard(url))
-    return seen
-
-
-def _unheard(url: str) -> Diagnosis:
-    return Diagnosis(
-        "JobManagerSilent",
-        f"The client ended well, but the JobManager at {url} does not answer Airflow, so whether what the client "
-        "submitted has finished cannot be told.",
-        "Make that address reachable from where Airflow runs, too. Check the job's output; if it has to run again, "
-        "clear the task.",
-    )
-
-
 def _says_little(seen: JobObservation) -> bool:
     return seen.diagnosis is None or seen.diagnosis.reason in {"ExitCode", "JavaException"}
 

@@ -14,7 +14,7 @@ from dcluster_provider.engines import flink, spark
 from dcluster_provider.engines.flink_savepoints import SAVEPOINT_FOLDER, savepoint_folder
 from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.base import LogPart
-from dcluster_provider.platforms.kubernetes import flink_jobs, flink_manifests, spark_jobs
+from dcluster_provider.platforms.kubernetes import external_looks, flink_jobs, flink_manifests, spark_jobs
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_addresses, master_rest
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
@@ -131,7 +131,9 @@ class JobLooks:
             return answers[0]
 
         if cluster.is_external:
-            return {client.job.id: spark_jobs.observe_on_external(client, ask_master) for client in clients}
+            return {
+                client.job.id: external_looks.observe_on_external(client, ask_master) for client in clients
+            }
         worker = spark.Worker.of(cluster.spec)
         master = _master(pods)
         return {
@@ -167,7 +169,9 @@ class JobLooks:
         seen = {}
         for job in jobs:
             if not flink_jobs.is_jar(job):
-                found = flink_jobs.observe_unheard(self._client(job, cluster, pods), cluster.ui_url)
+                found = external_looks.observe_without_jobmanager(
+                    self._client(job, cluster, pods), cluster.ui_url
+                )
                 if found is not None:
                     seen[job.id] = found
         return seen

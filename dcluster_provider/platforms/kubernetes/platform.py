@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from dcluster_provider.core.errors import CredentialsRefused, InvalidSpec, PlatformUnavailable
+from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -73,7 +73,7 @@ class KubernetesPlatform:
 
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
-        self._check_namespace(spec)
+        self.settings.check_namespace(spec)
         if spec.engine == "flink":
             flink.divisions(spec)
         else:
@@ -85,7 +85,7 @@ class KubernetesPlatform:
         """Refuse a job whose application cannot get into a pod, or whose namespace the connection does not have."""
         check_application(spec)
         if spec.use_external_cluster:
-            self._check_namespace(spec)
+            self.settings.check_namespace(spec)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         """Nothing takes long before a cluster is made."""
@@ -129,11 +129,12 @@ class KubernetesPlatform:
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
         """Look at jobs: a master is asked at most once for all its jobs, and only for what no pod tells."""
         placed = [(job, as_seen_by(job, cluster)) for job, cluster in jobs]
-        visible = {self._group(cluster) for cluster in self._visible([cluster for _, cluster in placed])}
+        visible = self._visible_namespaces([cluster for _, cluster in placed])
         by_cluster: dict[tuple[int, str], list[tuple[Job, Cluster]]] = {}
         for job, cluster in placed:
-            if self._group(cluster) in visible:
-                by_cluster.setdefault(self._group(cluster), []).append((job, cluster))
+            namespace = self.settings.namespace_of(cluster.spec)
+            if namespace in visible:
+                by_cluster.setdefault((cluster.id, namespace), []).append((job, cluster))
         seen = ask_at_once(self._looks.observe, by_cluster.values())
         return {number: observation for group in seen for number, observation in group.items()}
 
@@ -182,22 +183,16 @@ class KubernetesPlatform:
         jobs = self._job_roots.delete_of_cluster(name)
         return self._roots.delete_unknown(name) or jobs
 
-    def _check_namespace(self, spec: ClusterSpec | JobSpec) -> None:
-        if spec.use_external_namespace and not self.settings.external_namespace:
-            raise InvalidSpec(
-                "field useExternalNamespace: the connection has no external_namespace; give it one, or leave the "
-                "field out"
-            )
-
-    def _group(self, cluster: Cluster) -> tuple[int, str]:
-        return cluster.id, self.settings.namespace_of(cluster.spec)
-
     def _tell(self, cluster_id: int | None) -> None:
         for told in list(self._listeners):
             told(cluster_id)
 
     def _visible(self, clusters: Sequence[Cluster]) -> list[Cluster]:
         """Those whose pods can be seen just now."""
+        seen = self._visible_namespaces(clusters)
+        return [cluster for cluster in clusters if self.settings.namespace_of(cluster.spec) in seen]
+
+    def _visible_namespaces(self, clusters: Sequence[Cluster]) -> set[str]:
         seen = set()
         for namespace in {self.settings.namespace_of(cluster.spec) for cluster in clusters}:
             try:
@@ -208,7 +203,7 @@ class KubernetesPlatform:
                 _LOG.warning("%s", error)
             else:
                 seen.add(namespace)
-        return [cluster for cluster in clusters if self.settings.namespace_of(cluster.spec) in seen]
+        return seen
 
     def _pods(self, cluster: Cluster) -> tuple[Pod, ...]:
         return self._watches[self.settings.namespace_of(cluster.spec)].pods_of(cluster.name)

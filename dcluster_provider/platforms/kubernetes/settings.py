@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 SPARK_IMAGE = "apache/spark:3.5.9"
 FLINK_IMAGE = "flink:2.3.0"
@@ -89,6 +90,17 @@ class KubernetesSettings:
     def namespace_of(self, spec: ClusterSpec) -> str:
         """The namespace that a cluster is in."""
         return self.external_namespace if spec.use_external_namespace else self.namespace
+
+    def check_namespace(self, spec: ClusterSpec | JobSpec) -> None:
+        """Refuse what has to go to a namespace that the connection does not have.
+
+        :raises InvalidSpec: naming the field.
+        """
+        if spec.use_external_namespace and not self.external_namespace:
+            raise InvalidSpec(
+                "field useExternalNamespace: the connection has no external_namespace; give it one, or leave the "
+                "field out"
+            )
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -23,13 +23,11 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     is_out_of_memory,
     restart_evidence,
 )
-from dcluster_provider.platforms.kubernetes.external import ANY_WORKER
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
 DRIVER = "The driver"
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
-_REGISTERED = "Registered executor NettyRpcEndpointRef"
 _NO_APPLICATION = timedelta(seconds=180)  # a driver that has none by then is at work on something else
 _EXECUTORS_END = timedelta(seconds=15)  # in which executors end after their driver, normally
 _LITTLE = {"ExitCode", "JavaException", "PythonException", "ExecutorsFailed"}
@@ -57,21 +55,6 @@ def observe_on_standalone(
     if diagnosis is not None:
         return JobObservation(JobPhase.FAILED, diagnosis=diagnosis)
     return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING)
-
-
-def observe_on_external(client: ClientPod, ask_master: Callable[[], dict[str, Any] | None]) -> JobObservation:
-    """A job on a standalone cluster that somebody else runs.
-
-    :param ask_master: asks the master, which may answer drivers and not us; the driver's log then tells of its
-        executors.
-    """
-    seen = observe_on_standalone(client, ANY_WORKER, None, ask_master)
-    is_up = client.pod is not None and client.running_since is not None
-    if seen.phase is JobPhase.PENDING and is_up and ask_master() is None:
-        assert client.pod is not None
-        if _REGISTERED in client.log_head(client.pod):
-            return JobObservation(JobPhase.RUNNING)
-    return seen
 
 
 def observe_with_own_executors(client: ClientPod) -> JobObservation:

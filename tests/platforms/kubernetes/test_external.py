@@ -15,10 +15,13 @@ from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.engines.spark import application_name
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, external_rest
-from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs, observe_unheard
+from dcluster_provider.platforms.kubernetes.external_looks import (
+    observe_on_external,
+    observe_without_jobmanager,
+)
+from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import read_pod
-from dcluster_provider.platforms.kubernetes.spark_jobs import observe_on_external
 
 SPARK, FLINK = make_external(), make_external(type="flink")
 SUBMITTED = replace(make_job(SPARK), state=JobState.SUBMITTED)
@@ -162,7 +165,7 @@ def test_a_jar_that_the_jobmanager_does_not_know_is_absent_for_its_pod_is_not_kn
 )
 def test_a_client_tells_what_it_can_when_its_jobmanager_does_not_answer_us(exit_code, seconds, phase):
     own = pod() if exit_code is None else pod(running=False, exit_code=exit_code, ended=5)
-    seen = observe_unheard(client(own, seconds=seconds), URL)
+    seen = observe_without_jobmanager(client(own, seconds=seconds), URL)
     assert (seen.phase if seen else None) is phase
     if phase is JobPhase.LOST:
         assert seen.diagnosis is not None
@@ -173,5 +176,5 @@ def test_a_client_tells_what_it_can_when_its_jobmanager_does_not_answer_us(exit_
 def test_a_client_that_was_stopped_is_gone_after_a_while(seconds, phase):
     stopping = replace(SUBMITTED, state=JobState.STOPPING, state_since=AT)
     suspended = {"metadata": {}, "spec": {"suspend": True}, "status": {}}
-    seen = observe_unheard(client(job=stopping, seconds=seconds, found=suspended), URL)
+    seen = observe_without_jobmanager(client(job=stopping, seconds=seconds, found=suspended), URL)
     assert (seen.phase if seen else None) is phase

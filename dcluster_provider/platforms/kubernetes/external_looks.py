@@ -1,0 +1,57 @@
+"""What is seen of jobs on clusters that somebody else runs, which may answer the jobs and not us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.observation import JobObservation, JobPhase
+from dcluster_provider.platforms.kubernetes.external import ANY_WORKER
+from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.spark_jobs import observe_on_standalone
+
+_REGISTERED = "Registered executor NettyRpcEndpointRef"
+_SILENCE = timedelta(seconds=120)  # after which a JobManager is not waited for any more
+
+
+def observe_on_external(client: ClientPod, ask_master: Callable[[], dict[str, Any] | None]) -> JobObservation:
+    """A job on a standalone cluster that somebody else runs.
+
+    :param ask_master: asks the master, which may answer drivers and not us; the driver's log then tells of its
+        executors.
+    """
+    seen = observe_on_standalone(client, ANY_WORKER, None, ask_master)
+    is_up = client.pod is not None and client.running_since is not None
+    if seen.phase is JobPhase.PENDING and is_up and ask_master() is None:
+        assert client.pod is not None
+        if _REGISTERED in client.log_head(client.pod):
+            return JobObservation(JobPhase.RUNNING)
+    return seen
+
+
+def observe_without_jobmanager(client: ClientPod, url: str) -> JobObservation | None:
+    """A PyFlink program or SQL file on somebody else's JobManager, which does not answer: what its client alone tells.
+
+    :param url: of the JobManager.
+    :returns: none while the client runs, and while a JobManager that restarts may answer again.
+    """
+    seen = client.observe()
+    if seen is None or seen.phase is JobPhase.PENDING or (client.pod and client.begun_by is None):
+        return seen
+    if client.now - (client.ended_at or client.job.state_since) < _SILENCE:
+        return None
+    if seen.phase is JobPhase.SUCCEEDED:
+        return JobObservation(JobPhase.LOST, exit_code=seen.exit_code, diagnosis=_unheard(url))
+    return seen
+
+
+def _unheard(url: str) -> Diagnosis:
+    return Diagnosis(
+        "JobManagerSilent",
+        f"The client ended well, but the JobManager at {url} does not answer Airflow, so whether what the client "
+        "submitted has finished cannot be told.",
+        "Make that address reachable from where Airflow runs, too. Check the job's output; if it has to run again, "
+        "clear the task.",
+    )
