@@ -71,7 +71,7 @@ def nothing_is_left(bench: Bench, control: Control) -> None:
 def test_spark_jobs_run_fail_and_are_stopped_at_once_and_leave_nothing(bench, testbed, spark):
     control = bench.control(external_clusters=(spark,))
     done = submit(control, APPLICATIONS / "spark_pi.py", args=["2"])
-    fails = submit(control, APPLICATIONS / "spark_fails.py", args=["driver"])
+    fails = submit(control, APPLICATIONS / "raises.py")
     stopped = submit(control, APPLICATIONS / "endless.py")
     comes_to(control, stopped, JobState.RUNNING)
     pods = testbed.get(
@@ -87,7 +87,7 @@ def test_spark_jobs_run_fail_and_are_stopped_at_once_and_leave_nothing(bench, te
     fails = ended(control, fails)
     assert fails.state is JobState.FAILED
     assert fails.diagnosis is not None
-    assert "no rows today" in fails.diagnosis.render()
+    assert "KeyError: 'usd'" in fails.diagnosis.render()
     cluster = control.clusters.get(done.cluster_id)
     assert (cluster.state, cluster.platform, cluster.master_url) == (
         ClusterState.RUNNING,
@@ -109,23 +109,20 @@ def test_spark_jobs_run_fail_and_are_stopped_at_once_and_leave_nothing(bench, te
     assert until(lambda: engine_rest(spark).request("GET", "/json/")["activeapps"] == [])
 
 
-def test_flink_jars_sql_and_python_run_fail_and_are_stopped_and_leave_nothing(bench, flink, jar):
+def test_flink_jars_and_sql_run_fail_and_are_stopped_and_leave_nothing(bench, flink, jar):
     control = bench.control(external_clusters=(flink,))
     jobs = {
         "jar": submit(control, jar, engine="flink"),
         "sql": submit(control, EXAMPLES / "numbers_flink.sql", engine="flink"),
-        "python": submit(control, APPLICATIONS / "flink_words.py", engine="flink"),
     }
-    fails = submit(control, APPLICATIONS / "flink_fails.py", engine="flink", args=["client"])
+    fails = submit(control, jar, engine="flink", args=["main"])
+    assert fails.state is JobState.FAILED
+    assert "main says no" in fails.diagnosis.render()
     stopped = submit(control, jar, engine="flink", args=["endless"])
     comes_to(control, stopped, JobState.RUNNING)
     for kind, job in jobs.items():
         assert ended(control, job).state is JobState.SUCCEEDED, f"{kind}: {control.jobs.logs(job.id)}"
-    assert "pipeline v1" in control.jobs.logs(jobs["python"].id)
     assert control.jobs.get(jobs["jar"].id).ui_url.startswith(f"{flink.rest}/#/job/")
-    fails = ended(control, fails)
-    assert fails.state is JobState.FAILED
-    assert "no rows today" in fails.diagnosis.render()
     control.jobs.terminate(stopped.id)
     assert ended(control, stopped, 60).state is JobState.KILLED
     states = {job["state"] for job in engine_rest(flink).request("GET", "/jobs/overview")["jobs"]}
@@ -155,8 +152,11 @@ def test_a_flink_job_is_stopped_with_a_savepoint_where_the_job_says_it_goes(benc
 
 
 @pytest.mark.long
-def test_a_flink_program_fails_and_is_stopped_beside_the_cluster(bench, flink):
+def test_flink_programs_run_fail_and_are_stopped(bench, flink):
     control = bench.control(external_clusters=(flink,))
+    done = ended(control, submit(control, APPLICATIONS / "flink_words.py", engine="flink"))
+    assert done.state is JobState.SUCCEEDED, control.jobs.logs(done.id)
+    assert "pipeline v1" in control.jobs.logs(done.id)
     fails = ended(control, submit(control, APPLICATIONS / "flink_fails.py", engine="flink", args=["record"]))
     assert fails.state is JobState.FAILED
     assert "ZeroDivisionError" in fails.diagnosis.render()

@@ -31,6 +31,7 @@ _FLINK = 'mkdir -p /tmp/conf && printf "%s\n" "$SETTINGS" >/tmp/conf/config.yaml
 _FLINK_SETTINGS = {
     "jobmanager.rpc.address": "flink",
     "jobmanager.bind-host": "0.0.0.0",
+    "blob.server.port": "6124",
     "jobmanager.memory.process.size": "800m",
     "rest.address": "flink",
     "rest.bind-address": "0.0.0.0",
