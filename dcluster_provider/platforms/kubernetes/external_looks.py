@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +14,17 @@ from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.spark_jobs import observe_on_standalone
 
 _REGISTERED = "Registered executor NettyRpcEndpointRef"
+_UNREACHABLE = "All masters are unresponsive"
+_LITTLE = {"ExitCode", "JavaException", "PythonException"}
 _SILENCE = timedelta(seconds=120)  # after which a JobManager is not waited for any more
 
 
-def observe_on_external(client: ClientPod, ask_master: Callable[[], dict[str, Any] | None]) -> JobObservation:
+def observe_on_external(
+    client: ClientPod, url: str, ask_master: Callable[[], dict[str, Any] | None]
+) -> JobObservation:
     """A job on a standalone cluster that somebody else runs.
 
+    :param url: of the master.
     :param ask_master: asks the master, which may answer drivers and not us; the driver's log then tells of its
         executors.
     """
@@ -28,6 +34,12 @@ def observe_on_external(client: ClientPod, ask_master: Callable[[], dict[str, An
         assert client.pod is not None
         if _REGISTERED in client.log_head(client.pod):
             return JobObservation(JobPhase.RUNNING)
+    if client.pod is not None and seen.diagnosis is not None and seen.diagnosis.reason in _LITTLE:
+        # Its last lines do not tell: a driver that finds no master goes on for a while before it ends.
+        lines = client.log_head(client.pod).splitlines()
+        told = next((line for line in lines if _UNREACHABLE in line), None)
+        if told is not None:
+            return replace(seen, diagnosis=_master_lost(url, told))
     return seen
 
 
@@ -45,6 +57,16 @@ def observe_without_jobmanager(client: ClientPod, url: str) -> JobObservation | 
     if seen.phase is JobPhase.SUCCEEDED:
         return JobObservation(JobPhase.LOST, exit_code=seen.exit_code, diagnosis=_unheard(url))
     return seen
+
+
+def _master_lost(url: str, line: str) -> Diagnosis:
+    return Diagnosis(
+        "MasterLost",
+        f"The driver's pod could not reach the Spark master at {url}.",
+        "Correct the address of master in the connection's external_clusters, or find out why the master is not there "
+        "or not reached from pods; then run the job again.",
+        (line.strip(),),
+    )
 
 
 def _unheard(url: str) -> Diagnosis:

@@ -132,7 +132,8 @@ class JobLooks:
 
         if cluster.is_external:
             return {
-                client.job.id: external_looks.observe_on_external(client, ask_master) for client in clients
+                client.job.id: external_looks.observe_on_external(client, cluster.master_url, ask_master)
+                for client in clients
             }
         worker = spark.Worker.of(cluster.spec)
         master = _master(pods)

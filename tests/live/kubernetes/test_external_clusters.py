@@ -62,6 +62,11 @@ def comes_to(control: Control, job: Job, state: JobState, seconds: float = 120) 
     control.jobs.wait(job.id, [state], timeout=seconds, poll_interval=0.2)
 
 
+def jobs_of(flink: ExternalCluster) -> list[dict[str, Any]]:
+    """What their JobManager says of all jobs."""
+    return list(engine_rest(flink).request("GET", "/jobs/overview")["jobs"])
+
+
 def nothing_is_left(bench: Bench, control: Control) -> None:
     """Neither now, nor for a check to report."""
     assert until(lambda: bench.left() == []), bench.left()
@@ -125,8 +130,7 @@ def test_flink_jars_and_sql_run_fail_and_are_stopped_and_leave_nothing(bench, fl
     assert control.jobs.get(jobs["jar"].id).ui_url.startswith(f"{flink.rest}/#/job/")
     control.jobs.terminate(stopped.id)
     assert ended(control, stopped, 60).state is JobState.KILLED
-    states = {job["state"] for job in engine_rest(flink).request("GET", "/jobs/overview")["jobs"]}
-    assert states == {"FINISHED", "CANCELED"}
+    assert {each["state"] for each in jobs_of(flink)} == {"FINISHED", "CANCELED"}
     nothing_is_left(bench, control)
 
 
@@ -164,8 +168,8 @@ def test_flink_programs_run_fail_and_are_stopped(bench, flink):
     comes_to(control, stopped, JobState.RUNNING)
     control.jobs.terminate(stopped.id)
     assert ended(control, stopped).state is JobState.KILLED
-    overview = engine_rest(flink).request("GET", "/jobs/overview")["jobs"]
-    assert until(lambda: all(job["state"] in {"FINISHED", "CANCELED", "FAILED"} for job in overview))
+    over = {"FINISHED", "CANCELED", "FAILED"}
+    assert until(lambda: {each["state"] for each in jobs_of(flink)} <= over)
     nothing_is_left(bench, control)
 
 

@@ -28,6 +28,7 @@ SUBMITTED = replace(make_job(SPARK), state=JobState.SUBMITTED)
 REGISTERED = (
     "INFO StandaloneDriverEndpoint: Registered executor NettyRpcEndpointRef(spark-client://Executor)\n"
 )
+MASTER = "spark://reports.example.com:7077"
 URL = "http://streams.example.com:8081"
 
 
@@ -135,14 +136,28 @@ def test_a_driver_whose_master_does_not_answer_us_tells_itself_that_it_works(ans
         # Its workers are as large as they are: nobody here refuses an executor.
         own = {"name": application_name(SUBMITTED), "id": "app-1", "cores": 1}
         answer = {"activeapps": [own | {"memoryperexecutor": 10**6, "state": "RUNNING"}]}
-    seen = observe_on_external(client(pod(), log=log, seconds=seconds), lambda: answer)
+    seen = observe_on_external(client(pod(), log=log, seconds=seconds), MASTER, lambda: answer)
     assert seen.phase is phase
 
 
 def test_a_large_executor_is_waited_for():
     waiting = {"name": application_name(SUBMITTED), "id": "app-1", "cores": 0, "memoryperexecutor": 10**6}
-    seen = observe_on_external(client(pod()), lambda: {"activeapps": [waiting | {"state": "WAITING"}]})
+    seen = observe_on_external(
+        client(pod()), MASTER, lambda: {"activeapps": [waiting | {"state": "WAITING"}]}
+    )
     assert seen.phase is JobPhase.PENDING
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"), [("ERROR: All masters are unresponsive! Giving up.", "MasterLost"), ("", "ExitCode")]
+)
+def test_a_driver_that_finds_no_master_says_so_long_before_it_ends(log, reason):
+    own = pod(running=False, exit_code=1, ended=90)
+    seen = observe_on_external(client(own, log=f"{log}\n" + "INFO\n" * 500), MASTER, lambda: None)
+    assert seen.phase is JobPhase.FAILED
+    assert seen.diagnosis is not None
+    assert seen.diagnosis.reason == reason
+    assert (MASTER in seen.diagnosis.cause) is (reason == "MasterLost")
 
 
 @pytest.mark.parametrize("state", [JobState.SUBMITTED, JobState.RUNNING])
