@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.engines.flink import JVM_OPTIONS
-from dcluster_provider.engines.rest import HttpRest
+from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
+from tests.live.kubernetes.conftest import READY_SECONDS
 
 if TYPE_CHECKING:
     from testbed import Testbed
@@ -58,7 +59,7 @@ def their_spark(testbed: Testbed) -> Iterator[ExternalCluster]:
             _address(testbed, namespace, "spark", "page"),
             f"spark://spark.{namespace}.svc:7077",
         )
-        testbed.wait_until(lambda: workers(found) == 1, "their Spark has its worker")
+        testbed.wait_until(lambda: workers(found) == 1, "their Spark has its worker", READY_SECONDS)
         yield found
 
 
@@ -75,7 +76,7 @@ def their_flink(testbed: Testbed) -> Iterator[ExternalCluster]:
             _deployment(namespace, "flink-worker", image, worker, "1500Mi"),
         )
         found = ExternalCluster("streams", "flink", _address(testbed, namespace, "flink", "rest"))
-        testbed.wait_until(lambda: slots(found) == 4, "their Flink has its TaskManager")
+        testbed.wait_until(lambda: slots(found) == 4, "their Flink has its TaskManager", READY_SECONDS)
         yield found
 
 
@@ -101,8 +102,6 @@ def engine_rest(cluster: ExternalCluster) -> HttpRest:
 
 
 def _ask(cluster: ExternalCluster, path: str) -> Any:
-    from dcluster_provider.engines.rest import NoAnswer, Refused
-
     try:
         return engine_rest(cluster).request("GET", path)
     except (NoAnswer, Refused):
