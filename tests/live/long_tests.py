@@ -14,9 +14,10 @@ import pytest
 
 _NAMED = os.environ.get("DCLUSTER_TEST_LONG_ON", "")
 IS_LONG_RUN = bool(_NAMED)
+PLATFORMS = (_NAMED or "local").split(",")  # of a live Airflow
 on_the_platforms_of_long_tests = pytest.mark.parametrize(
     "live_airflow",
-    (_NAMED or "local").split(","),
+    PLATFORMS,
     indirect=True,
     scope="session",
 )

@@ -90,9 +90,8 @@ for deferrable in (False, True):
             module="{{ run_id }}",
             cluster_id="{{ dag_run.conf['cluster_id'] }}",
             application=str(WORK / "once.py"),
-            args=[
-                f"{WORK}/{{{{ run_id }}}}"
-            ],  # a pod sees that folder, but cannot write beside its application
+            # A pod sees that folder, but cannot write beside its application.
+            args=[f"{WORK}/{{{{ run_id }}}}", *([f"{WORK}/{{{{ run_id }}}}.go"] if deferrable else [])],
             deferrable=deferrable,
             **NO_WAIT,
         )
