@@ -156,6 +156,7 @@ def test_a_flink_job_on_a_session(bench, table):
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_job_on_a_cluster_that_somebody_else_runs(bench, testbed, table):
     with their_spark(testbed) as spark:
         way = Way("external cluster", bench, bench.control(external_clusters=(spark,)), external=spark)

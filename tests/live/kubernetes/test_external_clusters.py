@@ -114,6 +114,7 @@ def test_spark_jobs_run_fail_and_are_stopped_at_once_and_leave_nothing(bench, te
     assert until(lambda: engine_rest(spark).request("GET", "/json/")["activeapps"] == [])
 
 
+@pytest.mark.long
 def test_flink_jars_and_sql_run_fail_and_are_stopped_and_leave_nothing(bench, flink, jar):
     control = bench.control(external_clusters=(flink,))
     jobs = {
