@@ -123,13 +123,14 @@ def test_a_submitted_job_is_told_of_with_its_id_and_found_by_every_call(admin, a
     assert api.control.jobs.get(1).state is JobState.REQUESTED
 
 
-def test_a_savepoint_is_asked_for_of_flink_jobs_alone(admin, api):
+def test_a_savepoint_is_asked_for_of_flink_jobs_alone(admin, api, tmp_path):
+    (tmp_path / "counting.py").write_text("")
     admin.post("/job/submit", json=JOB)
     refused = error(admin.post("/job/terminate/1?savepoint=true"))
     assert refused.startswith("field savepoint: job 1 (team/etl) is of type 'spark3'")
     assert "savepoint" in error(admin.post("/job/terminate/1?savepiont=true"))
     assert api.runs(ids.TERMINATE_JOB) == []
-    flink = JOB | {"module": "counting", "jobType": "flink"}
+    flink = JOB | {"module": "counting", "jobType": "flink", "application": str(tmp_path / "counting.py")}
     job = admin.post("/job/submit", json=flink).json()["jobId"]
     assert "is being terminated" in admin.post(f"/job/terminate/{job}?savepoint=true").json()
     assert [run_id for run_id, _ in api.runs(ids.TERMINATE_JOB)] == [f"rest__job_{job}_savepoint"]
