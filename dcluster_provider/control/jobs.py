@@ -217,12 +217,14 @@ class Jobs:
         return self._progress.observe([job.id])[job.id]
 
     def check_savepoint(self, job_id: int) -> None:
-        """Refuse the wish for a savepoint of a job that can never be made; nothing is stopped.
+        """Refuse the wish for a savepoint of a job that cannot be made; nothing is stopped.
 
         :raises NotFound: there is no such job.
         :raises InvalidSpec: it is a Spark job, or no setting says where savepoints go.
+        :raises SavepointFailed: it is not at work.
         """
-        check_savepoint(self._registry, self._platform, self.get(job_id))
+        job = self._progress.observe([self.get(job_id).id])[job_id]
+        check_savepoint(self._registry, self._platform, job)
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
         """The live job of a client and module, if there is one."""

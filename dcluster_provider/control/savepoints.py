@@ -24,8 +24,8 @@ def stop_with_savepoint(
     :raises InvalidSpec: it is not a Flink job, or no setting says where savepoints go; nothing was stopped.
     :raises SavepointFailed: it is not at work, or the savepoint cannot be made; nothing was stopped.
     """
-    check_savepoint(registry, platform, job)
     job = progress.observe([job.id])[job.id]
+    check_savepoint(registry, platform, job)
     if job.state.is_final:
         return job
     job = progress.change(job, stop_job_with_savepoint, actor)
@@ -37,15 +37,21 @@ def stop_with_savepoint(
 
 
 def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
-    """Refuse the wish for a savepoint that can never be made.
+    """Refuse the wish for a savepoint that cannot be made; of a job that has ended, there is nothing to refuse.
 
+    :param job: as it is at this moment.
     :raises InvalidSpec: it is not a Flink job, or no setting says where savepoints go.
+    :raises SavepointFailed: it is not at work.
     """
     if job.spec.engine != "flink":
         raise InvalidSpec(
             f"field savepoint: {job} is of type {job.spec.job_type!r}; only Flink jobs are stopped with one"
         )
-    if not job.state.is_final and not platform.savepoint_folder(job, registry.get_cluster(job.cluster_id)):
+    if job.state.is_final:
+        return
+    if job.state is not JobState.RUNNING and not job.savepoint_wanted:
+        raise SavepointFailed(str(job), _not_at_work(job))
+    if not platform.savepoint_folder(job, registry.get_cluster(job.cluster_id)):
         raise InvalidSpec(
             f"field savepoint: no setting says where savepoints of {job} go; set execution.checkpointing.savepoint-dir "
             "in extraCmd of the job or extraConfigs of its cluster, or flink_storage on the connection"

@@ -305,6 +305,12 @@ def test_nothing_is_changed_when_a_listing_fails(bench, fails):
     assert not bench.cluster.by_name["node-m-1"].cordoned
 
 
+def test_without_machines_kubernetes_is_not_asked_and_its_rights_are_not_needed(bench):
+    bench.cluster.fails = {"nodes", "pods"}
+    report = bench.clean_up()
+    assert (report.done, reasons(report)) == ({}, {})
+
+
 def test_nothing_is_given_back_while_many_nodes_are_not_ready(bench):
     ids = [f"m-{number}" for number in range(20)]
     bench.add(*ids)

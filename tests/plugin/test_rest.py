@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.state import end_cluster
 from dcluster_provider.dags import ids
@@ -123,17 +124,24 @@ def test_a_submitted_job_is_told_of_with_its_id_and_found_by_every_call(admin, a
     assert api.control.jobs.get(1).state is JobState.REQUESTED
 
 
-def test_a_savepoint_is_asked_for_of_flink_jobs_alone(admin, api, tmp_path):
-    (tmp_path / "counting.py").write_text("")
+def test_a_savepoint_is_asked_for_of_flink_jobs_at_work_alone(admin, api, tmp_path, monkeypatch):
     admin.post("/job/submit", json=JOB)
-    refused = error(admin.post("/job/terminate/1?savepoint=true"))
-    assert refused.startswith("field savepoint: job 1 (team/etl) is of type 'spark3'")
-    assert "savepoint" in error(admin.post("/job/terminate/1?savepiont=true"))
-    assert api.runs(ids.TERMINATE_JOB) == []
+    refused = admin.post("/job/terminate/1?savepoint=true")
+    assert refused.status_code == 400
+    assert error(refused).startswith("field savepoint: job 1 (team/etl) is of type 'spark3'")
+    assert "'savepoint'" in error(admin.post("/job/terminate/1?savepiont=true"))
+    (tmp_path / "counting.py").write_text("")
     flink = JOB | {"module": "counting", "jobType": "flink", "application": str(tmp_path / "counting.py")}
     job = admin.post("/job/submit", json=flink).json()["jobId"]
+    refused = admin.post(f"/job/terminate/{job}?savepoint=true")
+    assert refused.status_code == 400
+    assert "only of one at work a savepoint can be made" in error(refused)
+    assert api.runs(ids.TERMINATE_JOB) == []
+
+    monkeypatch.setattr(Jobs, "check_savepoint", lambda *_: None)
     assert "is being terminated" in admin.post(f"/job/terminate/{job}?savepoint=true").json()
-    assert [run_id for run_id, _ in api.runs(ids.TERMINATE_JOB)] == [f"rest__job_{job}_savepoint"]
+    conf = {"job_id": job, "savepoint": True, "dcluster_conn_id": "dcluster_default"}
+    assert api.runs(ids.TERMINATE_JOB) == [(f"rest__job_{job}_savepoint", conf)]
 
 
 def test_a_job_whose_application_the_connection_filled_in_is_the_same_request(

@@ -84,8 +84,9 @@ class CleanUp:
         try:
             # The cloud first: what becomes a node in between is not taken for what never did.
             machines = self._cloud.machines(region)
-            nodes = self._cluster.nodes() if self._cluster else []
-            bound = self._cluster.pods() if self._cluster and pods else []
+            cluster = self._cluster if machines else None  # where none is to be judged, nobody need be asked
+            nodes = cluster.nodes() if cluster else []
+            bound = cluster.pods() if cluster and pods else []
         except CredentialsRefused:
             raise
         except (PlatformUnavailable, OSError) as error:

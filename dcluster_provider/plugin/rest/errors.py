@@ -19,12 +19,13 @@ from dcluster_provider.core.errors import (
     DuplicateJob,
     InvalidSpec,
     NotFound,
+    SavepointFailed,
 )
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
-_BAD_REQUEST = (InvalidSpec, DuplicateJob, ClusterFailed, ClusterEnding, ClusterInUse)
+_BAD_REQUEST = (InvalidSpec, DuplicateJob, ClusterFailed, ClusterEnding, ClusterInUse, SavepointFailed)
 
 
 class ErrorBody(BaseModel):
