@@ -111,3 +111,8 @@ def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_deploym
     assert upkeep.check_clusters(unknown_after=0).lines == ()
     assert others.clusters.status(theirs.id) is ClusterState.RUNNING
     gone(others, theirs)
+
+
+def test_a_clean_up_of_nodes_without_a_cloud_finds_nothing_and_takes_no_rights(control):
+    report = control.nodes.clean_up()
+    assert (report.done, report.lines) == ({}, ())
