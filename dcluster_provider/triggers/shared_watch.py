@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -141,18 +142,18 @@ class SharedWatch:
     async def _look_while_needed(self) -> None:
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
         try:
-            all_due = 0.0
+            looked_at_all = -math.inf
             while self._subscriptions:
                 waits = list(self._subscriptions)
                 pace = min(wait.poll_interval for wait in waits)
                 changes, self._changes = self._changes, Changes()
                 self._changed.clear()
-                if time.monotonic() >= all_due:
+                if time.monotonic() >= looked_at_all + pace:
                     await self._look_for(waits, thread)
-                    all_due = time.monotonic() + pace
+                    looked_at_all = time.monotonic()
                 elif concerned := [wait for wait in waits if changes.concern(wait)]:
                     await self._look_for(concerned, thread)
-                await self._wait_for_change(max(0.0, all_due - time.monotonic()))
+                await self._wait_for_change(max(0.0, looked_at_all + pace - time.monotonic()))
         finally:
             self._listen_to(None)
             thread.shutdown(wait=False)  # the loop does not wait for a look that nobody needs any more

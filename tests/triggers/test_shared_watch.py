@@ -140,6 +140,18 @@ def test_between_two_looks_at_all_only_what_has_changed_is_looked_at(calls):
     assert asyncio.run(run()) == [{70, 80, 90}, {80}, {60}, {60, 70, 80, 90}]
 
 
+def test_a_wait_that_comes_later_and_asks_more_often_sets_the_pace_at_once(calls):
+    async def run():
+        watch = watch_over(calls)
+        slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
+        assert await asyncio.to_thread(wait_until, lambda: len(calls.asked) == 1, 30, 0.01)
+        await asyncio.wait_for(wait_for(watch, 4), 60)
+        slow.cancel()
+
+    asyncio.run(run())
+    assert calls.looks >= 4
+
+
 def test_a_record_that_is_gone_ends_its_wait_alone(calls):
     async def run():
         watch = watch_over(calls)

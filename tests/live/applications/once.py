@@ -8,5 +8,5 @@ with (Path(__file__).parent / f"{sys.argv[1]}.ran").open("a") as ran:
     ran.write("ran\n")
 for awaited in sys.argv[2:]:
     while not Path(awaited).exists():
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks for the file that ends it
 print("ran once")
