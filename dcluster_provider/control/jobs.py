@@ -245,11 +245,16 @@ class Jobs:
         """
         return self.read_logs([(self.get(job_id), start)])[0]
 
-    def read_logs(self, wanted: Sequence[tuple[Job, int]]) -> tuple[LogPart, ...]:
-        """A piece of each job's log from a byte offset on, with one question to the registry for all of them."""
+    def read_logs(self, wanted: Sequence[tuple[Job, int]], most: int = 65536) -> tuple[LogPart, ...]:
+        """A piece of each job's log from a byte offset on, with one question to the registry for all of them.
+
+        :param most: bytes of each, about.
+        """
         ids = {job.cluster_id for job, _ in wanted}
         clusters = {cluster.id: cluster for cluster in self._registry.get_clusters(ids)}
-        return tuple(self._platform.read_log(job, clusters[job.cluster_id], start) for job, start in wanted)
+        return tuple(
+            self._platform.read_log(job, clusters[job.cluster_id], start, most) for job, start in wanted
+        )
 
     def logs(self, job_id: int) -> str:
         """The whole log of a job as it is now.

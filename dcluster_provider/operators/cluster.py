@@ -131,6 +131,7 @@ class DClusterLaunchOperator(DClusterOperator):
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> int:
         """Go on after the wait in the triggerer: the cluster runs, failed, or is late."""
+        self.log_lines(event)
         cluster = self.hook.clusters.get(event["id"])
         self._known(cluster)
         return self._wait(cluster, 0)
@@ -267,6 +268,7 @@ class DClusterTerminateOperator(DClusterOperator):
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> None:
         """Go on after the wait in the triggerer."""
+        self.log_lines(event)
         self._wait(event["id"], 0)
 
     def _wait(self, cluster_id: int, timeout: float | None) -> None:

@@ -160,9 +160,10 @@ class DClusterSubmitJobOperator(DClusterOperator):
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> int:
         """Go on after the wait in the triggerer: the job has ended, or is late."""
+        self.log_lines(event)
         job = self.hook.jobs.get(event["id"])
         self._known(job)
-        return self._wait(job, 0, event.get("log_end") or 0)
+        return self._wait(job, 0, event["log_end"] or 0)
 
     def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
         """Have the job run, without waiting for it."""
@@ -201,9 +202,11 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
         def tell(after: Job) -> None:
             part = self.hook.jobs.read_log(after.id, read_to[0])
-            read_to[0] = part.end
-            for line in without_handback(part.text):
-                self.log.info("  | %s", line)
+            while part.text:
+                for line in without_handback(part.text):
+                    self.log.info("  | %s", line)
+                read_to[0] = part.end
+                part = self.hook.jobs.read_log(after.id, part.end)
             self.log_change(last[0], after)
             last[0] = after
 
@@ -281,6 +284,7 @@ class DClusterTerminateJobOperator(DClusterOperator):
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> str:
         """Go on after the wait in the triggerer."""
+        self.log_lines(event)
         return self._wait(event["id"], 0)
 
     def _wait(self, job_id: int, timeout: float | None) -> str:

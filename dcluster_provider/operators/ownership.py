@@ -132,6 +132,11 @@ class DClusterOperator(BaseOperator):
         if before is None or before.state is not after.state:
             self.log.info(describe_change(before, after))
 
+    def log_lines(self, event: dict[str, Any]) -> None:
+        """Tell the task's log what the trigger saw last and left to the task to tell."""
+        for line in event["lines"]:
+            self.log.info("%s", line)
+
 
 def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]:
     """Make an operator's execute method end what the task asked for on each way out but success and deferral.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
 
+_MOST_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
+
+
 class RecordTrigger(OwnedTrigger):
     """Waits for one record of the registry; subclasses say of which kind.
+
+    What the last look showed is not logged here: the triggerer closes a trigger's log file as soon as it hears that
+    the trigger has ended, and drops what it has not read by then. Those lines go with the event, as ``lines``, and the
+    resumed task logs them.
 
     :param conn_id: the connection.
     :param record_id: the id of the cluster or job.
@@ -53,6 +61,7 @@ class RecordTrigger(OwnedTrigger):
         self.deadline = deadline
         self.owner = owner
         self.log_start = log_start
+        self._held_lines: list[str] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and arguments that Airflow stores."""
@@ -62,7 +71,7 @@ class RecordTrigger(OwnedTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: the state waited for or a final one, or that the deadline has passed."""
+        """One event: the state waited for or a final one, or that the deadline has passed; and the last lines."""
         wait = Subscription(self.kind, self.record_id, self.poll_interval, self.log_start)
         sights = SharedWatch.of(self.conn_id).follow(wait)
         last: Cluster | Job | None = None
@@ -82,6 +91,7 @@ class RecordTrigger(OwnedTrigger):
             await self.cancelled()
             raise
         finally:
+            self._log_lines(self._held_lines)
             await sights.aclose()
 
     def subject(self) -> str:
@@ -106,16 +116,23 @@ class RecordTrigger(OwnedTrigger):
         return f"Ended {ended}, now {ended.state.value}, because a person ended the task"
 
     def _tell(self, before: Cluster | Job | None, sight: Sight) -> None:
-        if sight.log_text:
-            for line in without_handback(sight.log_text):
-                self.log.info("  | %s", line)
+        """Log what the look before showed, and hold back what this one does."""
+        self._log_lines(self._held_lines)
+        self._held_lines = [f"  | {line}" for line in without_handback(sight.log_text)]
         if before is None or before.state is not sight.record.state:
-            self.log.info(describe_change(before, sight.record))
+            self._held_lines.append(describe_change(before, sight.record))
+
+    def _log_lines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.log.info("%s", line)
 
     def _event(self, cause: str, record: Cluster | Job | None, log_end: int | None) -> TriggerEvent:
         state = record.state.value if record else None
+        first = _first_that_fits(self._held_lines)
+        self._log_lines(self._held_lines[:first])
+        lines, self._held_lines = self._held_lines[first:], []
         return TriggerEvent(  # type: ignore[no-untyped-call]  # nor here
-            {"cause": cause, "id": self.record_id, "state": state, "log_end": log_end}
+            {"cause": cause, "id": self.record_id, "state": state, "log_end": log_end, "lines": lines}
         )
 
 
@@ -129,3 +146,13 @@ class JobTrigger(RecordTrigger):
     """Waits for a job, copying its log to the task's."""
 
     kind = "job"
+
+
+def _first_that_fits(lines: Sequence[str]) -> int:
+    """The index of the first of the last lines that an event can carry."""
+    left = _MOST_EVENT
+    for index in range(len(lines) - 1, -1, -1):
+        left -= len(json.dumps(lines[index])) + 2
+        if left < 0:
+            return index + 1
+    return 0

@@ -30,6 +30,10 @@ _FAILURES_BORNE = 12
 _GATHERED_SECONDS = 0.2  # changes come in crowds: one look serves all of these seconds
 _MOST_LOG_PAUSE = 300.0
 _LOG_READS_A_SECOND = 20  # of all waits together, at most
+# Bytes of all logs that a look shows, about, and of one at least. The triggerer takes lines slowly, and a full pipe to
+# it would block its loop; the resumed task reads the rest.
+_LOG_BYTES_A_LOOK = 32 * 1024
+_LEAST_LOG_BYTES = 4 * 1024
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,8 @@ def look(control: Control, waits: Iterable[Subscription]) -> list[tuple[Subscrip
             shown.append((wait, Sight(record, log_end=wait.log_start)))  # its log is not due yet
         else:
             shown.append((wait, Sight(record)))
-    parts = control.jobs.read_logs([(job, start) for _, job, start in logs]) if logs else ()
+    most = max(_LEAST_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs)))
+    parts = control.jobs.read_logs([(job, start) for _, job, start in logs], most) if logs else ()
     least_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
     for (wait, _, _), part in zip(logs, parts, strict=True):
         _pace_log(wait, least_pause if control.platform.log_pause else 0.0, has_grown=bool(part.text))

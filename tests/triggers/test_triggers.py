@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
+import json
 import threading
 import time
 from dataclasses import replace
@@ -18,6 +20,7 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch
+from demo.standalone import wait_until
 
 OWNER = Owner("airflow", "dag", "run", "task")
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -42,16 +45,17 @@ SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 class Calls:
     """One job, in the states of a list, one for each look; the last one stays."""
 
-    def __init__(self, *states):
+    def __init__(self, *states, log_text="hello\n"):
         self.states = list(states)
+        self.log_text = log_text
         self.terminated = []
 
     def observe(self, ids):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {number: replace(JOB, id=number, state=state) for number in ids}
 
-    def read_logs(self, wanted):
-        return tuple(LogPart("hello\n", start + 6) for _, start in wanted)
+    def read_logs(self, wanted, most):
+        return tuple(LogPart(self.log_text, start + len(self.log_text)) for _, start in wanted)
 
     def terminate(self, job_id, actor):
         self.terminated.append((job_id, actor))
@@ -60,6 +64,13 @@ class Calls:
 
 def job_trigger(**more):
     return JobTrigger("c", 7, ["SUCCEEDED"], 0.01, **more)
+
+
+def listen_to(trigger):
+    """What the trigger logs from now on."""
+    told = []
+    trigger._log = SimpleNamespace(info=lambda text, *words: told.append(text % words))
+    return told
 
 
 def fire(trigger, calls):
@@ -86,13 +97,49 @@ def test_a_trigger_survives_being_stored(kind):
 
 
 def test_it_fires_once_the_state_is_reached_and_says_how_far_the_log_was_read():
-    calls = Calls(JobState.RUNNING, JobState.SUCCEEDED)
-    assert fire(job_trigger(log_start=0), calls) == {
-        "cause": "state",
-        "id": 7,
-        "state": "SUCCEEDED",
-        "log_end": 12,
-    }
+    event = fire(job_trigger(log_start=0), Calls(JobState.RUNNING, JobState.SUCCEEDED))
+    del event["lines"]
+    assert event == {"cause": "state", "id": 7, "state": "SUCCEEDED", "log_end": 12}
+
+
+def test_the_last_lines_go_with_the_event_and_those_before_to_the_log():
+    trigger = job_trigger(log_start=0)
+    told = listen_to(trigger)
+    event = fire(trigger, Calls(JobState.SUBMITTED, JobState.RUNNING, JobState.SUCCEEDED))
+    text, change = event["lines"]
+    assert text == "  | hello"
+    assert "RUNNING -> SUCCEEDED" in change
+    assert [line for line in told if "hello" in line] == ["  | hello"] * 2
+    assert "SUBMITTED -> RUNNING" in told[-1]
+
+
+def test_an_event_carries_no_more_lines_than_a_database_keeps():
+    trigger = job_trigger(log_start=0)
+    told = listen_to(trigger)
+    text = "".join(f"{number} {100 * 'ä'}\n" for number in range(1000))
+    lines = fire(trigger, Calls(JobState.SUCCEEDED, log_text=text))["lines"]
+    assert 20_000 < len(json.dumps(lines)) < 25_000
+    assert lines[-2].startswith("  | 999 ")
+    assert len(told) + len(lines) == 1001
+    assert told[0].startswith("  | 0 ")
+
+
+def test_what_was_held_back_is_told_when_the_wait_ends_otherwise():
+    trigger = JobTrigger("c", 7, ["SUCCEEDED"], 60, log_start=0)
+    told = listen_to(trigger)
+
+    async def cancel():
+        SharedWatch.of("c")._control = SimpleNamespace(
+            jobs=Calls(JobState.RUNNING), clusters=Calls(JobState.RUNNING), platform=SILENT
+        )
+        waiting = asyncio.create_task(anext(trigger.run()))
+        assert await asyncio.to_thread(wait_until, lambda: trigger._held_lines, 10)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(cancel())
+    assert "  | hello" in told
 
 
 def test_a_final_state_that_was_not_waited_for_ends_the_wait_too():
