@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import quick_jvm
 
 # Airflow reads its home when it is first imported, so this stands before any test module.
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="dcluster-tests-"))
@@ -17,6 +18,7 @@ os.environ |= {
     "AIRFLOW_HOME": str(AIRFLOW_HOME),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME / "dags"),
+    quick_jvm.VARIABLE: quick_jvm.OPTIONS,
 }
 pytest_plugins = ["postgres", "testbed.plugin"]
 IS_LONG_RUN = bool(os.environ.get("DCLUSTER_TEST_LONG_ON"))

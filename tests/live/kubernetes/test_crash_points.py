@@ -170,7 +170,7 @@ def _try_all(way: Way, whens: tuple[str, ...], table: list[Outcome]) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         tried = [
             pool.submit(way.cut_short, number, when, requests[number - 1])
-            for number, when in one_in(5, trials)
+            for number, when in one_in(8, trials)
         ]
     for outcome in (each.result() for each in tried):
         table.append(outcome)

@@ -44,9 +44,7 @@ FAULTS: dict[str, Callable[[Bench], None]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "fault", long_except(["API server restarted", "kubelet killed and started again"], FAULTS)
-)
+@pytest.mark.parametrize("fault", long_except(["API server restarted"], FAULTS))
 def test_a_launch_a_job_and_waits_outlast_it(fault, bench):
     async def scenario() -> None:
         job = await RunningJob.start(bench)

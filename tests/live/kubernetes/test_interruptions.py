@@ -45,8 +45,10 @@ def test_a_connection_that_is_cut_again_and_again(bench, proxy):
 
 @pytest.mark.parametrize(
     "answer",
-    [status(429, "TooManyRequests", **{"Retry-After": "1"}), status(500, "InternalError")],
-    ids=["429", "500"],
+    [
+        pytest.param(status(429, "TooManyRequests", **{"Retry-After": "1"}), id="429"),
+        pytest.param(status(500, "InternalError"), id="500", marks=pytest.mark.long),
+    ],
 )
 def test_an_api_server_that_refuses_everything_for_a_while(bench, proxy, answer):
     async def scenario() -> str:
