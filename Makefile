@@ -1,6 +1,7 @@
 # make test    everything this machine can run         make demo   a cluster, a job and its clean-up, on real data
 # make lint    style, types and layers                 make docs   the users' pages, into site/
 # make bench   how long things take here               make format what lint can mend by itself
+#              (BENCH_ON=local: without a Kubernetes, which takes an hour)
 # make test-long   every trial of what dies, on both platforms: hours (LONG_ON=kubernetes ARGS="-k crash")
 # make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests; testbed-build only builds it
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
@@ -9,6 +10,10 @@ VENV ?= .venv
 ENGINE ?= spark
 ARGS ?=
 LONG_ON ?= local,kubernetes
+BENCH_ON ?= local kubernetes
+BENCHES_local := import_bench.py local_launch_bench.py registry_bench.py waits_bench.py "upkeep_bench.py --on memory"
+BENCHES_kubernetes := kubernetes_launch_bench.py kubernetes_jobs_bench.py kubernetes_waits_bench.py \
+	"upkeep_bench.py --on kubernetes"
 BIN := $(VENV)/bin
 ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
 
@@ -35,7 +40,9 @@ lint:
 
 bench:
 	@$(ENVIRONMENT) test lint docs
-	@for file in benchmarks/*_bench.py; do echo "$$file"; $(BIN)/python $$file || exit 1; done
+	@for bench in $(foreach platform,$(BENCH_ON),$(BENCHES_$(platform))); do \
+		echo "$$bench"; $(BIN)/python benchmarks/$$bench || exit 1; \
+	done
 
 docs:
 	@$(ENVIRONMENT) test lint docs

@@ -40,6 +40,13 @@ def test_every_dependency_is_used_and_explained():
     assert {name for name in names if f"**{name}**" not in contributing} == set()
 
 
+def test_make_bench_runs_every_benchmark():
+    makefile = (ROOT / "Makefile").read_text()
+    assert {path.name for path in (ROOT / "benchmarks").glob("*_bench.py")} == set(
+        re.findall(r"\w+_bench\.py", makefile)
+    )
+
+
 def test_changelog_is_about_this_version():
     newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest[1] == dcluster_provider.__version__
