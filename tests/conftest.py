@@ -20,7 +20,7 @@ os.environ |= {
     "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME / "dags"),
     quick_jvm.VARIABLE: quick_jvm.OPTIONS,
 }
-pytest_plugins = ["postgres", "testbed.plugin"]
+pytest_plugins = ["postgres", "airflow_databases", "testbed.plugin"]
 IS_LONG_RUN = bool(os.environ.get("DCLUSTER_TEST_LONG_ON"))
 IN_CI = os.environ.get("CI") == "true"
 LIVE = Path(__file__).parent / "live"

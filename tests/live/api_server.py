@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import psutil
+from airflow_databases import AIRFLOW
 
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
@@ -15,7 +15,6 @@ from demo.standalone import Standalone, end, wait_until
 from tests.live.conftest import connection
 from tests.live.rest_users import log_in, variables
 
-_AIRFLOW = str(Path(sys.executable).parent / "airflow")
 # Kills the server's process, once, when a file says so; Airflow's API server reads it as a plugin.
 _DYING_PLUGIN = """
 import os, signal
@@ -42,7 +41,7 @@ if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "server":
 
 
 class ApiServer:
-    """The API server of an Airflow in ``home``, whose bundled DAGs are stored in its database."""
+    """The API server of an Airflow in ``home``, whose bundled DAGs are stored in its database, which has been made."""
 
     def __init__(self, home: Path, database: str) -> None:
         self._home = home
@@ -57,17 +56,17 @@ class ApiServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Make the database with the bundled DAGs, and the plugin that kills the server on demand."""
+        """Store the bundled DAGs, and make the plugin that kills the server on demand."""
         (self._home / "plugins").mkdir()
         (self._home / "plugins" / "dying.py").write_text(_DYING_PLUGIN)
-        for command in (["db", "migrate"], ["dags", "reserialize"]):
-            subprocess.run([_AIRFLOW, *command], env=self._environment, check=True, capture_output=True)
+        command = [AIRFLOW, "dags", "reserialize"]
+        subprocess.run(command, env=self._environment, check=True, capture_output=True)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [_AIRFLOW, "api-server"],
+                [AIRFLOW, "api-server"],
                 env=self._environment,
                 stdout=log,
                 stderr=log,

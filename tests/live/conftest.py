@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,6 @@ from demo.rest import Rest
 from demo.standalone import Standalone, wait_until
 
 if TYPE_CHECKING:
-    from postgres import Server
     from testbed import Testbed
 
 HERE = Path(__file__).parent
@@ -95,15 +94,31 @@ def kubernetes_connection(
     remove_volume(testbed, namespace)
 
 
+@pytest.fixture
+def airflow_environment(tmp_path: Path, migrated_sqlite: Path) -> dict[str, str]:
+    """The environment of an Airflow of the test's own, with an empty folder of DAGs."""
+    home, dags = tmp_path / "airflow", tmp_path / "dags"
+    home.mkdir()
+    dags.mkdir()
+    shutil.copy(migrated_sqlite, home)
+    return os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
+    }
+
+
 @pytest.fixture(scope="session", params=["local", "kubernetes"])
 def live_airflow(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_server: Server
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    airflow_database: Callable[[str], str],
 ) -> Iterator[LiveAirflow]:
     platform: str = request.param
     kubernetes: KubernetesConnection | None = None
     if platform == "kubernetes":
         kubernetes = request.getfixturevalue("kubernetes_connection")
-    postgres_server.execute(f"CREATE DATABASE airflow_{platform}")
     home = tmp_path_factory.mktemp("airflow")
     work = kubernetes.folder if kubernetes else tmp_path_factory.mktemp("work")
     full_disk = tmp_path_factory.mktemp("disk")
@@ -112,7 +127,7 @@ def live_airflow(
     shutil.copytree(Path(example_dags.__file__).parent, dags / "examples")
     for application in (HERE / "applications").glob("*.py"):
         shutil.copy(application, work)
-    database = postgres_server.url(f"airflow_{platform}")
+    database = airflow_database(f"airflow_{platform}")
     variables = {
         # Airflow's own tables: on SQLite its scheduler and API give up with "database is locked" under load.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from airflow_databases import AIRFLOW
 
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
@@ -16,28 +15,18 @@ from tests.live.conftest import engines_folder
 
 pytestmark = pytest.mark.timeout(600)
 DOCS = Path(__file__).parent.parent.parent / "docs"
-AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, airflow_environment):
     """Run a DAG file as ``airflow dags test`` does; gives what it printed, and the use cases over what it left."""
-    home = tmp_path / "airflow"
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
-    }
-    (tmp_path / "dags").mkdir()
-    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True)
 
     def run(code: str):
         (tmp_path / "dags" / "page.py").write_text(code)
         dag_id = re.search(r'DAG\("(\w+)"', code)[1]
         command = [AIRFLOW, "dags", "test", dag_id]
-        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
-        home_of_clusters = home / "dcluster"
+        done = subprocess.run(command, env=airflow_environment, check=False, capture_output=True, text=True)
+        home_of_clusters = tmp_path / "airflow" / "dcluster"
         url = f"sqlite:///{home_of_clusters / 'registry.db'}"
         control = connect(Settings("dcluster_default", url, home_of_clusters, engines_folder()))
         return done.returncode, done.stdout + done.stderr, control

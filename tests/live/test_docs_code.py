@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from airflow_databases import AIRFLOW
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.connect import connect
@@ -21,7 +20,6 @@ from tests.live.conftest import connection, engines_folder
 
 pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parent.parent.parent
-AIRFLOW = str(Path(sys.executable).parent / "airflow")
 APPLICATION = "/opt/jobs/words.py"  # as the quickstart calls it
 
 
@@ -50,23 +48,8 @@ def test_the_hook_runs_a_job_as_the_quickstart_says(tmp_path, monkeypatch):
     assert [cluster.state.value for cluster in hook.clusters.list()] == ["TERMINATED"]
 
 
-@pytest.fixture
-def airflow_home(tmp_path) -> dict[str, str]:
-    """An Airflow's environment, its database made."""
-    home = tmp_path / "airflow"
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
-    }
-    (tmp_path / "dags").mkdir()
-    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True)
-    return environment
-
-
-def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_home):
-    home, counted = Path(airflow_home["AIRFLOW_HOME"]) / "dcluster", tmp_path / "counted"
+def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_environment):
+    home, counted = Path(airflow_environment["AIRFLOW_HOME"]) / "dcluster", tmp_path / "counted"
     with local_platform(home, "flink") as platform:
         library = find_engine("flink", platform.settings).home / "lib"
         jar = build_jar(tmp_path, APPLICATIONS / "Counting.java", library)
@@ -85,7 +68,9 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_h
             dag = tmp_path / "dags" / "upgrade.py"
             dag.write_text(f"DEFERRABLE = {deferrable}\n{code}")
             command = [AIRFLOW, "dags", "test", "upgrade", "--conf", json.dumps({"job": job.id})]
-            done = subprocess.run(command, env=airflow_home, check=False, capture_output=True, text=True)
+            done = subprocess.run(
+                command, env=airflow_environment, check=False, capture_output=True, text=True
+            )
             stopped = jobs.get(job.id)
             assert (stopped.state, bool(stopped.savepoint)) == (JobState.SUCCEEDED, True), done.stdout[-5000:]
             job = jobs.list(client="sales", module="counting")[0]
@@ -96,6 +81,10 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_h
         command = f"airflow dcluster jobs terminate {job.id} --savepoint --timeout 300"
         assert command.replace(f" {job.id} ", " 1 ") in (ROOT / "docs" / "savepoints.md").read_text()
         done = subprocess.run(
-            [AIRFLOW, *command.split()[1:]], env=airflow_home, check=True, capture_output=True, text=True
+            [AIRFLOW, *command.split()[1:]],
+            env=airflow_environment,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         assert done.stdout.splitlines()[-1] == jobs.get(job.id).savepoint

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from airflow_databases import AIRFLOW
 
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import ClusterState
@@ -18,27 +17,20 @@ from dcluster_provider.registry.store import Registry
 
 pytestmark = pytest.mark.timeout(600)
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "upkeep.md").read_text()
-AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
 
 @pytest.fixture
-def airflow(tmp_path):
+def airflow(tmp_path, airflow_environment):
     """Run a command of an Airflow whose only DAG is the page's, and return what it printed."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "upkeep.py").write_text(code)
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    }
 
     def run(*words: str) -> str:
-        done = subprocess.run([AIRFLOW, *words], env=environment, capture_output=True, text=True, check=False)
+        command = [AIRFLOW, *words]
+        done = subprocess.run(command, env=airflow_environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    run("db", "migrate")
     return run
 
 

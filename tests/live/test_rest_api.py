@@ -65,7 +65,7 @@ class Dialogue:
 
 
 @pytest.fixture(scope="module", params=long_except(["local"], ["local", "kubernetes"]))
-def dialogue(request, tmp_path_factory, postgres_server) -> Iterator[Dialogue]:
+def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
     platform = request.param
     kubernetes = request.getfixturevalue("kubernetes_connection") if platform == "kubernetes" else None
     home = tmp_path_factory.mktemp("airflow")
@@ -80,11 +80,10 @@ def dialogue(request, tmp_path_factory, postgres_server) -> Iterator[Dialogue]:
     else:
         install_engines(home)
         connections = {"AIRFLOW_CONN_DCLUSTER_DEFAULT": connection(application_template=template)}
-    postgres_server.execute(f"CREATE DATABASE airflow_rest_{platform}")
     standalone = Standalone(
         home,
         home / "dags",
-        variables(home, postgres_server.url(f"airflow_rest_{platform}"))
+        variables(home, airflow_database(f"airflow_rest_{platform}"))
         | {"AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder())}
         | connections,
     )

@@ -38,9 +38,8 @@ EXAMPLES = 40 if IS_LONG_RUN else 15  # of each call
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, postgres_server) -> Iterator[ApiServer]:
-    postgres_server.execute("CREATE DATABASE airflow_rest_server")
-    server = ApiServer(tmp_path_factory.mktemp("airflow"), postgres_server.url("airflow_rest_server"))
+def server(tmp_path_factory, airflow_database) -> Iterator[ApiServer]:
+    server = ApiServer(tmp_path_factory.mktemp("airflow"), airflow_database("airflow_rest_server"))
     server.prepare()
     server.start()
     yield server

@@ -62,9 +62,8 @@ VARIED = (ids.LAUNCH_CLUSTER, ids.SUBMIT_JOB, ids.DESTROY_NODES, ids.CLUSTER_CHE
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, postgres_server) -> Iterator[ApiServer]:
-    postgres_server.execute("CREATE DATABASE airflow_forms")
-    server = ApiServer(tmp_path_factory.mktemp("airflow"), postgres_server.url("airflow_forms"))
+def server(tmp_path_factory, airflow_database) -> Iterator[ApiServer]:
+    server = ApiServer(tmp_path_factory.mktemp("airflow"), airflow_database("airflow_forms"))
     server.prepare()
     server.start()
     yield server
