@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import quick_jvm
 
 # Airflow reads its home when it is first imported, so this stands before any test module.
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="dcluster-tests-"))
@@ -18,7 +17,8 @@ os.environ |= {
     "AIRFLOW_HOME": str(AIRFLOW_HOME),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME / "dags"),
-    quick_jvm.VARIABLE: quick_jvm.OPTIONS,
+    # The JVMs of this machine's engines live for seconds here, too short for well compiled code to pay.
+    "JDK_JAVA_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
 }
 pytest_plugins = ["postgres", "airflow_databases", "testbed.plugin"]
 IS_LONG_RUN = bool(os.environ.get("DCLUSTER_TEST_LONG_ON"))

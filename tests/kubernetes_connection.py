@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import quick_jvm
-
 from dcluster_provider.platforms.kubernetes.rbac import DRIVER_ACCOUNT, Subject, rbac_manifest
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -122,7 +120,6 @@ def share_folder(testbed: Testbed, namespace: str, folder: Path) -> KubernetesCo
                 {
                     "name": "engine",
                     "resources": _LITTLE_CPU,
-                    "env": [{"name": quick_jvm.VARIABLE, "value": quick_jvm.OPTIONS}],
                     "volumeMounts": [{"name": _VOLUME, "mountPath": str(folder)}],
                 }
             ],

@@ -116,6 +116,7 @@ def test_a_job_on_a_cluster_that_is_not_there_fails_and_says_so(tmp_path):
     assert job.diagnosis is not None
 
 
+@pytest.mark.long
 def test_flink_jars_programs_and_sql_run_on_a_cluster_of_another_deployment(tmp_path):
     with local_platform(tmp_path / "theirs", "flink") as theirs:
         cluster = launch(theirs, type="flink", worker_memory="1536Mi", worker_cpu="2")

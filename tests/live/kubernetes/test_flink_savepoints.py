@@ -145,6 +145,7 @@ def test_a_restarted_jobmanager_loses_its_jobs_and_a_job_without_a_folder_has_no
     assert control.clusters.wait(cluster.id, timeout=READY_SECONDS, poll_interval=0.5)
 
 
+@pytest.mark.long
 def test_with_high_availability_a_job_goes_on_after_its_jobmanager_was_killed(
     bench, testbed, available, jar, counted
 ):
