@@ -34,6 +34,7 @@ JOBS_OF_A_CLUSTER = 10
 CLIENTS = 1000
 MODULES = 50
 LIVE = 500  # the newest jobs, which have not ended
+LIVE_CLUSTERS = 1000  # the newest clusters, which take jobs
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ENDED = [JobState.SUCCEEDED] * 8 + [JobState.FAILED, JobState.KILLED]
 
@@ -84,20 +85,32 @@ def calls(registry: Registry, jobs: int) -> dict[str, Callable[[int], Any]]:
     """What is measured; each call gets its number."""
     chance = random.Random(1)  # noqa: S311 - the same calls in every run
     now = BEGIN + timedelta(seconds=jobs)
+    clusters = jobs // JOBS_OF_A_CLUSTER
     request = {"deployment": "bench", "conn_id": "dcluster_default", "owner": None}
     saved_job = registry.get_job(jobs)
-    saved_cluster = registry.get_cluster(1)
+    saved_cluster = registry.get_cluster(clusters)
+
+    def live_cluster(number: int) -> int:
+        return clusters - number % min(LIVE_CLUSTERS, clusters)
 
     def claim_job(number: int) -> Any:
         spec = JobSpec(client=f"client{number % CLIENTS}", module=f"new module {number}")
         return registry.claim_job(
-            key=fresh_key(), spec=spec, cluster_id=number + 1, owns_cluster=False, now=now, **request
+            key=fresh_key(),
+            spec=spec,
+            cluster_id=live_cluster(number),
+            owns_cluster=False,
+            now=now,
+            **request,
         )
 
     def adopt_job(number: int) -> Any:
         key = f"job {jobs - number % LIVE}"
         spec = saved_job.spec
-        return registry.claim_job(key=key, spec=spec, cluster_id=1, owns_cluster=False, now=now, **request)
+        cluster_id = live_cluster(number)
+        return registry.claim_job(
+            key=key, spec=spec, cluster_id=cluster_id, owns_cluster=False, now=now, **request
+        )
 
     def claim_cluster(number: int) -> Any:
         spec = ClusterSpec(tenant=f"client{number % CLIENTS}")
@@ -158,7 +171,8 @@ def fill(url: str, jobs: int) -> None:
     Registry(url).describe()
     database = Database(url)
     chance = random.Random(0)  # noqa: S311 - the same rows in every run
-    clusters = (_cluster(number) for number in range(1, jobs // JOBS_OF_A_CLUSTER + 1))
+    last = jobs // JOBS_OF_A_CLUSTER
+    clusters = (_cluster(number, is_live=number > last - LIVE_CLUSTERS) for number in range(1, last + 1))
     _insert(database, cluster_table, (cluster_values(cluster) for cluster in clusters))
     _insert(database, job_table, (job_values(_job(number, jobs, chance)) for number in range(1, jobs + 1)))
     _insert(database, event_table, (_event(number) for number in range(1, jobs + 1)))
@@ -178,7 +192,7 @@ def _owner(number: int) -> Owner:
     return Owner("bench", f"dag{number % 500}", f"run{number // 500}", "submit")
 
 
-def _cluster(number: int) -> Cluster:
+def _cluster(number: int, *, is_live: bool) -> Cluster:
     at = BEGIN + timedelta(seconds=number * JOBS_OF_A_CLUSTER)
     return Cluster(
         id=0,
@@ -191,7 +205,7 @@ def _cluster(number: int) -> Cluster:
         platform="local",
         spec=ClusterSpec(tenant=f"client{number % CLIENTS}"),
         owner=_owner(number),
-        state=ClusterState.TERMINATED,
+        state=ClusterState.RUNNING if is_live else ClusterState.TERMINATED,
         created_at=at,
         state_since=at,
         job_seen_at=at,
