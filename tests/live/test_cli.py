@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from airflow_databases import AIRFLOW
 
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
@@ -16,7 +15,6 @@ from tests.live.conftest import engines_folder
 from tests.live.long_tests import long_except
 
 pytestmark = pytest.mark.timeout(300)
-AIRFLOW = str(Path(sys.executable).parent / "airflow")
 CLUSTER = {"tenant": "my-team", "workers": 1, "workerCpu": "2", "workerMemory": "1Gi", "type": "spark3"}
 
 MISTAKES = [

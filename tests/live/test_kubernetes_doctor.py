@@ -6,13 +6,12 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow_databases import AIRFLOW
 from kubernetes import client, config
 
 from dcluster_provider.platforms.kubernetes.access import DRIVER, PLATFORM, PROXY, check_access
@@ -233,7 +232,7 @@ def test_the_command_exits_with_1_when_something_is_missing(place: Place, tmp_pa
         "AIRFLOW_CONN_CLUSTER": json.dumps({"conn_type": "kubernetes", "extra": credentials}),
     }
     command = [
-        str(Path(sys.executable).parent / "airflow"),
+        AIRFLOW,
         "dcluster",
         "doctor",
         "--conn-id",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 import pytest
+from airflow_databases import AIRFLOW
 from mail_server import mail_server, text_of
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
@@ -19,7 +18,6 @@ from demo.standalone import wait_until
 from tests.live.long_tests import on_the_platforms_of_long_tests
 
 pytestmark = [pytest.mark.timeout(600), on_the_platforms_of_long_tests]
-AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
 
 @pytest.fixture(scope="module")
