@@ -222,6 +222,10 @@ class MemoryPlatform:
         """At work."""
         return {job.id: JobObservation(JobPhase.RUNNING) for job, _ in jobs}
 
+    def external_jobs(self) -> list[int]:
+        """None: every cluster is its own."""
+        return []
+
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         """Nothing: it goes with its cluster."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import logging
 import os
 import tempfile
 import threading
@@ -67,6 +68,8 @@ async def wait_and_count(job_id: int) -> None:
 
     from dcluster_provider.triggers.dcluster import JobTrigger
 
+    # 300 waits of one job tell the same 300 times.
+    logging.getLogger(JobTrigger.__module__).setLevel(logging.WARNING)
     counts = {"statements": 0, "requests": 0}
 
     def count_statement(*_: object) -> None:

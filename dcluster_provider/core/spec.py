@@ -8,6 +8,7 @@ this package's own.
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from pydantic import (
@@ -255,7 +256,8 @@ def parse(kind: type[Spec], value: Spec | dict[str, Any] | str) -> Spec:
         raise InvalidSpec(f"{kind.__name__}: {explain(error)}") from None
 
 
-def field_names(kind: type[Entity]) -> set[str]:
+@cache
+def field_names(kind: type[Entity]) -> frozenset[str]:
     """Every accepted name of the fields of an entity, snake_case and camelCase."""
-    names = set(kind.model_fields)
+    names = frozenset(kind.model_fields)
     return names | {to_camel(name) for name in names}

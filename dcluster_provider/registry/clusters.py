@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
@@ -14,19 +14,19 @@ from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.identity import Owner, cluster_name
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.registry.connected import (
-    Claim,
-    Connected,
-    insert_row,
-    latest_of_key,
-    live_rows,
-    of_older_epochs,
-    page_of,
-    rows_of,
-)
+from dcluster_provider.registry.connected import Claim, Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.models import cluster_table as table
+from dcluster_provider.registry.queries import (
+    insert_row,
+    latest_of_key,
+    live_rows,
+    live_rows_of_older_epochs,
+    page_of,
+    row_of,
+    rows_of,
+)
 from dcluster_provider.registry.rows import cluster_changes, cluster_of, cluster_values
 
 if TYPE_CHECKING:
@@ -107,10 +107,10 @@ class ClusterStore(Connected):
         :raises NotFound: there is none.
         """
         with self._read() as connection:
-            rows = rows_of(connection, table, [cluster_id])
-        if not rows:
+            row = row_of(connection, table, cluster_id)
+        if row is None:
             raise no_cluster(cluster_id)
-        return cluster_of(rows[0])
+        return cluster_of(row)
 
     def find_cluster(self, name: str) -> Cluster:
         """The cluster with this name.
@@ -147,29 +147,27 @@ class ClusterStore(Connected):
         :param owner_run: only those that this DAG run (``dag_id``, ``run_id``) launched.
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
-        conditions = []
-        if tenant is not None:
-            conditions.append(table.c.tenant == tenant)
+        wanted = {"tenant": tenant} if tenant is not None else {}
         if owner_run is not None:
-            conditions += [table.c.owner_dag_id == owner_run[0], table.c.owner_run_id == owner_run[1]]
-        if states is None and conditions:
+            wanted |= {"owner_dag_id": owner_run[0], "owner_run_id": owner_run[1]}
+        if states is None and wanted:
             states = list(ClusterState)
         with self._read() as connection:
-            rows = page_of(connection, table, conditions, states, after_id=after_id, limit=limit)
+            rows = page_of(connection, table, wanted, states, after_id=after_id, limit=limit)
         return [cluster_of(row) for row in rows]
 
     def find_long_living(self, tenant: str, engine: str, deployment: str, conn_id: str) -> Cluster | None:
         """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""
-        conditions = [table.c.tenant == tenant, table.c.engine == engine, table.c.long_living.is_(True)]
-        conditions += [table.c.deployment == deployment, table.c.conn_id == conn_id]
+        wanted: dict[str, Any] = {"tenant": tenant, "engine": engine, "long_living": True}
+        wanted |= {"deployment": deployment, "conn_id": conn_id}
         with self._read() as connection:
-            rows = live_rows(connection, table, conditions, _USABLE)
+            rows = live_rows(connection, table, wanted, _USABLE)
         return cluster_of(rows[0]) if rows else None
 
     def live_clusters_of_older_epochs(self, owner: Owner) -> list[Cluster]:
         """What the owner's task still has alive from before a person cleared it, newest first."""
         with self._read() as connection:
-            rows = live_rows(connection, table, of_older_epochs(table, owner), _LIVE)
+            rows = live_rows_of_older_epochs(connection, table, owner, _LIVE)
         return [cluster_of(row) for row in rows]
 
     def latest_cluster_of_key(self, key: str) -> Cluster | None:

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.models import event_table
+from dcluster_provider.registry.queries import insert_row
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -92,4 +93,4 @@ def _detail(record: Cluster | Job) -> str:
 def _insert(connection: Connection, event: Event) -> None:
     # PostgreSQL has no text with a NUL character in it.
     storable = replace(event, detail=event.detail.replace("\0", ""))
-    connection.execute(insert(event_table), asdict(storable))
+    insert_row(connection, event_table, asdict(storable))

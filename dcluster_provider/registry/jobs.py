@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.registry.alerts import make_failure_due
-from dcluster_provider.registry.connected import (
-    Claim,
-    Connected,
-    insert_row,
-    latest_of_key,
-    live_rows,
-    of_older_epochs,
-    page_of,
-    rows_of,
-)
+from dcluster_provider.registry.connected import Claim, Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.leases import refuse_ending_cluster
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
+from dcluster_provider.registry.queries import (
+    insert_row,
+    latest_of_key,
+    live_rows,
+    live_rows_of_older_epochs,
+    page_of,
+    row_of,
+    rows_of,
+)
 from dcluster_provider.registry.rows import job_changes, job_of, job_values
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 _LIVE = [state for state in JobState if not state.is_final]
 _LIVE_VALUES = [state.value for state in _LIVE]
 _REPEATED = (JobState.FAILED, JobState.KILLED)
+_SEE_JOB = (
+    update(cluster_table)
+    .where(cluster_table.c.id == bindparam("cluster"), cluster_table.c.job_seen_at < bindparam("seen_at"))
+    .values(job_seen_at=bindparam("seen_at"))
+)
 _LIST_COMMAND = "see the known ones with: airflow dcluster jobs list"
 
 
@@ -104,10 +109,10 @@ class JobStore(Connected):
         :raises NotFound: there is none.
         """
         with self._read() as connection:
-            rows = rows_of(connection, table, [job_id])
-        if not rows:
+            row = row_of(connection, table, job_id)
+        if row is None:
             raise NotFound(f"There is no job {job_id}; {_LIST_COMMAND}")
-        return job_of(rows[0])
+        return job_of(row)
 
     def get_jobs(self, ids: Iterable[int]) -> list[Job]:
         """The jobs with these ids, in their order; an id that no job has is left out."""
@@ -131,20 +136,20 @@ class JobStore(Connected):
         :param owner_run: only those that this DAG run (``dag_id``, ``run_id``) submitted.
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
-        wanted = {table.c.client: client, table.c.module: module, table.c.cluster_id: cluster_id}
-        conditions = [column == value for column, value in wanted.items() if value is not None]
+        asked = {"client": client, "module": module, "cluster_id": cluster_id}
+        wanted: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         if owner_run is not None:
-            conditions += [table.c.owner_dag_id == owner_run[0], table.c.owner_run_id == owner_run[1]]
-        if states is None and conditions:
+            wanted |= {"owner_dag_id": owner_run[0], "owner_run_id": owner_run[1]}
+        if states is None and wanted:
             states = list(JobState)
         with self._read() as connection:
-            rows = page_of(connection, table, conditions, states, after_id=after_id, limit=limit)
+            rows = page_of(connection, table, wanted, states, after_id=after_id, limit=limit)
         return [job_of(row) for row in rows]
 
     def live_jobs_of_older_epochs(self, owner: Owner) -> list[Job]:
         """What the owner's task still has alive from before a person cleared it, newest first."""
         with self._read() as connection:
-            rows = live_rows(connection, table, of_older_epochs(table, owner), _LIVE)
+            rows = live_rows_of_older_epochs(connection, table, owner, _LIVE)
         return [job_of(row) for row in rows]
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
@@ -221,12 +226,9 @@ def _refuse_duplicate(connection: Connection, spec: JobSpec) -> None:
 
 
 def _live_job(connection: Connection, client: str, module: str) -> Job | None:
-    conditions = [table.c.client == client, table.c.module == module]
-    rows = live_rows(connection, table, conditions, _LIVE)
+    rows = live_rows(connection, table, {"client": client, "module": module}, _LIVE)
     return job_of(rows[0]) if rows else None
 
 
 def _see_job(connection: Connection, cluster_id: int, at: datetime) -> None:
-    columns = cluster_table.c
-    statement = update(cluster_table).where(columns.id == cluster_id, columns.job_seen_at < at)
-    connection.execute(statement, {"job_seen_at": at})
+    connection.execute(_SEE_JOB, {"cluster": cluster_id, "seen_at": at})

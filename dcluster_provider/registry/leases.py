@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from typing_extensions import NamedTuple
 
 from dcluster_provider.core.errors import ClusterEnding
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job
 from dcluster_provider.core.state import end_cluster
 from dcluster_provider.registry.clusters import no_cluster
-from dcluster_provider.registry.connected import Connected, live_rows
+from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.models import cluster_table, job_table
+from dcluster_provider.registry.queries import live_rows, row_of
 from dcluster_provider.registry.rows import cluster_changes, cluster_of, job_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class LeaseStore(Connected):
         :raises NotFound: there is no such cluster.
         """
         with self._write() as connection:
-            row = _locked_cluster(connection, cluster_id)
+            row = row_of(connection, cluster_table, cluster_id, locked=True)
             if row is None:
                 raise no_cluster(cluster_id)
             cluster = cluster_of(row)
@@ -73,17 +74,12 @@ def refuse_ending_cluster(connection: Connection, cluster_id: int) -> None:
 
     :raises ClusterEnding: it is being ended, or has ended.
     """
-    row = _locked_cluster(connection, cluster_id)
+    row = row_of(connection, cluster_table, cluster_id, locked=True)
     if row is not None and ClusterState(row.state).is_ending:
         cluster = cluster_of(row)
         raise ClusterEnding(f"{cluster} is {cluster.state.value} and takes no new job; name one that is live")
 
 
-def _locked_cluster(connection: Connection, cluster_id: int) -> Any:
-    query = select(cluster_table).where(cluster_table.c.id == cluster_id).with_for_update()
-    return connection.execute(query).first()
-
-
 def _users(connection: Connection, cluster_id: int, run: tuple[str, str] | None) -> tuple[Job, ...]:
-    rows = live_rows(connection, job_table, [job_table.c.cluster_id == cluster_id], LIVE_JOB_STATES)
+    rows = live_rows(connection, job_table, {"cluster_id": cluster_id}, LIVE_JOB_STATES)
     return tuple(job_of(row) for row in rows if run is None or (row.owner_dag_id, row.owner_run_id) != run)

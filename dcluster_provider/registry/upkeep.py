@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
 
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job, JobState
-from dcluster_provider.registry.connected import Connected, page_of
+from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import cluster_table, job_table, unknown_cluster_table
+from dcluster_provider.registry.queries import page_of
 from dcluster_provider.registry.rows import cluster_of, job_of
 
 _LIVE_CLUSTERS = tuple(state for state in ClusterState if not state.is_final)
@@ -40,7 +41,7 @@ class UpkeepStore(Connected):
             rows = page_of(
                 connection,
                 cluster_table,
-                _of_scope(cluster_table, scope),
+                asdict(scope),
                 _LIVE_CLUSTERS,
                 after_id=after_id,
                 limit=limit,
@@ -57,9 +58,7 @@ class UpkeepStore(Connected):
     ) -> list[Job]:
         """A page of the jobs in some states, newest first; ``after_id`` as for :meth:`live_clusters`."""
         with self._read() as connection:
-            rows = page_of(
-                connection, job_table, _of_scope(job_table, scope), states, after_id=after_id, limit=limit
-            )
+            rows = page_of(connection, job_table, asdict(scope), states, after_id=after_id, limit=limit)
         return [job_of(row) for row in rows]
 
     def clusters_with_live_jobs(self, cluster_ids: Iterable[int]) -> set[int]:

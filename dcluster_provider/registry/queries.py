@@ -1,0 +1,151 @@
+"""The queries that clusters and jobs share.
+
+A statement is built once and gets its values when it runs: building one takes SQLAlchemy longer than running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table, bindparam, insert, select, union_all
+
+from dcluster_provider.core.identity import Owner
+
+if TYPE_CHECKING:
+    from sqlalchemy import Insert, Select
+    from sqlalchemy.engine import Connection
+
+_HIGHEST_ID = 2**31 - 1  # SQLite takes no number beyond 64 bits, PostgreSQL stores 32
+_CHUNK = 500  # SQLite takes a limited number of variables
+_KEPT = 256  # statements: one for each combination of columns and states that is asked for
+
+
+def latest_of_key(connection: Connection, table: Table, key: str) -> Any:
+    """The row of the key's newest generation, or nothing."""
+    return connection.execute(_latest_of_key(table), {"key": key}).first()
+
+
+def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:
+    """Add a row and return the id that the database gave it."""
+    key: Any = connection.execute(_insert(table), values).inserted_primary_key
+    return int(key[0])
+
+
+def row_of(connection: Connection, table: Table, number: int, *, locked: bool = False) -> Any:
+    """The row with this id, or nothing.
+
+    :param locked: no other transaction changes it until this one is over.
+    """
+    if number > _HIGHEST_ID:
+        return None
+    return connection.execute(_by_id(table, locked), {"id": number}).first()
+
+
+def rows_of(connection: Connection, table: Table, ids: Iterable[int]) -> list[Any]:
+    """The rows with these ids, in their order; an id without a row is left out."""
+    wanted = [number for number in dict.fromkeys(ids) if number <= _HIGHEST_ID]
+    found = {}
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = {"ids": wanted[start : start + _CHUNK]}
+        found.update({row.id: row for row in connection.execute(_by_ids(table), chunk)})
+    return [found[number] for number in wanted if number in found]
+
+
+def page_of(
+    connection: Connection,
+    table: Table,
+    wanted: Mapping[str, Any],
+    states: Iterable[Enum] | None,
+    *,
+    after_id: int,
+    limit: int,
+) -> list[Any]:
+    """A page of rows, newest first.
+
+    :param wanted: the values that columns have.
+    :param states: the states to look for; none means any, and is quick only when no column's value is wanted.
+    :param after_id: only rows with lower ids; 0 means all.
+    """
+    if states is not None:
+        states = tuple(state.value for state in states)
+        if not states:
+            return []
+    statement = _page(table, tuple(wanted), states, after_id > 0)
+    return list(connection.execute(statement, {**wanted, "after_id": after_id, "most": limit}))
+
+
+def live_rows(
+    connection: Connection, table: Table, wanted: Mapping[str, Any], states: Iterable[Enum]
+) -> list[Any]:
+    """All rows in some live states, newest first; for values of columns that few live rows have."""
+    values = {**wanted, "states": [state.value for state in states]}
+    return list(connection.execute(_in_states(table, tuple(wanted)), values))
+
+
+def live_rows_of_older_epochs(
+    connection: Connection, table: Table, owner: Owner, states: Iterable[Enum]
+) -> list[Any]:
+    """The rows in some live states that earlier epochs of the owner's task asked for, newest first."""
+    wanted = {
+        "owner_dag_id": owner.dag_id,
+        "owner_run_id": owner.run_id,
+        "owner_task_id": owner.task_id,
+        "owner_map_index": owner.map_index,
+        "deployment": owner.deployment,
+    }
+    return [row for row in live_rows(connection, table, wanted, states) if row.owner_epoch < owner.epoch]
+
+
+@cache
+def _latest_of_key(table: Table) -> Select[Any]:
+    return select(table).where(table.c.key == bindparam("key")).order_by(table.c.generation.desc()).limit(1)
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _by_id(table: Table, locked: bool) -> Select[Any]:
+    query = select(table).where(table.c.id == bindparam("id"))
+    return query.with_for_update() if locked else query
+
+
+@cache
+def _by_ids(table: Table) -> Select[Any]:
+    return select(table).where(table.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@lru_cache(_KEPT)
+def _in_states(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    is_in_them = table.c.state.in_(bindparam("states", expanding=True))
+    return _newest_first(table, names).where(is_in_them)
+
+
+@lru_cache(_KEPT)
+def _page(
+    table: Table, names: tuple[str, ...], states: tuple[str, ...] | None, is_later: bool
+) -> Select[Any]:
+    most: Any = bindparam("most")
+    page = _newest_first(table, names).limit(most)
+    if is_later:
+        page = page.where(table.c.id < bindparam("after_id"))
+    if states is None:
+        return page
+    if len(states) == 1:
+        return page.where(table.c.state == states[0])
+    # Each state by itself, for which an index gives the rows in the order of their ids; asked for all states at
+    # once, the database would sort every row that has one of them.
+    ids = page.with_only_columns(table.c.id)
+    newest = union_all(*(select(ids.where(table.c.state == state).subquery()) for state in states)).subquery()
+    chosen = select(newest.c.id).order_by(newest.c.id.desc()).limit(most)
+    return select(table).where(table.c.id.in_(chosen)).order_by(table.c.id.desc())
+
+
+def _newest_first(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    conditions = [table.c[name] == bindparam(name) for name in names]
+    return select(table).where(*conditions).order_by(table.c.id.desc())
