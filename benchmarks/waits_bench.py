@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import logging
 import os
 import tempfile
 import threading
@@ -33,6 +32,8 @@ def main() -> None:
             "AIRFLOW__DCLUSTER__HOME": str(Path(folder) / "dcluster"),
             "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(cache),
             "_AIRFLOW_PROCESS_CONTEXT": "server",
+            # So many waits of one job tell the same so many times.
+            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "dcluster_provider.triggers=WARNING",
         }
         application = Path(folder) / "waits.py"
         application.write_text(APPLICATION)
@@ -68,8 +69,6 @@ async def wait_and_count(job_id: int) -> None:
 
     from dcluster_provider.triggers.dcluster import JobTrigger
 
-    # 300 waits of one job tell the same 300 times.
-    logging.getLogger(JobTrigger.__module__).setLevel(logging.WARNING)
     counts = {"statements": 0, "requests": 0}
 
     def count_statement(*_: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ _MESSAGES = {
 _LONGEST_INPUT = 80
 
 
-def nearest(name: str, known: Set[str]) -> str:
+def nearest(name: str, known: AbstractSet[str]) -> str:
     """The end of a message about an unknown name: the nearest known one, or nothing when none is near."""
     close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
