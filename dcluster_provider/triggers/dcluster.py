@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 
 _MOST_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
+_PIECE = 100  # lines; with what Airflow adds to each, they fit into a pipe to the triggerer, which a full one stops
+_PIECE_SECONDS = 0.2  # between two pieces
+_READ_SECONDS = 1.0  # in which the triggerer has surely read the last of them
 
 
 class RecordTrigger(OwnedTrigger):
@@ -29,7 +32,7 @@ class RecordTrigger(OwnedTrigger):
 
     What the last look showed is not logged here: the triggerer closes a trigger's log file as soon as it hears that
     the trigger has ended, and drops what it has not read by then. Those lines go with the event, as ``lines``, and the
-    resumed task logs them.
+    resumed task logs them; if an event cannot carry all of them, the first are logged here with time to be read.
 
     :param conn_id: the connection.
     :param record_id: the id of the cluster or job.
@@ -80,12 +83,12 @@ class RecordTrigger(OwnedTrigger):
                 try:
                     sight = await asyncio.wait_for(anext(sights), self.seconds_left())
                 except asyncio.TimeoutError:
-                    yield self._event("timeout", last, wait.log_start)
+                    yield await self._event("timeout", last, wait.log_start)
                     return
                 self._tell(last, sight)
                 last = sight.record
                 if last.state.is_final or last.state.value in self.states:
-                    yield self._event("state", last, wait.log_start)
+                    yield await self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:
             await self.cancelled()
@@ -126,14 +129,25 @@ class RecordTrigger(OwnedTrigger):
         for line in lines:
             self.log.info("%s", line)
 
-    def _event(self, cause: str, record: Cluster | Job | None, log_end: int | None) -> TriggerEvent:
+    async def _event(self, cause: str, record: Cluster | Job | None, log_end: int | None) -> TriggerEvent:
         state = record.state.value if record else None
-        first = _first_that_fits(self._held_lines)
-        self._log_lines(self._held_lines[:first])
-        lines, self._held_lines = self._held_lines[first:], []
+        await self._log_what_no_event_carries()
+        lines, self._held_lines = self._held_lines, []
         return TriggerEvent(  # type: ignore[no-untyped-call]  # nor here
             {"cause": cause, "id": self.record_id, "state": state, "log_end": log_end, "lines": lines}
         )
+
+    async def _log_what_no_event_carries(self) -> None:
+        left = _first_that_fits(self._held_lines)
+        if not left:
+            return
+        while left:
+            count = min(left, _PIECE)
+            piece, self._held_lines = self._held_lines[:count], self._held_lines[count:]
+            self._log_lines(piece)
+            left -= count
+            await asyncio.sleep(_PIECE_SECONDS)
+        await asyncio.sleep(_READ_SECONDS)
 
 
 class ClusterTrigger(RecordTrigger):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -81,19 +80,6 @@ def test_main_class_is_wrong(live_airflow, cluster):
 def test_python_exception_in_the_job(live_airflow, cluster):
     run_id = run(live_airflow, "failing_job", job_conf(cluster, live_airflow.work / "raises.py"))
     assert_told(error_of(live_airflow, "failing_job", run_id), "KeyError: 'usd'", "raises.py")
-
-
-def test_what_a_job_printed_last_is_in_the_tasks_log(live_airflow, cluster):
-    talks = live_airflow.work / "talks.py"
-    talks.write_text(
-        "for number in range(5000):\n    print(f'said {number:04} ' + 60 * '.')\nraise KeyError('usd')\n"
-    )
-    run_id = run(live_airflow, "failing_job", job_conf(cluster, talks))
-    log = error_of(live_airflow, "failing_job", run_id)
-    said = re.findall(r"\| said (\d{4}) ", log)
-    assert said[-1] == "4999"
-    assert len(said) == len(set(said))  # not twice, by trigger and task
-    assert re.search(r"job \d+ \(errors/\d+\): \w+ -> FAILED", log)
 
 
 def test_executors_larger_than_any_worker(live_airflow, cluster):

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -120,8 +121,24 @@ def test_an_event_carries_no_more_lines_than_a_database_keeps():
     lines = fire(trigger, Calls(JobState.SUCCEEDED, log_text=text))["lines"]
     assert 20_000 < len(json.dumps(lines)) < 25_000
     assert lines[-2].startswith("  | 999 ")
-    assert len(told) + len(lines) == 1001
-    assert told[0].startswith("  | 0 ")
+    assert [line.split()[1] for line in told + lines[:-1]] == [str(number) for number in range(1000)]
+
+
+def test_lines_that_no_event_carries_are_logged_in_pieces_before_it(monkeypatch):
+    trigger = job_trigger(log_start=0)
+    told = listen_to(trigger)
+    logged_at_pauses = []
+
+    async def pause(seconds):
+        logged_at_pauses.append((len(told), seconds))
+
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster.asyncio.sleep", pause)
+    trigger._held_lines = [f"{number:04} {100 * '.'}" for number in range(500)]
+    event = asyncio.run(trigger._event("state", None, None))
+    assert told + event.payload["lines"] == [f"{number:04} {100 * '.'}" for number in range(500)]
+    counts = [count for count, _ in logged_at_pauses]
+    assert all(after - before <= 100 for before, after in pairwise([0, *counts]))
+    assert logged_at_pauses[-1] == (len(told), 1.0)
 
 
 def test_what_was_held_back_is_told_when_the_wait_ends_otherwise():
