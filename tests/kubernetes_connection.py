@@ -74,9 +74,13 @@ class KubernetesConnection:
 def share_folder(testbed: Testbed, namespace: str, folder: Path) -> KubernetesConnection:
     """Let the pods of a namespace see a folder of this machine at its own path.
 
-    Only a testbed that runs on this machine can.
+    Nodes that run elsewhere have to have it as well.
     """
-    assert testbed.kind == "built", f"pods of a {testbed.kind} cluster share no folder with the tests"
+    is_shared = testbed.shared is not None and folder.is_relative_to(testbed.shared)
+    assert is_shared, (
+        f"the nodes of the {testbed.kind} cluster do not have {folder}: name a folder that they and this machine have "
+        "at the same path by DCLUSTER_TEST_SHARED_FOLDER, and run pytest with a --basetemp below it"
+    )
     folder.chmod(0o777)
     volume = f"{_VOLUME}-{namespace}"
     size = {"storage": "1Gi"}

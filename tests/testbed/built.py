@@ -24,7 +24,7 @@ class BuiltTestbed(Testbed):
 
     def __init__(self, run: RunFolder) -> None:
         programs = Path(run.read(run.plan)["binaries"])
-        super().__init__("built", run.kubeconfig, programs / "kubectl")
+        super().__init__("built", run.kubeconfig, programs / "kubectl", Path("/"))
         self.images["shell-less"] = SHELL_LESS_IMAGE
         self.run = run
         self._api = Api(run.kubeconfig)

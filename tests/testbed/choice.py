@@ -17,6 +17,7 @@ from testbed.lifecycle import staying, temporary, what_is_missing
 from testbed.testbed import Testbed
 
 EXISTING = "DCLUSTER_TEST_KUBECONFIG"
+SHARED = "DCLUSTER_TEST_SHARED_FOLDER"
 
 
 class TestbedUnavailable(RuntimeError):
@@ -34,7 +35,8 @@ def running_testbed(report: Report = print) -> Iterator[Testbed]:
     """
     if EXISTING in os.environ:
         report(f"Kubernetes: the cluster of {EXISTING}={os.environ[EXISTING]}")
-        yield Testbed("existing", Path(os.environ[EXISTING]), _kubectl())
+        shared = Path(os.environ[SHARED]) if SHARED in os.environ else None
+        yield Testbed("existing", Path(os.environ[EXISTING]), _kubectl(), shared)
         return
     if _has_kind():
         report("Kubernetes: kind, on the Docker engine that answers")

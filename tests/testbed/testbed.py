@@ -38,12 +38,14 @@ class Testbed:
     :param kind: ``existing``, ``kind`` or ``built``.
     :param kubeconfig: its administrator's.
     :param kubectl: the program.
+    :param shared: a folder of this machine that its nodes have at the same path, if there is one.
     """
 
     __test__ = False  # pytest, this is no test
 
-    def __init__(self, kind: str, kubeconfig: Path, kubectl: Path) -> None:
+    def __init__(self, kind: str, kubeconfig: Path, kubectl: Path, shared: Path | None = None) -> None:
         self.kind = kind
+        self.shared = shared
         self.kubeconfig = kubeconfig
         self.images = dict(IMAGES)
         self._kubectl = kubectl
