@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from dcluster_provider.core.alert import FAILED, MAIL
 from dcluster_provider.core.record import Job, JobState
@@ -19,6 +19,7 @@ from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import alert_table as table
 from dcluster_provider.registry.models import client_setting_table, job_table
+from dcluster_provider.registry.queries import insert_row
 from dcluster_provider.registry.settings import ClientSetting
 from dcluster_provider.registry.upkeep import Scope
 
@@ -159,5 +160,4 @@ def _is_due(latest: Any, kind: str, repeat: timedelta | None, now: datetime) -> 
 
 
 def _add(connection: Connection, values: dict[str, Any]) -> int:
-    key: Any = connection.execute(insert(table), {**values, "told_at": None}).inserted_primary_key
-    return int(key[0])
+    return insert_row(connection, table, {**values, "told_at": None})
