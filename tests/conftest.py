@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from enum import IntEnum
 from pathlib import Path
 
 import pytest
@@ -20,32 +21,56 @@ os.environ |= {
     # The JVMs of this machine's engines live for seconds here, too short for well compiled code to pay.
     "JDK_JAVA_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
 }
-pytest_plugins = ["postgres", "airflow_databases", "testbed.plugin"]
+pytest_plugins = ["postgres", "airflow_databases", "result_tables", "testbed.plugin"]
 IS_LONG_RUN = bool(os.environ.get("DCLUSTER_TEST_LONG_ON"))
 IN_CI = os.environ.get("CI") == "true"
 LIVE = Path(__file__).parent / "live"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What fails fast comes first; what starts most comes last, for it runs beside everything behind it."""
+    """One process: what fails fast comes first, and last what starts most, for it runs beside everything behind it.
+
+    Several: what takes longest comes first, and what shares an Airflow or a Kubernetes goes to one of them.
+    """
     if not IS_LONG_RUN:
         left_out = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
     items.sort(key=_what_it_starts)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _what_it_starts(item) < Starts.KUBERNETES)
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
-def _what_it_starts(item: pytest.Item) -> int:
-    """0 nothing, 1 engines or a server of its own, 2 an Airflow for many tests, 3 a Kubernetes, 4 both."""
+class Starts(IntEnum):
+    """What a test starts, which others use too."""
+
+    NOTHING = 0
+    ENGINES = 1  # or a server, of its own
+    AIRFLOW = 2
+    KUBERNETES = 3
+    AIRFLOW_ON_KUBERNETES = 4
+
+
+def _what_it_starts(item: pytest.Item) -> Starts:
     fixtures = getattr(item, "fixturenames", [])
     values = getattr(item, "callspec", None)
     if not item.path.is_relative_to(LIVE):
-        return 0
+        return Starts.NOTHING
     if values is not None and "kubernetes" in values.params.values():
-        return 4
+        return Starts.AIRFLOW_ON_KUBERNETES
     if "live_airflow" in fixtures:
-        return 2
-    return 3 if "testbed" in fixtures or "own_testbed" in fixtures else 1
+        return Starts.AIRFLOW
+    return Starts.KUBERNETES if "testbed" in fixtures or "own_testbed" in fixtures else Starts.ENGINES
+
+
+def _group(item: pytest.Item) -> str:
+    """What has to run in one process: those that share a fixture of the session or of their file."""
+    starts = _what_it_starts(item)
+    if starts >= Starts.KUBERNETES:
+        return "kubernetes"
+    return "airflow" if starts is Starts.AIRFLOW else item.path.relative_to(LIVE.parent).as_posix()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -70,6 +70,7 @@ JOB_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("args", ["a\0b"], ["field args.0", "NUL"]),
     ("client", "a\r\nBcc: x", ["field client", "control character"]),
 ]
+TABLE = "bad input and the answer to it"
 # Odd, but accepted: the tenant, and the part of the cluster's name that stands for it.
 TENANTS = [
     ("数据团队", r"[0-9a-f]{6}"),
@@ -80,31 +81,17 @@ TENANTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def table(request: pytest.FixtureRequest):
-    """Rows of what was given and what was answered, printed when the module is done."""
-    rows: list[tuple[str, str]] = []
-    yield rows
-    plugins = request.config.pluginmanager
-    reporter = plugins.get_plugin("terminalreporter")
-    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
-        reporter.write_line("")
-        reporter.write_sep("-", "bad input and the answer to it")
-        for given, answer in rows:
-            reporter.write_line(f"{given}\n    -> {answer}")
-
-
 @pytest.fixture
 def control(tmp_path) -> Control:
     registry_url = f"sqlite:///{tmp_path}/registry.db"
     return connect(Settings("dcluster_default", registry_url, tmp_path / "home", tmp_path / "engines"))
 
 
-def _refused(call, given, parts, table, kind=DClusterError):
+def _refused(call, given, parts, tables, kind=DClusterError):
     with pytest.raises(kind) as raised:
         call()
     answer = str(raised.value)
-    table.append((given, answer))
+    tables.add(TABLE, f"{given}\n    -> {answer}")
     assert not [part for part in parts if part not in answer], answer
     assert len(answer) < 500
 
@@ -115,15 +102,15 @@ def _shown(body: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(("field", "value", "parts"), CLUSTER_FIELDS)
-def test_cluster_field_is_refused(field, value, parts, table):
+def test_cluster_field_is_refused(field, value, parts, tables):
     body = {"tenant": "team"} | {field: value}
-    _refused(lambda: parse(ClusterSpec, body), _shown({field: value}), parts, table, InvalidSpec)
+    _refused(lambda: parse(ClusterSpec, body), _shown({field: value}), parts, tables, InvalidSpec)
 
 
 @pytest.mark.parametrize(("field", "value", "parts"), JOB_FIELDS)
-def test_job_field_is_refused(field, value, parts, table):
+def test_job_field_is_refused(field, value, parts, tables):
     body = {"client": "team", "module": "report"} | {field: value}
-    _refused(lambda: parse(JobSpec, body), _shown({field: value}), parts, table, InvalidSpec)
+    _refused(lambda: parse(JobSpec, body), _shown({field: value}), parts, tables, InvalidSpec)
 
 
 @pytest.mark.parametrize(
@@ -137,17 +124,17 @@ def test_job_field_is_refused(field, value, parts, table):
         ('{"workers": 0, "type": "x"}', ["field tenant", "field workers", "field type"]),
     ],
 )
-def test_body_is_refused(text, parts, table):
-    _refused(lambda: parse(ClusterSpec, text), text, parts, table, InvalidSpec)
+def test_body_is_refused(text, parts, tables):
+    _refused(lambda: parse(ClusterSpec, text), text, parts, tables, InvalidSpec)
 
 
-def test_misfits_are_refused(table):
+def test_misfits_are_refused(tables):
     for fields, parts in [
         ({"application": "a.py", "mainClass": "A"}, ["field mainClass", "leave it out"]),
         ({"clusterId": 1, "clusterName": "x"}, ["field clusterId", "one of them"]),
     ]:
         body = {"client": "team", "module": "report"} | fields
-        _refused(lambda body=body: parse(JobSpec, body), _shown(fields), parts, table, InvalidSpec)
+        _refused(lambda body=body: parse(JobSpec, body), _shown(fields), parts, tables, InvalidSpec)
 
 
 @pytest.mark.parametrize("value", ["8Gi", "8g", "8G", "8192Mi"])
@@ -160,15 +147,15 @@ def test_part_of_a_core_is_accepted():
 
 
 @pytest.mark.parametrize(("tenant", "label"), TENANTS)
-def test_odd_tenant_is_kept_and_its_name_is_safe(tenant, label, control, table):
+def test_odd_tenant_is_kept_and_its_name_is_safe(tenant, label, control, tables):
     cluster = _claim(control, tenant=tenant)
-    table.append((_shown({"tenant": tenant}), f"accepted, named {cluster.name}"))
+    tables.add(TABLE, f"{_shown({'tenant': tenant})}\n    -> accepted, named {cluster.name}")
     assert control.registry.get_cluster(cluster.id).spec.tenant == tenant
     assert len(cluster.name) <= 52
     assert re.fullmatch(rf"spark3-dev-{label}-\d{{17}}", cluster.name)
 
 
-def test_unknown_clusters_jobs_and_states(control, table):
+def test_unknown_clusters_jobs_and_states(control, tables):
     name = _claim(control).name
     near = name.replace("team", "taem")
     calls = [
@@ -181,10 +168,10 @@ def test_unknown_clusters_jobs_and_states(control, table):
         ("jobs.list('done')", lambda: control.jobs.list("done"), ["'done'", "SUCCEEDED"]),
     ]
     for given, call, parts in calls:
-        _refused(call, given, parts, table)
+        _refused(call, given, parts, tables)
 
 
-def test_job_of_another_engine_than_its_cluster(control, table, tmp_path):
+def test_job_of_another_engine_than_its_cluster(control, tables, tmp_path):
     cluster = _claim(control)
     control.registry.save_cluster(replace(cluster, state=ClusterState.RUNNING))
     (tmp_path / "query.sql").write_text("SELECT 1")
@@ -197,7 +184,7 @@ def test_job_of_another_engine_than_its_cluster(control, table, tmp_path):
     }
     parts = ["field jobType", "'flink'", f"cluster {cluster.id} ({cluster.name})", "'spark3'"]
     given = _shown({"jobType": "flink", "clusterId": cluster.id})
-    _refused(lambda: control.jobs.submit(body), given, parts, table, InvalidSpec)
+    _refused(lambda: control.jobs.submit(body), given, parts, tables, InvalidSpec)
     assert control.registry.list_jobs() == []
 
 

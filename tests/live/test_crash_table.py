@@ -205,12 +205,13 @@ def jobs_of(live_airflow, case: Case) -> list[Job]:
     ids=lambda it: it if isinstance(it, str) else it[0] if len(it) == 1 else "all",
     scope="session",
 )
-def test_one_cluster_and_one_job_per_key_after_each_crash(live_airflow, dag_ids, capsys):
+def test_one_cluster_and_one_job_per_key_after_each_crash(live_airflow, dag_ids, tables):
     cases = [case for case in CASES if case.dag_id in dag_ids]
     finished(live_airflow, cases)
-    with capsys.disabled():
-        print(f"\n{'operation':<10} {'path':<9} {'SIGKILL':<25} result")
-        for case in cases:
-            where = f"{case.when} {case.boundary}"
-            print(f"{case.operation:<10} {case.path:<9} {where:<25} {case.verdict or 'one, once, none left'}")
+    for case in cases:
+        where = f"{case.when} {case.boundary}"
+        tables.add(
+            f"SIGKILL of a task's process ({live_airflow.platform}), and what its retry made of it",
+            f"{case.operation:<10} {case.path:<9} {where:<25} {case.verdict or 'one, once, none left'}",
+        )
     assert not [case for case in cases if case.verdict]

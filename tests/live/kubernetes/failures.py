@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.connect import Control
@@ -12,7 +12,7 @@ from dcluster_provider.core.errors import ClusterFailed, Diagnosed, JobFailed
 from dcluster_provider.core.record import Cluster, Job
 
 if TYPE_CHECKING:
-    import pytest
+    from result_tables import Tables
 
 NAMED_SECONDS = 120  # at most, on a slow machine; how long it took stands in the table
 
@@ -42,36 +42,20 @@ class Table:
     """What was provoked, when it was named and how."""
 
     title: str
-    rows: list[tuple[str, Failure]] = field(default_factory=list)
+    tables: Tables
 
     def check(self, what: str, failure: Failure, reasons: str, parts: tuple[str, ...]) -> None:
         """Hold a failure to its reason (one of several, separated by ``|``) and to what its text has to tell."""
-        self.rows.append((what, failure))
         diagnosis = failure.error.diagnosis
+        self.tables.add(
+            self.title,
+            f"{what}\n  {failure.seconds:5.1f} s  [{diagnosis.reason}] {diagnosis.cause}",
+            f"           What to do: {diagnosis.remedy}",
+        )
         assert failure.reason in reasons.split("|"), failure.text
         assert not [part for part in parts if part not in failure.text], failure.text
         assert diagnosis.evidence, failure.text
         assert diagnosis.remedy.endswith("."), failure.text
-
-    def print(self, request: pytest.FixtureRequest) -> None:
-        plugins = request.config.pluginmanager
-        reporter = plugins.get_plugin("terminalreporter")
-        with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
-            reporter.write_line("")
-            reporter.write_sep("-", self.title)
-            for what, failure in self.rows:
-                diagnosis = failure.error.diagnosis
-                reporter.write_line(
-                    f"{what}\n  {failure.seconds:5.1f} s  [{diagnosis.reason}] {diagnosis.cause}"
-                )
-                reporter.write_line(f"           What to do: {diagnosis.remedy}")
-
-
-def table_of(title: str, request: pytest.FixtureRequest) -> Iterator[Table]:
-    """A table that is printed when its tests are done."""
-    table = Table(title)
-    yield table
-    table.print(request)
 
 
 def failed_cluster(control: Control, spec: dict[str, Any]) -> Failure:

@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +24,9 @@ from tests.live.kubernetes.conftest import ENDED, GONE, SMALL_FLINK, Bench, gone
 from tests.live.kubernetes.killed_submission import plan
 from tests.live.kubernetes.their_clusters import their_spark
 from tests.live.long_tests import one_in
+
+if TYPE_CHECKING:
+    from result_tables import Tables
 
 pytestmark = pytest.mark.timeout(1500)
 ROOT = Path(__file__).parents[3]
@@ -47,22 +49,13 @@ class Outcome:
     job: Job
     counts: tuple[int, int, int]
 
-
-@pytest.fixture(scope="module")
-def table(request) -> Iterator[list[Outcome]]:
-    rows: list[Outcome] = []
-    yield rows
-    plugins = request.config.pluginmanager
-    reporter = plugins.get_plugin("terminalreporter")
-    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
-        reporter.write_line("")
-        reporter.write_sep("-", "submissions killed at a request, and what came of the next one")
-        for each in rows:
-            runs, jobs, clusters = each.counts
-            reporter.write_line(
-                f"{each.way:<20} killed {each.boundary:<36} {each.seconds:6.1f} s  {each.job.state.value}, "
-                f"ran {runs} time(s), {jobs} job(s), {clusters} cluster(s)"
-            )
+    def line(self) -> str:
+        """The outcome as a line of a table."""
+        runs, jobs, clusters = self.counts
+        return (
+            f"{self.way:<20} killed {self.boundary:<36} {self.seconds:6.1f} s  {self.job.state.value}, "
+            f"ran {runs} time(s), {jobs} job(s), {clusters} cluster(s)"
+        )
 
 
 @dataclass(frozen=True)
@@ -136,35 +129,35 @@ class Way:
         )
 
 
-def test_a_job_with_executors_of_its_own(bench, table):
-    _try_all(Way("own executors", bench, bench.control()), ("before", "after"), table)
+def test_a_job_with_executors_of_its_own(bench, tables):
+    _try_all(Way("own executors", bench, bench.control()), ("before", "after"), tables)
     assert bench.left() == []
 
 
-def test_a_job_with_a_standalone_cluster_of_its_own(bench, table):
+def test_a_job_with_a_standalone_cluster_of_its_own(bench, tables):
     # What is between the answer to a request and the next one was tried above; it is the same code.
     way = Way("standalone cluster", bench, bench.control(driver_service_account=""))
-    _try_all(way, ("after",), table)
+    _try_all(way, ("after",), tables)
     assert bench.left() == []
 
 
-def test_a_flink_job_on_a_session(bench, table):
+def test_a_flink_job_on_a_session(bench, tables):
     control = bench.control()
     cluster = running(control, SMALL_FLINK | {"workers": 2})
-    _try_all(Way("Flink session", bench, control, cluster), ("before", "after"), table)
+    _try_all(Way("Flink session", bench, control, cluster), ("before", "after"), tables)
     gone(control, cluster)
     assert bench.left() == []
 
 
 @pytest.mark.long
-def test_a_job_on_a_cluster_that_somebody_else_runs(bench, testbed, table):
+def test_a_job_on_a_cluster_that_somebody_else_runs(bench, testbed, tables):
     with their_spark(testbed) as spark:
         way = Way("external cluster", bench, bench.control(external_clusters=(spark,)), external=spark)
-        _try_all(way, ("before", "after"), table)
+        _try_all(way, ("before", "after"), tables)
     assert until(lambda: bench.left() == [])
 
 
-def _try_all(way: Way, whens: tuple[str, ...], table: list[Outcome]) -> None:
+def _try_all(way: Way, whens: tuple[str, ...], tables: Tables) -> None:
     requests = way.requests()
     trials = [(number, when) for number in range(1, len(requests) + 1) for when in whens]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -173,6 +166,6 @@ def _try_all(way: Way, whens: tuple[str, ...], table: list[Outcome]) -> None:
             for number, when in one_in(8, trials)
         ]
     for outcome in (each.result() for each in tried):
-        table.append(outcome)
+        tables.add("submissions killed at a request, and what came of the next one", outcome.line())
         assert outcome.job.state is JobState.SUCCEEDED, outcome.job.diagnosis
         assert outcome.counts == (1, 1, 0 if way.cluster or way.external else 1), outcome

@@ -19,7 +19,7 @@ from dcluster_provider.core.record import ClusterState
 from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from tests.live.kubernetes.conftest import SMALL, Bench, until
-from tests.live.kubernetes.failures import Failure, Table, failed_cluster, table_of
+from tests.live.kubernetes.failures import Failure, Table, failed_cluster
 
 pytestmark = pytest.mark.timeout(600)
 LITTLE = {"requests": {"cpu": "50m"}}
@@ -148,8 +148,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def table(request) -> Iterator[Table]:
-    yield from table_of("clusters that a real Kubernetes does not give", request)
+def table(tables) -> Table:
+    return Table("clusters that a real Kubernetes does not give", tables)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from dcluster_provider.platforms.local.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, Bench, gone, running, submit, until
-from tests.live.kubernetes.failures import Failure, Table, failed_job, table_of
+from tests.live.kubernetes.failures import Failure, Table, failed_job
 
 pytestmark = pytest.mark.timeout(900)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
@@ -89,8 +89,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def table(request) -> Iterator[Table]:
-    yield from table_of("jobs that fail on a real Kubernetes", request)
+def table(tables) -> Table:
+    return Table("jobs that fail on a real Kubernetes", tables)
 
 
 @pytest.fixture(scope="module")
