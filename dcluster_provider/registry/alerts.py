@@ -19,7 +19,7 @@ from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import alert_table as table
 from dcluster_provider.registry.models import client_setting_table, job_table
-from dcluster_provider.registry.queries import insert_row
+from dcluster_provider.registry.queries import chunks, insert_row
 from dcluster_provider.registry.settings import ClientSetting
 from dcluster_provider.registry.upkeep import Scope
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 CLAIM_LAPSES = timedelta(minutes=10)  # longer than any delivery takes
 _FAILURES = (JobState.FAILED, JobState.UNKNOWN)
-_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -120,11 +119,9 @@ class AlertStore(Connected):
 
     def client_settings(self, clients: Iterable[str]) -> dict[str, ClientSetting]:
         """The settings of these clients; a client without one has the defaults."""
-        wanted = list(dict.fromkeys(clients))
-        found = {client: ClientSetting(client) for client in wanted}
+        found = {client: ClientSetting(client) for client in clients}
         with self._read() as connection:
-            for start in range(0, len(wanted), _CHUNK):
-                chunk = wanted[start : start + _CHUNK]
+            for chunk in chunks(found):
                 query = select(client_setting_table).where(client_setting_table.c.client.in_(chunk))
                 found.update(
                     {row.client: ClientSetting(**row._asdict()) for row in connection.execute(query)}

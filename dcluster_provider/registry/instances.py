@@ -13,11 +13,10 @@ from dcluster_provider.core.errors import NotFound
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import instance_table
+from dcluster_provider.registry.queries import chunks
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
-
-_CHUNK = 500  # SQLite takes a limited number of variables
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,8 @@ def _record(
     connection: Connection, described: Mapping[str, dict[str, Any]], source: str | None, now: datetime
 ) -> None:
     lock(connection, (instance_table.name,))
-    ids = list(described)
-    for start in range(0, len(ids), _CHUNK):
-        _record_chunk(connection, {it: described[it] for it in ids[start : start + _CHUNK]}, source, now)
+    for chunk in chunks(described):
+        _record_chunk(connection, {it: described[it] for it in chunk}, source, now)
 
 
 def _record_chunk(

@@ -12,12 +12,11 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import machine_table
+from dcluster_provider.registry.queries import chunks
 from dcluster_provider.registry.upkeep import Scope
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
-
-_CHUNK = 500  # SQLite takes a limited number of variables
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,7 @@ def _marks(connection: Connection, scope: Scope) -> dict[str, MachineMark]:
 
 
 def _delete(connection: Connection, scope: Scope, ids: list[str]) -> None:
-    for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
+    for chunk in chunks(ids):
         connection.execute(delete(machine_table).where(*_of(scope), machine_table.c.machine_id.in_(chunk)))
 
 

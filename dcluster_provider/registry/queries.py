@@ -5,10 +5,10 @@ A statement is built once and gets its values when it runs: building one takes S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Table, bindparam, insert, select, union_all
 
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Insert, Select
     from sqlalchemy.engine import Connection
 
+Value = TypeVar("Value")
 _HIGHEST_ID = 2**31 - 1  # SQLite takes no number beyond 64 bits, PostgreSQL stores 32
-_CHUNK = 500  # SQLite takes a limited number of variables
+_CHUNK = 500
 _KEPT = 256  # statements: one for each combination of columns and states that is asked for
+
+
+def chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """The values, each once, in lists that a statement can name all of: SQLite takes a limited number of variables."""
+    wanted = list(dict.fromkeys(values))
+    return (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
 
 
 def latest_of_key(connection: Connection, table: Table, key: str) -> Any:
@@ -48,9 +55,8 @@ def rows_of(connection: Connection, table: Table, ids: Iterable[int]) -> list[An
     """The rows with these ids, in their order; an id without a row is left out."""
     wanted = [number for number in dict.fromkeys(ids) if number <= _HIGHEST_ID]
     found = {}
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = {"ids": wanted[start : start + _CHUNK]}
-        found.update({row.id: row for row in connection.execute(_by_ids(table), chunk)})
+    for chunk in chunks(wanted):
+        found.update({row.id: row for row in connection.execute(_by_ids(table), {"ids": chunk})})
     return [found[number] for number in wanted if number in found]
 
 

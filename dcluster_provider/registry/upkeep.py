@@ -13,12 +13,11 @@ from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import cluster_table, job_table, unknown_cluster_table
-from dcluster_provider.registry.queries import page_of
+from dcluster_provider.registry.queries import chunks, page_of
 from dcluster_provider.registry.rows import cluster_of, job_of
 
 _LIVE_CLUSTERS = tuple(state for state in ClusterState if not state.is_final)
 _ENDED_JOBS = tuple(state for state in JobState if state.is_final)
-_CHUNK = 500  # SQLite takes a limited number of variables
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class UpkeepStore(Connected):
         columns = cluster_table.c
         found: dict[str, tuple[int, ClusterState]] = {}
         with self._read() as connection:
-            for chunk in _chunks(names):
+            for chunk in chunks(names):
                 query = select(columns.name, columns.id, columns.state).where(columns.name.in_(chunk))
                 found.update(
                     {row.name: (row.id, ClusterState(row.state)) for row in connection.execute(query)}
@@ -86,7 +85,7 @@ class UpkeepStore(Connected):
         """Count clusters as used now although no job of the registry is on them: their engines are at work."""
         columns = cluster_table.c
         with self._write() as connection:
-            for chunk in _chunks(cluster_ids):
+            for chunk in chunks(cluster_ids):
                 changed = update(cluster_table).where(columns.id.in_(chunk), columns.job_seen_at < now)
                 connection.execute(changed, {"job_seen_at": now})
 
@@ -118,7 +117,7 @@ class UpkeepStore(Connected):
         """Forget clusters that are gone, or known by now."""
         table = unknown_cluster_table
         with self._write() as connection:
-            for chunk in _chunks(names):
+            for chunk in chunks(names):
                 connection.execute(delete(table).where(*_of_scope(table, scope), table.c.name.in_(chunk)))
 
     def _jobs_on(self, cluster_ids: Iterable[int], states: Sequence[JobState], *, owned: bool) -> list[Any]:
@@ -127,7 +126,7 @@ class UpkeepStore(Connected):
         shown = [job_table] if owned else [columns.cluster_id]
         rows: list[Any] = []
         with self._read() as connection:
-            for chunk in _chunks(cluster_ids):
+            for chunk in chunks(cluster_ids):
                 query = select(*shown).where(columns.cluster_id.in_(chunk), columns.state.in_(values))
                 if owned:
                     query = query.where(columns.owns_cluster.is_(True))
@@ -137,8 +136,3 @@ class UpkeepStore(Connected):
 
 def _of_scope(table: Table, scope: Scope) -> list[Any]:
     return [table.c.deployment == scope.deployment, table.c.conn_id == scope.conn_id]
-
-
-def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
-    wanted = list(dict.fromkeys(values))
-    return (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
