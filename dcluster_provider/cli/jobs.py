@@ -83,5 +83,7 @@ def logs_jobs(args: Namespace, hook: DClusterHook) -> None:
             part = hook.jobs.read_log(args.job_id, offset)
         sys.stdout.flush()
         if ended:
-            return
+            break
         time.sleep(1)
+    if offset == 0:
+        tell(hook.jobs.why_log_is_empty(args.job_id))

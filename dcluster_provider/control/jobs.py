@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.clusters import Clusters
+from dcluster_provider.control.empty_log import why_empty
 from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
@@ -266,6 +267,15 @@ class Jobs:
             text += part.text
             part = self.read_log(job_id, part.end)
         return text
+
+    def why_log_is_empty(self, job_id: int) -> str:
+        """What to tell a person of a job of whose log nothing is there.
+
+        :raises NotFound: there is no such job.
+        """
+        job = self.get(job_id)
+        (cluster,) = self._registry.get_clusters([job.cluster_id])
+        return why_empty(job, cluster, self._settings.grafana.of_job(job, cluster))
 
     def is_monitored(self, client: str) -> bool:
         """Whether long-running jobs of the client are watched for."""

@@ -22,7 +22,7 @@ router = APIRouter(tags=["Logs"])
 
 @router.get("/{conn_id}/jobs/{job_id}/log", summary="The log of a job", response_class=PlainTextResponse)
 def read_job_log(conn_id: str, job_id: int, user: GetUserDep) -> StreamingResponse:
-    """The whole log of a job as it is now.
+    """The whole log of a job as it is now; why there is none, if nothing of it can be read.
 
     Readable by who may read the log of the task that asked for the job; the log of a job that no task asked for, by
     who may see the plugins.
@@ -48,6 +48,8 @@ def _may_read(user: GetUserDep, job: Job) -> bool:
 
 def _parts(hook: DClusterHook, job: Job) -> Iterator[str]:
     part = hook.jobs.read_log(job.id)
+    if not part.text:
+        yield f"{hook.jobs.why_log_is_empty(job.id)}\n"
     while part.text:
         yield part.text
         part = hook.jobs.read_log(job.id, part.end)

@@ -16,15 +16,19 @@ OWNER = Owner("airflow", "dag", "run", "task")
 
 
 class StoredJobs:
-    """Job 1 belongs to a task, job 2 to a person."""
+    """Job 1 belongs to a task, job 2 to a person, and of job 3 nothing is left."""
 
     def get(self, job_id):
-        if job_id > 2:
+        if job_id > 3:
             raise NotFound(f"There is no job {job_id}")
         return SimpleNamespace(id=job_id, owner=OWNER if job_id == 1 else None)
 
     def read_log(self, job_id, start=0):
-        return LogPart(LOG[start : start + 9], min(len(LOG), start + 9))
+        log = LOG if job_id < 3 else ""
+        return LogPart(log[start : start + 9], min(len(log), start + 9))
+
+    def why_log_is_empty(self, job_id):
+        return f"The log of job {job_id} went with its cluster."
 
 
 @pytest.fixture
@@ -67,7 +71,13 @@ def test_a_user_without_rights_is_refused(client):
     assert client.get("/dcluster_default/jobs/1/log").status_code == 403
 
 
-def test_a_job_that_does_not_exist(client):
+def test_of_a_log_that_is_gone_the_page_says_why(client):
     become(client, "admin")
     answer = client.get("/dcluster_default/jobs/3/log")
-    assert (answer.status_code, answer.json()["error"]) == (404, "There is no job 3")
+    assert (answer.status_code, answer.text) == (200, "The log of job 3 went with its cluster.\n")
+
+
+def test_a_job_that_does_not_exist(client):
+    become(client, "admin")
+    answer = client.get("/dcluster_default/jobs/4/log")
+    assert (answer.status_code, answer.json()["error"]) == (404, "There is no job 4")
