@@ -27,6 +27,7 @@ IN_CI = os.environ.get("CI") == "true"
 LIVE = Path(__file__).parent / "live"
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """One process: what fails fast comes first, and last what starts most, for it runs beside everything behind it.
 
