@@ -4,13 +4,11 @@
 #              (BENCH_ON=local: without a Kubernetes, which takes an hour)
 # make test-long   every trial of what dies, on both platforms: hours (LONG_ON=kubernetes ARGS="-k crash")
 # make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests; testbed-build only builds it
-# PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine,
-# PROCESSES=0 runs the tests one after the other in one process.
+# PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
 PYTHON ?= python3
 VENV ?= .venv
 ENGINE ?= spark
 ARGS ?=
-PROCESSES ?= 2
 LONG_ON ?= local,kubernetes
 BENCH_ON ?= local kubernetes
 BENCHES_local := import_bench.py local_launch_bench.py registry_bench.py waits_bench.py "upkeep_bench.py --on memory"
@@ -27,7 +25,15 @@ demo:
 
 test:
 	@$(ENVIRONMENT) test lint docs
-	$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadgroup --no-loadscope-reorder $(ARGS)
+ifdef ARGS
+	$(BIN)/python -m pytest $(ARGS)
+else
+	@failed=0; \
+	for part in "--ignore=tests/live --numprocesses=2 --dist=loadfile" \
+			"tests/live -m 'not kubernetes'" "tests/live -m kubernetes"; do \
+		echo "pytest $$part"; eval "$(BIN)/python -m pytest $$part" || failed=1; \
+	done; exit $$failed
+endif
 
 test-long:
 	@$(ENVIRONMENT) test lint docs

@@ -27,21 +27,16 @@ IN_CI = os.environ.get("CI") == "true"
 LIVE = Path(__file__).parent / "live"
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One process: what fails fast comes first, and last what starts most, for it runs beside everything behind it.
-
-    Several: what takes longest comes first, and what shares an Airflow or a Kubernetes goes to one of them.
-    """
+    """What fails fast comes first; what starts most comes last, for it runs beside everything behind it."""
     if not IS_LONG_RUN:
         left_out = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
     items.sort(key=_what_it_starts)
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _what_it_starts(item) < Starts.KUBERNETES)
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    for item in items:
+        if _what_it_starts(item) >= Starts.KUBERNETES:
+            item.add_marker("kubernetes")
 
 
 class Starts(IntEnum):
@@ -64,14 +59,6 @@ def _what_it_starts(item: pytest.Item) -> Starts:
     if "live_airflow" in fixtures:
         return Starts.AIRFLOW
     return Starts.KUBERNETES if "testbed" in fixtures or "own_testbed" in fixtures else Starts.ENGINES
-
-
-def _group(item: pytest.Item) -> str:
-    """What has to run in one process: those that share a fixture of the session or of their file."""
-    starts = _what_it_starts(item)
-    if starts >= Starts.KUBERNETES:
-        return "kubernetes"
-    return "airflow" if starts is Starts.AIRFLOW else item.path.relative_to(LIVE.parent).as_posix()
 
 
 @pytest.hookimpl(wrapper=True)

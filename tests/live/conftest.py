@@ -24,6 +24,8 @@ from demo.standalone import Standalone, wait_until
 if TYPE_CHECKING:
     from testbed import Testbed
 
+    from tests.live.api_server import ApiServer
+
 HERE = Path(__file__).parent
 
 
@@ -92,6 +94,20 @@ def kubernetes_connection(
     with testbed.namespace("airflow") as namespace:
         yield share_folder(testbed, namespace, folder)
     remove_volume(testbed, namespace)
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, airflow_database: Callable[[str], str]
+) -> Iterator[ApiServer]:
+    """An API server of Airflow by itself, which stores requests and runs none of them."""
+    from tests.live.api_server import ApiServer
+
+    server = ApiServer(tmp_path_factory.mktemp("airflow"), airflow_database("airflow_server"))
+    server.prepare()
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -17,7 +16,6 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from tests.live.api_server import ApiServer
 from tests.live.long_tests import IS_LONG_RUN, long_except
 from tests.live.rest_page import compare
 from tests.live.seed_curls import CALLS
@@ -35,15 +33,6 @@ CHECKS = [
 ]
 
 EXAMPLES = 40 if IS_LONG_RUN else 15  # of each call
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, airflow_database) -> Iterator[ApiServer]:
-    server = ApiServer(tmp_path_factory.mktemp("airflow"), airflow_database("airflow_rest_server"))
-    server.prepare()
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.mark.parametrize("when", long_except(["after"], ["before", "after"]))
