@@ -16,7 +16,7 @@ def why_empty(job: Job, cluster: Cluster, collected_at: str) -> str:
         page = job.ui_url or cluster.ui_url
         elsewhere = f" What its engine logs is on the engine's page: {page}" if page else ""
         return f"{job} ({job.state.value}) has printed nothing.{elsewhere}"
-    gone = f"The log of {job} ({job.state.value}) went with {cluster}, which is {cluster.state.value}."
+    gone = f"Nothing is left of the log of {job} ({job.state.value}): {cluster} is {cluster.state.value}."
     if collected_at:
         return f"{gone} What was collected of it: {collected_at}"
     if job.owner is None:
