@@ -117,6 +117,9 @@ def finished(live_airflow, cases: list[Case]) -> None:
         assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id), 120)
         rest.unpause(dag_id)
     run_to_the_end(live_airflow, cases, spec, shared)
+    own = [case for case in cases if case.operation == "own"]
+    # No task waits for the end of a job's own cluster: the cluster check sees it.
+    assert not own or wait_until(lambda: own_clusters_have_ended_for_the_check(live_airflow, own), 120, 5)
     for case in cases:
         case.verdict = verdict(live_airflow, case)
     control.clusters.terminate(shared.id)
@@ -133,6 +136,11 @@ def run_to_the_end(live_airflow, cases: list[Case], spec: dict, shared: Cluster)
             case.conf["cluster_id"] = case.cluster.id
         case.run_id = rest.trigger(case.dag_id, case.conf)
     assert wait_until(lambda: not [case for case in cases if not has_ended(live_airflow, case)], 1700, 2)
+
+
+def own_clusters_have_ended_for_the_check(live_airflow, cases: list[Case]) -> bool:
+    live_airflow.control.upkeep.check_clusters()
+    return all(it.state.is_final for case in cases for it in clusters_of(live_airflow, case))
 
 
 def has_ended(live_airflow, case: Case) -> bool:
