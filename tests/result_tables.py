@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-_TABLES = pytest.StashKey[dict[str, list[str]]]()
 _SENT_AS = "tables"  # in what a worker of pytest-xdist leaves to the process that prints
 
 
@@ -22,31 +21,33 @@ class Tables:
         self.lines.setdefault(title, []).extend(lines)
 
 
+_TABLES = pytest.StashKey[Tables]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_TABLES] = {}
+    config.stash[_TABLES] = Tables()
 
 
 @pytest.fixture(scope="session")
 def tables(pytestconfig: pytest.Config) -> Tables:
     """Where a test puts what people shall read of its findings."""
-    return Tables(pytestconfig.stash[_TABLES])
+    return pytestconfig.stash[_TABLES]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput[_SENT_AS] = session.config.stash[_TABLES]
+        session.config.workeroutput[_SENT_AS] = session.config.stash[_TABLES].lines
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take over the tables of a worker that has ended; one that crashed left none."""
-    found = Tables(node.config.stash[_TABLES])
     for title, lines in getattr(node, "workeroutput", {}).get(_SENT_AS, {}).items():
-        found.add(title, *lines)
+        node.config.stash[_TABLES].add(title, *lines)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for title, lines in config.stash[_TABLES].items():
+    for title, lines in config.stash[_TABLES].lines.items():
         terminalreporter.write_sep("-", title)
         for line in lines:
             terminalreporter.write_line(line)

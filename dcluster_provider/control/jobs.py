@@ -274,7 +274,7 @@ class Jobs:
         :raises NotFound: there is no such job.
         """
         job = self.get(job_id)
-        (cluster,) = self._registry.get_clusters([job.cluster_id])
+        cluster = self._registry.get_cluster(job.cluster_id)
         return why_empty(job, cluster, self._settings.grafana.of_job(job, cluster))
 
     def is_monitored(self, client: str) -> bool:
