@@ -84,7 +84,7 @@ class Testbed:
         """A namespace for the block; it is gone when the block has ended.
 
         :param enforce: the Pod Security standard that its pods have to meet.
-        :param end_seconds: until then; thousands of pods take minutes.
+        :param end_seconds: until then; thousands of pods take minutes, and 0 leaves its end to Kubernetes.
         :returns: its name, unique.
         """
         name = f"{prefix}-{secrets.token_hex(3)}"
@@ -94,7 +94,8 @@ class Testbed:
         try:
             yield name
         finally:
-            self.kubectl("delete", "namespace", name, "--wait", f"--timeout={end_seconds}s")
+            waiting = ["--wait", f"--timeout={end_seconds}s"] if end_seconds else ["--wait=false"]
+            self.kubectl("delete", "namespace", name, *waiting)
 
     def data_volume(self, namespace: str, name: str, files: Mapping[str, bytes]) -> str:
         """A claim of a volume that holds these files, readable by every user.
