@@ -69,7 +69,7 @@ def compare(testbed: BuiltTestbed, ours: str, theirs: str, spark: Path, folder: 
     from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 
     program = spark / "examples" / "src" / "main" / "python" / "pi.py"
-    api = KubernetesApi(new_client_from_config(str(testbed.kubeconfig)))
+    api = KubernetesApi(lambda: new_client_from_config(str(testbed.kubeconfig)))
     with running_operator(testbed, theirs, spark, folder):
         control = connected(testbed, ours, folder, {})
         single(testbed, control, program, api, theirs)

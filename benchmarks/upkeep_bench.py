@@ -329,7 +329,7 @@ def _passes_on(
     from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
     from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
-    api = KubernetesApi(new_client_from_config(str(testbed.kubeconfig)))
+    api = KubernetesApi(lambda: new_client_from_config(str(testbed.kubeconfig)))
 
     def make(cluster: Cluster) -> None:
         made = api.create(collection("ConfigMap", namespace), root(cluster, namespace))

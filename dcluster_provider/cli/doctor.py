@@ -53,9 +53,8 @@ def _examine(settings: KubernetesSettings, *, images: bool, nodes: bool) -> Iter
     from dcluster_provider.platforms.kubernetes.api import KubernetesApi
     from dcluster_provider.platforms.kubernetes.doctor import examine
 
-    yield from examine(
-        settings, KubernetesApi(kubernetes_client(settings.conn_id)), images=images, nodes=nodes
-    )
+    client = kubernetes_client(settings.conn_id)
+    yield from examine(settings, KubernetesApi(lambda: client), images=images, nodes=nodes)
 
 
 def _described(name: str, describe: Callable[[], str]) -> Check:

@@ -82,9 +82,11 @@ class Clusters:
         :param report: told of progress that may take long (an engine being installed).
         :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
+        :raises PlatformRefused: the platform cannot be used at all; nothing was stored.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
         """
         spec = self._checked(spec)
+        self._platform.connect()
         if owner is not None:
             self.end_older_epochs(owner)
         key = key or (owner.key if owner else fresh_key())
@@ -136,8 +138,10 @@ class Clusters:
     def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
         """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
 
+        :raises PlatformRefused: the platform cannot be used at all; the launch stays as it was.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
         """
+        self._platform.connect()
         return self._make(self.get(cluster_id), "", report)
 
     def end_older_epochs(self, owner: Owner) -> None:
@@ -239,19 +243,22 @@ class Clusters:
         *,
         poll_interval: float = 1.0,
         on_change: Callable[[Cluster], None] | None = None,
+        just_seen: bool = False,
     ) -> Cluster:
         """Watch a cluster until it is in one of the states, and return it.
 
         :param timeout: seconds; none means for ever.
         :param poll_interval: seconds between two looks.
         :param on_change: called with the cluster whenever its state has changed, first of all with the present one.
+        :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
         :raises ClusterFailed: it ended in a state that is not one of them.
         :raises WaitTimeout: time is up; the cluster is left as it is.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         told: ClusterState | None = None
         while True:
-            cluster = self.observe([cluster_id])[cluster_id]
+            cluster = self.get(cluster_id) if just_seen else self.observe([cluster_id])[cluster_id]
+            just_seen = False
             if on_change is not None and cluster.state is not told:
                 on_change(cluster)
             told = cluster.state

@@ -63,7 +63,8 @@ def connect(
 ) -> Control:
     """The use cases for these settings; made once for each in a process.
 
-    :param kubernetes_client: makes a client of an Airflow connection; needed for the Kubernetes platform.
+    :param kubernetes_client: makes a client of an Airflow connection, when Kubernetes is asked something first; needed
+        for the Kubernetes platform.
     :param cloud_clients: make clients of clouds of Airflow connections; needed where machines come from a cloud.
     :raises PlatformRefused: the platform cannot be used at all.
     """
@@ -106,9 +107,8 @@ def _platform(settings: Settings, kubernetes_client: Callable[[str], ApiClient] 
 
     if kubernetes_client is None:
         raise ValueError("the Kubernetes platform needs somebody who makes its client")
-    return KubernetesPlatform(
-        settings.kubernetes, KubernetesApi(kubernetes_client(settings.kubernetes.conn_id))
-    )
+    conn_id = settings.kubernetes.conn_id
+    return KubernetesPlatform(settings.kubernetes, KubernetesApi(lambda: kubernetes_client(conn_id)))
 
 
 def local_settings(settings: Settings) -> LocalSettings:

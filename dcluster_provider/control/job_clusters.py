@@ -77,7 +77,7 @@ class JobClusters:
         if spec.use_external_cluster:
             return self._external(request), False
         if spec.names_cluster:
-            return self._named(spec), False
+            return self._named(request), False
         # Asked again at the claim; here, so that no cluster is made in vain.
         self._registry.refuse_duplicate(spec)
         if _is_shared(spec):
@@ -105,14 +105,16 @@ class JobClusters:
         cluster = self._clusters.external(known, actor=request.actor)
         return cluster if request.only_stored else self._clusters.resume(cluster.id, request.report)
 
-    def _named(self, spec: JobSpec) -> Cluster:
+    def _named(self, request: JobRequest) -> Cluster:
+        spec = request.spec
         cluster = self._clusters.get(spec.cluster_id or spec.cluster_name)
         if cluster.spec.engine != spec.engine:
             raise InvalidSpec(
                 f"JobSpec: field jobType: {spec.job_type!r} does not run on {cluster}, which is of type "
                 f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
             )
-        cluster = self._clusters.observe([cluster.id])[cluster.id]
+        if not request.only_stored:
+            cluster = self._clusters.observe([cluster.id])[cluster.id]
         if cluster.state.is_ending:
             raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))
         return cluster

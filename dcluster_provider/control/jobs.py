@@ -73,9 +73,11 @@ class Jobs:
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises NotFound: the cluster that it names does not exist.
         :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
+        :raises PlatformRefused: the platform cannot be used at all; nothing was stored.
         :raises ClusterFailed: its cluster has ended, is being ended, or is refused by the platform.
         """
         spec = parse(JobSpec, spec)
+        self._platform.connect()
         key = key or (owner.key if owner else fresh_key())
         if owner is not None:
             self._stop_older_epochs(owner)
@@ -177,18 +179,21 @@ class Jobs:
         *,
         poll_interval: float = 1.0,
         on_look: Callable[[Job], None] | None = None,
+        just_seen: bool = False,
     ) -> Job:
         """Watch a job until it is in one of the states, and return it.
 
         :param timeout: seconds; none means for ever.
         :param poll_interval: seconds between two looks.
         :param on_look: called with the job at every look.
+        :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
         :raises JobFailed: it ended in a state that is not one of them.
         :raises WaitTimeout: time is up; the job is left as it is.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            job = self._progress.observe([job_id])[job_id]
+            job = self.get(job_id) if just_seen else self._progress.observe([job_id])[job_id]
+            just_seen = False
             if on_look is not None:
                 on_look(job)
             if job.state in states:

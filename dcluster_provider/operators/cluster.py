@@ -134,7 +134,7 @@ class DClusterLaunchOperator(DClusterOperator):
         self.log_lines(event)
         cluster = self.hook.clusters.get(event["id"])
         self._known(cluster)
-        return self._wait(cluster, 0)
+        return self._wait(cluster, 0, just_seen=event["cause"] == "state")
 
     def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
         """Have the cluster made, without waiting for it to be ready."""
@@ -167,7 +167,7 @@ class DClusterLaunchOperator(DClusterOperator):
         self.log_change(None, after)
         return after
 
-    def _wait(self, cluster: Cluster, timeout: float | None) -> int:
+    def _wait(self, cluster: Cluster, timeout: float | None, *, just_seen: bool = False) -> int:
         from dcluster_provider.core.errors import ClusterFailed
         from dcluster_provider.core.record import ClusterState
         from dcluster_provider.hooks.metrics import count_failure, time_start
@@ -182,7 +182,12 @@ class DClusterLaunchOperator(DClusterOperator):
 
         try:
             running = self.hook.clusters.wait(
-                cluster.id, states, timeout, poll_interval=min(self.poll_interval, 1.0), on_change=tell
+                cluster.id,
+                states,
+                timeout,
+                poll_interval=min(self.poll_interval, 1.0),
+                on_change=tell,
+                just_seen=just_seen,
             )
         except ClusterFailed:
             count_failure(last[0])
@@ -269,13 +274,14 @@ class DClusterTerminateOperator(DClusterOperator):
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> None:
         """Go on after the wait in the triggerer."""
         self.log_lines(event)
-        self._wait(event["id"], 0)
+        self._wait(event["id"], 0, just_seen=event["cause"] == "state")
 
-    def _wait(self, cluster_id: int, timeout: float | None) -> None:
+    def _wait(self, cluster_id: int, timeout: float | None, *, just_seen: bool = False) -> None:
         from dcluster_provider.core.record import ClusterState
 
         ended = tuple(state for state in ClusterState if state.is_final)
-        self.hook.clusters.wait(cluster_id, ended, timeout, poll_interval=min(self.poll_interval, 1.0))
+        pause = min(self.poll_interval, 1.0)
+        self.hook.clusters.wait(cluster_id, ended, timeout, poll_interval=pause, just_seen=just_seen)
 
 
 def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None:

@@ -163,7 +163,10 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.log_lines(event)
         job = self.hook.jobs.get(event["id"])
         self._known(job)
-        return self._wait(job, 0, event["log_end"] or 0)
+        # What the trigger has stored and logged needs no question to the platform, whose client a process pays for.
+        just_seen = event["cause"] == "state"
+        log_start = event["log_end"] if event["log_is_cut"] or not just_seen else None
+        return self._wait(job, 0, log_start, just_seen=just_seen)
 
     def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
         """Have the job run, without waiting for it."""
@@ -191,28 +194,30 @@ class DClusterSubmitJobOperator(DClusterOperator):
         # The job's own cluster may have been asked for without the job being claimed yet.
         self.hook.clusters.end_owned_by(owner, actor=f"{owner}: {why}")
 
-    def _wait(self, job: Job, timeout: float | None, log_start: int) -> int:
+    def _wait(
+        self, job: Job, timeout: float | None, log_start: int | None, *, just_seen: bool = False
+    ) -> int:
         from dcluster_provider.core.errors import JobFailed
-        from dcluster_provider.core.handback import without_handback
         from dcluster_provider.core.record import JobState
         from dcluster_provider.hooks.airflow_names import AirflowFailException
         from dcluster_provider.hooks.metrics import time_job
 
-        last, read_to = [job], [log_start]
+        last, read_to = [job], log_start
 
         def tell(after: Job) -> None:
-            part = self.hook.jobs.read_log(after.id, read_to[0])
-            while part.text:
-                for line in without_handback(part.text):
-                    self.log.info("  | %s", line)
-                read_to[0] = part.end
-                part = self.hook.jobs.read_log(after.id, part.end)
+            nonlocal read_to
+            if read_to is not None:
+                read_to = self._copy_log(after, read_to)
             self.log_change(last[0], after)
             last[0] = after
 
         try:
             ended = self.hook.jobs.wait(
-                job.id, timeout=timeout, poll_interval=min(self.poll_interval, 1.0), on_look=tell
+                job.id,
+                timeout=timeout,
+                poll_interval=min(self.poll_interval, 1.0),
+                on_look=tell,
+                just_seen=just_seen,
             )
         except JobFailed as failure:
             time_job(last[0])
@@ -224,6 +229,17 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self._known(ended)
         time_job(ended)
         return ended.id
+
+    def _copy_log(self, job: Job, start: int) -> int:
+        """Tell the task's log what the job has written since a position; the position to go on from."""
+        from dcluster_provider.core.handback import without_handback
+
+        part = self.hook.jobs.read_log(job.id, start)
+        while part.text:
+            for line in without_handback(part.text):
+                self.log.info("  | %s", line)
+            part = self.hook.jobs.read_log(job.id, part.end)
+        return part.end
 
     def _known(self, job: Job) -> None:
         self._job = job
@@ -285,9 +301,9 @@ class DClusterTerminateJobOperator(DClusterOperator):
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> str:
         """Go on after the wait in the triggerer."""
         self.log_lines(event)
-        return self._wait(event["id"], 0)
+        return self._wait(event["id"], 0, just_seen=event["cause"] == "state")
 
-    def _wait(self, job_id: int, timeout: float | None) -> str:
+    def _wait(self, job_id: int, timeout: float | None, *, just_seen: bool = False) -> str:
         from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
         from dcluster_provider.core.record import JobState
 
@@ -297,7 +313,9 @@ class DClusterTerminateJobOperator(DClusterOperator):
         )
         look = raise_if_savepoint_failed if savepoint else None
         pause = min(self.poll_interval, 1.0)
-        job = self.hook.jobs.wait(job_id, ended, timeout, poll_interval=pause, on_look=look)
+        job = self.hook.jobs.wait(
+            job_id, ended, timeout, poll_interval=pause, on_look=look, just_seen=just_seen
+        )
         self.log_change(None, job)
         return savepoint_of(job) if savepoint else job.state.value
 

@@ -25,10 +25,12 @@ class LogPart:
 
     :param text: whole lines, or all there is when the job has ended.
     :param end: the position to read on from; only the platform knows what it counts.
+    :param is_cut: whether there is more of it already, which was not asked for.
     """
 
     text: str
     end: int
+    is_cut: bool = False
 
 
 class Platform(Protocol):
@@ -49,6 +51,12 @@ class Platform(Protocol):
 
     def describe(self) -> str:
         """What this platform is and whether it can be used, in a sentence.
+
+        :raises PlatformRefused: it cannot be used at all.
+        """
+
+    def connect(self) -> None:
+        """Get hold of what every request needs, once: what only reads the registry does without.
 
         :raises PlatformRefused: it cannot be used at all.
         """

@@ -46,9 +46,13 @@ class DClusterClusterSensor(RecordSensor):
 
     def look(self) -> Cluster:
         """The cluster at this moment."""
-        name: int | str = int(str(self.cluster_id)) if self.cluster_id is not None else str(self.cluster_name)
-        cluster = self.hook.clusters.get(name)
+        cluster = self.last_seen()
         return self.hook.clusters.observe([cluster.id])[cluster.id]
+
+    def last_seen(self) -> Cluster:
+        """The cluster as it was last seen."""
+        name: int | str = int(str(self.cluster_id)) if self.cluster_id is not None else str(self.cluster_name)
+        return self.hook.clusters.get(name)
 
     def refuse_end(self, record: Any) -> None:
         """Raise if the cluster has ended."""

@@ -39,7 +39,11 @@ class DClusterJobSensor(RecordSensor):
         """The job at this moment."""
         job_id = int(str(self.job_id))
         seen = self.hook.jobs.observe([job_id])
-        return seen[job_id] if job_id in seen else self.hook.jobs.get(job_id)
+        return seen[job_id] if job_id in seen else self.last_seen()
+
+    def last_seen(self) -> Job:
+        """The job as it was last seen."""
+        return self.hook.jobs.get(int(str(self.job_id)))
 
     def refuse_end(self, record: Any) -> None:
         """Raise if the job has ended."""

@@ -77,6 +77,10 @@ class RecordSensor(BaseSensorOperator):
         """The watched record at this moment."""
 
     @abstractmethod
+    def last_seen(self) -> Cluster | Job:
+        """The watched record as it was last seen."""
+
+    @abstractmethod
     def refuse_end(self, record: Any) -> None:
         """Raise if the record has ended, so that waiting on would be in vain."""
 
@@ -124,7 +128,7 @@ class RecordSensor(BaseSensorOperator):
         """Go on after the wait in the triggerer."""
         from dcluster_provider.hooks.airflow_names import AirflowSensorTimeout, AirflowSkipException
 
-        seen = self.poke(context)
+        seen = self._judge(self.last_seen()) if event["cause"] == "state" else self.poke(context)
         if seen.is_done:
             return seen.xcom_value
         message = f"{self.kind} {event['id']} is {event['state']} after {self.timeout:g} s"

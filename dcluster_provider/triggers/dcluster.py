@@ -77,7 +77,7 @@ class RecordTrigger(OwnedTrigger):
         """One event: the state waited for or a final one, or that the deadline has passed; and the last lines."""
         wait = Subscription(self.kind, self.record_id, self.poll_interval, self.log_start)
         sights = SharedWatch.of(self.conn_id).follow(wait)
-        last: Cluster | Job | None = None
+        last: Sight | None = None
         try:
             while True:
                 try:
@@ -85,9 +85,9 @@ class RecordTrigger(OwnedTrigger):
                 except asyncio.TimeoutError:
                     yield await self._event("timeout", last, wait.log_start)
                     return
-                self._tell(last, sight)
-                last = sight.record
-                if last.state.is_final or last.state.value in self.states:
+                self._tell(last.record if last else None, sight)
+                last = sight
+                if sight.record.state.is_final or sight.record.state.value in self.states:
                     yield await self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:
@@ -129,12 +129,18 @@ class RecordTrigger(OwnedTrigger):
         for line in lines:
             self.log.info("%s", line)
 
-    async def _event(self, cause: str, record: Cluster | Job | None, log_end: int | None) -> TriggerEvent:
-        state = record.state.value if record else None
+    async def _event(self, cause: str, last: Sight | None, log_end: int | None) -> TriggerEvent:
         await self._log_what_no_event_carries()
         lines, self._held_lines = self._held_lines, []
         return TriggerEvent(  # type: ignore[no-untyped-call]  # nor here
-            {"cause": cause, "id": self.record_id, "state": state, "log_end": log_end, "lines": lines}
+            {
+                "cause": cause,
+                "id": self.record_id,
+                "state": last.record.state.value if last else None,
+                "log_end": log_end,
+                "log_is_cut": last.log_is_cut if last else False,
+                "lines": lines,
+            }
         )
 
     async def _log_what_no_event_carries(self) -> None:

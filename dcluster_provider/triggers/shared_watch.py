@@ -38,11 +38,12 @@ _LEAST_LOG_BYTES = 4 * 1024
 
 @dataclass(frozen=True)
 class Sight:
-    """What a look showed to one wait: the record, and the log from where the wait had read to."""
+    """What a look showed to one wait: the record, and the log from where the wait had read to, or a piece of that."""
 
     record: Cluster | Job
     log_text: str = ""
     log_end: int = 0
+    log_is_cut: bool = False
 
 
 @dataclass(eq=False)
@@ -234,7 +235,8 @@ def look(control: Control, waits: Iterable[Subscription]) -> list[tuple[Subscrip
     for (wait, _, _), part in zip(logs, parts, strict=True):
         _pace_log(wait, least_pause if control.platform.log_pause else 0.0, has_grown=bool(part.text))
     return shown + [
-        (wait, Sight(job, part.text, part.end)) for (wait, job, _), part in zip(logs, parts, strict=True)
+        (wait, Sight(job, part.text, part.end, part.is_cut))
+        for (wait, job, _), part in zip(logs, parts, strict=True)
     ]
 
 

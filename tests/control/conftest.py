@@ -38,6 +38,7 @@ class MemoryPlatform:
     clusters: dict[str, ClusterObservation] = field(default_factory=dict)
     jobs: dict[tuple[str, int], JobObservation] = field(default_factory=dict)
     refuses: Diagnosis | None = None
+    unusable: Diagnosis | None = None
     applied: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     staged: list[int] = field(default_factory=list)
@@ -58,6 +59,10 @@ class MemoryPlatform:
 
     def check_job(self, spec: JobSpec) -> None:
         pass
+
+    def connect(self) -> None:
+        if self.unusable:
+            raise PlatformRefused("platform", self.unusable)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         if self.refuses:

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import ClusterFailed, ClusterInUse, InvalidSpec, NotFound, WaitTimeout
+from dcluster_provider.core.errors import (
+    ClusterFailed,
+    ClusterInUse,
+    InvalidSpec,
+    NotFound,
+    PlatformRefused,
+    WaitTimeout,
+)
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
@@ -66,6 +73,35 @@ def test_what_the_platform_refuses_leaves_a_failed_row_and_nothing_else(control,
     (cluster,) = control.clusters.list("failed")
     assert cluster.diagnosis.reason == "NoNetwork"
     assert platform.applied == []
+
+
+def test_a_platform_that_cannot_be_used_stores_nothing(control, platform):
+    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    with pytest.raises(PlatformRefused, match="There are none"):
+        control.clusters.launch(SPEC, owner=OWNER)
+    with pytest.raises(PlatformRefused, match="There are none"):
+        control.jobs.submit({"client": "c", "module": "m"}, owner=OWNER)
+    assert control.clusters.list() == []
+    assert control.jobs.list() == []
+
+
+def test_a_stored_request_waits_for_a_platform_that_can_be_used(control, platform):
+    cluster = control.clusters.request(SPEC)
+    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    with pytest.raises(PlatformRefused, match="There are none"):
+        control.clusters.resume(cluster.id)
+    assert control.clusters.get(cluster.id).state is ClusterState.REQUESTED
+    platform.unusable = None
+    assert control.clusters.resume(cluster.id).state is ClusterState.PROVISIONING
+
+
+def test_what_was_seen_a_moment_ago_is_not_looked_at_again(control, platform):
+    cluster = control.clusters.launch(SPEC)
+    control.clusters.wait(cluster.id, timeout=5)
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
+    assert control.clusters.wait(cluster.id, timeout=0, just_seen=True).state is ClusterState.RUNNING
+    with pytest.raises(ClusterFailed):
+        control.clusters.wait(cluster.id, timeout=0)
 
 
 def test_terminating_twice_and_terminating_the_unknown(control):

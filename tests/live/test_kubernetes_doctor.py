@@ -40,7 +40,7 @@ class Place:
         own = client.Configuration()
         own.host, own.ssl_ca_cert, own.verify_ssl = given.host, given.ssl_ca_cert, given.verify_ssl
         own.api_key = {"authorization": f"Bearer {token}"}
-        return KubernetesApi(client.ApiClient(own))
+        return KubernetesApi(lambda: client.ApiClient(own))
 
     def settings(self, **fields) -> KubernetesSettings:
         images = self.testbed.images
@@ -72,7 +72,7 @@ class Place:
 
 @pytest.fixture
 def place(testbed: Testbed) -> Iterator[Place]:
-    admin = KubernetesApi(config.new_client_from_config(str(testbed.kubeconfig)))
+    admin = KubernetesApi(lambda: config.new_client_from_config(str(testbed.kubeconfig)))
     with testbed.namespace("doctor", end_seconds=0) as namespace:  # nothing runs in it that others wait for
         yield Place(testbed, namespace, admin)
 
@@ -218,7 +218,7 @@ def test_an_api_server_that_does_not_answer_ends_the_examination():
         taken.bind(("127.0.0.1", 0))
         configuration = client.Configuration()
         configuration.host = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        (check,) = examine(KubernetesSettings(), KubernetesApi(client.ApiClient(configuration)))
+        (check,) = examine(KubernetesSettings(), KubernetesApi(lambda: client.ApiClient(configuration)))
     assert (check.name, check.outcome) == ("API server", "failed")
 
 

@@ -46,9 +46,10 @@ SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 class Calls:
     """One job, in the states of a list, one for each look; the last one stays."""
 
-    def __init__(self, *states, log_text="hello\n"):
+    def __init__(self, *states, log_text="hello\n", log_is_cut=False):
         self.states = list(states)
         self.log_text = log_text
+        self.log_is_cut = log_is_cut
         self.terminated = []
 
     def observe(self, ids):
@@ -56,7 +57,9 @@ class Calls:
         return {number: replace(JOB, id=number, state=state) for number in ids}
 
     def read_logs(self, wanted, most):
-        return tuple(LogPart(self.log_text, start + len(self.log_text)) for _, start in wanted)
+        return tuple(
+            LogPart(self.log_text, start + len(self.log_text), self.log_is_cut) for _, start in wanted
+        )
 
     def terminate(self, job_id, actor):
         self.terminated.append((job_id, actor))
@@ -100,7 +103,12 @@ def test_a_trigger_survives_being_stored(kind):
 def test_it_fires_once_the_state_is_reached_and_says_how_far_the_log_was_read():
     event = fire(job_trigger(log_start=0), Calls(JobState.RUNNING, JobState.SUCCEEDED))
     del event["lines"]
-    assert event == {"cause": "state", "id": 7, "state": "SUCCEEDED", "log_end": 12}
+    assert event == {"cause": "state", "id": 7, "state": "SUCCEEDED", "log_end": 12, "log_is_cut": False}
+
+
+def test_it_says_whether_the_task_has_to_read_the_rest_of_the_log():
+    event = fire(job_trigger(log_start=0), Calls(JobState.SUCCEEDED, log_is_cut=True))
+    assert (event["log_end"], event["log_is_cut"]) == (6, True)
 
 
 def test_the_last_lines_go_with_the_event_and_those_before_to_the_log():

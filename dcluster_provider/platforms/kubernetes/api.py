@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,29 @@ class KubernetesApi:
 
     Every request may be repeated: what an API server that restarts, throttles or fails for a moment does not answer
     is asked again for a minute.
+
+    :param make_client: makes the client, when it is needed first.
     """
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
+    def __init__(self, make_client: Callable[[], ApiClient]) -> None:
+        self._make_client = make_client
+        self._made: ApiClient | None = None
+        self._making = threading.Lock()
         self._forbids_since: float | None = None  # monotonic time since when even /readyz is forbidden
+
+    def connect(self) -> None:
+        """Make the client, unless it is made.
+
+        :raises PlatformRefused: there is none to be had; so does every other method then.
+        """
+        _ = self._client
+
+    @property
+    def _client(self) -> ApiClient:
+        with self._making:
+            if self._made is None:
+                self._made = self._make_client()
+            return self._made
 
     @property
     def host(self) -> str:

@@ -71,6 +71,10 @@ class KubernetesPlatform:
         version = self._api.get("/version")["gitVersion"]
         return f"Kubernetes {version} at {self._api.host}, namespaces {', '.join(self.settings.namespaces)}"
 
+    def connect(self) -> None:
+        """Read the credentials, which takes a process seconds and 80 MB: the client has a class for every object."""
+        self._api.connect()
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
         self.settings.check_namespace(spec)

@@ -33,7 +33,7 @@ def read_pod_log(api: KubernetesApi, pod: Pod, start: int, most: int) -> LogPart
             break
         asked *= 4  # more than this was written within the second that the known line is of
     end = lines[-1][0] if lines else start
-    return LogPart("".join(f"{line}\n" for _, line in lines), end)
+    return LogPart("".join(f"{line}\n" for _, line in lines), end, is_cut)
 
 
 def read_last_lines(api: KubernetesApi, pod: Pod, most: int) -> list[Line]:

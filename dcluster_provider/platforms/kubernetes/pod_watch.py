@@ -66,7 +66,9 @@ class PodWatch:
         """Begin to watch, unless that is done, and wait for the first list.
 
         :raises PlatformUnavailable: the API server has not answered for a while.
+        :raises PlatformRefused: there are no credentials to ask it with.
         """
+        self._api.connect()  # here, where somebody hears of it when that fails
         self._asked_at = time.monotonic()
         with self._lock:
             if self._thread is None or not self._thread.is_alive():

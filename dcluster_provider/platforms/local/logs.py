@@ -58,7 +58,7 @@ def read_part(path: Path, start: int, most: int, is_ended: bool) -> LogPart:
     elif whole == 0 and not is_last:
         whole = _without_split_character(part)
     part = part[:whole]
-    return LogPart(part.decode(errors="replace"), start + len(part))
+    return LogPart(part.decode(errors="replace"), start + len(part), is_cut=not is_last)
 
 
 def _without_split_character(part: bytes) -> int:

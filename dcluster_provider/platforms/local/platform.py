@@ -71,6 +71,9 @@ class LocalPlatform:
             told.append(f"{kind.capitalize()} {self.settings.version(kind)} ({state})")
         return f"local platform in {self.settings.home}: {', '.join(told)}"
 
+    def connect(self) -> None:
+        """There is nothing to get hold of."""
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run here: too little memory, an engine that fits neither Python nor Java at hand."""
         self._tell_of_flags(spec, _CLUSTER_FLAGS)

@@ -56,7 +56,7 @@ def api(script: Script) -> Iterator[KubernetesApi]:
     thread.start()
     configuration = Configuration()
     configuration.host = f"http://127.0.0.1:{server.server_port}"
-    yield KubernetesApi(ApiClient(configuration))
+    yield KubernetesApi(lambda: ApiClient(configuration))
     server.shutdown()
     server.server_close()
 

@@ -1,0 +1,129 @@
+"""What a task does that goes on once the triggerer has seen the end of its wait: nothing that asks the platform."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import pytest
+
+from dcluster_provider.control.connect import connect
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused
+from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.operators.cluster import DClusterLaunchSparkOperator, DClusterTerminateOperator
+from dcluster_provider.operators.job import DClusterSubmitJobOperator, DClusterTerminateJobOperator
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.sensors.cluster import DClusterClusterSensor
+from dcluster_provider.sensors.job import DClusterJobSensor
+
+BROKEN = Diagnosis("OutOfMemory", "It was killed.", "Give it more.")
+CONTEXT = {"ti": SimpleNamespace(try_number=1, max_tries=1), "task": SimpleNamespace(retries=1)}
+
+
+def no_client(conn_id):
+    raise PlatformRefused(conn_id, Diagnosis("Asked", "Kubernetes was asked.", "Do not."))
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(
+        "data",
+        f"sqlite:///{tmp_path / 'registry.db'}",
+        tmp_path,
+        tmp_path / "engines",
+        kubernetes=KubernetesSettings(),
+    )
+
+
+@pytest.fixture
+def control(settings):
+    return connect(settings, no_client)
+
+
+@pytest.fixture
+def cluster(control):
+    asked_for = control.clusters.request({"tenant": "team", "workers": 1})
+    running = replace(asked_for, state=ClusterState.RUNNING, state_since=datetime.now(timezone.utc))
+    return control.registry.save_cluster(running)
+
+
+@pytest.fixture
+def job(control, cluster, tmp_path):
+    application = tmp_path / "application.py"
+    application.write_text("pass")
+    spec = {"client": "team", "module": "m", "cluster_id": cluster.id, "application": str(application)}
+    return control.jobs.request(spec)
+
+
+@pytest.fixture
+def resumed(control, settings):
+    """Go on with an operator after an event of its trigger."""
+
+    def resume(operator, record, **event):
+        hook = SimpleNamespace(
+            clusters=control.clusters, jobs=control.jobs, upkeep=SimpleNamespace(tell_failure=print)
+        )
+        hook.settings = settings
+        operator.hook = hook
+        found = {"cause": "state", "id": record.id, "log_end": 12, "log_is_cut": False, "lines": []}
+        return operator.execute_complete(CONTEXT, found | event)
+
+    return resume
+
+
+def ended(control, record, state, diagnosis=None):
+    after = replace(record, state=state, diagnosis=diagnosis)
+    if isinstance(state, JobState):
+        return control.registry.save_job(after)
+    return control.registry.save_cluster(after)
+
+
+def test_a_cluster_that_runs(resumed, cluster):
+    operator = DClusterLaunchSparkOperator(task_id="t", tenant="team")
+    assert resumed(operator, cluster) == cluster.id
+    sensor = DClusterClusterSensor(task_id="s", cluster_id=cluster.id)
+    assert resumed(sensor, cluster) == "RUNNING"
+
+
+def test_a_cluster_that_has_failed(resumed, control, cluster):
+    failed = ended(control, cluster, ClusterState.FAILED, BROKEN)
+    for waiting in (
+        DClusterLaunchSparkOperator(task_id="t", tenant="team"),
+        DClusterClusterSensor(task_id="s", cluster_name=cluster.name),
+    ):
+        with pytest.raises(ClusterFailed, match="It was killed"):
+            resumed(waiting, failed)
+
+
+def test_a_cluster_that_has_ended(resumed, control, cluster):
+    gone = ended(control, cluster, ClusterState.TERMINATED)
+    assert resumed(DClusterTerminateOperator(task_id="t", cluster_id=cluster.id), gone) is None
+
+
+def test_a_job_that_has_succeeded(resumed, control, job):
+    done = ended(control, job, JobState.SUCCEEDED)
+    assert resumed(DClusterSubmitJobOperator(task_id="t", client="team", module="m"), done) == job.id
+    assert resumed(DClusterJobSensor(task_id="s", job_id=job.id), done) == "SUCCEEDED"
+    assert resumed(DClusterTerminateJobOperator(task_id="e", job_id=job.id), done) == "SUCCEEDED"
+
+
+def test_a_job_that_has_failed(resumed, control, job):
+    failed = ended(control, job, JobState.FAILED, BROKEN)
+    for waiting in (
+        DClusterSubmitJobOperator(task_id="t", client="team", module="m"),
+        DClusterJobSensor(task_id="s", job_id=job.id),
+    ):
+        with pytest.raises(JobFailed, match="It was killed"):
+            resumed(waiting, failed)
+
+
+@pytest.mark.parametrize("event", [{"log_is_cut": True}, {"cause": "timeout"}])
+def test_the_platform_is_asked_for_what_the_triggerer_left(resumed, control, job, event):
+    done = ended(control, job, JobState.RUNNING)
+    if event.get("cause") is None:
+        done = ended(control, done, JobState.SUCCEEDED)
+    with pytest.raises(PlatformRefused, match="Kubernetes was asked"):
+        resumed(DClusterSubmitJobOperator(task_id="t", client="team", module="m"), done, **event)
