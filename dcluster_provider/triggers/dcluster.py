@@ -13,8 +13,9 @@ from dcluster_provider.core.errors import ClusterInUse
 from dcluster_provider.core.handback import without_handback
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.triggers.look import Sight, Subscription
 from dcluster_provider.triggers.owned import OwnedTrigger
-from dcluster_provider.triggers.shared_watch import SharedWatch, Sight, Subscription
+from dcluster_provider.triggers.shared_watch import SharedWatch
 from dcluster_provider.triggers.task_log import describe_change
 
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 However many waits there are, a connection has one asyncio task that looks at all of them in one batch, in one thread
 that lives while there is something to wait for. Where the platform tells of changes, the waits for what has changed
 are looked at in between. Each wait is a subscription with a queue.
+
+A job's own cluster ends with it, and no task waits for that: the watch sees it out.
 """
 
 from __future__ import annotations
@@ -11,14 +13,15 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from dcluster_provider.core.errors import CredentialsRefused, NotFound
-from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.errors import CredentialsRefused
+from dcluster_provider.core.record import Job
+from dcluster_provider.triggers.look import Sight, Subscription, look
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
@@ -27,44 +30,9 @@ log = logging.getLogger(__name__)
 
 # Looks that fail in a row before the waits are told: about a minute at the default interval.
 _FAILURES_BORNE = 12
+_ENDING_PACE = 2.0  # seconds between two looks at clusters that are on their way out
+_ENDING_SECONDS = 300.0  # after which their end is left to the cluster check
 _GATHERED_SECONDS = 0.2  # changes come in crowds: one look serves all of these seconds
-_MOST_LOG_PAUSE = 300.0
-_LOG_READS_A_SECOND = 20  # of all waits together, at most
-# Bytes of all logs that a look shows, about, and of one at least. The triggerer takes lines slowly, and a full pipe to
-# it would block its loop; the resumed task reads the rest.
-_LOG_BYTES_A_LOOK = 32 * 1024
-_LEAST_LOG_BYTES = 4 * 1024
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What a look showed to one wait: the record, and the log from where the wait had read to, or a piece of that."""
-
-    record: Cluster | Job
-    log_text: str = ""
-    log_end: int = 0
-    log_is_cut: bool = False
-
-
-@dataclass(eq=False)
-class Subscription:
-    """One wait.
-
-    :param poll_interval: seconds between two looks that this wait asks for; the most frequent asker sets the pace.
-    :param log_start: position to read the job's log from; none means that the log is not wanted.
-    :param log_pause: seconds until the log is read again; it grows while nothing is written.
-    :param log_due: when that is, by the monotonic clock.
-    :param cluster_id: the cluster of what is waited for; none until the first look.
-    """
-
-    kind: Literal["cluster", "job"]
-    record_id: int
-    poll_interval: float
-    log_start: int | None = None
-    log_pause: float = 0.0
-    log_due: float = 0.0
-    cluster_id: int | None = None
-    sights: asyncio.Queue[Sight | Exception] = field(default_factory=asyncio.Queue)
 
 
 @dataclass
@@ -98,6 +66,7 @@ class SharedWatch:
     def __init__(self, conn_id: str) -> None:
         self._conn_id = conn_id
         self._subscriptions: set[Subscription] = set()
+        self._endings: dict[int, float] = {}  # clusters on their way out, and until when they are looked at
         self._control: Control | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
@@ -148,9 +117,9 @@ class SharedWatch:
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
         try:
             looked_at_all = -math.inf
-            while self._subscriptions:
+            while self._is_needed():
                 waits = list(self._subscriptions)
-                pace = min(wait.poll_interval for wait in waits)
+                pace = min((wait.poll_interval for wait in waits), default=_ENDING_PACE)
                 changes, self._changes = self._changes, Changes()
                 self._changed.clear()
                 if time.monotonic() >= looked_at_all + pace:
@@ -158,11 +127,21 @@ class SharedWatch:
                     looked_at_all = time.monotonic()
                 elif concerned := [wait for wait in waits if changes.concern(wait)]:
                     await self._look_for(concerned, thread)
-                await self._wait_for_change(max(0.0, looked_at_all + pace - time.monotonic()))
+                elif self._endings:
+                    await self._look_for([], thread)
+                following = looked_at_all + pace - time.monotonic()
+                await self._wait_for_change(
+                    max(0.0, min(following, _ENDING_PACE) if self._endings else following)
+                )
         finally:
             self._listen_to(None)
             thread.shutdown(wait=False)  # the loop does not wait for a look that nobody needs any more
             self._control = None  # the next wait reads the connection anew
+
+    def _is_needed(self) -> bool:
+        now = time.monotonic()
+        self._endings = {cluster: until for cluster, until in self._endings.items() if until > now}
+        return bool(self._subscriptions or self._endings)
 
     async def _wait_for_change(self, most: float) -> None:
         with suppress(asyncio.TimeoutError):
@@ -190,7 +169,8 @@ class SharedWatch:
         loop = asyncio.get_running_loop()
         try:
             control = await self.control()
-            sights = await loop.run_in_executor(thread, look, control, waits)
+            endings = frozenset(self._endings)
+            sights, not_over = await loop.run_in_executor(thread, look, control, waits, endings)
         except Exception as error:  # noqa: BLE001  # one failed look must not end every wait
             self._failures += 1
             if isinstance(error, CredentialsRefused) and self._control is not None:
@@ -202,52 +182,16 @@ class SharedWatch:
                     wait.sights.put_nowait(error)
             return
         self._failures = 0
+        for ended in endings - not_over:
+            self._endings.pop(ended, None)
         for wait, sight in sights:
             if isinstance(sight, Sight):
                 record = sight.record
                 wait.cluster_id = record.cluster_id if isinstance(record, Job) else record.id
                 wait.log_start = sight.log_end if wait.log_start is not None else None
+                if isinstance(record, Job) and record.state.is_final and record.owns_cluster:
+                    self._endings.setdefault(record.cluster_id, time.monotonic() + _ENDING_SECONDS)
             wait.sights.put_nowait(sight)
-
-
-def look(control: Control, waits: Iterable[Subscription]) -> list[tuple[Subscription, Sight | Exception]]:
-    """What one look shows to each wait: all clusters in one batch, all jobs in another."""
-    waits = list(waits)
-    jobs = control.jobs.observe({wait.record_id for wait in waits if wait.kind == "job"})
-    clusters = control.clusters.observe({wait.record_id for wait in waits if wait.kind == "cluster"})
-    shown: list[tuple[Subscription, Sight | Exception]] = []
-    logs: list[tuple[Subscription, Job, int]] = []
-    for wait in waits:
-        record = (jobs if wait.kind == "job" else clusters).get(wait.record_id)
-        if record is None:
-            shown.append(
-                (wait, NotFound(f"there is no {wait.kind} {wait.record_id} in the registry any more"))
-            )
-        elif isinstance(record, Job) and wait.log_start is not None and _log_is_due(wait, record):
-            logs.append((wait, record, wait.log_start))
-        elif wait.log_start is not None:
-            shown.append((wait, Sight(record, log_end=wait.log_start)))  # its log is not due yet
-        else:
-            shown.append((wait, Sight(record)))
-    most = max(_LEAST_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs)))
-    parts = control.jobs.read_logs([(job, start) for _, job, start in logs], most) if logs else ()
-    least_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
-    for (wait, _, _), part in zip(logs, parts, strict=True):
-        _pace_log(wait, least_pause if control.platform.log_pause else 0.0, has_grown=bool(part.text))
-    return shown + [
-        (wait, Sight(job, part.text, part.end, part.is_cut))
-        for (wait, job, _), part in zip(logs, parts, strict=True)
-    ]
-
-
-def _log_is_due(wait: Subscription, job: Job) -> bool:
-    return job.state.is_final or time.monotonic() >= wait.log_due
-
-
-def _pace_log(wait: Subscription, least: float, *, has_grown: bool) -> None:
-    """A log that grows is read on soon; one that does not is read ever more seldom."""
-    wait.log_pause = least if has_grown else min(_MOST_LOG_PAUSE, max(least, wait.log_pause * 2))
-    wait.log_due = time.monotonic() + wait.log_pause
 
 
 def _nothing() -> None:

@@ -86,9 +86,13 @@ def test_example_runs_through_and_leaves_no_cluster(live_airflow, runs, dag_id):
     assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 500, 1)
     failed = [task for task in rest.tasks(dag_id, run_id) if task["state"] != "success"]
     assert not failed, "\n".join(rest.task_log(task) for task in failed)
-    clusters = [it for it in live_airflow.control.clusters.list() if it.owner and it.owner.run_id == run_id]
-    assert clusters
-    assert {it.state.value for it in clusters} == {"TERMINATED"}
+
+    def states() -> set[str]:
+        clusters = live_airflow.control.clusters.list()
+        return {it.state.value for it in clusters if it.owner and it.owner.run_id == run_id}
+
+    assert states()
+    assert wait_until(lambda: states() == {"TERMINATED"}, 60), "a job's own cluster is seen out"
 
 
 @pytest.mark.parametrize(

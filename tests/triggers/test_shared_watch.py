@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from dcluster_provider.core.errors import NotFound
-from dcluster_provider.core.record import Job
+from dcluster_provider.core.record import ClusterState, Job
 from dcluster_provider.platforms.base import LogPart
-from dcluster_provider.triggers.shared_watch import SharedWatch, Subscription
+from dcluster_provider.triggers import shared_watch
+from dcluster_provider.triggers.look import Subscription
+from dcluster_provider.triggers.shared_watch import SharedWatch
 from demo.standalone import wait_until
 
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
@@ -21,9 +23,10 @@ SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 class SeenJob(Job):
     """A job of which only what the watch asks is known: its number, its cluster and whether it is over."""
 
-    def __init__(self, number, looks):
+    def __init__(self, number, looks, owns_cluster):
         object.__setattr__(self, "id", number)
         object.__setattr__(self, "cluster_id", number + 100)
+        object.__setattr__(self, "owns_cluster", owns_cluster)
         object.__setattr__(self, "is_over", looks >= number)
         object.__setattr__(self, "state", SimpleNamespace(is_final=looks >= number))
 
@@ -36,13 +39,14 @@ class CountingCalls:
     asked: list[set[int]] = field(default_factory=list)
     fails: bool = False
     log_questions: int = 0
+    own_clusters: bool = False
 
     def observe(self, ids):
         if self.fails:
             raise ConnectionError("the registry does not answer")
         self.looks += 1
         self.asked.append(set(ids))
-        return {n: SeenJob(n, self.looks) for n in ids if n > 0}
+        return {n: SeenJob(n, self.looks, self.own_clusters) for n in ids if n > 0}
 
     def read_logs(self, wanted, most):
         self.log_questions += 1
@@ -175,3 +179,71 @@ def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls):
             await wait_for(watch, 99)
 
     asyncio.run(run())
+
+
+@dataclass
+class EndingClusters:
+    """Clusters that have ended after so many looks."""
+
+    looks_left: int
+    asked: list[set[int]] = field(default_factory=list)
+
+    def observe(self, ids):
+        self.asked.append(set(ids))
+        if ids:
+            self.looks_left -= 1
+        state = ClusterState.TERMINATING if self.looks_left else ClusterState.TERMINATED
+        return {number: SimpleNamespace(state=state) for number in ids}
+
+
+@pytest.fixture
+def quick_endings(monkeypatch):
+    monkeypatch.setattr(shared_watch, "_ENDING_PACE", 0.01)
+
+
+@pytest.mark.usefixtures("quick_endings")
+def test_the_own_cluster_of_a_job_is_seen_out_after_the_last_wait(calls):
+    calls.own_clusters = True
+
+    async def run():
+        watch, clusters = watch_over(calls), EndingClusters(3)
+        watch._control.clusters = clusters
+        await wait_for(watch, 1)
+        await asyncio.wait_for(watch._task, 60)
+        return clusters.asked
+
+    assert asyncio.run(run()) == [set(), {101}, {101}, {101}]
+
+
+@pytest.mark.usefixtures("quick_endings")
+def test_a_cluster_that_does_not_end_is_left_to_the_cluster_check(calls, monkeypatch):
+    calls.own_clusters = True
+    monkeypatch.setattr(shared_watch, "_ENDING_SECONDS", 0.5)
+
+    async def run():
+        watch, clusters = watch_over(calls), EndingClusters(-1)
+        watch._control.clusters = clusters
+        await wait_for(watch, 1)
+        await asyncio.wait_for(watch._task, 60)
+        return clusters.asked
+
+    asked = asyncio.run(run())
+    assert len(asked) > 3
+    assert asked[1:] == [{101}] * (len(asked) - 1)
+
+
+@pytest.mark.usefixtures("quick_endings")
+def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
+    calls.own_clusters = True
+
+    async def run():
+        watch, clusters = watch_over(calls), EndingClusters(4)
+        watch._control.clusters = clusters
+        slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
+        await wait_for(watch, 2)
+        assert await asyncio.to_thread(wait_until, lambda: not clusters.looks_left, 30, 0.01)
+        slow.cancel()
+        return clusters.asked
+
+    assert asyncio.run(run())[-4:] == [{102}] * 4
+    assert calls.asked[-3:] == [set()] * 3, "the slow wait was looked at"
