@@ -1,7 +1,11 @@
-"""What a DAG file costs to parse above what Airflow's SDK costs anyway: ours beside the Kubernetes provider's."""
+"""What a DAG file costs to parse, and a task on Kubernetes to go on after its wait, beside the Kubernetes provider's.
+
+Both without what Airflow's SDK costs anyway.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -50,6 +54,16 @@ FILES = {
     "KubernetesPodOperator": POD,
     "SparkKubernetesOperator": SPARK_KUBERNETES,
 }
+OUR_RESUMED_TASK = """
+from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.operators.job import DClusterSubmitJobOperator
+DClusterHook("on_kubernetes").jobs.list()
+"""
+RESUMED_POD_TASK = """
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+"""
+RESUMED_TASKS = {"a task of ours": OUR_RESUMED_TASK, "KubernetesPodOperator": RESUMED_POD_TASK}
 PROGRAM = """
 import sys, time
 from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, TaskGroup, task
@@ -61,28 +75,36 @@ print(cost, *sorted(set(sys.modules) - modules))
 
 
 def main() -> None:
-    """Parse each file in fresh processes, in turn, and print the median CPU time and the modules it brings."""
-    measured = {name: [] for name in FILES}
-    with tempfile.TemporaryDirectory() as bytecode:
+    """Print the median CPU time of fresh processes, and the modules that each brings."""
+    compare("DAG file", FILES)
+    compare("task that goes on after its wait", RESUMED_TASKS)
+
+
+def compare(what: str, files: dict[str, str]) -> None:
+    """Run each file in fresh processes, in turn; the first is ours."""
+    measured = {name: [] for name in files}
+    with tempfile.TemporaryDirectory() as folder:
         for run in range(RUNS + 1):
-            for name, file in FILES.items():
-                parsed = parse(file, bytecode)
+            for name, file in files.items():
+                parsed = parse(file, folder)
                 if run:  # the first one compiles, as it does once on a worker
                     measured[name].append(parsed)
-    print(f"{'DAG file':<28} {'CPU s':>7} {'modules':>8}   (median of {RUNS})")
-    ours = median(cost for cost, _ in measured["every operator of ours"])
+    print(f"{what:<34} {'CPU s':>7} {'modules':>8}   (median of {RUNS})")
+    ours = median(cost for cost, _ in measured[next(iter(files))])
     for name, runs in measured.items():
         cost = median(cost for cost, _ in runs)
-        print(f"{name:<28} {cost:>7.3f} {len(runs[-1][1]):>8}   {cost / ours:.1f} x ours")
+        print(f"{name:<34} {cost:>7.3f} {len(runs[-1][1]):>8}   {cost / ours:.1f} x ours")
 
 
-def parse(file: str, bytecode: str) -> tuple[float, list[str]]:
-    """The CPU seconds and the modules that a DAG file costs above the SDK, in a process of its own.
+def parse(file: str, folder: str) -> tuple[float, list[str]]:
+    """The CPU seconds and the modules that a file costs above the SDK, in a process of its own.
 
-    :param bytecode: the folder of what Python has compiled.
+    :param folder: for what Python has compiled and for a registry.
     """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = bytecode
+    environment["PYTHONPYCACHEPREFIX"] = f"{folder}/bytecode"
+    extra = {"platform": "kubernetes", "kubernetes_conn_id": "none", "home": f"{folder}/home"}
+    environment["AIRFLOW_CONN_ON_KUBERNETES"] = json.dumps({"conn_type": "dcluster", "extra": extra})
     program = [sys.executable, "-c", PROGRAM.format(file=file)]
     answer = subprocess.run(program, capture_output=True, text=True, check=True, env=environment).stdout
     cost, *modules = answer.splitlines()[-1].split()

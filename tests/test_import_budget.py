@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.import_bench import OURS, parse
+from benchmarks.import_bench import OUR_RESUMED_TASK, OURS, parse
 
 MOST_MODULES = 60  # beyond airflow.sdk
 HEAVY = {"kubernetes", "boto3", "sqlalchemy", "alembic", "psutil", "httpx", "rich"}
@@ -12,6 +12,12 @@ def test_a_dag_file_with_every_operator_brings_fewer_than_sixty_modules_and_none
     _, modules = parse(OURS, str(tmp_path))
     assert len(modules) < MOST_MODULES, modules
     assert HEAVY.isdisjoint(modules)
+
+
+def test_a_task_that_goes_on_after_its_wait_loads_no_client_of_kubernetes(tmp_path):
+    _, modules = parse(OUR_RESUMED_TASK, str(tmp_path))
+    assert "dcluster_provider.platforms.kubernetes.platform" in modules
+    assert {"kubernetes", "kubernetes_asyncio", "boto3"}.isdisjoint(modules)
 
 
 def test_the_file_uses_every_operator_and_sensor_there_is():
