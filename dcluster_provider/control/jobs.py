@@ -13,6 +13,7 @@ from dcluster_provider.control.empty_log import why_empty
 from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
+from dcluster_provider.control.log_reading import read_at_once
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
@@ -248,19 +249,22 @@ class Jobs:
         """A piece of the job's log from a byte offset on; read on from its end.
 
         :raises NotFound: there is no such job.
+        :raises PlatformUnavailable: it cannot be read just now.
         """
-        return self.read_logs([(self.get(job_id), start)])[0]
+        job = self.get(job_id)
+        return self._platform.read_log(job, self._registry.get_cluster(job.cluster_id), start)
 
     def read_logs(self, wanted: Sequence[tuple[Job, int]], most: int = 65536) -> tuple[LogPart, ...]:
         """A piece of each job's log from a byte offset on, with one question to the registry for all of them.
+
+        A log that cannot be read just now (its node does not answer) keeps nobody from theirs: its piece is empty, and
+        cut.
 
         :param most: bytes of each, about.
         """
         ids = {job.cluster_id for job, _ in wanted}
         clusters = {cluster.id: cluster for cluster in self._registry.get_clusters(ids)}
-        return tuple(
-            self._platform.read_log(job, clusters[job.cluster_id], start, most) for job, start in wanted
-        )
+        return read_at_once(self._platform, [(job, clusters[job.cluster_id], at) for job, at in wanted], most)
 
     def logs(self, job_id: int) -> str:
         """The whole log of a job as it is now.

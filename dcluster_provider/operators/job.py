@@ -234,11 +234,11 @@ class DClusterSubmitJobOperator(DClusterOperator):
         """Tell the task's log what the job has written since a position; the position to go on from."""
         from dcluster_provider.core.handback import without_handback
 
-        part = self.hook.jobs.read_log(job.id, start)
+        (part,) = self.hook.jobs.read_logs([(job, start)])
         while part.text:
             for line in without_handback(part.text):
                 self.log.info("  | %s", line)
-            part = self.hook.jobs.read_log(job.id, part.end)
+            (part,) = self.hook.jobs.read_logs([(job, part.end)])
         return part.end
 
     def _known(self, job: Job) -> None:

@@ -50,6 +50,8 @@ class MemoryPlatform:
     asked_to_stop: list[tuple[int, str]] = field(default_factory=list)
     remains: set[int] = field(default_factory=set)  # of jobs on clusters that somebody else runs
     silent: bool = False
+    logs: dict[int, str] = field(default_factory=dict)
+    unreadable: set[int] = field(default_factory=set)  # jobs whose logs cannot be read just now
 
     def describe(self) -> str:
         return "in memory"
@@ -121,7 +123,10 @@ class MemoryPlatform:
         return sorted(self.remains)
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
-        return LogPart("", start)
+        if job.id in self.unreadable:
+            raise PlatformUnavailable("the node does not answer")
+        log = self.logs.get(job.id, "")
+        return LogPart(log[start:], max(start, len(log)))
 
     def list_clusters(self) -> list[str]:
         if self.cannot_list:

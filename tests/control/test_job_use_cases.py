@@ -12,7 +12,14 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, InvalidSpec, JobFailed, NotFound
+from dcluster_provider.core.errors import (
+    ClusterFailed,
+    DuplicateJob,
+    InvalidSpec,
+    JobFailed,
+    NotFound,
+    PlatformUnavailable,
+)
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
@@ -266,3 +273,17 @@ def test_a_job_that_names_no_application_runs_the_connections(control, cluster, 
     with pytest.raises(InvalidSpec, match="field codeVersion: is empty"):
         jobs.submit(on(cluster, application="", module="other"))
     assert len(control.jobs.list()) == 1
+
+
+def test_a_log_that_cannot_be_read_keeps_nobody_from_theirs(control, platform, cluster):
+    jobs = [control.jobs.submit(on(cluster, module=name)) for name in "abc"]
+    platform.logs = {job.id: f"1. {job.module}\n" for job in jobs}
+    platform.unreadable = {jobs[1].id}
+    parts = control.jobs.read_logs([(job, 3) for job in jobs])
+    assert [(part.text, part.end, part.is_cut) for part in parts] == [
+        ("a\n", 5, False),
+        ("", 3, True),
+        ("c\n", 5, False),
+    ]
+    with pytest.raises(PlatformUnavailable, match="does not answer"):
+        control.jobs.read_log(jobs[1].id)

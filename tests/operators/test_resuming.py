@@ -11,7 +11,7 @@ import pytest
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused
+from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.operators.cluster import DClusterLaunchSparkOperator, DClusterTerminateOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator, DClusterTerminateJobOperator
@@ -127,3 +127,13 @@ def test_the_platform_is_asked_for_what_the_triggerer_left(resumed, control, job
         done = ended(control, done, JobState.SUCCEEDED)
     with pytest.raises(PlatformRefused, match="Kubernetes was asked"):
         resumed(DClusterSubmitJobOperator(task_id="t", client="team", module="m"), done, **event)
+
+
+def test_a_job_whose_log_cannot_be_read_has_succeeded_all_the_same(resumed, control, job, monkeypatch):
+    def no_answer(*_):
+        raise PlatformUnavailable("the node does not answer")
+
+    monkeypatch.setattr(control.platform, "read_log", no_answer)
+    done = ended(control, job, JobState.SUCCEEDED)
+    operator = DClusterSubmitJobOperator(task_id="t", client="team", module="m")
+    assert resumed(operator, done, log_is_cut=True) == job.id

@@ -153,9 +153,14 @@ class KubernetesApi:
             raise
         return True
 
-    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """What is no JSON, a log for instance."""
-        with self.stream("GET", path, query=query) as response:
+    def text(
+        self, path: str, query: Mapping[str, str] | None = None, read_timeout: float = _READ_SECONDS
+    ) -> str:
+        """What is no JSON, a log for instance; asked once.
+
+        :param read_timeout: seconds without a byte after which it is given up.
+        """
+        with self.stream("GET", path, query=query, read_timeout=read_timeout) as response:
             return bytes(response.read()).decode(errors="replace")
 
     @contextmanager

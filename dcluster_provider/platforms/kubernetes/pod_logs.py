@@ -13,6 +13,7 @@ from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 _MOST_ASKED = 64 * 1024 * 1024
 _NANOSECONDS = 10**9
+_READ_SECONDS = 10.0  # for a node to answer; the looks of other waits are late by as much
 
 Line = tuple[int, str]  # nanoseconds since 1970, text
 
@@ -55,7 +56,7 @@ def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
 def _request(api: KubernetesApi, pod: Pod, query: dict[str, str]) -> str:
     query |= {"timestamps": "true"} | ({"container": pod.engine.name} if pod.engine else {})
     try:
-        return api.text(f"{collection('Pod', pod.namespace)}/{pod.name}/log", query)
+        return api.text(f"{collection('Pod', pod.namespace)}/{pod.name}/log", query, _READ_SECONDS)
     except ApiRefused as refusal:
         if refusal.status in {400, 404}:  # it has not begun to write, or is gone
             return ""

@@ -70,7 +70,7 @@ class RunningJob:
 
     async def until(self, *states: str) -> str:
         """Wait for it as a deferred task does; gives its state."""
-        return await state_at(JobTrigger(CONN_ID, self.job_id, states or _FINAL, POLL_SECONDS))
+        return await state_at(JobTrigger(CONN_ID, self.job_id, states or _FINAL, POLL_SECONDS, log_start=0))
 
     def check(self) -> None:
         """It ran once, as one job, on one cluster, of which nothing is left."""
