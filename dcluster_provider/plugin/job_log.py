@@ -14,6 +14,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
+from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.core.record import Job
 from dcluster_provider.hooks.dcluster import DClusterHook
 
@@ -47,9 +48,12 @@ def _may_read(user: GetUserDep, job: Job) -> bool:
 
 
 def _parts(hook: DClusterHook, job: Job) -> Iterator[str]:
-    part = hook.jobs.read_log(job.id)
-    if not part.text:
-        yield f"{hook.jobs.why_log_is_empty(job.id)}\n"
-    while part.text:
-        yield part.text
-        part = hook.jobs.read_log(job.id, part.end)
+    try:
+        part = hook.jobs.read_log(job.id)
+        if not part.text:
+            yield f"{hook.jobs.why_log_is_empty(job.id)}\n"
+        while part.text:
+            yield part.text
+            part = hook.jobs.read_log(job.id, part.end)
+    except DClusterError as error:  # the answer has begun: its text is where to tell it
+        yield f"The log cannot be read from here on: {error}\nLoad this page again in a while.\n"

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from fastapi.testclient import TestClient
 
-from dcluster_provider.core.errors import NotFound
+from dcluster_provider.core.errors import NotFound, PlatformUnavailable
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.platforms.base import LogPart
 
@@ -16,15 +16,17 @@ OWNER = Owner("airflow", "dag", "run", "task")
 
 
 class StoredJobs:
-    """Job 1 belongs to a task, job 2 to a person, and of job 3 nothing is left."""
+    """Job 1 belongs to a task, job 2 to a person; nothing is left of job 3; the node of job 4 falls silent."""
 
     def get(self, job_id):
-        if job_id > 3:
+        if job_id > 4:
             raise NotFound(f"There is no job {job_id}")
         return SimpleNamespace(id=job_id, owner=OWNER if job_id == 1 else None)
 
     def read_log(self, job_id, start=0):
-        log = LOG if job_id < 3 else ""
+        if job_id == 4 and start:
+            raise PlatformUnavailable("the node does not answer")
+        log = "" if job_id == 3 else LOG
         return LogPart(log[start : start + 9], min(len(log), start + 9))
 
     def why_log_is_empty(self, job_id):
@@ -77,7 +79,18 @@ def test_of_a_log_that_is_gone_the_page_says_why(client):
     assert (answer.status_code, answer.text) == (200, "The log of job 3 went with its cluster.\n")
 
 
-def test_a_job_that_does_not_exist(client):
+def test_a_log_that_cannot_be_read_on_says_so_where_it_breaks_off(client):
     become(client, "admin")
     answer = client.get("/dcluster_default/jobs/4/log")
-    assert (answer.status_code, answer.json()["error"]) == (404, "There is no job 4")
+    assert answer.status_code == 200
+    assert answer.text.splitlines() == [
+        "line one",
+        "The log cannot be read from here on: the node does not answer",
+        "Load this page again in a while.",
+    ]
+
+
+def test_a_job_that_does_not_exist(client):
+    become(client, "admin")
+    answer = client.get("/dcluster_default/jobs/5/log")
+    assert (answer.status_code, answer.json()["error"]) == (404, "There is no job 5")
