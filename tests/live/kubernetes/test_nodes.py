@@ -40,7 +40,7 @@ class CountedApi(KubernetesApi):
     def __init__(self, kubeconfig: Path) -> None:
         from kubernetes.config import new_client_from_config
 
-        super().__init__(new_client_from_config(str(kubeconfig)))
+        super().__init__(lambda: new_client_from_config(str(kubeconfig)))
         self.requests: Counter[str] = Counter()
 
     def stream(self, method: str, path: str, **given: Any):
