@@ -37,4 +37,4 @@ def read_at_once(
 
     logs = [_Log(*each) for each in wanted]
     parts = dict(ask_at_once(read, logs))
-    return tuple(parts.get(log) or LogPart("", log.start, is_cut=True) for log in logs)
+    return tuple(parts.get(log, LogPart("", log.start, is_cut=True)) for log in logs)

@@ -172,7 +172,7 @@ class SharedWatch:
             endings = frozenset(self._endings)
             sights, not_over = await loop.run_in_executor(thread, look, control, waits, endings)
         except Exception as error:  # noqa: BLE001  # one failed look must not end every wait
-            self._failures += 1
+            self._failures += bool(waits)  # looks for clusters alone are more frequent than waits count with
             if isinstance(error, CredentialsRefused) and self._control is not None:
                 self._control.forget()
                 self._control = None

@@ -63,11 +63,12 @@ def resumed(control, settings):
     """Go on with an operator after an event of its trigger."""
 
     def resume(operator, record, **event):
-        hook = SimpleNamespace(
-            clusters=control.clusters, jobs=control.jobs, upkeep=SimpleNamespace(tell_failure=print)
+        operator.hook = SimpleNamespace(
+            settings=settings,
+            clusters=control.clusters,
+            jobs=control.jobs,
+            upkeep=SimpleNamespace(tell_failure=print),
         )
-        hook.settings = settings
-        operator.hook = hook
         found = {"cause": "state", "id": record.id, "log_end": 12, "log_is_cut": False, "lines": []}
         return operator.execute_complete(CONTEXT, found | event)
 

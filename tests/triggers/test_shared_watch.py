@@ -201,18 +201,20 @@ def quick_endings(monkeypatch):
     monkeypatch.setattr(shared_watch, "_ENDING_PACE", 0.01)
 
 
+async def seen_out(calls, clusters):
+    """What is asked of clusters until the watch of a job with a cluster of its own has ended."""
+    watch = watch_over(calls)
+    watch._control.clusters = clusters
+    await wait_for(watch, 1)
+    await asyncio.wait_for(watch._task, 60)
+    return clusters.asked
+
+
 @pytest.mark.usefixtures("quick_endings")
 def test_the_own_cluster_of_a_job_is_seen_out_after_the_last_wait(calls):
     calls.own_clusters = True
 
-    async def run():
-        watch, clusters = watch_over(calls), EndingClusters(3)
-        watch._control.clusters = clusters
-        await wait_for(watch, 1)
-        await asyncio.wait_for(watch._task, 60)
-        return clusters.asked
-
-    assert asyncio.run(run()) == [set(), {101}, {101}, {101}]
+    assert asyncio.run(seen_out(calls, EndingClusters(3))) == [set(), {101}, {101}, {101}]
 
 
 @pytest.mark.usefixtures("quick_endings")
@@ -220,14 +222,7 @@ def test_a_cluster_that_does_not_end_is_left_to_the_cluster_check(calls, monkeyp
     calls.own_clusters = True
     monkeypatch.setattr(shared_watch, "_ENDING_SECONDS", 0.5)
 
-    async def run():
-        watch, clusters = watch_over(calls), EndingClusters(-1)
-        watch._control.clusters = clusters
-        await wait_for(watch, 1)
-        await asyncio.wait_for(watch._task, 60)
-        return clusters.asked
-
-    asked = asyncio.run(run())
+    asked = asyncio.run(seen_out(calls, EndingClusters(-1)))
     assert len(asked) > 3
     assert asked[1:] == [{101}] * (len(asked) - 1)
 
@@ -247,3 +242,28 @@ def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
 
     assert asyncio.run(run())[-4:] == [{102}] * 4
     assert calls.asked[-3:] == [set()] * 3, "the slow wait was looked at"
+
+
+@pytest.mark.usefixtures("quick_endings")
+def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls):
+    calls.own_clusters = True
+
+    class Silent(EndingClusters):
+        def observe(self, ids):
+            super().observe(ids)
+            if ids:
+                raise ConnectionError("the registry does not answer")
+            return {}
+
+    async def run():
+        watch, clusters = watch_over(calls), Silent(-1)
+        watch._control.clusters = clusters
+        slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
+        await wait_for(watch, 2)
+        enough = shared_watch._FAILURES_BORNE + 5
+        assert await asyncio.to_thread(wait_until, lambda: clusters.asked.count({102}) > enough, 60, 0.01)
+        failures = watch._failures
+        slow.cancel()
+        return failures
+
+    assert asyncio.run(run()) <= 1, "looks that were for no wait have counted"
