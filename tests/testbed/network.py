@@ -41,7 +41,7 @@ CONFIGURATION = {
 class Link:
     """A pair of connected interfaces, one on the host and one inside.
 
-    :param name: the host's interface; it vanishes with the testbed's network namespace.
+    :param name: the host's interface.
     """
 
     name: str
@@ -61,10 +61,11 @@ def make_bridge() -> None:
             file.write_text("1")
 
 
-def make_link(host_network: int) -> Link:
+def make_link(host_network: int, run_id: str) -> Link:
     """Connect this network namespace with the host's over addresses that the host does not use.
 
     :param host_network: file descriptor of the host's network namespace.
+    :param run_id: the testbed's id, by which :func:`remove_link` finds the link.
     :raises RuntimeError: no link could be made, with what ``ip`` said last.
     """
     used = _used_networks(host_network)
@@ -79,12 +80,27 @@ def make_link(host_network: int) -> Link:
         except RuntimeError as error:  # another testbed was faster
             refusal = str(error)
             continue
+        altname = ["altname", _alternative_name(run_id)]
+        _ip("link", "property", "add", "dev", name, *altname, network=host_network)
         _ip("address", "add", f"{inner}/30", "dev", "host")
         _ip("link", "set", "host", "up")
         _ip("address", "add", f"{host}/30", "dev", name, network=host_network)
         _ip("link", "set", name, "up", network=host_network)
         return Link(name, host, inner)
     raise RuntimeError(f"no link to the host's network can be made: {refusal}")
+
+
+def remove_link(run_id: str) -> None:
+    """Remove a dead testbed's link from the host: the kernel does so too, but when it finds the time."""
+    try:
+        _ip("link", "delete", "dev", _alternative_name(run_id))
+    except RuntimeError as error:
+        if "Cannot find device" not in str(error):
+            raise
+
+
+def _alternative_name(run_id: str) -> str:
+    return f"dctestbed-{run_id}"
 
 
 def _used_networks(host_network: int) -> list[ipaddress.IPv4Network]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from testbed import cgroups
+from testbed import cgroups, network
 from testbed.cache import cache_folder, locked, remove
 
 
@@ -83,7 +83,8 @@ class RunFolder:
         unfinished.rename(file)
 
     def remove(self) -> None:
-        """Remove what a dead testbed left: control groups and this folder."""
+        """Remove what a dead testbed left: its link to the host, control groups and this folder."""
+        network.remove_link(self.id)
         cgroups.remove(self.id)
         remove(self.path)
 

@@ -47,7 +47,7 @@ def _start(run: RunFolder, host_network: int) -> Processes:
     plan = run.read(run.plan)
     make_mounts(run, Path(plan["images"]))
     network.make_bridge()
-    link = network.make_link(host_network)
+    link = network.make_link(host_network, run.id)
     os.close(host_network)
     server = f"https://{link.inner_address}:{API_PORT}"
     run.write(run.state, {"phase": "starting", "server": server, "interface": link.name})
