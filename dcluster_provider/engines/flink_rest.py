@@ -73,23 +73,19 @@ def run_jar(engine: EngineRest, jar_id: str, wanted: Mapping[str, Any]) -> None:
     engine.request("POST", f"/jars/{jar_id}/run", body=body, headers=_JSON, timeout=_RUN_SECONDS)
 
 
-def tidy_jar(engine: EngineRest, jar_id: str, *, keep: bool) -> None:
-    """Remove a jar that was handed over, as far as the JobManager lets: the jobs that were made of it have their own.
-
-    :param keep: leave it to a JobManager that takes it along when it ends.
-    """
-    if not keep:
-        with suppress(NoAnswer, Refused):
-            engine.request("DELETE", f"/jars/{jar_id}")
-
-
 def cancel(engine: EngineRest, job_id: str) -> None:
-    """Begin to cancel a job; one that has ended or is unknown is no error."""
-    try:
+    """Begin to cancel a job, if it runs and its JobManager answers.
+
+    Who wants to know asks for the job; a JobManager of ours that does not answer is ended with its cluster.
+    """
+    with suppress(NoAnswer, Refused):
         engine.request("PATCH", f"/jobs/{job_id}?mode=cancel")
-    except Refused as refusal:
-        if refusal.status not in {404, 409}:
-            raise
+
+
+def remove_jar(engine: EngineRest, jar_id: str) -> None:
+    """Remove a jar that was handed over, if the JobManager lets; the jobs that were made of it have their own."""
+    with suppress(NoAnswer, Refused):
+        engine.request("DELETE", f"/jars/{jar_id}")
 
 
 def stop_with_savepoint(engine: EngineRest, job_id: str, folder: str, trigger: str) -> None:

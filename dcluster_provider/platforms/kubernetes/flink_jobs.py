@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from io import BytesIO
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase
@@ -22,7 +19,6 @@ from dcluster_provider.engines.flink import (
     after_client,
     job_phase,
     job_settings,
-    run_request,
     while_client_runs,
 )
 from dcluster_provider.engines.flink_savepoints import go_on_stopping
@@ -34,42 +30,11 @@ from dcluster_provider.platforms.kubernetes.pod import Pod
 CLIENT = "The client"
 _AVAILABLE = "Give the connection flink_storage and flink_ha, so that jobs go on after a restart."
 _RECOVERY = timedelta(seconds=120)  # in which a JobManager that restarted has its jobs again
-_DUPLICATES = ("DuplicateJobSubmissionException", "DuplicateApplicationSubmissionException")
 
 
 def is_jar(job: Job) -> bool:
     """Whether the application is handed to the JobManager instead of run by a client."""
     return job.spec.application.lower().endswith(".jar") and not is_remote(job.spec)
-
-
-def run_jar(rest: EngineRest, cluster: Cluster, job: Job, jar: bytes) -> None:
-    """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once.
-
-    :raises PlatformRefused: it can never run so.
-    :raises PlatformUnavailable: the JobManager does not answer.
-    """
-    job_id, jar_id = flink_job_id(job.key, job.generation), ""
-    try:
-        jar_id = flink_rest.upload_jar(rest, BytesIO(jar), len(jar))
-        flink_rest.run_jar(rest, jar_id, run_request(cluster, job, job_id))
-        flink_rest.tidy_jar(rest, jar_id, keep=not cluster.is_external)
-    except NoAnswer as error:
-        raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
-    except Refused as refusal:
-        if jar_id:
-            flink_rest.tidy_jar(rest, jar_id, keep=not cluster.is_external)
-        text = flink_rest.refusal_text(refusal)
-        if any(duplicate in text for duplicate in _DUPLICATES):
-            return
-        cancel(rest, [job_id])  # its main method may have failed after it had started the job
-        raise PlatformRefused(str(job), explain_exit("The jar", None, text.splitlines())) from refusal
-
-
-def cancel(rest: EngineRest, job_ids: Sequence[str]) -> None:
-    """Begin to cancel Flink jobs; what a JobManager of ours that does not answer runs is ended with its cluster."""
-    for job_id in job_ids:
-        with suppress(NoAnswer, Refused):
-            flink_rest.cancel(rest, job_id)
 
 
 @dataclass(frozen=True)
@@ -178,7 +143,9 @@ class FlinkJobs:
 
     def _cancel_live(self, ids: Sequence[str]) -> None:
         """End what has not ended by itself."""
-        cancel(self.rest, [each for each in ids if job_phase(self.overview[each]) not in FINAL_PHASES])
+        for job_id in ids:
+            if job_phase(self.overview[job_id]) not in FINAL_PHASES:
+                flink_rest.cancel(self.rest, job_id)
 
     def _flink_job(self, job_id: str) -> JobObservation:
         phase = job_phase(self.overview[job_id])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from io import BytesIO
 
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.engines import flink, spark
+from dcluster_provider.engines import flink, flink_rest, spark
+from dcluster_provider.engines.flink_jar import run_jar_once
 from dcluster_provider.platforms.kubernetes import driver_manifests, flink_client_manifests, flink_jobs
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import file_name, pieces
@@ -77,7 +79,8 @@ class JobRuns:
             parts = int(staged.get(_PARTS, b"0"))
             if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
                 jar = self._parts(job, namespace, parts) if parts else staged[file_name(job.spec)]
-                flink_jobs.run_jar(master_rest(self._settings, self._api, cluster), cluster, job, jar)
+                rest = master_rest(self._settings, self._api, cluster)
+                run_jar_once(rest, cluster, job, BytesIO(jar), len(jar), keep=not cluster.is_external)
                 return
             if cluster.is_external:
                 policy = job_policy(self._settings, job, cluster, place)
@@ -132,7 +135,8 @@ class JobRuns:
         rest = master_rest(self._settings, self._api, cluster)
         known = FlinkJobs.ask(rest)
         ids = known.ids_of(job, cluster) if known else [flink_job_id(job.key, job.generation)]
-        flink_jobs.cancel(rest, ids)
+        for job_id in ids:
+            flink_rest.cancel(rest, job_id)
 
     def _client_job(self, job: Job, cluster: Cluster, place: Place, parts: int = 0) -> Manifest:
         make = flink_client_manifests.client if cluster.spec.engine == "flink" else driver_manifests.driver

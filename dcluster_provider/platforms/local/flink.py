@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
-from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.application import local_path
-from dcluster_provider.engines.flink import never_fits, run_request
-from dcluster_provider.engines.rest import EngineRest, HttpRest, NoAnswer, Refused
+from dcluster_provider.engines.flink import never_fits
+from dcluster_provider.engines.flink_jar import run_jar_once
+from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.local import flink_launch
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.files import mark
@@ -59,10 +57,10 @@ class FlinkSide:
         """Cancel what the job has running in Flink, and end its client."""
         own, rest = place.job(job), HttpRest(plan.host, plan.ports[REST_PORT])
         for job_id in {flink_job_id(job.key, job.generation), *submitted_ids(own)}:
-            _cancel(rest, job_id)
+            flink_rest.cancel(rest, job_id)
         end([own.process], STOP_GRACE)
         for job_id in submitted_ids(own):  # it may have submitted another meanwhile
-            _cancel(rest, job_id)
+            flink_rest.cancel(rest, job_id)
 
     def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> FlinkView:
         """Prepare to ask the JobManager."""
@@ -74,33 +72,9 @@ def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> 
     rest, job_id = HttpRest(plan.host, plan.ports[REST_PORT]), flink_job_id(job.key, job.generation)
     if own.process.is_stopped() or own.submitted.exists():
         return
-    try:
-        path = local_path(job.spec)
-        with path.open("rb") as jar:
-            jar_id = flink_rest.upload_jar(rest, jar, path.stat().st_size)
-        _run_once(rest, jar_id, run_request(cluster, job, job_id), job, keep_jar=plan.is_ours)
-    except NoAnswer as error:
-        raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
+    path = local_path(job.spec)
+    with path.open("rb") as jar:
+        run_jar_once(rest, cluster, job, jar, path.stat().st_size, keep=plan.is_ours)
     mark(own.submitted)
     if own.process.is_stopped():  # the stop may have come before there was anything to cancel
-        _cancel(rest, job_id)
-
-
-def _run_once(rest: EngineRest, jar_id: str, wanted: dict[str, Any], job: Job, *, keep_jar: bool) -> None:
-    try:
-        flink_rest.run_jar(rest, jar_id, wanted)
-        flink_rest.tidy_jar(rest, jar_id, keep=keep_jar)
-    except Refused as refusal:
-        flink_rest.tidy_jar(rest, jar_id, keep=keep_jar)
-        text = flink_rest.refusal_text(refusal)
-        if "DuplicateJobSubmissionException" in text or "DuplicateApplicationSubmissionException" in text:
-            return
-        _cancel(rest, str(wanted["jobId"]))  # its main method may have failed after it had started the job
-        raise PlatformRefused(str(job), explain_exit("The jar", None, text.splitlines())) from refusal
-
-
-def _cancel(rest: EngineRest, job_id: str) -> None:
-    try:
         flink_rest.cancel(rest, job_id)
-    except (NoAnswer, Refused):
-        return  # a JobManager that does not answer is ended with its cluster

@@ -175,10 +175,7 @@ class FlinkView:
         """End what a client that failed or was stopped has left running."""
         for job_id in ids:
             if job_id in (self._jobs or {}) and self._flink_job(job_id).phase not in FINAL_PHASES:
-                try:
-                    flink_rest.cancel(self._rest, job_id)
-                except (NoAnswer, Refused):
-                    continue  # the next look tries again
+                flink_rest.cancel(self._rest, job_id)  # again at the next look, if it has not come through
 
     def _all_live(self) -> bool:
         """The JobManager needs seconds to notice a lost TaskManager."""
