@@ -9,6 +9,7 @@ from argparse import Namespace
 from dcluster_provider.cli.printing import print_jobs, print_record
 from dcluster_provider.cli.session import command, person, read_spec, tell
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
+from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
 
@@ -73,14 +74,19 @@ def terminate_jobs(args: Namespace, hook: DClusterHook) -> None:
 @command
 def logs_jobs(args: Namespace, hook: DClusterHook) -> None:
     """Print a job's log, and with ``--follow`` go on until it has ended."""
-    offset = 0
+    offset, trouble = 0, ""
     while True:
         ended = not args.follow or hook.jobs.observe([args.job_id])[args.job_id].state in _FINAL
-        part = hook.jobs.read_log(args.job_id, offset)
-        while part.text:
-            sys.stdout.write(part.text)
-            offset = part.end
-            part = hook.jobs.read_log(args.job_id, offset)
+        try:
+            while (part := hook.jobs.read_log(args.job_id, offset)).text:
+                sys.stdout.write(part.text)
+                offset, trouble = part.end, ""
+        except PlatformUnavailable as error:
+            if ended:
+                raise
+            if trouble != str(error):
+                trouble = str(error)
+                tell(f"The log cannot be read just now, and is read on when it can be: {error}")
         sys.stdout.flush()
         if ended:
             break
