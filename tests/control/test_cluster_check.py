@@ -260,6 +260,47 @@ def test_a_submission_that_was_cut_short_is_completed(control, platform, later):
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
 
 
+def submit_cut_short(control, platform, monkeypatch):
+    """A job that waits for somebody to bring its application to the cluster, which runs."""
+    cluster = control.clusters.launch(SPEC)
+    control.clusters.observe([cluster.id])
+
+    def is_not_there(job, cluster):
+        raise PlatformUnavailable("its application has not been brought to the cluster yet")
+
+    monkeypatch.setattr(platform, "apply_job", is_not_there)
+    return control.jobs.submit(JOB | {"clusterId": cluster.id}, owner=OWNER)
+
+
+def test_a_job_that_is_stopped_during_the_check_is_not_submitted_anew(control, platform, later, monkeypatch):
+    job = submit_cut_short(control, platform, monkeypatch)
+    later(minutes=6)
+
+    def stop_meanwhile(owners):
+        control.jobs.terminate(job.id, actor="a person")
+        return airflow(run="running", task="running")(owners)
+
+    control.upkeep.check_clusters(stop_meanwhile)
+    assert control.jobs.of_key(job.key).id == job.id
+    assert control.jobs.get(job.id).state is JobState.KILLED
+
+
+def test_an_application_that_is_not_on_the_checks_machine_keeps_nothing_from_its_end(
+    control, platform, later, monkeypatch
+):
+    job = submit_cut_short(control, platform, monkeypatch)
+    other = control.clusters.launch(SPEC | {"max_lifetime": 60})
+
+    def read(job, cluster):
+        raise FileNotFoundError(2, "No such file or directory", "etl.py")
+
+    monkeypatch.setattr(platform, "stage_job", read)
+    later(minutes=6)
+    report = control.upkeep.check_clusters(airflow(run="running", task="running"))
+    assert "etl.py" in next(line.why for line in report.lines if line.subject == str(job))
+    assert control.clusters.get(other.id).state is ClusterState.TERMINATED
+
+
 def test_what_is_left_of_ended_clusters_is_removed(control, platform):
     cluster = control.clusters.launch(SPEC)
     control.clusters.terminate(cluster.id)

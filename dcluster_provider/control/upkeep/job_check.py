@@ -77,5 +77,7 @@ def _is_cut_short(check: Pass, job: Job, cluster: Cluster | None) -> bool:
 
 def _complete(check: Pass, job: Job) -> None:
     if not check.dry_run:
-        job = check.jobs.submit(job.spec, job.key, actor=ACTOR)
+        job = check.jobs.resume(
+            job.id
+        )  # not submitted anew: somebody may have stopped it since it was looked at
     check.notes.did("completed", job, "its submission was cut short")

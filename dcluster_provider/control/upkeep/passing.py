@@ -66,7 +66,7 @@ class Pass:
             yield
         except CredentialsRefused:
             raise
-        except DClusterError as error:
+        except (DClusterError, OSError) as error:
             _LOG.warning("%s: %s", subject, error)
             self.notes.left(subject, f"it could not be dealt with just now: {error}")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from socket import gethostname
 
-from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import check_file, is_remote, local_path
 from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH
@@ -52,11 +53,18 @@ def path_in_pod(spec: JobSpec, parts: int) -> str:
 def pieces(spec: JobSpec) -> list[bytes]:
     """The application's file in pieces that fit into an object each; none when the pod finds it by itself.
 
-    :raises OSError: it cannot be read any more.
+    :raises PlatformUnavailable: it cannot be read on this machine, though it can be on another, perhaps.
     """
     if is_remote(spec):
         return []
-    content = local_path(spec).read_bytes()
+    path = local_path(spec)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PlatformUnavailable(
+            f"field application: {path} cannot be read on {gethostname()} ({error.strerror}), and has to be brought to "
+            "the cluster from a machine that has it: run the task again there"
+        ) from error
     return [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
 
 

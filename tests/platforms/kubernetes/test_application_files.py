@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kubernetes_platform import PLACE, make_cluster, make_job
 
-from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.platforms.kubernetes import driver_manifests, flink_client_manifests, flink_jobs
 from dcluster_provider.platforms.kubernetes.application_files import (
@@ -61,6 +61,13 @@ def test_what_is_too_large_is_refused_with_where_to_put_it(tmp_path):
         InvalidSpec, match=r"field application: .* has 17 MiB, .* at most 16; put it into the image"
     ):
         check_application(job_spec(path))
+
+
+def test_a_file_that_is_on_another_machine_is_waited_for(tmp_path):
+    with pytest.raises(
+        PlatformUnavailable, match=r"field application: .*gone.py cannot be read on .*No such file"
+    ):
+        pieces(job_spec(tmp_path / "gone.py"))
 
 
 def test_a_missing_file_is_refused_and_what_is_elsewhere_is_not(tmp_path):
