@@ -9,8 +9,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.endings import after_cluster
+from dcluster_provider.control.isolation import going_on
 from dcluster_provider.control.saving import save_change, utc_now
-from dcluster_provider.core.errors import Diagnosed, NodesFailed, PlatformUnavailable, StaleRecord
+from dcluster_provider.control.sightings import Hidden, Sightings
+from dcluster_provider.core.errors import (
+    CredentialsRefused,
+    Diagnosed,
+    NodesFailed,
+    PlatformUnavailable,
+    StaleRecord,
+)
 from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState
 from dcluster_provider.core.state import advance_cluster, fail_cluster
@@ -31,6 +39,7 @@ class ClusterProgress:
         self._registry = registry
         self._platform = platform
         self._nodes = nodes
+        self._sightings = Sightings("cluster")
 
     def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
         """Look at clusters, all in one batch, and return them in their states of this moment by id.
@@ -39,21 +48,35 @@ class ClusterProgress:
         """
         records = self._registry.get_clusters(list(ids))
         live = [cluster for cluster in records if not (cluster.state.is_final or cluster.is_external)]
-        seen = self._platform.observe_clusters(live) if live else {}
+        seen = self._sightings.seen(self._platform.observe_clusters(live)) if live else {}
         after = {cluster.id: cluster for cluster in records}
         for cluster in live:
             if cluster.state is ClusterState.TERMINATING and not self._give_nodes_back(cluster):
                 continue
-            if cluster.id in seen:
-                after[cluster.id] = self._with_nodes(self._advance(cluster, seen[cluster.id]))
-            if after[cluster.id].state is ClusterState.TERMINATING:
-                after[cluster.id] = self.remove(after[cluster.id])
+            with going_on(cluster):
+                if cluster.id in seen:
+                    after[cluster.id] = self._with_nodes(self._advance(cluster, seen[cluster.id]))
+                if after[cluster.id].state is ClusterState.TERMINATING:
+                    after[cluster.id] = self.remove(after[cluster.id])
         return after
 
+    def hidden(self, cluster_id: int) -> Hidden | None:
+        """Why a cluster that has not ended was not seen by the last look; none when it was."""
+        return self._sightings.hidden(cluster_id)
+
     def remove(self, cluster: Cluster) -> Cluster:
-        """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left."""
+        """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left.
+
+        :raises PlatformUnavailable: it cannot be asked just now, so that what is left of it stays.
+        """
         jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
-        settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
+        try:
+            settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
+        except CredentialsRefused:
+            raise
+        except PlatformUnavailable as error:  # with the cluster would go what tells how they ended
+            _LOG.warning("%s is removed at the next look: %s", cluster, error)
+            return cluster
         self._platform.delete_cluster(cluster)
         given_back = self._give_nodes_back(cluster)
         for job in settled:
@@ -61,7 +84,7 @@ class ClusterProgress:
                 self._registry.save_job(job)
         if cluster.state.is_final or not given_back:
             return cluster
-        seen = self._platform.observe_clusters([cluster]).get(cluster.id)
+        seen = self._sightings.seen(self._platform.observe_clusters([cluster])).get(cluster.id)
         return cluster if seen is None else self._advance(cluster, seen)
 
     def fail(self, cluster: Cluster, diagnosis: Diagnosis, actor: str = "") -> Cluster:

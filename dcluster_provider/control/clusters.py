@@ -13,8 +13,10 @@ from dcluster_provider.control.cluster_progress import ClusterProgress
 from dcluster_provider.control.endings import cluster_terminated, in_use
 from dcluster_provider.control.info import cluster_info
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
+from dcluster_provider.control.patience import PatientLooks
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -228,6 +230,16 @@ class Clusters:
         """
         return self._progress.observe(ids)
 
+    def hidden(self, cluster_id: int) -> Hidden | None:
+        """Why the last look did not see a cluster; none when it did."""
+        return self._progress.hidden(cluster_id)
+
+    def _look(self, cluster_id: int) -> Cluster:
+        cluster = self.observe([cluster_id])[cluster_id]
+        if not cluster.state.is_final:
+            raise_if_hopeless(self.hidden(cluster_id))
+        return cluster
+
     def status(self, cluster: int | str) -> ClusterState:
         """The state of a cluster at this moment.
 
@@ -253,12 +265,17 @@ class Clusters:
         :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
         :raises ClusterFailed: it ended in a state that is not one of them.
         :raises WaitTimeout: time is up; the cluster is left as it is.
+        :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        patient = PatientLooks(self._platform, deadline)
         told: ClusterState | None = None
         while True:
-            cluster = self.get(cluster_id) if just_seen else self.observe([cluster_id])[cluster_id]
+            cluster = self.get(cluster_id) if just_seen else patient.look(lambda: self._look(cluster_id))
             just_seen = False
+            if cluster is None:
+                time.sleep(poll_interval)
+                continue
             if on_change is not None and cluster.state is not told:
                 on_change(cluster)
             told = cluster.state

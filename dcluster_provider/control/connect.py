@@ -38,13 +38,6 @@ class Control:
     registry: Registry
     platform: Platform
 
-    def forget(self) -> None:
-        """Have the use cases made anew when they are wanted next: their credentials were refused."""
-        with _lock:
-            for settings, control in list(_controls.items()):
-                if control is self:
-                    del _controls[settings]
-
     def describe(self) -> str:
         """What is reached, in a sentence.
 

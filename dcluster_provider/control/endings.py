@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.observation import JobPhase
+from dcluster_provider.core.observation import JobObservation, JobPhase, Unseen
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, fail_job
 from dcluster_provider.platforms.base import Platform
@@ -21,22 +21,27 @@ def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: da
 
     A job that has already succeeded stays so. A Spark driver is ended with its cluster, so its job failed; whether a
     Flink job finished before its JobManager went cannot be told, so that job is UNKNOWN.
+
+    :raises PlatformUnavailable: how one of them ended cannot be told just now.
     """
     seen = platform.observe_jobs([(job, cluster) for job in jobs])
-    after = []
-    for job in jobs:
-        if job.id in seen and seen[job.id].phase in (JobPhase.SUCCEEDED, JobPhase.FAILED):
-            own = seen[job.id].diagnosis
-            told_by_job = cluster.diagnosis is None or (
-                own is not None and not own.reason.startswith(_FROM_OUTSIDE)
-            )
-            if seen[job.id].phase is JobPhase.SUCCEEDED or (
-                told_by_job and job.state is not JobState.STOPPING
-            ):
-                after.append(advance_job(job, seen[job.id], now))
-                continue
-        after.append(fail_job(job, _cluster_ended(cluster), now, _state_without_cluster(job, cluster)))
-    return after
+    for found in seen.values():
+        if isinstance(found, Unseen) and not found.is_refused:
+            raise found.why
+    return [_after_cluster(job, cluster, seen.get(job.id), now) for job in jobs]
+
+
+def _after_cluster(job: Job, cluster: Cluster, seen: JobObservation | Unseen | None, now: datetime) -> Job:
+    if isinstance(seen, JobObservation) and _is_its_own_end(job, cluster, seen):
+        return advance_job(job, seen, now)
+    return fail_job(job, _cluster_ended(cluster), now, _state_without_cluster(job, cluster))
+
+
+def _is_its_own_end(job: Job, cluster: Cluster, seen: JobObservation) -> bool:
+    if seen.phase is not JobPhase.FAILED or job.state is JobState.STOPPING:
+        return seen.phase is JobPhase.SUCCEEDED
+    own = seen.diagnosis
+    return cluster.diagnosis is None or (own is not None and not own.reason.startswith(_FROM_OUTSIDE))
 
 
 def _state_without_cluster(job: Job, cluster: Cluster) -> JobState:

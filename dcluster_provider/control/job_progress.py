@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.endings import after_cluster
+from dcluster_provider.control.isolation import going_on
 from dcluster_provider.control.saving import save_change, utc_now
+from dcluster_provider.control.sightings import Hidden, Sightings
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     CredentialsRefused,
+    InvalidSpec,
     PlatformRefused,
     PlatformUnavailable,
     StaleRecord,
@@ -40,6 +44,7 @@ class JobProgress:
         self._registry = registry
         self._platform = platform
         self._clusters = clusters
+        self._sightings = Sightings("job")
         self._unread: Counter[int] = Counter()  # by job: the looks at its end that found no log
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
@@ -54,45 +59,57 @@ class JobProgress:
         going = []
         for job in live:
             cluster = clusters[job.cluster_id]
-            if cluster.state.is_ending:
-                after[job.id] = self._settle_without_cluster(job, cluster)
-            elif job.state is JobState.REQUESTED:
-                if cluster.state.takes_jobs:
-                    after[job.id] = self._start(job, cluster)
-            else:
+            if job.state is not JobState.REQUESTED and not cluster.state.is_ending:
                 going.append((job, cluster))
-        seen = self._platform.observe_jobs(going) if going else {}
+                continue
+            with going_on(job):
+                after[job.id] = self._before_its_run(job, cluster)
+        seen = self._sightings.seen(self._platform.observe_jobs(going)) if going else {}
         for job, cluster in going:
             if job.id in seen:
-                whole = self._with_handback(job, cluster, seen[job.id])
-                after[job.id] = self._advance(job, whole) if whole else job
-                self._stop_again(after[job.id], cluster)
+                with going_on(job):
+                    whole = self._with_handback(job, cluster, seen[job.id])
+                    after[job.id] = self._advance(job, whole) if whole else job
+                    self._stop_again(after[job.id], cluster)
         for job in after.values():
-            self._end_own_cluster(job)
+            with going_on(f"The own cluster of {job}"):
+                self._end_own_cluster(job)
         self._remove_ended(list(after.values()))
         return after
+
+    def hidden(self, job: Job) -> tuple[Hidden | None, Hidden | None]:
+        """Why a job, and its cluster, were not seen by the last look; none when they were."""
+        if job.state.is_final:
+            return None, None
+        return self._sightings.hidden(job.id), self._clusters.hidden(job.cluster_id)
 
     def change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
         """Save a decision about a job, taken anew if another process saved the job meanwhile."""
         registry = self._registry
         return save_change(before, change, registry.get_job, lambda it: registry.save_job(it, actor=actor))
 
+    def _before_its_run(self, job: Job, cluster: Cluster) -> Job:
+        if cluster.state.is_ending:
+            return self._settle_without_cluster(job, cluster)
+        return self._start(job, cluster) if cluster.state.takes_jobs else job
+
     def _start(self, job: Job, cluster: Cluster) -> Job:
         try:
             self._platform.apply_job(job, cluster)
         except PlatformRefused as refusal:
-            diagnosis = refusal.diagnosis
-            return self.change(job, lambda it, now: fail_job(it, diagnosis, now))
-        except CredentialsRefused:
-            raise
-        except PlatformUnavailable as error:
-            _LOG.info("%s is started at the next look: %s", job, error)
-            return job
+            return self._fail(job, refusal.diagnosis)
+        except InvalidSpec as error:
+            return self._fail(
+                job, Diagnosis("InvalidSpec", str(error), "Correct it, then run the task again.")
+            )
         begun = self.change(job, begin_job)
         if begun.state is JobState.STOPPING or begun.state.is_final:
             # It was stopped while it was being started.
             self._platform.stop_job(begun, cluster)
         return begun
+
+    def _fail(self, job: Job, diagnosis: Diagnosis) -> Job:
+        return self.change(job, lambda it, now: fail_job(it, diagnosis, now))
 
     def _with_handback(self, job: Job, cluster: Cluster, seen: JobObservation) -> JobObservation | None:
         """What was seen of a job with what it handed back, if it has just ended; nothing while its log cannot be read.
@@ -154,12 +171,8 @@ class JobProgress:
         for job in ended:
             if not clusters[job.cluster_id].is_external:
                 continue
-            try:
+            with going_on(f"What is left of {job}"):
                 self._platform.delete_job(job, clusters[job.cluster_id])
-            except CredentialsRefused:
-                raise
-            except PlatformUnavailable as error:
-                _LOG.info("What is left of %s is removed by a later look: %s", job, error)
 
     def _advance(self, job: Job, seen: JobObservation) -> Job:
         def decide(it: Job, now: datetime) -> Job:

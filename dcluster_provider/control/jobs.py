@@ -14,9 +14,11 @@ from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.log_reading import read_at_once
+from dcluster_provider.control.patience import PatientLooks
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     DuplicateJob,
@@ -172,6 +174,10 @@ class Jobs:
         """
         return self._progress.observe(ids)
 
+    def hidden(self, job: Job) -> tuple[Hidden | None, Hidden | None]:
+        """Why the last look did not see a job, and its cluster; none when it did."""
+        return self._progress.hidden(job)
+
     def wait(
         self,
         job_id: int,
@@ -190,11 +196,16 @@ class Jobs:
         :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
         :raises JobFailed: it ended in a state that is not one of them.
         :raises WaitTimeout: time is up; the job is left as it is.
+        :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        patient = PatientLooks(self._platform, deadline)
         while True:
-            job = self.get(job_id) if just_seen else self._progress.observe([job_id])[job_id]
+            job = self.get(job_id) if just_seen else patient.look(lambda: self._look(job_id))
             just_seen = False
+            if job is None:
+                time.sleep(poll_interval)
+                continue
             if on_look is not None:
                 on_look(job)
             if job.state in states:
@@ -305,6 +316,11 @@ class Jobs:
         if alert_after is not None and alert_after < 1:
             raise InvalidSpec(f"field alertAfter: {alert_after!r} is not a number of seconds above 0")
         self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
+
+    def _look(self, job_id: int) -> Job:
+        job = self._progress.observe([job_id])[job_id]
+        raise_if_hopeless(*self.hidden(job))
+        return job
 
     def _take(self, request: JobRequest) -> tuple[Cluster, Job]:
         request = replace(request, spec=self._checked(request.spec))

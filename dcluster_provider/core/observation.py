@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import DClusterError
 
 
 class ClusterPhase(str, Enum):
@@ -27,6 +28,17 @@ class JobPhase(str, Enum):
     FAILED = "FAILED"
     KILLED = "KILLED"
     LOST = "LOST"  # it was started and its outcome can no longer be learnt
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A cluster or job that its platform does not tell of.
+
+    :param is_refused: it will not before somebody changes something; otherwise it may, when it is asked again.
+    """
+
+    why: DClusterError
+    is_refused: bool
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dcluster_provider.core.observation import ClusterObservation, JobObservation
+from dcluster_provider.core.observation import ClusterObservation, JobObservation, Unseen
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.nodes import ClusterNodes
@@ -61,6 +61,9 @@ class Platform(Protocol):
         :raises PlatformRefused: it cannot be used at all.
         """
 
+    def reconnect(self) -> None:
+        """Get hold of it anew when it is needed next: the credentials were refused."""
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse, before anything is stored or started, what cannot run here.
 
@@ -86,8 +89,8 @@ class Platform(Protocol):
         :raises PlatformRefused: it can never be made so.
         """
 
-    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
-        """What there is of each cluster, by id; one that could not be asked about is left out."""
+    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation | Unseen]:
+        """What there is of each cluster, by id; one that the platform cannot judge yet is left out."""
 
     def delete_cluster(self, cluster: Cluster) -> None:
         """Begin to remove everything of the cluster, jobs included; nothing to remove is no error."""
@@ -104,8 +107,8 @@ class Platform(Protocol):
         :raises PlatformRefused: it can never be started so.
         """
 
-    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
-        """What there is of each job, by id; one that could not be asked about is left out.
+    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
+        """What there is of each job, by id; one that its engine does not tell of is left out.
 
         A job with ``savepoint_wanted`` is asked to stop so, unless it was already.
         """

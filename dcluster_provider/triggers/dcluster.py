@@ -86,9 +86,10 @@ class RecordTrigger(OwnedTrigger):
                 except asyncio.TimeoutError:
                     yield await self._event("timeout", last, wait.log_start)
                     return
-                self._tell(last.record if last else None, sight)
+                decides = sight.record.state.is_final or sight.record.state.value in self.states
+                self._tell(last, sight, is_last=decides)
                 last = sight
-                if sight.record.state.is_final or sight.record.state.value in self.states:
+                if decides:
                     yield await self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:
@@ -119,12 +120,17 @@ class RecordTrigger(OwnedTrigger):
             return str(used)
         return f"Ended {ended}, now {ended.state.value}, because a person ended the task"
 
-    def _tell(self, before: Cluster | Job | None, sight: Sight) -> None:
-        """Log what the look before showed, and hold back what this one does."""
-        self._log_lines(self._held_lines)
-        self._held_lines = [f"  | {line}" for line in without_handback(sight.log_text)]
-        if before is None or before.state is not sight.record.state:
-            self._held_lines.append(describe_change(before, sight.record))
+    def _tell(self, before: Sight | None, sight: Sight, *, is_last: bool) -> None:
+        """Hold back what a look showed; what the one before did is logged, if there is time for it to be read."""
+        if not is_last:
+            self._log_lines(self._held_lines)
+            self._held_lines = []
+        self._held_lines += [f"  | {line}" for line in without_handback(sight.log_text)]
+        known = before.record if before else None
+        if known is None or known.state is not sight.record.state:
+            self._held_lines.append(describe_change(known, sight.record))
+        if sight.trouble and (before is None or before.trouble != sight.trouble):
+            self._held_lines.append(f"Nothing can be told just now: {sight.trouble}; the wait goes on")
 
     def _log_lines(self, lines: Sequence[str]) -> None:
         for line in lines:

@@ -13,6 +13,7 @@ from dcluster_provider.core.record import Cluster, Job
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
+    from dcluster_provider.control.sightings import Hidden
 
 _MOST_LOG_PAUSE = 300.0
 _LOG_READS_A_SECOND = 20  # of all waits together, at most
@@ -24,9 +25,13 @@ _LEAST_LOG_BYTES = 4 * 1024
 
 @dataclass(frozen=True)
 class Sight:
-    """What a look showed to one wait: the record, and the log from where the wait had read to, or a piece of that."""
+    """What a look showed to one wait: the record, and the log from where the wait had read to, or a piece of that.
+
+    :param trouble: why the record is not of this moment, as its platform does not tell of it.
+    """
 
     record: Cluster | Job
+    trouble: str = ""
     log_text: str = ""
     log_end: int = 0
     log_is_cut: bool = False
@@ -75,6 +80,13 @@ def look(
             shown.append(
                 (wait, NotFound(f"there is no {wait.kind} {wait.record_id} in the registry any more"))
             )
+            continue
+        hidden = _hidden(control, record)
+        hopeless = next((each.why for each in hidden if each.is_hopeless), None)
+        if hopeless is not None:
+            shown.append((wait, hopeless))
+        elif hidden:
+            shown.append((wait, Sight(record, str(hidden[0].why), log_end=wait.log_start or 0)))
         elif isinstance(record, Job) and wait.log_start is not None and _log_is_due(wait, record):
             logs.append((wait, record, wait.log_start))
         elif wait.log_start is not None:
@@ -87,10 +99,17 @@ def look(
     for (wait, _, _), part in zip(logs, parts, strict=True):
         _pace_log(wait, least_pause if control.platform.log_pause else 0.0, has_grown=bool(part.text))
     shown += [
-        (wait, Sight(job, part.text, part.end, part.is_cut))
+        (wait, Sight(job, "", part.text, part.end, part.is_cut))
         for (wait, job, _), part in zip(logs, parts, strict=True)
     ]
     return shown, not_over
+
+
+def _hidden(control: Control, record: Cluster | Job) -> list[Hidden]:
+    if isinstance(record, Job):
+        return [each for each in control.jobs.hidden(record) if each is not None]
+    hidden = None if record.state.is_final else control.clusters.hidden(record.id)
+    return [] if hidden is None else [hidden]
 
 
 def _log_is_due(wait: Subscription, job: Job) -> bool:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from dcluster_provider.control.patience import Patience
 from dcluster_provider.core.errors import CredentialsRefused
 from dcluster_provider.core.record import Job
 from dcluster_provider.triggers.look import Sight, Subscription, look
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Looks that fail in a row before the waits are told: about a minute at the default interval.
-_FAILURES_BORNE = 12
 _ENDING_PACE = 2.0  # seconds between two looks at clusters that are on their way out
 _ENDING_SECONDS = 300.0  # after which their end is left to the cluster check
 _GATHERED_SECONDS = 0.2  # changes come in crowds: one look serves all of these seconds
@@ -69,7 +68,7 @@ class SharedWatch:
         self._endings: dict[int, float] = {}  # clusters on their way out, and until when they are looked at
         self._control: Control | None = None
         self._task: asyncio.Task[None] | None = None
-        self._failures = 0
+        self._patience = Patience()
         self._changed = asyncio.Event()
         self._changes = Changes()
         self._stop_listening: Callable[[], object] = _nothing
@@ -117,6 +116,7 @@ class SharedWatch:
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
         try:
             looked_at_all = -math.inf
+            self._patience.renew()
             while self._is_needed():
                 waits = list(self._subscriptions)
                 pace = min((wait.poll_interval for wait in waits), default=_ENDING_PACE)
@@ -172,16 +172,14 @@ class SharedWatch:
             endings = frozenset(self._endings)
             sights, not_over = await loop.run_in_executor(thread, look, control, waits, endings)
         except Exception as error:  # noqa: BLE001  # one failed look must not end every wait
-            self._failures += bool(waits)  # looks for clusters alone are more frequent than waits count with
+            log.warning("A look at connection %s failed: %s", self._conn_id, error)
             if isinstance(error, CredentialsRefused) and self._control is not None:
-                self._control.forget()
-                self._control = None
-            log.warning("Look %d at connection %s failed: %s", self._failures, self._conn_id, error)
-            if self._failures >= _FAILURES_BORNE:
+                self._control.platform.reconnect()
+            if waits and not self._patience.bears():
                 for wait in waits:
                     wait.sights.put_nowait(error)
             return
-        self._failures = 0
+        self._patience.renew()
         for ended in endings - not_over:
             self._endings.pop(ended, None)
         for wait, sight in sights:

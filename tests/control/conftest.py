@@ -66,6 +66,9 @@ class MemoryPlatform:
         if self.unusable:
             raise PlatformRefused("platform", self.unusable)
 
+    def reconnect(self) -> None:
+        pass
+
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         if self.refuses:
             raise PlatformRefused("engine", self.refuses)

@@ -11,7 +11,7 @@ import pytest
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused, PlatformUnavailable
+from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.operators.cluster import DClusterLaunchSparkOperator, DClusterTerminateOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator, DClusterTerminateJobOperator
@@ -121,20 +121,14 @@ def test_a_job_that_has_failed(resumed, control, job):
             resumed(waiting, failed)
 
 
-@pytest.mark.parametrize("event", [{"log_is_cut": True}, {"cause": "timeout"}])
-def test_the_platform_is_asked_for_what_the_triggerer_left(resumed, control, job, event):
-    done = ended(control, job, JobState.RUNNING)
-    if event.get("cause") is None:
-        done = ended(control, done, JobState.SUCCEEDED)
+def test_the_platform_is_asked_for_what_the_triggerer_has_not_seen(resumed, control, job):
+    going_on = ended(control, job, JobState.RUNNING)
     with pytest.raises(PlatformRefused, match="Kubernetes was asked"):
-        resumed(DClusterSubmitJobOperator(task_id="t", client="team", module="m"), done, **event)
+        resumed(DClusterSubmitJobOperator(task_id="t", client="team", module="m"), going_on, cause="timeout")
 
 
-def test_a_job_whose_log_cannot_be_read_has_succeeded_all_the_same(resumed, control, job, monkeypatch):
-    def no_answer(*_):
-        raise PlatformUnavailable("the node does not answer")
-
-    monkeypatch.setattr(control.platform, "read_log", no_answer)
+def test_a_job_whose_log_cannot_be_read_has_succeeded_all_the_same(resumed, control, job, caplog):
     done = ended(control, job, JobState.SUCCEEDED)
     operator = DClusterSubmitJobOperator(task_id="t", client="team", module="m")
     assert resumed(operator, done, log_is_cut=True) == job.id
+    assert "the log of job 1 (team/m): kubernetes_default: Kubernetes was asked" in caplog.text

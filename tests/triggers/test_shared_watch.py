@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from dcluster_provider.core.errors import NotFound
+from dcluster_provider.control import patience, sightings
+from dcluster_provider.control.sightings import Hidden
+from dcluster_provider.core.errors import NotFound, PlatformUnavailable
 from dcluster_provider.core.record import ClusterState, Job
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers import shared_watch
@@ -17,6 +19,7 @@ from dcluster_provider.triggers.look import Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
 from demo.standalone import wait_until
 
+HIDDEN = [("refused a moment ago", 99.0), ("refused for long", 0.0)]
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 
 
@@ -40,6 +43,7 @@ class CountingCalls:
     fails: bool = False
     log_questions: int = 0
     own_clusters: bool = False
+    hidden_ones: dict[int, Hidden] = field(default_factory=dict)
 
     def observe(self, ids):
         if self.fails:
@@ -47,6 +51,9 @@ class CountingCalls:
         self.looks += 1
         self.asked.append(set(ids))
         return {n: SeenJob(n, self.looks, self.own_clusters) for n in ids if n > 0}
+
+    def hidden(self, job):
+        return self.hidden_ones.get(job.id), None
 
     def read_logs(self, wanted, most):
         self.log_questions += 1
@@ -166,7 +173,21 @@ def test_a_record_that_is_gone_ends_its_wait_alone(calls):
     assert other[-1].record.is_over
 
 
-def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls):
+def test_what_is_refused_for_long_ends_its_wait_alone(calls, monkeypatch):
+    monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 60.0)
+    short, long = (Hidden(PlatformUnavailable(text), 0.0, 100.0, since) for text, since in HIDDEN)
+    calls.hidden_ones = {3: short, 99: long}
+
+    async def run():
+        watch = watch_over(calls)
+        return await asyncio.gather(wait_for(watch, 99), wait_for(watch, 3), return_exceptions=True)
+
+    refused, other = asyncio.run(run())
+    assert str(refused) == "refused for long"
+    assert [(sight.trouble, sight.record.is_over) for sight in other][-1] == ("refused a moment ago", True)
+
+
+def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls, monkeypatch):
     async def run():
         watch = watch_over(calls)
         calls.fails = True
@@ -175,6 +196,7 @@ def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls):
         calls.fails = False
         await wait
         calls.fails = True
+        monkeypatch.setattr(patience, "_SECONDS", 0.1)
         with pytest.raises(ConnectionError, match="does not answer"):
             await wait_for(watch, 99)
 
@@ -245,7 +267,8 @@ def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
 
 
 @pytest.mark.usefixtures("quick_endings")
-def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls):
+def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls, monkeypatch):
+    monkeypatch.setattr(patience, "_SECONDS", 0.0)
     calls.own_clusters = True
 
     class Silent(EndingClusters):
@@ -260,10 +283,8 @@ def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls):
         watch._control.clusters = clusters
         slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
         await wait_for(watch, 2)
-        enough = shared_watch._FAILURES_BORNE + 5
-        assert await asyncio.to_thread(wait_until, lambda: clusters.asked.count({102}) > enough, 60, 0.01)
-        failures = watch._failures
+        assert await asyncio.to_thread(wait_until, lambda: clusters.asked.count({102}) > 9, 60, 0.01)
+        assert not slow.done(), "looks that were for no wait have counted"
         slow.cancel()
-        return failures
 
-    assert asyncio.run(run()) <= 1, "looks that were for no wait have counted"
+    asyncio.run(run())

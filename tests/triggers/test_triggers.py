@@ -15,6 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from dcluster_provider.control.sightings import Hidden
+from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.spec import JobSpec
@@ -46,8 +48,9 @@ SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 class Calls:
     """One job, in the states of a list, one for each look; the last one stays."""
 
-    def __init__(self, *states, log_text="hello\n", log_is_cut=False):
+    def __init__(self, *states, log_text="hello\n", log_is_cut=False, troubles=None):
         self.states = list(states)
+        self.troubles = troubles
         self.log_text = log_text
         self.log_is_cut = log_is_cut
         self.terminated = []
@@ -55,6 +58,9 @@ class Calls:
     def observe(self, ids):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {number: replace(JOB, id=number, state=state) for number in ids}
+
+    def hidden(self, record):
+        return (None, None) if self.troubles is None else self.troubles.pop(0)
 
     def read_logs(self, wanted, most):
         return tuple(
@@ -111,15 +117,29 @@ def test_it_says_whether_the_task_has_to_read_the_rest_of_the_log():
     assert (event["log_end"], event["log_is_cut"]) == (6, True)
 
 
-def test_the_last_lines_go_with_the_event_and_those_before_to_the_log():
+def test_the_lines_of_the_last_two_looks_go_with_the_event_and_those_before_to_the_log():
     trigger = job_trigger(log_start=0)
     told = listen_to(trigger)
     event = fire(trigger, Calls(JobState.SUBMITTED, JobState.RUNNING, JobState.SUCCEEDED))
-    text, change = event["lines"]
-    assert text == "  | hello"
-    assert "RUNNING -> SUCCEEDED" in change
-    assert [line for line in told if "hello" in line] == ["  | hello"] * 2
-    assert "SUBMITTED -> RUNNING" in told[-1]
+    assert [line for line in told if "hello" in line] == ["  | hello"]
+    assert "SUBMITTED" in told[-1]
+    before, started, last, ended = event["lines"]
+    assert before == last == "  | hello"
+    assert "SUBMITTED -> RUNNING" in started
+    assert "RUNNING -> SUCCEEDED" in ended
+
+
+def test_why_nothing_is_seen_is_told_once():
+    trigger = job_trigger(log_start=0)
+    told = listen_to(trigger)
+    hidden = (Hidden(PlatformUnavailable("the API server restarts"), 0.0, 0.0, None), None)
+    running = [JobState.RUNNING] * 4
+    calls = Calls(*running, JobState.SUCCEEDED, troubles=[(None, None), hidden, hidden, *[(None, None)] * 9])
+    lines = told + fire(trigger, calls)["lines"]
+    assert [line for line in lines if "restarts" in line] == [
+        "Nothing can be told just now: the API server restarts; the wait goes on"
+    ]
+    assert lines.count("  | hello") == 3, "a log was read of what cannot be seen"
 
 
 def test_an_event_carries_no_more_lines_than_a_database_keeps():

@@ -66,6 +66,8 @@ def _look(check: Pass, page: Sequence[Cluster]) -> list[Cluster]:
         if cluster.state.is_final:
             why = cluster.diagnosis.cause if cluster.diagnosis else "nothing of it is left"
             check.notes.did("settled", cluster, f"it is {cluster.state.value}: {why}")
+        else:
+            check.could_not_see(cluster, check.clusters.hidden(cluster.id))
     return [cluster for cluster in after.values() if not cluster.state.is_final]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.sightings import Hidden
 from dcluster_provider.control.upkeep.owners import OwnerState, OwnerStates
 from dcluster_provider.control.upkeep.report import Notes
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError
@@ -58,6 +59,11 @@ class Pass:
         owners: list[Owner] = list(dict.fromkeys(owner for _, owner in owned))
         known = self.ask_owners(owners) if owners else {}
         return {number: known.get(owner, OwnerState()) for number, owner in owned}
+
+    def could_not_see(self, subject: object, hidden: Hidden | None) -> None:
+        """Note that the look at a cluster or job showed nothing, if it did not."""
+        if hidden is not None:
+            self.notes.left(subject, f"nothing can be told of it just now: {hidden.why}")
 
     @contextmanager
     def going_on(self, subject: object) -> Iterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from dcluster_provider.control.upkeep.passing import ACTOR, Pass
-from dcluster_provider.core.observation import ClusterPhase
+from dcluster_provider.core.observation import ClusterPhase, Unseen
 from dcluster_provider.registry.events import Event
 
 _PAGE = 1000
@@ -55,8 +55,9 @@ def _remove_leftovers(check: Pass, ids: list[int]) -> None:
         # One that has ended since the listing is gone by now.
         seen = {} if check.dry_run else check.platform.observe_clusters(ended)
         for cluster in ended:
+            found = seen.get(cluster.id)
             if not check.dry_run and (
-                cluster.id not in seen or seen[cluster.id].phase is ClusterPhase.ABSENT
+                found is None or isinstance(found, Unseen) or found.phase is ClusterPhase.ABSENT
             ):
                 continue
             with check.going_on(cluster):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 
@@ -99,10 +100,15 @@ def check_access(api: KubernetesApi, namespace: str, wanted: Iterable[Access]) -
 
     :param namespace: empty means the whole cluster.
     :raises PlatformUnavailable: the API server does not answer.
+    :raises ApiRefused: it does not tell.
     """
     asked = [Missing(access, verb) for access in wanted for verb in access.verbs]
-    answers = ask_at_once(lambda item: (item, _is_allowed(api, namespace, item)), asked)
+    answers = ask_at_once(lambda item: (item, _is_allowed(api, namespace, item)), asked, _raise)
     return [item for item, allowed in answers if not allowed]
+
+
+def _raise(_: Missing, error: DClusterError) -> tuple[Missing, bool]:
+    raise error
 
 
 def _is_allowed(api: KubernetesApi, namespace: str, item: Missing) -> bool:

@@ -50,6 +50,11 @@ class KubernetesApi:
         """
         _ = self._client
 
+    def reconnect(self) -> None:
+        """Make another client when one is needed next, with the credentials of that time."""
+        with self._making:
+            self._made = None
+
     @property
     def _client(self) -> ApiClient:
         with self._making:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
-from dcluster_provider.core.observation import JobObservation, JobPhase
+from dcluster_provider.core.errors import CredentialsRefused, DClusterError, InvalidSpec, PlatformUnavailable
+from dcluster_provider.core.observation import JobObservation, JobPhase, Unseen
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.engines import flink, spark
 from dcluster_provider.engines.flink_savepoints import SAVEPOINT_FOLDER, savepoint_folder
@@ -60,19 +60,17 @@ class JobLooks:
         self._patience = patience
         self._ended_logs = EndedLogs(api)
 
-    def observe(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+    def observe(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
         """Jobs of one cluster, by id; those that cannot be told of just now are left out."""
         cluster = group[0][1]
         pods = self._pods(cluster)
-        jobs = [job for job, _ in group]
+        by_id = {job.id: job for job, _ in group}
+        jobs = list(by_id.values())
         if cluster.spec.engine == "flink":
             seen = self._observe_flink_jobs(jobs, cluster, pods)
         else:
             seen = self._observe_spark_jobs(jobs, cluster, pods)
-        for job in jobs:
-            self._keep_log(job, cluster, seen.get(job.id))
-            self._end_what_is_decided(job, cluster, seen.get(job.id))
-        return seen
+        return {number: self._with_its_end(by_id[number], cluster, found) for number, found in seen.items()}
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one.
@@ -177,13 +175,26 @@ class JobLooks:
                     seen[job.id] = found
         return seen
 
-    def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
+    def _with_its_end(self, job: Job, cluster: Cluster, seen: JobObservation) -> JobObservation | Unseen:
+        """What was seen of a job, once what its end asks for is done."""
+        try:
+            self._keep_log(job, cluster, seen)
+            self._end_what_is_decided(job, cluster, seen)
+        except CredentialsRefused:
+            raise
+        except PlatformUnavailable as error:
+            return Unseen(error, is_refused=False)
+        except DClusterError as refusal:  # nobody may do it, and the job has ended all the same
+            _LOG.warning("%s has ended as %s, but: %s", job, seen.phase.value, refusal)
+        return seen
+
+    def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation) -> None:
         """The pods of a job's own cluster go as soon as its end is known, and with them what it printed last.
 
         So do those of a job on a cluster that somebody else runs.
         """
         goes = job.owns_cluster or cluster.is_external
-        if seen is None or not goes or seen.phase not in flink.FINAL_PHASES:
+        if not goes or seen.phase not in flink.FINAL_PHASES:
             return
         pod = self._client(job, cluster, self._pods(cluster)).pod
         if pod is None:
@@ -195,9 +206,9 @@ class JobLooks:
                 raise
             _LOG.warning("The end of the log of %s is lost: %s", job, error)  # with its node, perhaps
 
-    def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation | None) -> None:
+    def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation) -> None:
         """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made."""
-        if seen is None or not (seen.savepoint or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
+        if not (seen.savepoint or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
             return
         if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
             return

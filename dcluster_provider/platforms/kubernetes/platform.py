@@ -7,8 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
-from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation
+from dcluster_provider.core.errors import (
+    CredentialsRefused,
+    DClusterError,
+    PlatformUnavailable,
+)
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, Unseen
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, flink_rest, spark
@@ -75,6 +79,10 @@ class KubernetesPlatform:
         """Read the credentials, which takes a process seconds and 80 MB: the client has a class for every object."""
         self._api.connect()
 
+    def reconnect(self) -> None:
+        """Read the credentials anew when something is asked next."""
+        self._api.reconnect()
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
         self.settings.check_namespace(spec)
@@ -106,13 +114,20 @@ class KubernetesPlatform:
         except ApiRefused as refusal:
             raise self._roots.refused(refusal, str(cluster), cluster) from refusal
 
-    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
+    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation | Unseen]:
         """Look at clusters: their pods are known from the watch, so most need no request."""
-        visible = self._visible(clusters)
-        seen = dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), visible))
-        unseen = {each.id for each in clusters} - {each.id for each in visible}
-        never_made = [each for each in clusters if each.id in unseen and self._was_never_made(each)]
-        return seen | {cluster.id: ClusterObservation(ClusterPhase.ABSENT) for cluster in never_made}
+        silent = self._silent_namespaces(clusters)
+
+        def observe(cluster: Cluster) -> tuple[Cluster, ClusterObservation | Unseen]:
+            error = silent.get(self.settings.namespace_of(cluster.spec))
+            return cluster, self._observe_cluster(cluster) if error is None else self._unseen(error, cluster)
+
+        looks = ask_at_once(observe, clusters, lambda it, error: (it, self._unseen(error, it)))
+        absent = ClusterObservation(ClusterPhase.ABSENT)
+        return {
+            cluster.id: absent if isinstance(seen, Unseen) and self._was_never_made(cluster) else seen
+            for cluster, seen in looks
+        }
 
     def delete_cluster(self, cluster: Cluster) -> None:
         """Begin to delete the root, and with it everything of the cluster."""
@@ -130,17 +145,21 @@ class KubernetesPlatform:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""
         self._runs.start(job, as_seen_by(job, cluster))
 
-    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
         """Look at jobs: a master is asked at most once for all its jobs, and only for what no pod tells."""
         placed = [(job, as_seen_by(job, cluster)) for job, cluster in jobs]
-        visible = self._visible_namespaces([cluster for _, cluster in placed])
+        silent = self._silent_namespaces([cluster for _, cluster in placed])
+        seen: dict[int, JobObservation | Unseen] = {}
         by_cluster: dict[tuple[int, str], list[tuple[Job, Cluster]]] = {}
         for job, cluster in placed:
             namespace = self.settings.namespace_of(cluster.spec)
-            if namespace in visible:
+            if namespace in silent:
+                seen[job.id] = self._unseen(silent[namespace], cluster, job)
+            else:
                 by_cluster.setdefault((cluster.id, namespace), []).append((job, cluster))
-        seen = ask_at_once(self._looks.observe, by_cluster.values())
-        return {number: observation for group in seen for number, observation in group.items()}
+        for group in ask_at_once(self._looks.observe, by_cluster.values(), self._unseen_group):
+            seen.update(group)
+        return seen
 
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         """Suspend the Kubernetes Job, which ends its pod; one that was not made yet is made suspended."""
@@ -179,7 +198,9 @@ class KubernetesPlatform:
 
     def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
         """Ask masters and JobManagers whether they have anything at work, or look whether a driver's pod runs."""
-        answers = ask_at_once(lambda cluster: (cluster.id, self._is_busy(cluster)), self._visible(clusters))
+        silent = self._silent_namespaces(clusters)
+        asked = [each for each in clusters if self.settings.namespace_of(each.spec) not in silent]
+        answers = ask_at_once(lambda cluster: (cluster.id, self._is_busy(cluster)), asked)
         return {number: busy for number, busy in answers if busy is not None}
 
     def delete_unknown(self, name: str) -> bool:
@@ -191,23 +212,27 @@ class KubernetesPlatform:
         for told in list(self._listeners):
             told(cluster_id)
 
-    def _visible(self, clusters: Sequence[Cluster]) -> list[Cluster]:
-        """Those whose pods can be seen just now."""
-        seen = self._visible_namespaces(clusters)
-        return [cluster for cluster in clusters if self.settings.namespace_of(cluster.spec) in seen]
-
-    def _visible_namespaces(self, clusters: Sequence[Cluster]) -> set[str]:
-        seen = set()
+    def _silent_namespaces(self, clusters: Sequence[Cluster]) -> dict[str, DClusterError]:
+        """Those of the clusters' namespaces whose pods cannot be seen just now, and why."""
+        silent: dict[str, DClusterError] = {}
         for namespace in {self.settings.namespace_of(cluster.spec) for cluster in clusters}:
             try:
                 self._watches[namespace].require_current()
             except CredentialsRefused:
                 raise
-            except PlatformUnavailable as error:
-                _LOG.warning("%s", error)
-            else:
-                seen.add(namespace)
-        return seen
+            except (PlatformUnavailable, ApiRefused) as error:
+                silent[namespace] = error
+        return silent
+
+    def _unseen(self, error: DClusterError, cluster: Cluster, job: Job | None = None) -> Unseen:
+        if isinstance(error, ApiRefused):
+            error = self._roots.refused(error, f"a look at {job or cluster}", cluster)
+        return Unseen(error, is_refused=not isinstance(error, PlatformUnavailable))
+
+    def _unseen_group(
+        self, group: Sequence[tuple[Job, Cluster]], error: DClusterError
+    ) -> dict[int, JobObservation | Unseen]:
+        return {job.id: self._unseen(error, cluster, job) for job, cluster in group}
 
     def _pods(self, cluster: Cluster) -> tuple[Pod, ...]:
         return self._watches[self.settings.namespace_of(cluster.spec)].pods_of(cluster.name)

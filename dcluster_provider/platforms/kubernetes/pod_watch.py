@@ -57,6 +57,7 @@ class PodWatch:
         """The pods of a cluster, as they were at most moments ago.
 
         :raises PlatformUnavailable: the API server has not answered for a while.
+        :raises ApiRefused: they may not be seen.
         """
         self.require_current()
         with self._lock:
@@ -67,6 +68,7 @@ class PodWatch:
 
         :raises PlatformUnavailable: the API server has not answered for a while.
         :raises PlatformRefused: there are no credentials to ask it with.
+        :raises ApiRefused: the pods may not be seen.
         """
         self._api.connect()  # here, where somebody hears of it when that fails
         self._asked_at = time.monotonic()
@@ -87,8 +89,8 @@ class PodWatch:
         if time.monotonic() - self._current_at > _STALE_SECONDS:
             raise self._unavailable(self._failure)
 
-    def _unavailable(self, failure: DClusterError | None) -> PlatformUnavailable:
-        if isinstance(failure, CredentialsRefused):
+    def _unavailable(self, failure: DClusterError | None) -> DClusterError:
+        if isinstance(failure, (CredentialsRefused, ApiRefused)):
             return failure
         return PlatformUnavailable(f"the pods of namespace {self._namespace!r} cannot be watched: {failure}")
 

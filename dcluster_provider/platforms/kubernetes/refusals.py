@@ -15,6 +15,7 @@ _PASSING = {429, 500, 502, 503, 504}
 _MALFORMED = ("failed to create typed patch object", "failed to convert new object")
 # What it answers, with 500, to the eviction of a pod that several PodDisruptionBudgets keep.
 _SEVERAL_BUDGETS = "This pod has more than one PodDisruptionBudget"
+_ANONYMOUS = 'User "system:anonymous"'
 
 
 class ApiRefused(DClusterError):
@@ -65,7 +66,7 @@ def refusal_of(response: BaseHTTPResponse) -> Exception:
             f"the Kubernetes API server answered {response.status}: {status.get('message') or text[:300]}",
             float(response.headers.get("Retry-After") or 0),
         )
-    if response.status == 401:
+    if response.status == 401 or _is_anonymous(response, status):
         return CredentialsRefused(
             f"the Kubernetes API server refused the credentials: {status.get('message') or text[:300]}"
         )
@@ -83,6 +84,11 @@ def _refused(response: BaseHTTPResponse, status: dict[str, Any], text: str) -> A
         str(status.get("message") or text[:100_000]),
         causes,
     )
+
+
+def _is_anonymous(response: BaseHTTPResponse, status: dict[str, Any]) -> bool:
+    """Whether no credentials came with the request: a plug-in that fails to give any leaves the client without."""
+    return response.status == 403 and _ANONYMOUS in str(status.get("message"))
 
 
 def _is_budget(status: dict[str, Any]) -> bool:

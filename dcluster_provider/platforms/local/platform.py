@@ -8,7 +8,13 @@ from dataclasses import replace
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.observation import (
+    ClusterObservation,
+    ClusterPhase,
+    JobObservation,
+    JobPhase,
+    Unseen,
+)
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.flink_savepoints import savepoint_folder
@@ -74,6 +80,9 @@ class LocalPlatform:
     def connect(self) -> None:
         """There is nothing to get hold of."""
 
+    def reconnect(self) -> None:
+        """Nothing: this machine asks for no credentials."""
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run here: too little memory, an engine that fits neither Python nor Java at hand."""
         self._tell_of_flags(spec, _CLUSTER_FLAGS)
@@ -101,7 +110,7 @@ class LocalPlatform:
             raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
         ending.prune(self.settings.home, self.settings.keep_logs_days)
 
-    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
+    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation | Unseen]:
         """Look at clusters, several at once, each by one request to its master."""
         return dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), clusters))
 
@@ -125,7 +134,7 @@ class LocalPlatform:
         except (StartFailed, OSError) as error:
             raise PlatformRefused(str(job), start_failure(place.disk, error)) from error
 
-    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
         """Look at jobs, by one request to each cluster that has one of them running."""
         by_cluster: dict[str, list[tuple[Job, Cluster]]] = {}
         for job, cluster in jobs:

@@ -1,0 +1,160 @@
+"""What is told of clusters and jobs that the API server does not let be seen, beside those that it does."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from kubernetes.client import ApiClient, Configuration
+
+from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, PlatformUnavailable
+from dcluster_provider.core.observation import ClusterPhase, JobPhase, Unseen
+from dcluster_provider.core.record import JobState
+from dcluster_provider.platforms.kubernetes.access import Access, check_access
+from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from tests.kubernetes_platform import make_cluster, make_job
+
+NO_PODS = {"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": []}
+
+
+def forbidden(user: str) -> tuple[int, dict]:
+    message = f'configmaps "x" is forbidden: User "{user}" cannot get resource "configmaps"'
+    return 403, {"kind": "Status", "reason": "Forbidden", "message": message}
+
+
+class Server:
+    """An API server of two namespaces, data and other, without pods; refuses what a test says."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, tuple[int, dict]] = {}
+        self.ends = threading.Event()
+
+    def answer(self, path: str) -> tuple[int, dict]:
+        for part, answer in self.refused.items():
+            if part in path:
+                return answer
+        if path.endswith("/pods"):
+            return 200, NO_PODS
+        return (200, {}) if path == "/readyz" else (404, {"kind": "Status", "reason": "NotFound"})
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[KubernetesApi]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            status, body = server.answer(asked.path)
+            content = json.dumps(body).encode()
+            watches = "watch" in parse_qs(asked.query)
+            self.send_response(status)
+            if not watches:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if watches:
+                server.ends.wait(60)
+            else:
+                self.wfile.write(content)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    configuration = Configuration()
+    configuration.host = f"http://127.0.0.1:{listener.server_port}"
+    configuration.retries = False
+    yield KubernetesApi(lambda: ApiClient(configuration))
+    server.ends.set()
+    listener.shutdown()
+    listener.server_close()
+
+
+@pytest.fixture
+def platform(api: KubernetesApi, server: Server) -> Iterator[KubernetesPlatform]:
+    settings = KubernetesSettings(deployment="airflow", namespace="data", external_namespace="other")
+    platform = KubernetesPlatform(settings, api)
+    yield platform
+    server.ends.set()
+    for watch in platform._watches.values():
+        watch._asked_at = -math.inf  # as if nobody had asked it for long
+        if watch._thread is not None:
+            watch._thread.join(10)
+
+
+@pytest.fixture
+def here():
+    return make_cluster()
+
+
+@pytest.fixture
+def there():
+    return replace(make_cluster(use_external_namespace=True), id=8)
+
+
+def test_a_namespace_whose_pods_may_not_be_listed_hides_its_clusters_and_no_others(
+    platform, server, here, there
+):
+    server.refused = {"/namespaces/other/pods": forbidden("airflow")}
+    seen = platform.observe_clusters([here, there])
+    assert seen[here.id].phase is ClusterPhase.ABSENT
+    assert isinstance(seen[there.id], Unseen)
+    assert seen[there.id].is_refused
+    with pytest.raises(PlatformRefused, match=r"airflow may not get configmaps. \[Forbidden\]"):
+        raise seen[there.id].why
+
+
+def test_a_cluster_whose_root_may_not_be_read_hides_no_other(platform, server, here, there):
+    server.refused = {f"/namespaces/other/configmaps/{there.name}": forbidden("airflow")}
+    seen = platform.observe_clusters([here, there])
+    assert seen[here.id].phase is ClusterPhase.ABSENT
+    assert seen[there.id].is_refused
+
+
+def test_a_job_that_may_not_be_read_hides_no_other(platform, server, here, there):
+    jobs = [replace(make_job(it), id=it.id, state=JobState.RUNNING) for it in (here, there)]
+    server.refused = {"/namespaces/other/jobs": forbidden("airflow")}
+    seen = platform.observe_jobs([(jobs[0], here), (jobs[1], there)])
+    assert seen[here.id].phase is JobPhase.ABSENT
+    assert seen[there.id].is_refused
+    assert str(jobs[1]) in str(seen[there.id].why)
+
+
+def test_who_comes_without_credentials_gets_others(platform, server, here):
+    server.refused = {"configmaps": forbidden("system:anonymous")}
+    with pytest.raises(CredentialsRefused, match="system:anonymous"):
+        platform.observe_clusters([here])
+
+
+def test_a_new_client_is_made_of_the_credentials_of_the_time():
+    made = []
+    api = KubernetesApi(lambda: made.append(len(made)) or ApiClient(Configuration()))
+    api.connect()
+    api.connect()
+    api.reconnect()
+    assert len(made) == 1
+    api.connect()
+    assert len(made) == 2
+
+
+def test_rights_that_nobody_can_be_asked_about_are_not_taken_for_granted(api, server, monkeypatch):
+    monkeypatch.setattr("dcluster_provider.platforms.kubernetes.api._PATIENCE_SECONDS", 0.0)
+    server.refused = {"selfsubjectaccessreviews": (503, {"kind": "Status", "message": "restarting"})}
+    wanted = [Access("", "pods", ("get", "list"), "see pods")]
+    with pytest.raises(PlatformUnavailable, match="restarting"):
+        check_access(api, "data", wanted)
