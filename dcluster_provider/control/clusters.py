@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from dcluster_provider.control.external_clusters import ExternalCluster
     from dcluster_provider.registry.store import Registry
 
+_ENDING_SECONDS = 600.0  # in which what is being ended is gone, unless a node does not answer
 _REMOVAL_SECONDS = 30.0  # in which what was made of a cluster that was refused is gone, normally
 
 
@@ -86,6 +87,7 @@ class Clusters:
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises PlatformRefused: the platform cannot be used at all; nothing was stored.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
+        :raises WaitTimeout: an earlier cluster of the same request is being ended, and not gone after minutes.
         """
         spec = self._checked(spec)
         self._platform.connect()
@@ -374,7 +376,13 @@ class Clusters:
     def _finish(self, cluster_id: int, timeout: float | None = None) -> None:
         # A cluster that is on its way out is seen out, so that its key is free for the next generation.
         final = tuple(state for state in ClusterState if state.is_final)
-        self.wait(cluster_id, final, timeout)
+        try:
+            self.wait(cluster_id, final, timeout or _ENDING_SECONDS)
+        except WaitTimeout as late:
+            raise WaitTimeout(
+                f"{late}. No other is made for the same request before it is gone. Something of it does not go: look "
+                "for its pods on nodes that do not answer, and remove those for certain; then run the task again"
+            ) from None
 
 
 def raise_if_ended(cluster: Cluster) -> None:

@@ -36,6 +36,7 @@ from dcluster_provider.platforms.base import LogPart, Platform, Report, silent
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import ClientSetting, Registry
 
+_ENDING_SECONDS = 600.0  # in which a job that is stopped has ended, unless its node does not answer
 # What a repeated request finds and takes as its answer; after FAILED or KILLED it runs the job again.
 _ANSWERS = (*LIVE_JOB_STATES, JobState.SUCCEEDED, JobState.UNKNOWN)
 
@@ -78,6 +79,7 @@ class Jobs:
         :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
         :raises PlatformRefused: the platform cannot be used at all; nothing was stored.
         :raises ClusterFailed: its cluster has ended, is being ended, or is refused by the platform.
+        :raises WaitTimeout: what the task had before it was cleared is being stopped, and not gone after minutes.
         """
         spec = parse(JobSpec, spec)
         self._platform.connect()
@@ -358,11 +360,20 @@ class Jobs:
             diagnosis = refusal.diagnosis
             self._progress.change(job, lambda it, now: fail_job(it, diagnosis, now))
 
+    def _see_out(self, job: Job) -> None:
+        final = tuple(state for state in JobState if state.is_final)
+        try:
+            self.wait(job.id, final, _ENDING_SECONDS)
+        except WaitTimeout as late:
+            raise WaitTimeout(
+                f"{late}. The task's new run of it does not begin beside it: look for its pod on a node that does not "
+                "answer, and remove that for certain; then run the task again"
+            ) from None
+
     def _stop_older_epochs(self, owner: Owner) -> None:
         for job in self._registry.live_jobs_of_older_epochs(owner):
             self.terminate(job.id, actor=str(owner))
-            final = tuple(state for state in JobState if state.is_final)
-            self.wait(job.id, final)
+            self._see_out(job)
         self._clusters.end_older_epochs(owner)
 
 

@@ -30,6 +30,18 @@ def test_the_same_key_adopts_a_live_cluster_and_replaces_an_ended_one(control, p
     assert platform.list_clusters() == [second.name]
 
 
+def test_nothing_is_launched_beside_what_does_not_go(control, platform, monkeypatch):
+    monkeypatch.setattr("dcluster_provider.control.clusters._ENDING_SECONDS", 0.1)
+    first = control.clusters.launch(SPEC, owner=OWNER)
+    monkeypatch.setattr(platform, "delete_cluster", lambda cluster: None)  # its node does not answer
+    stuck = control.clusters.terminate(first.id)
+    assert stuck.state is ClusterState.TERMINATING
+    for epoch in (0, 1):
+        with pytest.raises(WaitTimeout, match=r"is TERMINATING .*nodes that do not answer"):
+            control.clusters.launch(SPEC, owner=replace(OWNER, epoch=epoch))
+    assert control.clusters.list() == [stuck]
+
+
 def test_a_cleared_task_ends_what_its_older_epoch_launched(control, platform):
     first = control.clusters.launch(SPEC, owner=OWNER)
     second = control.clusters.launch(SPEC, owner=replace(OWNER, epoch=1))

@@ -19,6 +19,7 @@ from dcluster_provider.core.errors import (
     JobFailed,
     NotFound,
     PlatformUnavailable,
+    WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
@@ -72,6 +73,15 @@ def test_a_clear_stops_the_job_and_runs_another(control, platform, cluster):
     second = control.jobs.submit(on(cluster), owner=replace(OWNER, epoch=2))
     assert control.jobs.get(job.id).state is JobState.KILLED
     assert (second.id != job.id, platform.started) == (True, ["etl", "etl"])
+
+
+def test_no_run_begins_beside_one_that_does_not_end(control, platform, cluster, monkeypatch):
+    job = control.jobs.submit(on(cluster), owner=OWNER)
+    monkeypatch.setattr("dcluster_provider.control.jobs._ENDING_SECONDS", 0.1)
+    monkeypatch.setattr(platform, "stop_job", lambda job, cluster: None)  # its node does not answer
+    with pytest.raises(WaitTimeout, match=rf"job {job.id} .* is STOPPING .*on a node that does not answer"):
+        control.jobs.submit(on(cluster), owner=replace(OWNER, epoch=2))
+    assert platform.started == ["etl"]
 
 
 def test_a_job_without_a_cluster_gets_its_own_which_ends_with_it(control, platform):

@@ -12,11 +12,19 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.kubernetes.cluster_view import Events
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience, broken_pod, ended_pod, refused_pods
+from dcluster_provider.platforms.kubernetes.diagnosis import (
+    Patience,
+    broken_pod,
+    ended_pod,
+    refused_pods,
+    silent_node,
+)
 from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
 _LATE = timedelta(seconds=15)
+# A node that answers has ended a pod by the time that its deletion sets, and told of it soon after.
+_NODE_PATIENCE = timedelta(seconds=60)
 _RESOLUTION = timedelta(seconds=1)  # of the times that Kubernetes tells
 
 
@@ -75,7 +83,8 @@ class ClientPod:
         if pod.phase == "Failed":
             return JobObservation(JobPhase.FAILED, exit_code=code, diagnosis=ended_pod(pod, self.what))
         if pod.phase == "Running":
-            return None
+            is_lost = pod.gone_by is not None and self.now - pod.gone_by > _NODE_PATIENCE
+            return JobObservation(JobPhase.LOST, diagnosis=silent_node(pod, self.what)) if is_lost else None
         broken = self.why_it_cannot_start(pod)
         return JobObservation(JobPhase.FAILED if broken else JobPhase.PENDING, diagnosis=broken)
 

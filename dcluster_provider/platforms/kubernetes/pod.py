@@ -59,7 +59,7 @@ class Pod:
     :param phase: ``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``.
     :param reason: why the whole pod is in its phase, ``Evicted`` for instance; usually empty.
     :param started_at: when a node took it over, none before.
-    :param deleting: its deletion was asked for.
+    :param gone_by: when it has to be gone, as its deletion was asked for; none when it was not.
     :param unschedulable: what the scheduler says it waits for; empty when it does not.
     :param unschedulable_since: since when the scheduler says so.
     :param disruption_reason: why the cluster takes it away, ``PreemptionByScheduler`` for instance; usually empty.
@@ -76,7 +76,7 @@ class Pod:
     ip: str
     created_at: datetime
     started_at: datetime | None
-    deleting: bool
+    gone_by: datetime | None
     scheduled: bool
     unschedulable: str
     unschedulable_since: datetime | None
@@ -104,6 +104,11 @@ class Pod:
     def job_id(self) -> int | None:
         """The job that it belongs to, none when it serves a cluster."""
         return self._number(JOB)
+
+    @property
+    def deleting(self) -> bool:
+        """Its deletion was asked for."""
+        return self.gone_by is not None
 
     @property
     def is_over(self) -> bool:
@@ -167,7 +172,7 @@ def read_pod(json: _Json) -> Pod:
         ip=status.get("podIP", ""),
         created_at=read_time(metadata.get("creationTimestamp")) or _EPOCH,
         started_at=read_time(status.get("startTime")),
-        deleting="deletionTimestamp" in metadata,
+        gone_by=read_time(metadata.get("deletionTimestamp")),
         scheduled=bool(spec.get("nodeName")),
         unschedulable=unscheduled.get("message", ""),
         unschedulable_since=read_time(unscheduled.get("lastTransitionTime")),

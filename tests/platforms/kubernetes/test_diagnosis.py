@@ -168,12 +168,12 @@ def test_a_pod_that_did_its_work_or_goes_is_not_broken():
     assert _broken(PODS["succeeded"], 1000) is None
     pod, events = _read(IMAGES["image_never"])
     now = pod.created_at + timedelta(hours=1)
-    assert broken_pod(replace(pod, deleting=True), now, PATIENCE, events) is None
+    assert broken_pod(replace(pod, gone_by=pod.created_at), now, PATIENCE, events) is None
 
 
 def test_a_pod_deleted_before_it_ended_is_said_to_be():
     pod, _ = _read(PODS["running"])
-    found = ended_pod(replace(pod, deleting=True), "The driver")
+    found = ended_pod(replace(pod, gone_by=pod.created_at), "The driver")
     assert (found.reason, found.cause) == (
         "PodDeleted",
         "The driver (pod running) was deleted before it ended.",

@@ -23,10 +23,12 @@ WORKER = Worker(cores=1, mib=1024)
 LOG = "INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-7-0001\n"
 
 
-def _pod(role, *, began=0.0, over: dict | None = None, phase="Running"):
-    """A pod whose engine runs since so many seconds, or has ended so."""
+def _pod(role, *, began=0.0, over: dict | None = None, phase="Running", gone_by: float | None = None):
+    """A pod whose engine runs since so many seconds, or has ended so; it has to be gone by so many."""
     at = (AT + timedelta(seconds=began)).strftime("%Y-%m-%dT%H:%M:%SZ")
     state = {"terminated": over} if over else {"running": {"startedAt": at}}
+    until = AT + timedelta(seconds=gone_by or 0.0)
+    deletion = {} if gone_by is None else {"deletionTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
     labels = {
         "dcluster.io/role": role,
         "dcluster.io/job-id": str(JOB.id),
@@ -40,6 +42,7 @@ def _pod(role, *, began=0.0, over: dict | None = None, phase="Running"):
                 "namespace": "data",
                 "labels": labels,
                 "creationTimestamp": at,
+                **deletion,
             },
             "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
             "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
@@ -118,3 +121,19 @@ def test_what_an_executor_was_killed_for_is_waited_for_and_told_of_its_driver():
     assert seen.diagnosis is not None
     assert seen.diagnosis.reason == "OOMKilled"
     assert "An executor" in seen.diagnosis.cause
+
+
+@pytest.mark.parametrize(
+    ("gone_by", "phase"), [(None, JobPhase.RUNNING), (50, JobPhase.RUNNING), (30, JobPhase.LOST)]
+)
+def test_a_driver_that_its_node_keeps_beyond_its_time_is_lost(gone_by, phase):
+    client = _client([_pod("driver", gone_by=gone_by)])
+    for seen in (
+        observe_with_own_executors(client),
+        observe_on_standalone(client, WORKER, None, lambda: None),
+    ):
+        assert seen.phase is phase
+        if phase is JobPhase.LOST:
+            assert seen.diagnosis.reason == "NodeLost"
+            assert "had to be gone by 10:00:30 UTC, and its node n does not answer" in seen.diagnosis.cause
+            assert "kubectl describe node n" in seen.diagnosis.remedy

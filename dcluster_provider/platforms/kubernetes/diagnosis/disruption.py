@@ -79,6 +79,21 @@ def taken_away(pod: Pod, who: str = "") -> Diagnosis | None:
     return _refused_by_node(pod, who, evidence) if pod.reason and pod.phase == "Failed" else None
 
 
+def silent_node(pod: Pod, what: str) -> Diagnosis:
+    """What a pod is told of that should be gone and still is there: its node does not say whether it runs.
+
+    :param what: it in words that begin a sentence.
+    """
+    return Diagnosis(
+        "NodeLost",
+        f"{what} (pod {pod.name}) had to be gone by {pod.gone_by:%H:%M:%S} UTC, and its node {pod.node} does not "
+        "answer: it may still be at work.",
+        f"Look at the node (kubectl describe node {pod.node}). Once it is off for certain, delete it, or the pod with "
+        "--force, check the job's output, and clear the task if it has to run again.",
+        _evidence(pod),
+    )
+
+
 def _evicted(pod: Pod, who: str, evidence: tuple[str, ...]) -> Diagnosis:
     low = _LOW.search(pod.message)
     if low and low[1] == "memory":
