@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -56,6 +57,7 @@ _PHASES = {
     "CANCELED": JobPhase.KILLED,
 }
 FINAL_PHASES = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)
+LEFT_ALONE = timedelta(seconds=60)  # after its client's end; what lives still was not waited for
 
 
 def divisions(spec: ClusterSpec) -> tuple[Division, Division]:

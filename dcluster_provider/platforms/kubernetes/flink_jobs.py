@@ -16,6 +16,7 @@ from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.application import is_remote
 from dcluster_provider.engines.flink import (
     FINAL_PHASES,
+    LEFT_ALONE,
     after_client,
     job_phase,
     job_settings,
@@ -109,21 +110,31 @@ class FlinkJobs:
         seen = client.observe()
         if seen is None:
             return while_client_runs(jobs)
+        if not ids:
+            return self._client_alone(job, client, seen)
         if seen.phase is JobPhase.SUCCEEDED:
             return after_client(jobs) or seen
-        if seen.phase is JobPhase.FAILED and not ids:
-            # It may have failed because its JobManager was gone, and what it had submitted may have been done.
-            given = job.started_at or client.begun_by
-            if self._may_come_back(given):
-                return None
-            if is_another_since(self.master, given):
-                return JobObservation(JobPhase.LOST, diagnosis=self._restarted())
         if seen.phase not in {JobPhase.PENDING, JobPhase.ABSENT}:
             self._cancel_live(ids)
         failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
         if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
             return JobObservation(JobPhase.FAILED, failed.ui_url, seen.exit_code, failed.diagnosis)
         return seen
+
+    def _client_alone(self, job: Job, client: ClientPod, seen: JobObservation) -> JobObservation | None:
+        """A client that does not run, of whose Flink jobs the JobManager knows none; perhaps it submitted none."""
+        if seen.phase not in {JobPhase.SUCCEEDED, JobPhase.FAILED}:
+            return seen
+        # It may have failed because its JobManager was gone, and what it had submitted may have been done; one that
+        # ended well may not have waited for that.
+        given = job.started_at or client.begun_by
+        if self._may_come_back(given):
+            return None
+        if is_another_since(self.master, given):
+            return JobObservation(JobPhase.LOST, exit_code=seen.exit_code, diagnosis=self._restarted())
+        if seen.phase is JobPhase.FAILED or not _went_on_without(client, job):
+            return seen
+        return None if self.highly_available else JobObservation(JobPhase.LOST, exit_code=seen.exit_code)
 
     def _stopped_with_savepoint(
         self, job: Job, cluster: Cluster, seen: JobObservation, folder: str
@@ -180,6 +191,11 @@ class FlinkJobs:
             + ("The JobManager's log says why it did not go on." if self.highly_available else _AVAILABLE),
             restart_evidence(self.master),
         )
+
+
+def _went_on_without(client: ClientPod, job: Job) -> bool:
+    """Whether a job had Flink jobs at work after its client's end; one that waits for them ends with the last."""
+    return bool(job.ui_url) and (client.ended_at is None or client.now - client.ended_at > LEFT_ALONE)
 
 
 def _says_little(seen: JobObservation) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,14 @@ from dcluster_provider.core.observation import ClusterObservation, ClusterPhase,
 from dcluster_provider.core.record import Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines import flink_rest
-from dcluster_provider.engines.flink import FINAL_PHASES, after_client, job_phase, slots, while_client_runs
+from dcluster_provider.engines.flink import (
+    FINAL_PHASES,
+    LEFT_ALONE,
+    after_client,
+    job_phase,
+    slots,
+    while_client_runs,
+)
 from dcluster_provider.engines.flink_savepoints import go_on_stopping, savepoint_folder
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
@@ -122,7 +130,8 @@ class FlinkView:
         if seen is None:
             return while_client_runs(jobs)
         if seen.phase is JobPhase.SUCCEEDED:
-            return after_client(jobs) or seen
+            lost = JobObservation(JobPhase.LOST, exit_code=seen.exit_code)
+            return lost if ids and not jobs and _went_on_without(own) else after_client(jobs) or seen
         self._cancel(ids)
         failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
         if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
@@ -185,6 +194,12 @@ class FlinkView:
 def submitted_ids(own: JobPlace) -> list[str]:
     """The Flink jobs that the job's client submitted, or was about to."""
     return _SUBMITTED.findall(first_text(own.facts))
+
+
+def _went_on_without(own: JobPlace) -> bool:
+    """Whether a job had Flink jobs at work after its client's end; one that waits for them ends with the last."""
+    ended = own.process.ended_at()
+    return ended is not None and time.time() - ended > LEFT_ALONE.total_seconds()
 
 
 def _says_little(seen: JobObservation) -> bool:

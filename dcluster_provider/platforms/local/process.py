@@ -122,6 +122,13 @@ class Process:
         life = Life.LOST if started else Life.NEW
         return ProcessState(life, stopped=self.is_stopped(), started_at=started.get("at"))
 
+    def ended_at(self) -> float | None:
+        """When its outcome was recorded, in seconds since 1970; none while there is none."""
+        try:
+            return (self.folder / "exit.json").stat().st_mtime
+        except OSError:
+            return None
+
     def is_stopped(self) -> bool:
         """Whether its end was asked for; it can no longer begin."""
         return (self.folder / "stop").exists()

@@ -97,9 +97,13 @@ def test_a_jobmanager_replaced_within_the_second_in_which_a_job_was_seen_running
     assert seen.phase is JobPhase.LOST
 
 
-def client_that_failed(began: datetime) -> ClientPod:
-    """The client of a SQL file, whose process has ended with an error."""
-    terminated = {"exitCode": 1, "startedAt": seconds(began), "finishedAt": seconds(began)}
+def client_that_ended(began: datetime, exit_code: int = 1, ended: datetime | None = None) -> ClientPod:
+    """The client of a SQL file, whose process has ended."""
+    terminated = {
+        "exitCode": exit_code,
+        "startedAt": seconds(began),
+        "finishedAt": seconds(ended or began),
+    }
     pod = read_pod(
         {
             "metadata": {
@@ -109,7 +113,7 @@ def client_that_failed(began: datetime) -> ClientPod:
             },
             "spec": {"containers": [{"name": "engine", "image": "flink:2.3.0"}]},
             "status": {
-                "phase": "Failed",
+                "phase": "Failed" if exit_code else "Succeeded",
                 "containerStatuses": [{"name": "engine", "state": {"terminated": terminated}}],
             },
         }
@@ -127,9 +131,69 @@ def test_a_client_that_failed_beside_its_first_jobmanager_failed_by_itself(after
         jobmanager(50), created_at=began + timedelta(seconds=after)
     )  # its process began later still
     job = replace(JAR, state=JobState.SUBMITTED, started_at=None, state_since=ago(90))
-    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, CLUSTER, client_that_failed(began), "")
+    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, CLUSTER, client_that_ended(began), "")
     assert seen is not None
     assert seen.phase is phase
+
+
+SQL = replace(make_job(CLUSTER, application="etl.sql"), state=JobState.RUNNING, started_at=ago(1800))
+
+
+def ended_well(
+    job,
+    started_ago: float | None,
+    *,
+    ended: datetime,
+    highly_available: bool = False,
+    external: bool = False,
+) -> JobPhase | None:
+    """What is concluded of a client that ended well half an hour after it began, when no Flink job of it is known."""
+    client = client_that_ended(ended - timedelta(seconds=1800), 0, ended)
+    pod = None if external else jobmanager(started_ago)
+    known = FlinkJobs(NOBODY, {}, "", pod, highly_available, external)
+    seen = known.observe(job, CLUSTER, client, "")
+    return seen.phase if seen else None
+
+
+@pytest.mark.parametrize(
+    ("started_ago", "keeps_nothing", "keeps_jobs"),
+    [
+        (None, None, None),
+        (SHORT, JobPhase.LOST, None),
+        (LONG, JobPhase.LOST, JobPhase.LOST),
+        (BEFORE, JobPhase.LOST, None),  # it forgets it only as it ends
+    ],
+)
+def test_what_a_client_has_left_to_a_jobmanager_is_lost_with_that(started_ago, keeps_nothing, keeps_jobs):
+    job, ended = replace(SQL, ui_url="http://page/#/job/1"), ago(1700)
+    assert ended_well(job, started_ago, ended=ended) is keeps_nothing
+    assert ended_well(job, started_ago, ended=ended, highly_available=True) is keeps_jobs
+
+
+def test_what_was_not_seen_before_its_jobmanager_restarted_is_lost_too():
+    unseen = replace(SQL, state=JobState.SUBMITTED, started_at=None)
+    assert ended_well(unseen, LONG, ended=ago(1)) is JobPhase.LOST
+
+
+@pytest.mark.parametrize("highly_available", [False, True])
+@pytest.mark.parametrize(("page", "ended_ago"), [("", 1), ("", 1700), ("http://page/#/job/1", 1)])
+def test_a_client_that_left_nothing_behind_has_done_its_work(highly_available, page, ended_ago):
+    """It submitted nothing, or waited for what it submitted longer than the JobManager tells of that."""
+    job = replace(SQL, ui_url=page)
+    seen = ended_well(job, BEFORE, ended=ago(ended_ago), highly_available=highly_available)
+    assert seen is JobPhase.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("page", "ended_ago", "phase"),
+    [
+        ("http://page/#/job/1", 1700, JobPhase.LOST),
+        ("http://page/#/job/1", 1, JobPhase.SUCCEEDED),
+        ("", 1700, JobPhase.SUCCEEDED),
+    ],
+)
+def test_a_jobmanager_of_others_that_knows_no_more_of_what_was_left_to_it_has_lost_it(page, ended_ago, phase):
+    assert ended_well(replace(SQL, ui_url=page), None, ended=ago(ended_ago), external=True) is phase
 
 
 @pytest.mark.parametrize("highly_available", [False, True])
