@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -112,9 +112,10 @@ class FlinkJobs:
             return while_client_runs(jobs)
         if not ids:
             return self._client_alone(job, client, seen)
-        if seen.phase is JobPhase.SUCCEEDED:
-            return after_client(jobs) or seen
-        if seen.phase not in {JobPhase.PENDING, JobPhase.ABSENT}:
+        if seen.phase in {JobPhase.SUCCEEDED, JobPhase.ABSENT}:
+            # Kubernetes removes a client some days after its end, and a person may at any time.
+            return after_client(jobs) or replace(seen, phase=JobPhase.SUCCEEDED)
+        if seen.phase is not JobPhase.PENDING:
             self._cancel_live(ids)
         failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
         if seen.phase is JobPhase.FAILED and failed and _says_little(seen):
@@ -123,10 +124,11 @@ class FlinkJobs:
 
     def _client_alone(self, job: Job, client: ClientPod, seen: JobObservation) -> JobObservation | None:
         """A client that does not run, of whose Flink jobs the JobManager knows none; perhaps it submitted none."""
-        if seen.phase not in {JobPhase.SUCCEEDED, JobPhase.FAILED}:
+        never_began = seen.phase is JobPhase.ABSENT and job.started_at is None
+        if never_began or seen.phase in {JobPhase.PENDING, JobPhase.KILLED}:
             return seen
         # It may have failed because its JobManager was gone, and what it had submitted may have been done; one that
-        # ended well may not have waited for that.
+        # ended well, or was removed since, may not have waited for that.
         given = job.started_at or client.begun_by
         if self._may_come_back(given):
             return None

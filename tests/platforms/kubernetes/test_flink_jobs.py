@@ -10,6 +10,7 @@ from kubernetes_platform import make_cluster, make_job
 
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import JobState
+from dcluster_provider.engines.flink import job_settings
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
@@ -194,6 +195,69 @@ def test_a_client_that_left_nothing_behind_has_done_its_work(highly_available, p
 )
 def test_a_jobmanager_of_others_that_knows_no_more_of_what_was_left_to_it_has_lost_it(page, ended_ago, phase):
     assert ended_well(replace(SQL, ui_url=page), None, ended=ago(ended_ago), external=True) is phase
+
+
+def client_that_is_gone(job) -> ClientPod:
+    """The client of a SQL file, whose Kubernetes Job was removed."""
+    now = datetime.now(timezone.utc)
+    return ClientPod(job, [], "The client", lambda: None, lambda _: (), lambda _: "", Patience(60, 60), now)
+
+
+def entry(state: str) -> dict:
+    """What a JobManager says of a Flink job of SQL."""
+    return {
+        "name": job_settings(CLUSTER, SQL)["pipeline.name"],
+        "state": state,
+        "tasks": {"total": 1, "running": int(state == "RUNNING"), "finished": int(state == "FINISHED")},
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "phase"),
+    [
+        (["RUNNING"], JobPhase.RUNNING),
+        (["FINISHED", "RESTARTING"], JobPhase.RUNNING),
+        (["FINISHED", "FINISHED"], JobPhase.SUCCEEDED),
+        (["FINISHED", "FAILED"], JobPhase.FAILED),
+        (["CANCELED", "FINISHED"], JobPhase.KILLED),
+    ],
+)
+@pytest.mark.parametrize("highly_available", [False, True])
+def test_what_a_client_has_left_behind_tells_of_the_job_when_the_client_is_removed(
+    states, phase, highly_available
+):
+    overview = {str(number): entry(state) for number, state in enumerate(states)}
+    known = FlinkJobs(NOBODY, overview, "", jobmanager(BEFORE), highly_available)
+    seen = known.observe(SQL, CLUSTER, client_that_is_gone(SQL), "")
+    assert seen is not None
+    assert seen.phase is phase
+
+
+@pytest.mark.parametrize(
+    ("started_ago", "keeps_nothing", "keeps_jobs"),
+    [
+        (None, None, None),
+        (SHORT, JobPhase.LOST, None),
+        (LONG, JobPhase.LOST, JobPhase.LOST),
+        (BEFORE, JobPhase.LOST, None),
+    ],
+)
+def test_a_job_may_come_back_with_its_jobmanager_after_its_client_was_removed(
+    started_ago, keeps_nothing, keeps_jobs
+):
+    job = replace(SQL, ui_url="http://page/#/job/1")
+    for highly_available, phase in ((False, keeps_nothing), (True, keeps_jobs)):
+        known = FlinkJobs(NOBODY, {}, "", jobmanager(started_ago), highly_available)
+        seen = known.observe(job, CLUSTER, client_that_is_gone(job), "")
+        assert (seen.phase if seen else None) is phase
+
+
+@pytest.mark.parametrize("state", [JobState.SUBMITTED, JobState.STOPPING])
+def test_a_client_that_was_removed_before_it_was_at_work_is_absent(state):
+    job = replace(SQL, state=state, started_at=None)
+    seen = FlinkJobs(NOBODY, {}, "", None).observe(job, CLUSTER, client_that_is_gone(job), "")
+    assert seen is not None
+    assert seen.phase is JobPhase.ABSENT
 
 
 @pytest.mark.parametrize("highly_available", [False, True])
