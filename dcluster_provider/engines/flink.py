@@ -17,6 +17,7 @@ from dcluster_provider.engines.flink_memory import Division, divide_jobmanager, 
 from dcluster_provider.engines.handover import handed_over
 
 SLOTS = "taskmanager.numberOfTaskSlots"
+_NAME = "pipeline.name"
 _START = "execution.state-recovery.path"
 
 _EXPORTED = "java.rmi/sun.rmi.registry java.security.jgss/sun.security.krb5"
@@ -96,10 +97,15 @@ def configuration_text(settings: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
+def unique_name(job: Job) -> str:
+    """The name by which the Flink jobs are found that a job's client submits: the user's, and the job's number."""
+    return f"{job.spec.extra_cmd.get(_NAME) or f'{job.client}/{job.module}'} #{job.id}"
+
+
 def job_settings(cluster: Cluster, job: Job) -> dict[str, str]:
     """The Flink settings of a job, beside its cluster's."""
     spec = job.spec
-    settings = {"pipeline.name": f"{job.client}/{job.module} #{job.id}"}
+    settings = {_NAME: unique_name(job)}
     if job.owns_cluster:
         settings["parallelism.default"] = str(slots(cluster.spec))
     elif spec.num_workers is not None:
@@ -109,12 +115,13 @@ def job_settings(cluster: Cluster, job: Job) -> dict[str, str]:
     settings["pipeline.global-job-parameters"] = json.dumps(handed)
     if spec.savepoint:
         settings[_START] = spec.savepoint
-    return settings | spec.extra_cmd
+    return settings | spec.extra_cmd | {_NAME: unique_name(job)}
 
 
 def run_request(cluster: Cluster, job: Job, job_id: str) -> dict[str, Any]:
     """The body of the request that runs a jar under an id."""
     settings = job_settings(cluster, job)
+    settings[_NAME] = job.spec.extra_cmd.get(_NAME) or settings[_NAME]  # a jar's job is found by its id
     request: dict[str, Any] = {
         "jobId": job_id,
         "programArgsList": list(job.spec.args),

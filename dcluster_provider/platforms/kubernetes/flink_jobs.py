@@ -11,7 +11,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase
-from dcluster_provider.core.record import Cluster, Job, JobState
+from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.application import is_remote
 from dcluster_provider.engines.flink import (
@@ -19,7 +19,7 @@ from dcluster_provider.engines.flink import (
     LEFT_ALONE,
     after_client,
     job_phase,
-    job_settings,
+    unique_name,
     while_client_runs,
 )
 from dcluster_provider.engines.flink_savepoints import go_on_stopping
@@ -72,20 +72,18 @@ class FlinkJobs:
         except (NoAnswer, Refused):
             return None
 
-    def observe(
-        self, job: Job, cluster: Cluster, client: ClientPod | None, savepoints: str
-    ) -> JobObservation | None:
+    def observe(self, job: Job, client: ClientPod | None, savepoints: str) -> JobObservation | None:
         """A job as it is; what is due to stop it is done on the way.
 
         :param client: of a PyFlink program or SQL file; a jar has none.
         :param savepoints: the folder that savepoints go to.
         :returns: none when it cannot be told just now.
         """
-        seen = self._jar(job) if client is None else self._client(job, cluster, client)
+        seen = self._jar(job) if client is None else self._client(job, client)
         if job.savepoint_wanted:
-            return seen and self._stopped_with_savepoint(job, cluster, seen, savepoints)
+            return seen and self._stopped_with_savepoint(job, seen, savepoints)
         if job.state is JobState.STOPPING:
-            self._cancel_live(self.ids_of(job, cluster))  # whoever asked for it may have been cut short
+            self._cancel_live(self.ids_of(job))  # whoever asked for it may have been cut short
         return seen
 
     def _jar(self, job: Job) -> JobObservation | None:
@@ -103,9 +101,9 @@ class FlinkJobs:
         # One that keeps its jobs knows nothing of them only while it ends.
         return None if self.highly_available else JobObservation(JobPhase.ABSENT)
 
-    def _client(self, job: Job, cluster: Cluster, client: ClientPod) -> JobObservation | None:
+    def _client(self, job: Job, client: ClientPod) -> JobObservation | None:
         """A PyFlink program or SQL file, which may submit several Flink jobs, waited for by its client or not."""
-        ids = self.ids_of(job, cluster)
+        ids = self.ids_of(job)
         jobs = [self._flink_job(job_id) for job_id in ids]
         seen = client.observe()
         if seen is None:
@@ -138,20 +136,17 @@ class FlinkJobs:
             return seen
         return None if self.highly_available else JobObservation(JobPhase.LOST, exit_code=seen.exit_code)
 
-    def _stopped_with_savepoint(
-        self, job: Job, cluster: Cluster, seen: JobObservation, folder: str
-    ) -> JobObservation | None:
+    def _stopped_with_savepoint(self, job: Job, seen: JobObservation, folder: str) -> JobObservation | None:
         """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already."""
-        phases = {job_id: job_phase(self.overview[job_id]) for job_id in self.ids_of(job, cluster)}
+        phases = {job_id: job_phase(self.overview[job_id]) for job_id in self.ids_of(job)}
         try:
             return go_on_stopping(self.rest, job, phases, folder).seen_with(seen)
         except (NoAnswer, Refused):
             return None
 
-    def ids_of(self, job: Job, cluster: Cluster) -> list[str]:
+    def ids_of(self, job: Job) -> list[str]:
         """The Flink jobs of a job: the one of its id, and those that its client gave its name."""
-        name = job_settings(cluster, job)["pipeline.name"]
-        own = flink_job_id(job.key, job.generation)
+        own, name = flink_job_id(job.key, job.generation), None if is_jar(job) else unique_name(job)
         return [job_id for job_id, found in self.overview.items() if job_id == own or found["name"] == name]
 
     def _cancel_live(self, ids: Sequence[str]) -> None:

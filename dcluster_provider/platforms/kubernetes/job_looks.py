@@ -157,7 +157,7 @@ class JobLooks:
         for job in jobs:
             client = None if flink_jobs.is_jar(job) else self._client(job, cluster, pods)
             folder = self.savepoint_folder(job, cluster) if job.savepoint_wanted else ""
-            found = known.observe(job, cluster, client, folder)
+            found = known.observe(job, client, folder)
             if found is not None:
                 seen[job.id] = found
         return seen

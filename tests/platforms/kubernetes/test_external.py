@@ -163,7 +163,7 @@ def test_a_driver_that_finds_no_master_says_so_long_before_it_ends(log, reason):
 @pytest.mark.parametrize("state", [JobState.SUBMITTED, JobState.RUNNING])
 def test_a_jar_that_the_jobmanager_does_not_know_is_absent_for_its_pod_is_not_known(state):
     job = replace(make_job(FLINK, application="etl.jar"), state=state)
-    seen = FlinkJobs(HttpRest("127.0.0.1", 1), {}, URL, external=True).observe(job, FLINK, None, "")
+    seen = FlinkJobs(HttpRest("127.0.0.1", 1), {}, URL, external=True).observe(job, None, "")
     assert seen is not None
     assert seen.phase is JobPhase.ABSENT
 

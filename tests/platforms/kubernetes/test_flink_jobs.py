@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from kubernetes_platform import make_cluster, make_job
 
+from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import JobState
-from dcluster_provider.engines.flink import job_settings
+from dcluster_provider.engines.flink import unique_name
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
@@ -65,7 +66,7 @@ def concluded(
     job, started_ago: float | None, *, highly_available: bool, in_place: bool = False
 ) -> JobPhase | None:
     known = FlinkJobs(NOBODY, {}, "", jobmanager(started_ago, in_place=in_place), highly_available)
-    seen = known.observe(job, CLUSTER, None, "")
+    seen = known.observe(job, None, "")
     return seen.phase if seen else None
 
 
@@ -93,7 +94,7 @@ def test_a_job_is_lost_only_when_its_jobmanager_has_it_no_more(
 def test_a_jobmanager_replaced_within_the_second_in_which_a_job_was_seen_running_has_lost_it():
     job = replace(JAR, state=JobState.RUNNING, started_at=ago(LONG).replace(microsecond=900_000))
     pod = replace(jobmanager(LONG), created_at=job.started_at.replace(microsecond=0))
-    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, CLUSTER, None, "")
+    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, None, "")
     assert seen is not None
     assert seen.phase is JobPhase.LOST
 
@@ -132,7 +133,7 @@ def test_a_client_that_failed_beside_its_first_jobmanager_failed_by_itself(after
         jobmanager(50), created_at=began + timedelta(seconds=after)
     )  # its process began later still
     job = replace(JAR, state=JobState.SUBMITTED, started_at=None, state_since=ago(90))
-    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, CLUSTER, client_that_ended(began), "")
+    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, client_that_ended(began), "")
     assert seen is not None
     assert seen.phase is phase
 
@@ -152,7 +153,7 @@ def ended_well(
     client = client_that_ended(ended - timedelta(seconds=1800), 0, ended)
     pod = None if external else jobmanager(started_ago)
     known = FlinkJobs(NOBODY, {}, "", pod, highly_available, external)
-    seen = known.observe(job, CLUSTER, client, "")
+    seen = known.observe(job, client, "")
     return seen.phase if seen else None
 
 
@@ -206,7 +207,7 @@ def client_that_is_gone(job) -> ClientPod:
 def entry(state: str) -> dict:
     """What a JobManager says of a Flink job of SQL."""
     return {
-        "name": job_settings(CLUSTER, SQL)["pipeline.name"],
+        "name": unique_name(SQL),
         "state": state,
         "tasks": {"total": 1, "running": int(state == "RUNNING"), "finished": int(state == "FINISHED")},
     }
@@ -228,7 +229,7 @@ def test_what_a_client_has_left_behind_tells_of_the_job_when_the_client_is_remov
 ):
     overview = {str(number): entry(state) for number, state in enumerate(states)}
     known = FlinkJobs(NOBODY, overview, "", jobmanager(BEFORE), highly_available)
-    seen = known.observe(SQL, CLUSTER, client_that_is_gone(SQL), "")
+    seen = known.observe(SQL, client_that_is_gone(SQL), "")
     assert seen is not None
     assert seen.phase is phase
 
@@ -248,14 +249,34 @@ def test_a_job_may_come_back_with_its_jobmanager_after_its_client_was_removed(
     job = replace(SQL, ui_url="http://page/#/job/1")
     for highly_available, phase in ((False, keeps_nothing), (True, keeps_jobs)):
         known = FlinkJobs(NOBODY, {}, "", jobmanager(started_ago), highly_available)
-        seen = known.observe(job, CLUSTER, client_that_is_gone(job), "")
+        seen = known.observe(job, client_that_is_gone(job), "")
         assert (seen.phase if seen else None) is phase
+
+
+@pytest.mark.parametrize("name", [{}, {"pipeline.name": "nightly"}, {"pipeline.name": ""}])
+def test_a_job_has_the_flink_jobs_of_its_own_number_alone(name):
+    today = make_job(CLUSTER, application="etl.sql", extra_cmd=name)
+    yesterday = replace(today, id=today.id - 1, key="0" * 32)
+    given = name.get("pipeline.name") or "team/etl"
+    names = {"1": unique_name(today), "2": unique_name(yesterday), "3": given, "4": unique_name(today)}
+    assert names["1"] == f"{given} #11"
+    own = flink_job_id(today.key, 1)
+    overview = {job_id: entry("FINISHED") | {"name": it} for job_id, it in (names | {own: "its own"}).items()}
+    assert FlinkJobs(NOBODY, overview).ids_of(today) == ["1", "4", own]
+
+
+def test_a_jar_has_the_flink_job_of_its_id_alone():
+    jar = make_job(CLUSTER, application="etl.jar", extra_cmd={"pipeline.name": "nightly"})
+    own = flink_job_id(jar.key, 1)
+    names = {"1": "nightly", "2": unique_name(jar), own: "nightly"}
+    overview = {job_id: entry("RUNNING") | {"name": name} for job_id, name in names.items()}
+    assert FlinkJobs(NOBODY, overview).ids_of(jar) == [own]
 
 
 @pytest.mark.parametrize("state", [JobState.SUBMITTED, JobState.STOPPING])
 def test_a_client_that_was_removed_before_it_was_at_work_is_absent(state):
     job = replace(SQL, state=state, started_at=None)
-    seen = FlinkJobs(NOBODY, {}, "", None).observe(job, CLUSTER, client_that_is_gone(job), "")
+    seen = FlinkJobs(NOBODY, {}, "", None).observe(job, client_that_is_gone(job), "")
     assert seen is not None
     assert seen.phase is JobPhase.ABSENT
 
