@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from testbed.built import BuiltTestbed
 
 SERVE = "print('serving', flush=True); import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=8000)"
+ASK_SOON = """
+import time, urllib.error, urllib.request
+for _ in range(120):
+    try:
+        print(urllib.request.urlopen("{url}").status)
+        break
+    except urllib.error.URLError:  # kube-proxy and the DNS server learn of a Service a moment after the API server
+        time.sleep(0.5)
+"""
 MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
 
 pytestmark = pytest.mark.timeout(600)
@@ -47,7 +56,7 @@ class TestKubernetes:
                 return ""
 
         assert "Directory listing" in own_testbed.wait_until(proxied, "the service answers")
-        asking = f"import urllib.request as u; print(u.urlopen('http://web.{namespace}').status)"
+        asking = ASK_SOON.format(url=f"http://web.{namespace}")
         own_testbed.apply(pod(namespace, "client", ["python3", "-c", asking]))
         assert run_to_end(own_testbed, namespace, "client") == "200\n"
         assert own_testbed.kubectl("logs", f"--namespace={namespace}", "server").startswith("serving\n")

@@ -70,7 +70,9 @@ class JobLooks:
             seen = self._observe_flink_jobs(jobs, cluster, pods)
         else:
             seen = self._observe_spark_jobs(jobs, cluster, pods)
-        return {number: self._with_its_end(by_id[number], cluster, found) for number, found in seen.items()}
+        return {
+            number: self._with_its_end(by_id[number], cluster, found, pods) for number, found in seen.items()
+        }
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one.
@@ -175,11 +177,17 @@ class JobLooks:
                     seen[job.id] = found
         return seen
 
-    def _with_its_end(self, job: Job, cluster: Cluster, seen: JobObservation) -> JobObservation | Unseen:
-        """What was seen of a job, once what its end asks for is done."""
+    def _with_its_end(
+        self, job: Job, cluster: Cluster, seen: JobObservation, pods: Sequence[Pod]
+    ) -> JobObservation | Unseen:
+        """What was seen of a job, once what its end asks for is done.
+
+        :param pods: in which that was seen: a pod that has gone since is no process to be ended.
+        """
+        pod = self._client(job, cluster, pods).pod
         try:
-            self._keep_log(job, cluster, seen)
-            self._end_what_is_decided(job, cluster, seen)
+            self._keep_log(job, cluster, seen, pod)
+            self._end_what_is_decided(job, cluster, seen, pod)
         except CredentialsRefused:
             raise
         except PlatformUnavailable as error:
@@ -188,16 +196,13 @@ class JobLooks:
             _LOG.warning("%s has ended as %s, but: %s", job, seen.phase.value, refusal)
         return seen
 
-    def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation) -> None:
+    def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation, pod: Pod | None) -> None:
         """The pods of a job's own cluster go as soon as its end is known, and with them what it printed last.
 
         So do those of a job on a cluster that somebody else runs.
         """
         goes = job.owns_cluster or cluster.is_external
-        if not goes or seen.phase not in flink.FINAL_PHASES:
-            return
-        pod = self._client(job, cluster, self._pods(cluster)).pod
-        if pod is None:
+        if pod is None or not goes or seen.phase not in flink.FINAL_PHASES:
             return
         try:
             self._ended_logs.keep(job, pod)
@@ -206,13 +211,12 @@ class JobLooks:
                 raise
             _LOG.warning("The end of the log of %s is lost: %s", job, error)  # with its node, perhaps
 
-    def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation) -> None:
+    def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation, pod: Pod | None) -> None:
         """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made."""
         if not (seen.savepoint or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
             return
         if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
             return
-        pod = self._client(job, cluster, self._pods(cluster)).pod
         if pod is None or not pod.is_over:
             self._runs.suspend(job, cluster, {VERDICT: verdict_annotation(seen)} if seen.diagnosis else {})
 

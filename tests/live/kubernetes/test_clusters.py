@@ -161,6 +161,6 @@ def test_a_job_ends_although_its_node_gives_no_log(bench, testbed):
     try:
         job = submit(control, None, EXAMPLES / "pi_spark.py")
         assert ended(control, job).state is JobState.SUCCEEDED, "kwok lets the pods of Jobs succeed"
-        until(lambda: bench.left() == [])
+        assert until(lambda: bench.left() == [])
     finally:
         testbed.remove_fake_nodes()

@@ -191,8 +191,8 @@ def _places(bench: Bench, ending: ExitStack) -> dict[str, str]:
     )
     testbed.apply(*_policy(places["policy"]))
     ending.callback(_remove_policy, bench)
-    until(lambda: _has_used(bench, places["quota"]))
-    until(lambda: _is_refused(bench, places["policy"]))
+    assert until(lambda: _has_used(bench, places["quota"]))
+    assert until(lambda: _is_refused(bench, places["policy"]))
     return places | {"own": own}
 
 
@@ -229,9 +229,28 @@ def _has_used(bench: Bench, namespace: str) -> bool:
     return "used" in quota.get("status", {})
 
 
+# Pod Security is asked before the policy, and must have nothing to say.
+_RESTRICTED_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "x"},
+    "spec": {
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [
+            {
+                "name": "x",
+                "image": "x",
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    },
+}
+
+
 def _is_refused(bench: Bench, namespace: str) -> bool:
     try:
-        bench.testbed.kubectl("run", "x", "--image=x", f"--namespace={namespace}", "--dry-run=server")
+        where = (f"--namespace={namespace}", "--dry-run=server", "--filename=-")
+        bench.testbed.kubectl("create", *where, stdin=json.dumps(_RESTRICTED_POD))
     except CommandFailed as refusal:
         return "no engines here" in str(refusal)
     return False

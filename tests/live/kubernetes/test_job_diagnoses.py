@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from local_platform import build_jar, local_settings
 
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from dcluster_provider.platforms.local.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, Bench, gone, running, submit, until
 from tests.live.kubernetes.failures import Failure, Table, failed_job
 
 pytestmark = pytest.mark.timeout(900)
+_FINALIZER = "example.com/kept-by-a-test"
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 
 
@@ -133,16 +136,18 @@ def test_jobs_whose_pods_are_taken_away_and_one_that_waits_for_the_worker(bench,
     control = bench.control()
     first = _at_work(control, submit(control, standing, APPLICATIONS / "endless.py", module="first"))
     second = submit(control, standing, APPLICATIONS / "endless.py", module="second")
-    until(lambda: _applications(control, standing) == 2, 120)
+    assert until(lambda: _applications(control, standing) == 2, 120)
     assert _state(control, second) is JobState.SUBMITTED, "it waits for cores while another has them all"
-    _evict(bench, first)
-    failure = failed_job(control, lambda: first)
+    with _kept(bench, first) as pod:
+        _evict(bench, pod)
+        failure = failed_job(control, lambda: first)
     parts = ("The driver", "evicted by somebody's request", "EvictionByEvictionAPI", "node_selector")
     table.check("driver that is evicted", failure, "EvictedByRequest", parts)
 
     _at_work(control, second)
-    bench.testbed.kubectl("delete", "pod", _pod(bench, second), _namespace(bench), "--wait=false")
-    failure = failed_job(control, lambda: second)
+    with _kept(bench, second) as pod:
+        bench.testbed.kubectl("delete", "pod", pod, _namespace(bench), "--wait=false")
+        failure = failed_job(control, lambda: second)
     parts = ("The driver", "was deleted before it ended", "audit log")
     table.check("driver whose pod is deleted", failure, "PodDeleted", parts)
 
@@ -198,11 +203,11 @@ def _state(control: Control, job: Job) -> JobState:
 
 def _applications(control: Control, cluster: Cluster) -> int:
     """How many applications the Spark master knows."""
-    return len(
-        master_rest(control.platform.settings, control.platform._api, cluster).request("GET", "/json/")[
-            "activeapps"
-        ]
-    )
+    master = master_rest(control.platform.settings, control.platform._api, cluster)
+    try:
+        return len(master.request("GET", "/json/")["activeapps"])
+    except (NoAnswer, Refused):  # it is busy
+        return 0
 
 
 def _namespace(bench: Bench) -> str:
@@ -214,8 +219,25 @@ def _pod(bench: Bench, job: Job) -> str:
     return str(found["items"][0]["metadata"]["name"])
 
 
-def _evict(bench: Bench, job: Job) -> None:
-    name, namespace = _pod(bench, job), bench.connection.namespace
+@contextmanager
+def _kept(bench: Bench, job: Job) -> Iterator[str]:
+    """The name of a job's pod, which stays to be looked at once it has ended."""
+    pod = _pod(bench, job)
+
+    def patch(metadata: dict[str, Any]) -> None:
+        bench.testbed.kubectl(
+            "patch", "pod", pod, _namespace(bench), "--patch", json.dumps({"metadata": metadata})
+        )
+
+    patch({"finalizers": [_FINALIZER]})
+    try:
+        yield pod
+    finally:
+        patch({"$deleteFromPrimitiveList/finalizers": [_FINALIZER]})
+
+
+def _evict(bench: Bench, name: str) -> None:
+    namespace = bench.connection.namespace
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",

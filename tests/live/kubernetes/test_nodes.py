@@ -378,6 +378,14 @@ def _requests(fleet: Fleet, act: Any) -> Counted:
     return Counted(report, made)
 
 
+def _is_refused(call: Any) -> bool:
+    try:
+        call()
+    except PlatformRefused:
+        return True
+    return False  # the API server learns a moment later what it has stored
+
+
 def test_what_the_credentials_lack_is_named(fleet):
     fleet.make(1)
     fleet.testbed.kubectl("delete", "clusterrolebinding", f"dcluster-nodes-{fleet.namespace}")
@@ -390,6 +398,7 @@ def test_what_the_credentials_lack_is_named(fleet):
         "get nodes": lambda: fleet.kubernetes.label(node, {"a": "b"}, ()),
         "create pods/eviction": lambda: fleet.kubernetes.evict(pod),
     }
+    assert fleet.testbed.wait_until(lambda: _is_refused(fleet.kubernetes.nodes), "the rights are gone")
     for right, call in calls.items():
         with pytest.raises(PlatformRefused, match=rf"may not {right} in the whole cluster") as refused:
             call()

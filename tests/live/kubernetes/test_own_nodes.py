@@ -84,7 +84,7 @@ def test_pods_wait_for_the_nodes_are_bound_to_them_alone_and_the_nodes_go_with_t
     assert (
         len(own.cloud.live()) == 3
     )  # of two cores a third is not for pods, so each pod has a node of its own
-    until(lambda: len(own.pods(cluster)) == 3)
+    assert until(lambda: len(own.pods(cluster)) == 3)
     assert set(own.pods(cluster).values()) == {""}
     assert own.clusters.status(cluster.id) is ClusterState.PROVISIONING
     own.cloud.run()
