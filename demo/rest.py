@@ -8,10 +8,13 @@ import httpx
 
 
 class Rest:
-    """Airflow's API at an address, asked as the administrator that every visitor is there."""
+    """Airflow's API at an address, asked as the administrator that every visitor is there.
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=30)
+    :param timeout: seconds that an answer may take.
+    """
+
+    def __init__(self, url: str, timeout: float = 30) -> None:
+        self._client = httpx.Client(base_url=url, timeout=timeout)
 
     def is_healthy(self) -> bool:
         """Whether the scheduler, the triggerer and the DAG processor all report to be working."""

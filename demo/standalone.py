@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from dcluster_provider.platforms.local.environment import OWNER
+
 STOP_SECONDS = 45
 MARK = "DCLUSTER_DEMO_HOME"  # in the environment of everything that belongs to the demonstration
 
@@ -79,10 +81,11 @@ class Standalone:
         return self._process is not None and self._process.poll() is not None
 
     def stop(self) -> None:
-        """End it and every process under it."""
+        """End it and every process under it; clusters go on."""
         if self._process is not None:
             end_tree(self._process.pid)
             self._process.wait()
+            end(self._strays())
         self._pid_file.unlink(missing_ok=True)
 
     def end_earlier(self) -> None:
@@ -94,8 +97,15 @@ class Standalone:
         end(self.processes())
 
     def processes(self) -> list[psutil.Process]:
-        """Airflow's processes in this home, also those that lost their parent."""
-        return self._find(lambda process: process.environ().get(MARK) == str(self.home))
+        """Airflow's processes in this home, also those that lost their parent, and the engines' that they started."""
+        return self._find(lambda process: self._is_marked(process.environ()))
+
+    def _strays(self) -> list[psutil.Process]:
+        """Airflow's own processes: one that began while the others were being ended has lost its parent."""
+        return self._find(lambda process: self._is_marked(own := process.environ()) and OWNER not in own)
+
+    def _is_marked(self, environment: dict[str, str]) -> bool:
+        return environment.get(MARK) == str(self.home)
 
     def leftovers(self) -> list[psutil.Process]:
         """Airflow's processes in this home, and the engines' that were started from it."""

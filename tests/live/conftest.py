@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tests.live.api_server import ApiServer
 
 HERE = Path(__file__).parent
+HEALTHY_SECONDS = 400  # in which Airflow works on a machine that other tests use, too
+# On a busy machine one answer may take a minute; whether that is too late is for each wait's own deadline to say.
+ANSWER_SECONDS = 300
 
 
 def engines_folder() -> Path:
@@ -50,6 +53,9 @@ def connection(**extra: str) -> str:
 class PersonsRest(Rest):
     """What a person does to a task in Airflow's pages."""
 
+    def __init__(self, url: str) -> None:
+        super().__init__(url, timeout=ANSWER_SECONDS)
+
     def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         self._client.patch(path, json={"new_state": state}).raise_for_status()
@@ -68,6 +74,15 @@ class PersonsRest(Rest):
 
     def delete_connection(self, conn_id: str) -> None:
         self._client.delete(f"/api/v2/connections/{conn_id}").raise_for_status()
+
+
+def healthy_rest(standalone: Standalone) -> PersonsRest:
+    """The REST API of an Airflow that was started, once all its parts work."""
+    rest = PersonsRest(standalone.url)
+    healthy = wait_until(lambda: rest.is_healthy() or standalone.ended_by_itself(), HEALTHY_SECONDS)
+    assert healthy, standalone.log.read_text()[-5000:]
+    assert not standalone.ended_by_itself(), standalone.log.read_text()[-5000:]
+    return rest
 
 
 @dataclass
@@ -170,10 +185,7 @@ def live_airflow(
     standalone = Standalone(home, dags, variables)
     standalone.start()
     try:
-        rest = PersonsRest(standalone.url)
-        healthy = wait_until(lambda: rest.is_healthy() or standalone.ended_by_itself(), 180)
-        assert healthy, standalone.log.read_text()[-5000:]
-        assert not standalone.ended_by_itself(), standalone.log.read_text()[-5000:]
+        rest = healthy_rest(standalone)
         rest.log_in()
         yield LiveAirflow(platform, standalone, rest, control, work, full_disk)
     finally:

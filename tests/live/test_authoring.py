@@ -8,7 +8,7 @@ from dcluster_provider.core.record import ClusterState
 from demo.standalone import wait_until
 from tests.live.long_tests import long_except, on_the_platforms_of_long_tests
 
-pytestmark = [pytest.mark.timeout(600), on_the_platforms_of_long_tests]
+pytestmark = [pytest.mark.timeout(1200), on_the_platforms_of_long_tests]
 
 
 def run(live_airflow, dag_id: str, conf: dict | None = None) -> tuple[str, str]:

@@ -8,14 +8,16 @@ import subprocess
 
 import pytest
 from airflow_databases import AIRFLOW
+from local_platform import READY_SECONDS
 
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from tests.live.conftest import engines_folder
 from tests.live.long_tests import long_except
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 CLUSTER = {"tenant": "my-team", "workers": 1, "workerCpu": "2", "workerMemory": "1Gi", "type": "spark3"}
+WAITING = ("--wait", "--timeout", str(READY_SECONDS))
 
 MISTAKES = [
     (("clusters", "launch"), '{"tenant": "a", "worker": 1}', "did you mean 'workers'"),
@@ -57,7 +59,7 @@ def dcluster(environment):
 
 @pytest.fixture(scope="module")
 def cluster_id(dcluster):
-    launched = dcluster("clusters", "launch", "--wait", "--timeout", "60", entry=json.dumps(CLUSTER))
+    launched = dcluster("clusters", "launch", *WAITING, entry=json.dumps(CLUSTER))
     yield launched.stdout.strip()
     dcluster("clusters", "terminate", launched.stdout.strip())
 
@@ -83,7 +85,7 @@ def test_a_job_is_submitted_followed_and_read(dcluster, cluster_id, tmp_path):
         "application": str(application),
     }
     (tmp_path / "job.json").write_text(json.dumps(job | {"args": ["world; rm -rf /", "$(id)"]}))
-    done = dcluster("jobs", "submit", "--wait", "--timeout", "60", str(tmp_path / "job.json"))
+    done = dcluster("jobs", "submit", *WAITING, str(tmp_path / "job.json"))
     job_id = done.stdout.strip()
     assert "SUCCEEDED" in done.stderr
     assert "hello world; rm -rf / $(id)" in dcluster("jobs", "logs", "--follow", job_id).stdout

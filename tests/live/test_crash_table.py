@@ -205,7 +205,7 @@ def jobs_of(live_airflow, case: Case) -> list[Job]:
     ]
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     ("live_airflow", "dag_ids"),
     groups(),

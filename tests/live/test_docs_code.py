@@ -13,7 +13,7 @@ from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.core.record import JobState
+from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.engines import find_engine
 from tests.live.conftest import connection, engines_folder
@@ -45,7 +45,8 @@ def test_the_hook_runs_a_job_as_the_quickstart_says(tmp_path, monkeypatch):
     hook = DClusterHook()
     (job,) = hook.jobs.list()
     assert "words: 3" in hook.jobs.logs(job.id)
-    assert [cluster.state.value for cluster in hook.clusters.list()] == ["TERMINATED"]
+    (cluster,) = hook.clusters.list()
+    hook.clusters.wait(cluster.id, [ClusterState.TERMINATED], 60)
 
 
 def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_environment):

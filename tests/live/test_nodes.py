@@ -14,7 +14,7 @@ from aws.server import REGION, AwsServer, running
 from demo.standalone import wait_until
 
 pytestmark = [
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.parametrize("live_airflow", ["local"], indirect=True, scope="session"),
 ]
 PATHS = ["running", "deferred"]

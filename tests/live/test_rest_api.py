@@ -16,13 +16,20 @@ from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState, JobState
 from demo.standalone import Standalone, wait_until
-from tests.live.conftest import HERE, PersonsRest, connection, engines_folder, install_engines
+from tests.live.conftest import (
+    ANSWER_SECONDS,
+    HERE,
+    connection,
+    engines_folder,
+    healthy_rest,
+    install_engines,
+)
 from tests.live.long_tests import long_except
 from tests.live.rest_page import abbreviated, compare
 from tests.live.rest_users import curl, log_in, variables
 from tests.live.seed_curls import CALLS, STATUS_10603, TERMINATE_570232, Call
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(2400)
 NAME = "spark-dev-myteam-123"  # of the documentation; our own names have a time in them
 # The documentation's clusters ask for 28 GiB: more than a testbed has, and than they use.
 _LITTLE = {"cpu": "100m", "memory": "256Mi"}
@@ -57,7 +64,7 @@ class Dialogue:
         path = f"{self.url}/api/v2/dags/dcluster_launch_cluster/dagRuns/rest__cluster_{cluster_id}"
         headers = {"Authorization": f"Bearer {self.token}"}
         assert wait_until(
-            lambda: httpx.get(path, headers=headers, timeout=30).json()["state"] == "success", 120
+            lambda: httpx.get(path, headers=headers, timeout=ANSWER_SECONDS).json()["state"] == "success", 120
         )
 
     def wait_for_job(self, job_id: int, state: JobState) -> None:
@@ -98,12 +105,10 @@ def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
     control = connect(settings, kubernetes.client if kubernetes else None)
     standalone.start()
     try:
-        rest = PersonsRest(standalone.url)
-        healthy = wait_until(lambda: rest.is_healthy() or standalone.ended_by_itself(), 180)
-        assert healthy, standalone.log.read_text()[-5000:]
+        healthy_rest(standalone)
         token = log_in(standalone.url, "user")
         headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=standalone.url, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=standalone.url, headers=headers, timeout=ANSWER_SECONDS) as client:
             assert wait_until(lambda: len(client.get("/api/v2/dags").json()["dags"]) == 10, 120)
         control.registry.describe()  # makes the tables
         yield Dialogue(standalone.url, token, control, registry)
@@ -193,7 +198,7 @@ def test_every_call_answers_as_the_documentation_says(answers):
 
 def test_what_was_asked_for_is_done_by_runs_that_succeed(answers, dialogue):
     headers = {"Authorization": f"Bearer {dialogue.token}"}
-    with httpx.Client(base_url=dialogue.url, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=dialogue.url, headers=headers, timeout=ANSWER_SECONDS) as client:
 
         def runs() -> dict[str, list[str]]:
             found = client.get("/api/v2/dags/~/dagRuns", params={"limit": 100}).json()["dag_runs"]

@@ -10,7 +10,7 @@ from dcluster_provider.core.record import ClusterState, Job, JobState
 from demo.standalone import wait_until
 from tests.live.long_tests import on_the_platforms_of_long_tests
 
-pytestmark = [pytest.mark.timeout(900), on_the_platforms_of_long_tests]
+pytestmark = [pytest.mark.timeout(1500), on_the_platforms_of_long_tests]
 DAG_ID = "shares_cluster"
 IDLE = 20  # seconds
 

@@ -12,11 +12,12 @@ from datetime import datetime, timezone
 
 import psutil
 import pytest
+from local_platform import READY_SECONDS
 
-from dcluster_provider.core.record import Cluster, JobState
+from dcluster_provider.core.record import Cluster, ClusterState, JobState
 from demo.standalone import wait_until
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
 NAMED_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
 
 
@@ -27,7 +28,7 @@ def cluster(live_airflow) -> Cluster:
 
 def launch(live_airflow) -> Cluster:
     clusters = live_airflow.control.clusters
-    return clusters.wait(clusters.launch({"tenant": "errors", "workerCpu": "4"}).id, timeout=60)
+    return clusters.wait(clusters.launch({"tenant": "errors", "workerCpu": "4"}).id, timeout=READY_SECONDS)
 
 
 def run(live_airflow, dag_id: str, conf: dict) -> str:
@@ -102,6 +103,7 @@ def test_engine_is_killed(live_airflow, role):
     running_job(live_airflow, run_id)
     killed = kill(live_airflow, cluster, f"deploy.{role}.{role.capitalize()}")
     assert_told(error_of(live_airflow, "failing_job", run_id, killed), role, "signal 9")
+    live_airflow.control.clusters.wait(cluster.id, [ClusterState.FAILED], 60)
     assert cluster.name not in live_airflow.control.platform.list_clusters()
 
 

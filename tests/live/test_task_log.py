@@ -17,7 +17,7 @@ raise KeyError("usd")
 """
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("live_airflow", ["local", "kubernetes"], indirect=True, scope="session")
 def test_what_a_job_printed_last_is_in_the_tasks_log(live_airflow):
     """All of it comes in one burst, and the job's own cluster ends with the job: on Kubernetes its pods go."""

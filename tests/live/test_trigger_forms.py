@@ -72,6 +72,7 @@ def browser(server) -> Iterator[BrowserContext]:
         # As high as the longest section, so that a picture has all of it.
         context = chromium.new_context(viewport={"width": 1100, "height": 1600})
         context.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)
         page = context.new_page()
         page.goto(f"{server.url}/auth/login")
         page.locator("input[name=username]").fill("user")
@@ -113,7 +114,10 @@ def _fill(page: Page, form: Locator, name: str, value: Any) -> None:
         # The checkbox itself is hidden under what shows it.
         field.locator("xpath=ancestor::label").click()
         expect(field).to_be_checked(checked=value)
-    elif field.count() == 0 or not field.is_visible():
+        return
+    # The section opens some time after the click on it; until then every field in it is hidden.
+    expect(form.locator(f"[name=element_{name}]:visible, [id=element_{name}]:visible").first).to_be_visible()
+    if field.count() == 0 or not field.is_visible():
         form.locator(f"#element_{name} .cm-content, [id=element_{name}]").first.click()
         page.keyboard.insert_text(str(value))
     else:

@@ -13,7 +13,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from demo.standalone import wait_until
 from tests.live.long_tests import long_except, on_the_platforms_of_long_tests
 
-pytestmark = [pytest.mark.timeout(600), on_the_platforms_of_long_tests]
+pytestmark = [pytest.mark.timeout(1200), on_the_platforms_of_long_tests]
 PATHS = ["running", "deferred"]
 GONE_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
 
