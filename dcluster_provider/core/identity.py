@@ -19,8 +19,8 @@ NODES_OF = LABEL_PREFIX + "nodes-of"  # label and taint of nodes that one cluste
 class Owner:
     """The Airflow task that asked.
 
-    :param epoch: ``ti.max_tries - task.retries``: it moves when a person clears the task and not when Airflow
-        retries it.
+    :param epoch: the number of the try that began it: it moves when a person clears the task and not when Airflow
+        retries it. See :mod:`dcluster_provider.core.epochs`.
     """
 
     deployment: str

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcluster_provider.core.epochs import Try
 from dcluster_provider.core.identity import Owner
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dcluster_provider.hooks.dcluster import DClusterHook
+
 _RUNNING_STATES = ("running", "deferred")
 
 
-def owner_of(context: Context, deployment: str) -> Owner:
-    """The owner that a task's context means.
-
-    The epoch is ``max_tries - retries``: clearing a task sets ``max_tries`` to ``try_number + retries``, an automatic
-    retry leaves it alone.
-    """
+def owner_of(context: Context, hook: DClusterHook) -> Owner:
+    """The owner that a task's context means, in the epoch of this try."""
     ti = context["ti"]
-    return Owner(
-        deployment=deployment,
+    owner = Owner(
+        deployment=hook.settings.deployment,
         dag_id=ti.dag_id,
         run_id=ti.run_id,
         task_id=ti.task_id,
         map_index=ti.map_index if ti.map_index is not None else -1,
-        epoch=(ti.max_tries or 0) - (context["task"].retries or 0),
     )
+    attempt = Try(
+        number=ti.try_number,
+        max_tries=ti.max_tries or 0,
+        retries=context["task"].retries or 0,
+        run_clears=getattr(context.get("dag_run"), "clear_number", 0) or 0,
+    )
+    return hook.control.registry.in_epoch(owner, attempt)
 
 
 def is_still_going(owner: Owner, *, if_unknown: bool = False) -> bool:

@@ -72,7 +72,7 @@ class DClusterOperator(BaseOperator):
         """The task instance as an owner."""
         from dcluster_provider.hooks.owner import owner_of
 
-        return owner_of(context, self.hook.settings.deployment)
+        return owner_of(context, self.hook)
 
     def end_own(self, owner: Owner, why: str) -> None:
         """End what the task has asked for, however far that got; operators that own nothing do nothing."""

@@ -160,6 +160,19 @@ machine_table = Table(
     _moment("unused_since", nullable=True),
 )
 
+epoch_table = Table(
+    "dcluster_epoch",
+    metadata,
+    Column("deployment", String, primary_key=True),
+    Column("dag_id", String, primary_key=True),
+    Column("run_id", String, primary_key=True),
+    Column("task_id", String, primary_key=True),
+    Column("map_index", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("max_tries", Integer, nullable=False),
+    Column("run_clears", Integer, nullable=False),
+)
+
 event_table = Table(
     "dcluster_event",
     metadata,

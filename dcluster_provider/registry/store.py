@@ -5,6 +5,7 @@ from __future__ import annotations
 from dcluster_provider.registry.alerts import AlertClaim, AlertStore
 from dcluster_provider.registry.clusters import ClusterStore
 from dcluster_provider.registry.connected import Claim
+from dcluster_provider.registry.epochs import EpochStore
 from dcluster_provider.registry.events import Event, EventStore
 from dcluster_provider.registry.instances import Instance, InstanceStore
 from dcluster_provider.registry.jobs import JobStore
@@ -36,6 +37,7 @@ class Registry(
     AlertStore,
     InstanceStore,
     MachineStore,
+    EpochStore,
 ):
     """What is remembered of clusters and jobs.
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from dcluster_provider.core.epochs import Try
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.registry.store import MachineMark, Registry, Scope
 
@@ -74,6 +75,7 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
         "see_unknown": lambda: registry.see_unknown(scope, ["name"], now),
         "claim_alert": lambda: registry.claim_alert(1, "long_running", "mail", now, threshold=60),
         "jobs_with_failures_due": lambda: registry.jobs_with_failures_due(scope, now, after_id=9),
+        "in_epoch": lambda: registry.in_epoch(owner, Try(1, 0, 0)),
         "client_settings": lambda: registry.client_settings(["team", "other"]),
         "client_setting": lambda: registry.client_setting("team"),
         "record_instances": lambda: registry.record_instances("listing", {"i-1": {}}, now),

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from dcluster_provider.core.epochs import Epoch, Try
+
+FIRST = Epoch(number=1, max_tries=2, run_clears=0)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "goes_on"),
+    [
+        (Try(1, 2, 2), True),
+        (Try(1, 2, 2, run_clears=1), True),  # deferred, while another task of the run was cleared
+        (Try(2, 2, 2), True),
+        (Try(2, 2, 1), True),  # deployed with other retries
+        (Try(2, 2, 5), True),
+        (Try(3, 2, 2), True),
+        (Try(4, 2, 2), True),  # the scheduler died, and its heir starts what it had begun
+        (Try(2, 2, 2, run_clears=1), True),  # of another task
+        (Try(2, 3, 2), False),
+        (Try(2, 1, 0), False),  # fewer retries, then a clear
+        (Try(2, 2, 1, run_clears=1), False),
+        (Try(4, 2, 2, run_clears=1), False),  # cleared while it ran, and lost
+    ],
+)
+def test_which_tries_no_clear_lies_between(attempt, goes_on):
+    assert attempt.goes_on_with(FIRST) == goes_on
