@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.epochs import Try
 from dcluster_provider.core.identity import Owner
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
     from dcluster_provider.hooks.dcluster import DClusterHook
 
-_RUNNING_STATES = ("running", "deferred")
+_GOING_STATES: frozenset[str | None] = frozenset({"running", "deferred", "up_for_retry"})
+# What becomes of a running task that loses its worker or its scheduler: another try follows, or runs already. One
+# without a state has just lost its scheduler, or was cleared after that; a clear moves the epoch, and the try that
+# follows ends the work. A task that is cleared while it runs is restarting, and has to end its work itself: if its
+# worker is lost as well, Airflow makes a mere retry of it.
+_LEFT_STATES = _GOING_STATES | {None, "scheduled", "queued", "up_for_reschedule"}
 
 
 def owner_of(context: Context, hook: DClusterHook) -> Owner:
@@ -35,20 +40,37 @@ def owner_of(context: Context, hook: DClusterHook) -> Owner:
 
 
 def is_still_going(owner: Owner, *, if_unknown: bool = False) -> bool:
-    """Whether Airflow counts the task as running or deferred, so that its work must be left alone.
+    """Whether the task runs, is deferred or waits for a retry, so that its work must be left alone.
+
+    A deferred task that waits for its next try in another state was cleared.
 
     :param if_unknown: the answer when the state cannot be read. For a task that is being killed it is no: what it
         asked for costs money.
     """
+    states = _states_of(owner)
+    return if_unknown if states is None else not _GOING_STATES.isdisjoint(states)
+
+
+def is_left_to_another_try(ti: Any) -> bool:
+    """Whether a try that is being killed leaves its work to another: nobody has ended the task.
+
+    Not so when the state cannot be read, as it may be a person's doing, and what the task asked for costs money.
+    """
+    return not _LEFT_STATES.isdisjoint(_states_of(ti) or ())
+
+
+def _states_of(task: Any) -> set[str | None] | None:
+    """The states of a task, an owner or a task instance: one, or none when it is gone; nothing if it cannot be read."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
+    index = task.map_index
     try:
         states = RuntimeTaskInstance.get_task_states(
-            dag_id=owner.dag_id,
-            task_ids=[owner.task_id],
-            run_ids=[owner.run_id],
-            map_index=owner.map_index if owner.map_index >= 0 else None,
+            dag_id=task.dag_id,
+            task_ids=[task.task_id],
+            run_ids=[task.run_id],
+            map_index=index if index is not None and index >= 0 else None,
         )
     except Exception:  # noqa: BLE001  # whatever it is, the state is unknown
-        return if_unknown
-    return any(state in _RUNNING_STATES for state in states.get(owner.run_id, {}).values())
+        return None
+    return set(states.get(task.run_id, {}).values())

@@ -141,8 +141,8 @@ class DClusterOperator(BaseOperator):
 def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]:
     """Make an operator's execute method end what the task asked for on each way out but success and deferral.
 
-    Killed by a person or a timeout: it is ended. Killed because the worker shuts down, or failed with a retry to come:
-    it is left for the retry to adopt. Failed for good: it is ended.
+    Killed by a person or a timeout: it is ended. Killed because the worker shuts down or was silent for too long, or
+    failed with a retry to come: it is left for the retry to adopt. Failed for good: it is ended.
     """
 
     @wraps(method)
@@ -153,19 +153,20 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
             AirflowTaskTerminated,
             AirflowTaskTimeout,
         )
-        from dcluster_provider.hooks.owner import is_still_going
+        from dcluster_provider.hooks.owner import is_left_to_another_try
 
         self._in_execution = True
         try:
             return method(self, context, *args, **kwargs)
         except TaskKilled:
             self._in_execution = False
-            owner = self.task_owner(context)
-            if is_still_going(owner):
+            if is_left_to_another_try(context["ti"]):
                 self.log.warning(
-                    "SIGTERM while the task is still running: the worker shuts down; a retry goes on"
+                    "SIGTERM, though nobody has ended the task: the worker shuts down, or Airflow has given this try "
+                    "up; another one goes on"
                 )
                 raise SystemExit(143) from None
+            owner = self.task_owner(context)
             self.end_own(owner, "a person ended the task")
             raise AirflowTaskTerminated(f"{owner} was ended while it was running") from None
         except (InvalidSpec, NotFound) as error:

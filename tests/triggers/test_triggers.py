@@ -197,7 +197,18 @@ def test_its_own_deadline_fires():
 
 
 @pytest.mark.parametrize(
-    ("state", "is_ended"), [("failed", True), (None, True), ("deferred", False), ("running", False)]
+    ("state", "is_ended"),
+    [
+        ("failed", True),
+        ("success", True),
+        ("skipped", True),
+        (None, True),
+        ("scheduled", True),
+        ("queued", True),
+        ("deferred", False),
+        ("running", False),
+        ("up_for_retry", False),
+    ],
 )
 def test_on_kill_ends_the_job_unless_its_task_is_still_going(monkeypatch, state, is_ended):
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
