@@ -211,6 +211,10 @@ class MemoryPlatform:
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
+    def place_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
+        """The one that there is."""
+        return "memory"
+
     def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
         """Ready, or gone."""
         ready, gone = (

@@ -22,7 +22,7 @@ def show_clusters(args: Namespace, hook: DClusterHook) -> None:
     cluster = hook.clusters.get(cluster_reference(args.cluster))
     cluster = hook.clusters.observe([cluster.id])[cluster.id]
     events = hook.control.registry.list_events(cluster_id=cluster.id)
-    print_record(cluster, events, args.output, hook.clusters.info(cluster.id))
+    print_record(cluster, events, args.output, hook.clusters.info(cluster.id) | {"place": cluster.place})
 
 
 @command

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.control.endings import after_cluster
 from dcluster_provider.control.isolation import going_on
+from dcluster_provider.control.places import made_elsewhere
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.sightings import Hidden, Sightings
 from dcluster_provider.core.errors import (
@@ -48,9 +49,11 @@ class ClusterProgress:
         """
         records = self._registry.get_clusters(list(ids))
         live = [cluster for cluster in records if not (cluster.state.is_final or cluster.is_external)]
-        seen = self._sightings.seen(self._platform.observe_clusters(live)) if live else {}
+        unseen = {it.id: why for it in live if (why := made_elsewhere(self._platform, it))}
+        here = [cluster for cluster in live if cluster.id not in unseen]
+        seen = self._sightings.seen({**unseen, **(self._platform.observe_clusters(here) if here else {})})
         after = {cluster.id: cluster for cluster in records}
-        for cluster in live:
+        for cluster in here:
             if cluster.state is ClusterState.TERMINATING and not self._give_nodes_back(cluster):
                 continue
             with going_on(cluster):
@@ -67,8 +70,14 @@ class ClusterProgress:
     def remove(self, cluster: Cluster) -> Cluster:
         """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left.
 
+        One that was made elsewhere stays as it is: that nothing of it is here does not mean that it has gone.
+
         :raises PlatformUnavailable: it cannot be asked just now, so that what is left of it stays.
         """
+        unseen = made_elsewhere(self._platform, cluster)
+        if unseen is not None:
+            _LOG.warning("%s is not removed: %s", cluster, unseen.why)
+            return cluster
         jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
         try:
             settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []

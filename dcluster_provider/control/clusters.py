@@ -14,6 +14,7 @@ from dcluster_provider.control.endings import cluster_terminated, in_use
 from dcluster_provider.control.info import cluster_info
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
 from dcluster_provider.control.patience import PatientLooks
+from dcluster_provider.control.places import require_here
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
@@ -85,7 +86,8 @@ class Clusters:
         :param report: told of progress that may take long (an engine being installed).
         :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
-        :raises PlatformRefused: the platform cannot be used at all; nothing was stored.
+        :raises PlatformRefused: the platform cannot be used at all, or the key's live cluster was made elsewhere;
+            nothing was stored.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
         :raises WaitTimeout: an earlier cluster of the same request is being ended, and not gone after minutes.
         """
@@ -113,7 +115,8 @@ class Clusters:
         :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
         :returns: the key's cluster while that is live, otherwise a new one.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored.
-        :raises PlatformRefused: the platform lacks what the cluster needs.
+        :raises PlatformRefused: the platform lacks what the cluster needs, or the key's live cluster was made
+            elsewhere.
         """
         return self._claim(self._checked(spec), key or fresh_key(), None, actor, follow_ending)
 
@@ -142,7 +145,8 @@ class Clusters:
     def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
         """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
 
-        :raises PlatformRefused: the platform cannot be used at all; the launch stays as it was.
+        :raises PlatformRefused: the platform cannot be used at all, or the cluster was made elsewhere; the launch stays
+            as it was.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
         """
         self._platform.connect()
@@ -167,6 +171,7 @@ class Clusters:
             return cluster
         if cluster.state not in (ClusterState.REQUESTED, ClusterState.PROVISIONING):
             return cluster
+        self.require_here(cluster)
         try:
             self._platform.prepare(cluster.spec, report)
             self._nodes.launch(cluster, report)
@@ -181,6 +186,14 @@ class Clusters:
             # It was ended while it was being made, so what was made after that has to go as well.
             begun = self._progress.remove(begun)
         return begun
+
+    def require_here(self, cluster: Cluster) -> None:
+        """Refuse to go on with a live cluster that was made elsewhere than where the connection leads by now.
+
+        :raises PlatformRefused: naming both places.
+        """
+        if not cluster.state.is_final:
+            require_here(self._platform, cluster)
 
     def get(self, cluster: int | str) -> Cluster:
         """A cluster by id or name, as it was last seen.
@@ -305,7 +318,7 @@ class Clusters:
         :param asked_by: the Airflow task that asks; a long-living cluster that has live jobs of others than its DAG
             run is then left as it is. None (a person asks) ends it under any job.
         :param force: end it all the same.
-        :returns: the cluster: TERMINATED, or TERMINATING while its platform still removes it.
+        :returns: the cluster: TERMINATED, or TERMINATING while its platform still removes it or looks elsewhere.
         :raises NotFound: there is no such cluster.
         :raises ClusterInUse: live jobs of others are on it; they are named.
         :raises InvalidSpec: somebody else runs it.
@@ -364,11 +377,13 @@ class Clusters:
                 deployment=self._settings.deployment,
                 conn_id=self._settings.conn_id,
                 platform=self._platform.name,
+                place=self._platform.place_of(spec),
                 owner=owner,
                 now=utc_now(),
                 actor=actor,
                 follow_ending=follow_ending,
             )
+            self.require_here(claim.record)
             if claim.record.state is not ClusterState.TERMINATING:
                 return claim.record
             self._finish(claim.record.id)

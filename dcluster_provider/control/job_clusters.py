@@ -61,6 +61,7 @@ class JobClusters:
         :raises InvalidSpec: the named cluster is of another engine.
         :raises NotFound: it does not exist.
         :raises ClusterFailed: it has ended, is being ended, or is refused by its platform.
+        :raises PlatformRefused: it was made elsewhere.
         """
         for _ in range(_ATTEMPTS):
             cluster, owned = self._choose(request)
@@ -113,6 +114,7 @@ class JobClusters:
                 f"JobSpec: field jobType: {spec.job_type!r} does not run on {cluster}, which is of type "
                 f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
             )
+        self._clusters.require_here(cluster)
         if not request.only_stored:
             cluster = self._clusters.observe([cluster.id])[cluster.id]
         if cluster.state.is_ending:
@@ -123,6 +125,8 @@ class JobClusters:
         spec = request.spec
         deployment, conn_id = self._settings.deployment, self._settings.conn_id
         found = self._registry.find_long_living(spec.client, spec.engine, deployment, conn_id)
+        if found is not None:
+            self._clusters.require_here(found)
         if found is not None and not request.only_stored:
             # Whoever launched it may have been cut short.
             found = self._clusters.resume(found.id, request.report)

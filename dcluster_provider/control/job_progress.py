@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.endings import after_cluster
 from dcluster_provider.control.isolation import going_on
+from dcluster_provider.control.places import made_elsewhere
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.sightings import Hidden, Sightings
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -56,15 +57,20 @@ class JobProgress:
         after = {job.id: job for job in self._registry.get_jobs(list(ids))}
         live = [job for job in after.values() if not job.state.is_final]
         clusters = self._clusters.observe({job.cluster_id for job in live})
+        unseen = {
+            it.id: why for it in live if (why := made_elsewhere(self._platform, clusters[it.cluster_id]))
+        }
         going = []
         for job in live:
+            if job.id in unseen:
+                continue
             cluster = clusters[job.cluster_id]
             if job.state is not JobState.REQUESTED and not cluster.state.is_ending:
                 going.append((job, cluster))
                 continue
             with going_on(job):
                 after[job.id] = self._before_its_run(job, cluster)
-        seen = self._sightings.seen(self._platform.observe_jobs(going)) if going else {}
+        seen = self._sightings.seen({**unseen, **(self._platform.observe_jobs(going) if going else {})})
         for job, cluster in going:
             if job.id in seen:
                 with going_on(job):

@@ -15,6 +15,7 @@ from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.log_reading import read_at_once
 from dcluster_provider.control.patience import PatientLooks
+from dcluster_provider.control.places import made_elsewhere, require_here
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
@@ -77,7 +78,8 @@ class Jobs:
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises NotFound: the cluster that it names does not exist.
         :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
-        :raises PlatformRefused: the platform cannot be used at all; nothing was stored.
+        :raises PlatformRefused: the platform cannot be used at all, or its cluster was made elsewhere; nothing was
+            stored.
         :raises ClusterFailed: its cluster has ended, is being ended, or is refused by the platform.
         :raises WaitTimeout: what the task had before it was cleared is being stopped, and not gone after minutes.
         """
@@ -117,6 +119,7 @@ class Jobs:
         :param report: told of progress that may take long.
         :raises NotFound: there is no such job.
         :raises ClusterFailed: its cluster is refused by the platform.
+        :raises PlatformRefused: its cluster was made elsewhere; the submission stays as it was.
         """
         job = self.get(job_id)
         if not job.state.is_final:
@@ -233,7 +236,9 @@ class Jobs:
         if not job.state.is_final:
             job = self._progress.change(job, stop_job, actor)
         if not job.state.is_final:
-            self._platform.stop_job(job, self._registry.get_cluster(job.cluster_id))
+            cluster = self._registry.get_cluster(job.cluster_id)
+            if made_elsewhere(self._platform, cluster) is None:
+                self._platform.stop_job(job, cluster)
         return self._progress.observe([job.id])[job.id]
 
     def check_savepoint(self, job_id: int) -> None:
@@ -354,6 +359,7 @@ class Jobs:
     def _stage(self, job: Job, cluster: Cluster) -> None:
         if job.state is not JobState.REQUESTED or cluster.state.is_final:
             return
+        require_here(self._platform, cluster)
         try:
             self._platform.stage_job(job, cluster)
         except PlatformRefused as refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.job_progress import JobProgress
+from dcluster_provider.control.places import require_here
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.record import Job, JobState
@@ -42,6 +43,7 @@ def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
     :param job: as it is at this moment.
     :raises InvalidSpec: it is not a Flink job, or no setting says where savepoints go.
     :raises SavepointFailed: it is not at work.
+    :raises PlatformRefused: its cluster was made elsewhere.
     """
     if job.spec.engine != "flink":
         raise InvalidSpec(
@@ -51,7 +53,9 @@ def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
         return
     if job.state is not JobState.RUNNING and not job.savepoint_wanted:
         raise SavepointFailed(str(job), _not_at_work(job))
-    if not platform.savepoint_folder(job, registry.get_cluster(job.cluster_id)):
+    cluster = registry.get_cluster(job.cluster_id)
+    require_here(platform, cluster)
+    if not platform.savepoint_folder(job, cluster):
         raise InvalidSpec(
             f"field savepoint: no setting says where savepoints of {job} go; set execution.checkpointing.savepoint-dir "
             "in extraCmd of the job or extraConfigs of its cluster, or flink_storage on the connection"

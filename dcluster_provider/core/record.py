@@ -78,6 +78,8 @@ class Cluster:
     :param conn_id: the Airflow connection it was launched through.
     :param platform: ``local`` or ``kubernetes``; ``external`` for a cluster that somebody else runs.
     :param owner: the Airflow task that asked, none when a person did.
+    :param place: where its platform has made it, in the platform's words; empty when somebody else runs it, or when it
+        was made before this was remembered.
     :param state_since: when the present state began.
     :param job_seen_at: when a job last was live on it; its launch before the first.
     """
@@ -100,6 +102,7 @@ class Cluster:
     ui_url: str = ""
     workers_ready: int = 0
     diagnosis: Diagnosis | None = None
+    place: str = ""
 
     @property
     def is_external(self) -> bool:

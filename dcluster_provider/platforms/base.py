@@ -64,6 +64,9 @@ class Platform(Protocol):
     def reconnect(self) -> None:
         """Get hold of it anew when it is needed next: the credentials were refused."""
 
+    def place_of(self, spec: ClusterSpec) -> str:
+        """Where a cluster is made and looked for, in words that tell places apart; nothing is asked for it."""
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse, before anything is stored or started, what cannot run here.
 

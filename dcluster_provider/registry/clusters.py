@@ -57,6 +57,7 @@ class ClusterStore(Connected):
         platform: str,
         owner: Owner | None,
         now: datetime,
+        place: str = "",
         actor: str = "",
         follow_ending: bool = False,
     ) -> Claim[Cluster]:
@@ -66,6 +67,7 @@ class ClusterStore(Connected):
         is followed by another, of the next generation.
 
         :param env: the environment's name, part of the cluster's name.
+        :param place: where the platform makes it.
         :param actor: who asks, for the event; the owner when empty.
         :param follow_ending: one that is being ended is followed by another too, not only one that has ended.
         :returns: the cluster, and whether this call made it.
@@ -90,6 +92,7 @@ class ClusterStore(Connected):
                 deployment=deployment,
                 conn_id=conn_id,
                 platform=platform,
+                place=place,
                 spec=spec,
                 owner=owner,
                 state=ClusterState.REQUESTED,
@@ -179,8 +182,8 @@ class ClusterStore(Connected):
     def save_cluster(self, cluster: Cluster, *, actor: str = "", action: str = "") -> Cluster:
         """Save what changed of a cluster, unless somebody else saved it since it was read.
 
-        A change of state is recorded as an event. What was asked for (key, name, specification, owner) does not
-        change, and ``job_seen_at`` only by its jobs.
+        A change of state is recorded as an event. What was asked for (key, name, specification, owner, place) does
+        not change, and ``job_seen_at`` only by its jobs.
 
         :param actor: who did it, for the event.
         :param action: what was done, for the event; the new state when empty.

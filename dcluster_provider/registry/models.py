@@ -91,6 +91,7 @@ cluster_table = Table(
     *_request_columns(),
     _text("name"),
     _text("platform"),
+    _text("place"),
     _text("tenant"),
     _text("engine"),
     Column("long_living", Boolean, nullable=False),

@@ -45,7 +45,7 @@ def _claim_cluster(
     registry: Registry, key: str = "key", owner: Owner | None = OWNER, **changes: Any
 ) -> Claim:
     request = {"env": "dev", "deployment": "deployment", "conn_id": "dcluster_default", "platform": "local"}
-    request |= {"follow_ending": False}
+    request |= {"follow_ending": False, "place": ""}
     request |= {"now": NOW, "owner": owner}
     request |= {name: changes.pop(name) for name in set(request) & set(changes)}
     return registry.claim_cluster(key=key, spec=ClusterSpec(**{"tenant": "team"} | changes), **request)

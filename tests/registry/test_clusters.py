@@ -28,7 +28,7 @@ def test_new_claim_gives_a_requested_cluster(registry, claim_cluster, now, owner
 
 def test_what_was_claimed_is_read_back_alike(registry, registry_url, claim_cluster):
     cluster = claim_cluster(
-        registry, extra_configs={"a": True, "b": "ü"}, type="flink", idle_timeout=60
+        registry, extra_configs={"a": True, "b": "ü"}, type="flink", idle_timeout=60, place="namespace data"
     ).record
     other = Registry(registry_url)
     assert other.get_cluster(cluster.id) == cluster

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, create_engine, insert, inspect, text
 
 from dcluster_provider.core.errors import RegistryUnusable
-from dcluster_provider.core.record import JobState
+from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.registry.migrations import HEAD, alembic_config, migrate
 from dcluster_provider.registry.models import VERSION_TABLE, metadata
 from dcluster_provider.registry.store import Registry
@@ -110,3 +110,40 @@ def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
     saved = registry.save_job(replace(found, savepoint_wanted=True, state=JobState.STOPPING))
     assert registry.get_job(7) == saved
     assert registry.describe().endswith(f"(schema {HEAD})")
+
+
+def test_clusters_of_the_schema_before_places_are_kept(registry_url, tmp_path, now):
+    (tmp_path / "new").mkdir()
+    engine = create_engine(registry_url, future=True)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0005")
+    cluster = {
+        "id": 7,
+        "key": "key",
+        "generation": 1,
+        "version": 3,
+        "deployment": "deployment",
+        "conn_id": "dcluster_default",
+        "spec": {"tenant": "team", "workers": 2},
+        "state": "RUNNING",
+        "created_at": now,
+        "state_since": now,
+        "ui_url": "http://page",
+        "name": "spark3-dev-team",
+        "platform": "kubernetes",
+        "tenant": "team",
+        "engine": "spark",
+        "long_living": False,
+        "job_seen_at": now,
+        "master_url": "spark://master:7077",
+        "workers_ready": 2,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(Table("dcluster_cluster", MetaData(), autoload_with=connection)), cluster)
+    engine.dispose()
+    registry = Registry(registry_url)
+    (found,) = registry.list_clusters()
+    assert (found.id, found.name, found.state) == (7, "spark3-dev-team", ClusterState.RUNNING)
+    assert (found.spec.workers, found.workers_ready, found.place) == (2, 2, "")
+    saved = registry.save_cluster(replace(found, state=ClusterState.TERMINATING))
+    assert registry.get_cluster(7) == saved

@@ -30,7 +30,8 @@ def check_clusters(check: Pass) -> None:
 
 
 def _check_page(check: Pass, page: Sequence[Cluster]) -> None:
-    standing = [cluster for cluster in _look(check, page) if not _is_going(check, cluster)]
+    here = [cluster for cluster in _look(check, page) if not check.is_elsewhere(cluster, cluster)]
+    standing = [cluster for cluster in here if not _is_going(check, cluster)]
     ids = [cluster.id for cluster in standing]
     used = check.registry.clusters_with_live_jobs(ids)
     own_jobs = check.registry.ended_own_jobs(ids)

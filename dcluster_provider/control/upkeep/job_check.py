@@ -25,6 +25,8 @@ def _check_page(check: Pass, page: Sequence[Job]) -> None:
     states = check.owner_states(live)
     for job in live:
         cluster, state = clusters.get(job.cluster_id), states.get(job.id)
+        if check.is_elsewhere(job, cluster):
+            continue
         with check.going_on(job):
             reason = _reason_to_stop(check, job, cluster, state)
             if reason is not None:

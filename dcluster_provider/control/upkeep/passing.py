@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.places import made_elsewhere
 from dcluster_provider.control.sightings import Hidden
 from dcluster_provider.control.upkeep.owners import OwnerState, OwnerStates
 from dcluster_provider.control.upkeep.report import Notes
@@ -64,6 +65,13 @@ class Pass:
         """Note that the look at a cluster or job showed nothing, if it did not."""
         if hidden is not None:
             self.notes.left(subject, f"nothing can be told of it just now: {hidden.why}")
+
+    def is_elsewhere(self, subject: Cluster | Job, cluster: Cluster | None) -> bool:
+        """Whether nothing can be done from here for a cluster, or a job on it, because it was made elsewhere."""
+        unseen = made_elsewhere(self.platform, cluster) if cluster is not None else None
+        if unseen is not None and self.dry_run:  # otherwise the look has told of it
+            self.notes.left(subject, f"nothing can be told of it just now: {unseen.why}")
+        return unseen is not None
 
     @contextmanager
     def going_on(self, subject: object) -> Iterator[None]:

@@ -83,6 +83,10 @@ class KubernetesPlatform:
         """Read the credentials anew when something is asked next."""
         self._api.reconnect()
 
+    def place_of(self, spec: ClusterSpec) -> str:
+        """The namespace."""
+        return f"namespace {self.settings.namespace_of(spec) or '(none)'}"
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
         self.settings.check_namespace(spec)

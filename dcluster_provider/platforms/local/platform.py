@@ -83,6 +83,10 @@ class LocalPlatform:
     def reconnect(self) -> None:
         """Nothing: this machine asks for no credentials."""
 
+    def place_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
+        """The home, which processes are found by."""
+        return f"folder {self.settings.home}"
+
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run here: too little memory, an engine that fits neither Python nor Java at hand."""
         self._tell_of_flags(spec, _CLUSTER_FLAGS)

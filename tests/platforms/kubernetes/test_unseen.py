@@ -158,3 +158,9 @@ def test_rights_that_nobody_can_be_asked_about_are_not_taken_for_granted(api, se
     wanted = [Access("", "pods", ("get", "list"), "see pods")]
     with pytest.raises(PlatformUnavailable, match="restarting"):
         check_access(api, "data", wanted)
+
+
+def test_the_place_of_a_cluster_is_its_namespace(platform, api, here, there):
+    assert [platform.place_of(each.spec) for each in (here, there)] == ["namespace data", "namespace other"]
+    without = KubernetesPlatform(KubernetesSettings(deployment="airflow", namespace="data"), api)
+    assert without.place_of(there.spec) == "namespace (none)"

@@ -80,3 +80,13 @@ def test_flags_without_meaning_here_are_told_of_once(platform, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "launch_new_node means nothing on the local platform and is ignored"
     ]
+
+
+def test_the_place_of_a_cluster_is_the_home_however_it_is_written(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    spec = make_cluster().spec
+    places = {
+        LocalPlatform(local_settings(path)).place_of(spec)
+        for path in (tmp_path, tmp_path / "link", tmp_path / "x" / "..")
+    }
+    assert places == {f"folder {tmp_path.resolve()}"}

@@ -1,0 +1,47 @@
+"""Clusters that were made in another place than the one where their platform looks by now.
+
+What is not there tells nothing of them: they may be at work in the place where they were made.
+"""
+
+from __future__ import annotations
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.observation import Unseen
+from dcluster_provider.core.record import Cluster
+from dcluster_provider.platforms.base import Platform
+
+
+def made_elsewhere(platform: Platform, cluster: Cluster) -> Unseen | None:
+    """Why a cluster and its jobs can be neither seen, nor ended, nor gone on with from here; none when they can.
+
+    One that was made before its place was remembered is taken to be here.
+    """
+    refusal = _refusal(platform, cluster)
+    return None if refusal is None else Unseen(refusal, is_refused=True)
+
+
+def require_here(platform: Platform, cluster: Cluster) -> None:
+    """Refuse to do anything about a cluster that was made elsewhere; it stays as it was.
+
+    :raises PlatformRefused: naming both places.
+    """
+    refusal = _refusal(platform, cluster)
+    if refusal is not None:
+        raise refusal
+
+
+def _refusal(platform: Platform, cluster: Cluster) -> PlatformRefused | None:
+    if not cluster.place:
+        return None
+    here = platform.place_of(cluster.spec)
+    return None if cluster.place == here else PlatformRefused(str(cluster), _elsewhere(cluster, here))
+
+
+def _elsewhere(cluster: Cluster, here: str) -> Diagnosis:
+    return Diagnosis(
+        "ClusterElsewhere",
+        f"It was made in {cluster.place}, and the connection says {here} by now.",
+        f"Give connection {cluster.conn_id!r} its earlier value until the cluster has ended, and use another "
+        "connection for the new place. Until then the cluster is neither looked at nor ended, and goes on.",
+    )
