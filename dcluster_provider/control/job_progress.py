@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
-_LOOKS_FOR_LOG = 10  # after which a job has ended without what it handed back
+_LOG_SECONDS = 30.0  # after which a job has ended without what it handed back
 _STOP_PATIENCE = timedelta(seconds=15)  # that an end is given before it is asked for once more
 
 
@@ -46,7 +46,9 @@ class JobProgress:
         self._platform = platform
         self._clusters = clusters
         self._sightings = Sightings("job")
-        self._unread: Counter[int] = Counter()  # by job: the looks at its end that found no log
+        self._unread: dict[
+            int, float
+        ] = {}  # by job: monotonic time since when the log of its end cannot be read
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
         """Look at jobs and their clusters, each in one batch, and return the jobs in their states of this moment by id.
@@ -129,9 +131,9 @@ class JobProgress:
         except CredentialsRefused:
             raise
         except PlatformUnavailable as error:
-            self._unread[job.id] += 1
+            since = self._unread.setdefault(job.id, time.monotonic())
             _LOG.info("What %s handed back cannot be read just now: %s", job, error)
-            if self._unread[job.id] < _LOOKS_FOR_LOG:
+            if time.monotonic() - since < _LOG_SECONDS:
                 return None
             found = None
         self._unread.pop(job.id, None)

@@ -170,3 +170,16 @@ def test_a_wait_is_given_up_after_a_minute_of_them(control, platform, jobs, monk
     number = jobs[0].id if wait == "jobs" else jobs[0].cluster_id
     with pytest.raises(RegistryUnusable, match="is gone"):
         getattr(control, wait).wait(number, (), timeout=30, poll_interval=0.01)
+
+
+def test_what_a_job_hands_back_is_waited_for_while_its_log_cannot_be_read(
+    control, platform, jobs, monkeypatch
+):
+    job = control.jobs.submit(SPEC | {"module": "function", "returnsResult": True})
+    control.jobs.observe([job.id])
+    platform.set_job(job, JobPhase.SUCCEEDED)
+    platform.unreadable = {job.id}
+    for _ in range(20):  # as many as changes of pods ask for
+        assert states(control, [job]) == [JobState.RUNNING]
+    monkeypatch.setattr("dcluster_provider.control.job_progress._LOG_SECONDS", 0.0)
+    assert states(control, [job]) == [JobState.SUCCEEDED]
