@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -13,11 +12,11 @@ from dcluster_provider.control.cluster_progress import ClusterProgress
 from dcluster_provider.control.endings import cluster_terminated, in_use
 from dcluster_provider.control.info import cluster_info
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
-from dcluster_provider.control.patience import PatientLooks
 from dcluster_provider.control.places import require_here
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
+from dcluster_provider.control.waiting import Wait
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -282,27 +281,17 @@ class Clusters:
         :raises WaitTimeout: time is up; the cluster is left as it is.
         :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        patient = PatientLooks(self._platform, deadline)
+        first = self.get(cluster_id) if just_seen else None
         told: ClusterState | None = None
-        while True:
-            cluster = self.get(cluster_id) if just_seen else patient.look(lambda: self._look(cluster_id))
-            just_seen = False
-            if cluster is None:
-                time.sleep(poll_interval)
-                continue
+
+        def tell(cluster: Cluster) -> None:
+            nonlocal told
             if on_change is not None and cluster.state is not told:
                 on_change(cluster)
             told = cluster.state
-            if cluster.state in states:
-                return cluster
-            raise_if_ended(cluster)
-            if deadline is not None and time.monotonic() >= deadline:
-                raise WaitTimeout(
-                    f"{cluster} is {cluster.state.value} after {timeout:g} s, "
-                    f"{cluster.workers_ready} of {cluster.spec.workers} workers ready; it was left as it is"
-                )
-            time.sleep(poll_interval)
+
+        wait = Wait(self._platform, lambda: self._look(cluster_id), timeout, poll_interval)
+        return wait.until(states, first=first, on_look=tell, check=raise_if_ended, so_far=_workers_so_far)
 
     def terminate(
         self,
@@ -407,3 +396,7 @@ def raise_if_ended(cluster: Cluster) -> None:
     """
     if cluster.state.is_final:
         raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))
+
+
+def _workers_so_far(cluster: Cluster) -> str:
+    return f", {cluster.workers_ready} of {cluster.spec.workers} workers ready"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,12 @@ from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.log_reading import read_at_once
-from dcluster_provider.control.patience import PatientLooks
 from dcluster_provider.control.places import made_elsewhere, require_here
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
+from dcluster_provider.control.waiting import Wait
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     DuplicateJob,
@@ -203,22 +202,9 @@ class Jobs:
         :raises WaitTimeout: time is up; the job is left as it is.
         :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        patient = PatientLooks(self._platform, deadline)
-        while True:
-            job = self.get(job_id) if just_seen else patient.look(lambda: self._look(job_id))
-            just_seen = False
-            if job is None:
-                time.sleep(poll_interval)
-                continue
-            if on_look is not None:
-                on_look(job)
-            if job.state in states:
-                return job
-            raise_if_job_ended(job)
-            if deadline is not None and time.monotonic() >= deadline:
-                raise WaitTimeout(f"{job} is {job.state.value} after {timeout:g} s; it was left as it is")
-            time.sleep(poll_interval)
+        first = self.get(job_id) if just_seen else None
+        wait = Wait(self._platform, lambda: self._look(job_id), timeout, poll_interval)
+        return wait.until(states, first=first, on_look=on_look, check=raise_if_job_ended)
 
     def terminate(self, job_id: int, *, savepoint: bool = False, actor: str = "") -> Job:
         """Stop a job; one that has ended stays as it is.

@@ -1,0 +1,90 @@
+"""Waiting for a cluster or job on a worker, look after look."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import Generic, TypeVar
+
+from dcluster_provider.control.patience import Patience
+from dcluster_provider.core.errors import (
+    CredentialsRefused,
+    PlatformUnavailable,
+    RegistryUnusable,
+    WaitTimeout,
+)
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.platforms.base import Platform
+
+_LOG = logging.getLogger(__name__)
+
+Record = TypeVar("Record", bound=Cluster | Job)
+
+
+class Wait(Generic[Record]):
+    """One wait.
+
+    :param look: looks at the record.
+    :param timeout: seconds; none means for ever.
+    :param poll_interval: seconds between two looks.
+    """
+
+    def __init__(
+        self, platform: Platform, look: Callable[[], Record], timeout: float | None, poll_interval: float
+    ) -> None:
+        self._platform = platform
+        self._look = look
+        self._timeout = timeout
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._poll_interval = poll_interval
+        self._patience = Patience()
+
+    def until(
+        self,
+        states: Collection[ClusterState] | Collection[JobState],
+        *,
+        first: Record | None,
+        on_look: Callable[[Record], None] | None,
+        check: Callable[[Record], None],
+        so_far: Callable[[Record], str] = lambda _: "",
+    ) -> Record:
+        """The record once it is in one of the states.
+
+        :param first: the record as somebody saw it a moment ago, instead of a first look.
+        :param on_look: called with each record seen.
+        :param check: called with each that is in none of them; raises when it will be in none.
+        :param so_far: how far a record has come, for the error when time is up.
+        :raises WaitTimeout: time is up.
+        :raises DClusterError: looks have failed for a minute, or until time was up.
+        """
+        while True:
+            record, first = first or self._look_patiently(), None
+            if record is not None:
+                if on_look is not None:
+                    on_look(record)
+                if record.state in states:
+                    return record
+                check(record)
+                if self._is_over:
+                    state = f"{record} is {record.state.value} after {self._timeout:g} s"
+                    raise WaitTimeout(f"{state}{so_far(record)}; it was left as it is")
+            time.sleep(self._poll_interval)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _look_patiently(self) -> Record | None:
+        """What a look shows; nothing when it failed and is to be made again."""
+        try:
+            found = self._look()
+        except (PlatformUnavailable, RegistryUnusable) as error:
+            if self._is_over or not self._patience.bears():
+                raise
+            _LOG.warning("A look failed and is made again: %s", error)
+            if isinstance(error, CredentialsRefused):
+                self._platform.reconnect()
+            return None
+        self._patience.renew()
+        return found
