@@ -53,6 +53,7 @@ _PHASES = {
     "RESTARTING": JobPhase.RUNNING,
     "FAILING": JobPhase.RUNNING,
     "CANCELLING": JobPhase.RUNNING,
+    "SUSPENDED": JobPhase.RUNNING,  # its JobManager is about to end, and the next one may go on with it
     "FINISHED": JobPhase.SUCCEEDED,
     "FAILED": JobPhase.FAILED,
     "CANCELED": JobPhase.KILLED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -43,16 +43,37 @@ def observe_on_external(
     return seen
 
 
-def observe_without_jobmanager(client: ClientPod, url: str) -> JobObservation | None:
+class FirstLooks:
+    """When something was first looked for in vain, in this process, by what it is."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, datetime] = {}
+
+    def in_vain(self, number: int, now: datetime) -> datetime:
+        """Note a look in vain; since when there was none that was not."""
+        return self._since.setdefault(number, now)
+
+    def found(self, number: int) -> None:
+        """Note a look that was not."""
+        self._since.pop(number, None)
+
+
+def is_given_up(since: datetime, now: datetime) -> bool:
+    """Whether a JobManager that has restarted would answer by now, and have its jobs again."""
+    return now - since >= _SILENCE
+
+
+def observe_without_jobmanager(client: ClientPod, url: str, silent_since: datetime) -> JobObservation | None:
     """A PyFlink program or SQL file on somebody else's JobManager, which does not answer: what its client alone tells.
 
     :param url: of the JobManager.
+    :param silent_since: since when it does not answer; a client that did not wait for its jobs may have ended long ago.
     :returns: none while the client runs, and while a JobManager that restarts may answer again.
     """
     seen = client.observe()
     if seen is None or seen.phase is JobPhase.PENDING or (client.pod and client.begun_by is None):
         return seen
-    if client.now - (client.ended_at or client.job.state_since) < _SILENCE:
+    if not is_given_up(max(silent_since, client.ended_at or client.job.state_since), client.now):
         return None
     if seen.phase is JobPhase.SUCCEEDED:
         return JobObservation(JobPhase.LOST, exit_code=seen.exit_code, diagnosis=_unheard(url))

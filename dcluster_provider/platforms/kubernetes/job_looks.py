@@ -59,6 +59,8 @@ class JobLooks:
         self._warnings = warnings
         self._patience = patience
         self._ended_logs = EndedLogs(api)
+        self._silent = external_looks.FirstLooks()  # JobManagers that somebody else runs, by the cluster's id
+        self._missing = external_looks.FirstLooks()  # jobs that those knew before, by id
 
     def observe(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
         """Jobs of one cluster, by id; those that cannot be told of just now are left out."""
@@ -155,23 +157,33 @@ class JobLooks:
         )
         if known is None:
             return self._unheard(jobs, cluster, pods) if cluster.is_external else {}
+        self._silent.found(cluster.id)
         seen = {}
         for job in jobs:
             client = None if flink_jobs.is_jar(job) else self._client(job, cluster, pods)
             folder = self.savepoint_folder(job, cluster) if job.savepoint_wanted else ""
             found = known.observe(job, client, folder)
-            if found is not None:
+            if found is not None and not (cluster.is_external and self._may_be_recovered(job, found)):
                 seen[job.id] = found
         return seen
+
+    def _may_be_recovered(self, job: Job, seen: JobObservation) -> bool:
+        """Whether a JobManager that was asked to run a job and does not know it may be one that has just restarted."""
+        if job.started_at is None or seen.phase not in {JobPhase.ABSENT, JobPhase.LOST}:
+            self._missing.found(job.id)
+            return False
+        now = _now()
+        return not external_looks.is_given_up(self._missing.in_vain(job.id, now), now)
 
     def _unheard(
         self, jobs: Iterable[Job], cluster: Cluster, pods: Sequence[Pod]
     ) -> dict[int, JobObservation]:
+        since = self._silent.in_vain(cluster.id, _now())
         seen = {}
         for job in jobs:
             if not flink_jobs.is_jar(job):
                 found = external_looks.observe_without_jobmanager(
-                    self._client(job, cluster, pods), cluster.ui_url
+                    self._client(job, cluster, pods), cluster.ui_url, since
                 )
                 if found is not None:
                     seen[job.id] = found

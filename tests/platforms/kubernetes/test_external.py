@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 from kubernetes_platform import AT, combinations, make_cluster, make_external, make_job
 
+from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.engines.spark import application_name
+from dcluster_provider.platforms.kubernetes import job_looks
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, external_rest
 from dcluster_provider.platforms.kubernetes.external_looks import (
@@ -20,8 +22,11 @@ from dcluster_provider.platforms.kubernetes.external_looks import (
     observe_without_jobmanager,
 )
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
+from dcluster_provider.platforms.kubernetes.job_looks import JobLooks
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import read_pod
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 
 SPARK, FLINK = make_external(), make_external(type="flink")
 SUBMITTED = replace(make_job(SPARK), state=JobState.SUBMITTED)
@@ -180,16 +185,63 @@ def test_a_jar_that_the_jobmanager_does_not_know_is_absent_for_its_pod_is_not_kn
 )
 def test_a_client_tells_what_it_can_when_its_jobmanager_does_not_answer_us(exit_code, seconds, phase):
     own = pod() if exit_code is None else pod(running=False, exit_code=exit_code, ended=5)
-    seen = observe_without_jobmanager(client(own, seconds=seconds), URL)
+    seen = observe_without_jobmanager(client(own, seconds=seconds), URL, AT)
     assert (seen.phase if seen else None) is phase
     if phase is JobPhase.LOST:
         assert seen.diagnosis is not None
         assert URL in seen.diagnosis.cause
 
 
+def test_a_jobmanager_that_falls_silent_long_after_a_client_ended_is_waited_for():
+    own = pod(running=False, exit_code=0, ended=5)
+    assert observe_without_jobmanager(client(own, seconds=600), URL, AT + timedelta(seconds=590)) is None
+    seen = observe_without_jobmanager(client(own, seconds=600), URL, AT + timedelta(seconds=400))
+    assert seen is not None
+    assert seen.phase is JobPhase.LOST
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Look at a job on somebody else's JobManager, which lists some jobs or does not answer, after so many seconds."""
+    looks = JobLooks(
+        KubernetesSettings(), None, None, lambda cluster: (), {"default": Warnings(None, "default")}, None
+    )
+
+    def look(job, listed, seconds):
+        answer = None if listed is None else FlinkJobs(HttpRest("127.0.0.1", 1), listed, URL, external=True)
+        monkeypatch.setattr(FlinkJobs, "ask", lambda *_, **__: answer)
+        monkeypatch.setattr(job_looks, "_now", lambda: AT + timedelta(seconds=seconds))
+        return looks.observe([(job, FLINK)]).get(job.id)
+
+    return look
+
+
+def test_somebody_elses_jobmanager_that_restarts_has_its_jobs_again_after_a_while(looks):
+    job = replace(make_job(FLINK, application="etl.jar"), state=JobState.RUNNING, started_at=AT)
+    listed = {
+        flink_job_id(job.key, job.generation): {
+            "state": "RUNNING",
+            "name": "etl",
+            "tasks": {"total": 1, "running": 1, "finished": 0},
+        }
+    }
+    assert looks(job, listed, 10).phase is JobPhase.RUNNING
+    assert looks(job, None, 20) is None
+    assert looks(job, {}, 30) is None
+    assert looks(job, listed, 140).phase is JobPhase.RUNNING
+    assert looks(job, {}, 200) is None
+    assert looks(job, {}, 319) is None
+    assert looks(job, {}, 320).phase is JobPhase.ABSENT
+
+
+def test_a_jar_that_never_ran_is_absent_at_once(looks):
+    job = replace(make_job(FLINK, application="etl.jar"), state=JobState.STOPPING)
+    assert looks(job, {}, 10).phase is JobPhase.ABSENT
+
+
 @pytest.mark.parametrize(("seconds", "phase"), [(30, None), (600, JobPhase.KILLED)])
 def test_a_client_that_was_stopped_is_gone_after_a_while(seconds, phase):
     stopping = replace(SUBMITTED, state=JobState.STOPPING, state_since=AT)
     suspended = {"metadata": {}, "spec": {"suspend": True}, "status": {}}
-    seen = observe_without_jobmanager(client(job=stopping, seconds=seconds, found=suspended), URL)
+    seen = observe_without_jobmanager(client(job=stopping, seconds=seconds, found=suspended), URL, AT)
     assert (seen.phase if seen else None) is phase
