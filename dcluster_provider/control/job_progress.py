@@ -85,11 +85,11 @@ class JobProgress:
         self._remove_ended(list(after.values()))
         return after
 
-    def hidden(self, job: Job) -> tuple[Hidden | None, Hidden | None]:
-        """Why a job, and its cluster, were not seen by the last look; none when they were."""
-        if job.state.is_final:
-            return None, None
-        return self._sightings.hidden(job.id), self._clusters.hidden(job.cluster_id)
+    def hidden(self, job: Job) -> Hidden | None:
+        """Why the last look did not see a job, or the cluster that it waits for; none when it did."""
+        if job.state is JobState.REQUESTED:
+            return self._clusters.hidden(job.cluster_id)
+        return None if job.state.is_final else self._sightings.hidden(job.id)
 
     def change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
         """Save a decision about a job, taken anew if another process saved the job meanwhile."""

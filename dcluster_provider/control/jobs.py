@@ -178,8 +178,8 @@ class Jobs:
         """
         return self._progress.observe(ids)
 
-    def hidden(self, job: Job) -> tuple[Hidden | None, Hidden | None]:
-        """Why the last look did not see a job, and its cluster; none when it did."""
+    def hidden(self, job: Job) -> Hidden | None:
+        """Why the last look did not see a job, or the cluster that it waits for; none when it did."""
         return self._progress.hidden(job)
 
     def wait(
@@ -312,7 +312,7 @@ class Jobs:
 
     def _look(self, job_id: int) -> Job:
         job = self._progress.observe([job_id])[job_id]
-        raise_if_hopeless(*self.hidden(job))
+        raise_if_hopeless(self.hidden(job))
         return job
 
     def _take(self, request: JobRequest) -> tuple[Cluster, Job]:

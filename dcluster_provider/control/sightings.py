@@ -77,11 +77,10 @@ class Sightings:
         )
 
 
-def raise_if_hopeless(*hidden: Hidden | None) -> None:
+def raise_if_hopeless(hidden: Hidden | None) -> None:
     """Refuse to wait any longer for what its platform refuses to tell of.
 
     :raises DClusterError: the refusal.
     """
-    for each in hidden:
-        if each is not None and each.is_hopeless:
-            raise each.why
+    if hidden is not None and hidden.is_hopeless:
+        raise hidden.why

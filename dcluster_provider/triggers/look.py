@@ -82,11 +82,10 @@ def look(
             )
             continue
         hidden = _hidden(control, record)
-        hopeless = next((each.why for each in hidden if each.is_hopeless), None)
-        if hopeless is not None:
-            shown.append((wait, hopeless))
-        elif hidden:
-            shown.append((wait, Sight(record, str(hidden[0].why), log_end=wait.log_start or 0)))
+        if hidden is not None and hidden.is_hopeless:
+            shown.append((wait, hidden.why))
+        elif hidden is not None:
+            shown.append((wait, Sight(record, str(hidden.why), log_end=wait.log_start or 0)))
         elif isinstance(record, Job) and wait.log_start is not None and _log_is_due(wait, record):
             logs.append((wait, record, wait.log_start))
         elif wait.log_start is not None:
@@ -105,11 +104,10 @@ def look(
     return shown, not_over
 
 
-def _hidden(control: Control, record: Cluster | Job) -> list[Hidden]:
+def _hidden(control: Control, record: Cluster | Job) -> Hidden | None:
     if isinstance(record, Job):
-        return [each for each in control.jobs.hidden(record) if each is not None]
-    hidden = None if record.state.is_final else control.clusters.hidden(record.id)
-    return [] if hidden is None else [hidden]
+        return control.jobs.hidden(record)
+    return None if record.state.is_final else control.clusters.hidden(record.id)
 
 
 def _log_is_due(wait: Subscription, job: Job) -> bool:

@@ -15,6 +15,7 @@ from dcluster_provider.core.errors import (
     PlatformRefused,
     PlatformUnavailable,
     RegistryUnusable,
+    WaitTimeout,
 )
 from dcluster_provider.core.observation import JobPhase, Unseen
 from dcluster_provider.core.record import ClusterState, JobState
@@ -102,10 +103,10 @@ def test_a_job_that_cannot_be_seen_stays_as_it_was_and_the_others_go_on(control,
     hidden["observe_jobs", jobs[0].id] = Unseen(SILENT, is_refused=False)
     hidden["observe_clusters", jobs[1].cluster_id] = Unseen(SILENT, is_refused=False)
     assert states(control, jobs) == [JobState.RUNNING, JobState.SUCCEEDED, JobState.SUCCEEDED]
-    assert control.jobs.hidden(control.jobs.get(jobs[0].id))[0].why is SILENT
+    assert control.jobs.hidden(control.jobs.get(jobs[0].id)).why is SILENT
     hidden.clear()
     assert states(control, jobs) == [JobState.SUCCEEDED] * 3
-    assert control.jobs.hidden(control.jobs.get(jobs[0].id)) == (None, None)
+    assert control.jobs.hidden(control.jobs.get(jobs[0].id)) is None
 
 
 def test_a_cluster_is_not_removed_before_the_ends_of_its_jobs_are_known(control, platform, jobs, hidden):
@@ -125,13 +126,25 @@ def test_one_whose_jobs_may_not_be_seen_is(control, platform, jobs, hidden):
     assert control.jobs.get(jobs[0].id).state is JobState.KILLED
 
 
-@pytest.mark.parametrize("whose", ["observe_jobs", "observe_clusters"])
-def test_what_is_refused_for_minutes_is_waited_for_no_longer(control, jobs, hidden, monkeypatch, whose):
-    number = jobs[0].id if whose == "observe_jobs" else jobs[0].cluster_id
-    hidden[whose, number] = Unseen(REFUSED, is_refused=True)
+def test_what_is_refused_for_minutes_is_waited_for_no_longer(control, platform, jobs, hidden, monkeypatch):
+    hidden["observe_jobs", jobs[0].id] = Unseen(REFUSED, is_refused=True)
+    hidden["observe_clusters", jobs[1].cluster_id] = Unseen(REFUSED, is_refused=True)
     monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 0.1)
     with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
         control.jobs.wait(jobs[0].id, timeout=30, poll_interval=0.02)
+    with pytest.raises(WaitTimeout):  # the job itself is seen
+        control.jobs.wait(jobs[1].id, timeout=0.3, poll_interval=0.02)
+    with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
+        control.clusters.wait(jobs[1].cluster_id, (), timeout=30, poll_interval=0.02)
+
+
+def test_a_job_that_waits_for_a_cluster_which_may_not_be_seen_waits_no_longer(control, hidden, monkeypatch):
+    cluster = control.clusters.request({"tenant": "team"})
+    job = control.jobs.request(SPEC | {"clusterId": cluster.id})
+    hidden["observe_clusters", cluster.id] = Unseen(REFUSED, is_refused=True)
+    monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 0.1)
+    with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
+        control.jobs.wait(job.id, timeout=30, poll_interval=0.02)
 
 
 def test_the_check_tells_what_it_could_not_see(control, jobs, hidden):

@@ -77,9 +77,9 @@ def test_a_cluster_and_its_job_stay_as_they_were_and_go_on_when_the_place_is_bac
     connection.edit()
     assert look(control, job) == (JobState.RUNNING, ClusterState.RUNNING)
     assert control.clusters.observe([before.id]) == {before.id: before}
-    for hidden in control.jobs.hidden(job):
-        assert hidden.why.diagnosis.reason == "ClusterElsewhere"
-        assert "dcluster_default" in hidden.why.diagnosis.remedy
+    diagnosis = control.jobs.hidden(job).why.diagnosis
+    assert diagnosis.reason == "ClusterElsewhere"
+    assert "dcluster_default" in diagnosis.remedy
     assert connection.asked == []
     connection.edit()
     platform.set_job(job, JobPhase.SUCCEEDED)

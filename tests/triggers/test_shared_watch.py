@@ -53,7 +53,7 @@ class CountingCalls:
         return {n: SeenJob(n, self.looks, self.own_clusters) for n in ids if n > 0}
 
     def hidden(self, job):
-        return self.hidden_ones.get(job.id), None
+        return self.hidden_ones.get(job.id)
 
     def read_logs(self, wanted, most):
         self.log_questions += 1

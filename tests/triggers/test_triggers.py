@@ -60,7 +60,7 @@ class Calls:
         return {number: replace(JOB, id=number, state=state) for number in ids}
 
     def hidden(self, record):
-        return (None, None) if self.troubles is None else self.troubles.pop(0)
+        return None if self.troubles is None else self.troubles.pop(0)
 
     def read_logs(self, wanted, most):
         return tuple(
@@ -132,9 +132,9 @@ def test_the_lines_of_the_last_two_looks_go_with_the_event_and_those_before_to_t
 def test_why_nothing_is_seen_is_told_once():
     trigger = job_trigger(log_start=0)
     told = listen_to(trigger)
-    hidden = (Hidden(PlatformUnavailable("the API server restarts"), 0.0, 0.0, None), None)
+    hidden = Hidden(PlatformUnavailable("the API server restarts"), 0.0, 0.0, None)
     running = [JobState.RUNNING] * 4
-    calls = Calls(*running, JobState.SUCCEEDED, troubles=[(None, None), hidden, hidden, *[(None, None)] * 9])
+    calls = Calls(*running, JobState.SUCCEEDED, troubles=[None, hidden, hidden, *[None] * 9])
     lines = told + fire(trigger, calls)["lines"]
     assert [line for line in lines if "restarts" in line] == [
         "Nothing can be told just now: the API server restarts; the wait goes on"

@@ -48,7 +48,7 @@ def _look(check: Pass, page: Sequence[Job]) -> list[Job]:
         if job.state.is_final:
             check.notes.did("settled", job, f"it has ended as {job.state.value}")
         else:
-            check.could_not_see(job, check.jobs.hidden(job)[0])
+            check.could_not_see(job, check.jobs.hidden(job))
     return [job for job in after.values() if not job.state.is_final]
 
 
