@@ -128,8 +128,8 @@ def gone(control: Control, cluster: Cluster, seconds: float = 60) -> Cluster:
     return control.clusters.wait(cluster.id, GONE, timeout=seconds, poll_interval=0.2)
 
 
-def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first true value of something, looked at often."""
+def until(holds: Callable[[], Any], seconds: float = 60) -> bool:
+    """Whether something came to hold in time, looked at often."""
     from demo.standalone import wait_until
 
     return wait_until(holds, seconds, 0.2)
