@@ -17,8 +17,10 @@ def made_elsewhere(platform: Platform, cluster: Cluster) -> Unseen | None:
 
     One that was made before its place was remembered is taken to be here.
     """
-    refusal = _refusal(platform, cluster)
-    return None if refusal is None else Unseen(refusal, is_refused=True)
+    here = platform.place_of(cluster.spec)
+    if cluster.place in {"", here}:
+        return None
+    return Unseen(PlatformRefused(str(cluster), _elsewhere(cluster, here)), is_refused=True)
 
 
 def require_here(platform: Platform, cluster: Cluster) -> None:
@@ -26,16 +28,9 @@ def require_here(platform: Platform, cluster: Cluster) -> None:
 
     :raises PlatformRefused: naming both places.
     """
-    refusal = _refusal(platform, cluster)
-    if refusal is not None:
-        raise refusal
-
-
-def _refusal(platform: Platform, cluster: Cluster) -> PlatformRefused | None:
-    if not cluster.place:
-        return None
-    here = platform.place_of(cluster.spec)
-    return None if cluster.place == here else PlatformRefused(str(cluster), _elsewhere(cluster, here))
+    unseen = made_elsewhere(platform, cluster)
+    if unseen is not None:
+        raise unseen.why
 
 
 def _elsewhere(cluster: Cluster, here: str) -> Diagnosis:

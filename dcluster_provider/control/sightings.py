@@ -23,12 +23,11 @@ Observation = TypeVar("Observation")
 class Hidden:
     """A cluster or job that cannot be seen.
 
-    :param since: monotonic time.
     :param last: monotonic time of the last look.
+    :param refused_since: since when its platform refuses to tell of it; none when it only does not answer.
     """
 
     why: DClusterError
-    since: float
     last: float
     refused_since: float | None
 
@@ -72,9 +71,7 @@ class Sightings:
         if known is None or str(known.why) != str(found.why):
             _LOG.warning("Nothing can be told just now of %s %d: %s", self._kind, number, found.why)
         refused_since = (known and known.refused_since) or now
-        self._hidden[number] = Hidden(
-            found.why, known.since if known else now, now, refused_since if found.is_refused else None
-        )
+        self._hidden[number] = Hidden(found.why, now, refused_since if found.is_refused else None)
 
 
 def raise_if_hopeless(hidden: Hidden | None) -> None:

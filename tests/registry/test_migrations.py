@@ -72,11 +72,17 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(engine, registry_url, claim
         assert connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
 
 
-def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
-    (tmp_path / "new").mkdir()
+def store_in_schema(registry_url, revision, table, row):
+    """A registry of an older schema with one row."""
     engine = create_engine(registry_url, future=True)
     with engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0001")
+        command.upgrade(alembic_config(connection), revision)
+    with engine.begin() as connection:
+        connection.execute(insert(Table(table, MetaData(), autoload_with=connection)), row)
+    engine.dispose()
+
+
+def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
     job = {
         "id": 7,
         "key": "key",
@@ -94,9 +100,8 @@ def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
         "cluster_id": 1,
         "owns_cluster": False,
     }
-    with engine.begin() as connection:
-        connection.execute(insert(Table("dcluster_job", MetaData(), autoload_with=connection)), job)
-    engine.dispose()
+    (tmp_path / "new").mkdir()
+    store_in_schema(registry_url, "0001", "dcluster_job", job)
     registry = Registry(registry_url)
     (found,) = registry.list_jobs()
     assert (found.id, found.state, found.spec.args, found.ui_url) == (
@@ -113,10 +118,6 @@ def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
 
 
 def test_clusters_of_the_schema_before_places_are_kept(registry_url, tmp_path, now):
-    (tmp_path / "new").mkdir()
-    engine = create_engine(registry_url, future=True)
-    with engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0005")
     cluster = {
         "id": 7,
         "key": "key",
@@ -138,9 +139,8 @@ def test_clusters_of_the_schema_before_places_are_kept(registry_url, tmp_path, n
         "master_url": "spark://master:7077",
         "workers_ready": 2,
     }
-    with engine.begin() as connection:
-        connection.execute(insert(Table("dcluster_cluster", MetaData(), autoload_with=connection)), cluster)
-    engine.dispose()
+    (tmp_path / "new").mkdir()
+    store_in_schema(registry_url, "0005", "dcluster_cluster", cluster)
     registry = Registry(registry_url)
     (found,) = registry.list_clusters()
     assert (found.id, found.name, found.state) == (7, "spark3-dev-team", ClusterState.RUNNING)

@@ -175,7 +175,7 @@ def test_a_record_that_is_gone_ends_its_wait_alone(calls):
 
 def test_what_is_refused_for_long_ends_its_wait_alone(calls, monkeypatch):
     monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 60.0)
-    short, long = (Hidden(PlatformUnavailable(text), 0.0, 100.0, since) for text, since in HIDDEN)
+    short, long = (Hidden(PlatformUnavailable(text), 100.0, since) for text, since in HIDDEN)
     calls.hidden_ones = {3: short, 99: long}
 
     async def run():

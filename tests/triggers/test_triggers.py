@@ -132,7 +132,7 @@ def test_the_lines_of_the_last_two_looks_go_with_the_event_and_those_before_to_t
 def test_why_nothing_is_seen_is_told_once():
     trigger = job_trigger(log_start=0)
     told = listen_to(trigger)
-    hidden = Hidden(PlatformUnavailable("the API server restarts"), 0.0, 0.0, None)
+    hidden = Hidden(PlatformUnavailable("the API server restarts"), 0.0, None)
     running = [JobState.RUNNING] * 4
     calls = Calls(*running, JobState.SUCCEEDED, troubles=[None, hidden, hidden, *[None] * 9])
     lines = told + fire(trigger, calls)["lines"]

@@ -81,7 +81,6 @@ def _is_cut_short(check: Pass, job: Job, cluster: Cluster | None) -> bool:
 
 def _complete(check: Pass, job: Job) -> None:
     if not check.dry_run:
-        job = check.jobs.resume(
-            job.id
-        )  # not submitted anew: somebody may have stopped it since it was looked at
+        # Not submitted anew: somebody may have stopped it since it was looked at.
+        job = check.jobs.resume(job.id)
     check.notes.did("completed", job, "its submission was cut short")

@@ -18,6 +18,7 @@ from dcluster_provider.control.upkeep.report import Notes
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.lifetime import Limits
+from dcluster_provider.core.observation import Unseen
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.platforms.base import Platform
 
@@ -61,7 +62,7 @@ class Pass:
         known = self.ask_owners(owners) if owners else {}
         return {number: known.get(owner, OwnerState()) for number, owner in owned}
 
-    def could_not_see(self, subject: object, hidden: Hidden | None) -> None:
+    def could_not_see(self, subject: object, hidden: Hidden | Unseen | None) -> None:
         """Note that the look at a cluster or job showed nothing, if it did not."""
         if hidden is not None:
             self.notes.left(subject, f"nothing can be told of it just now: {hidden.why}")
@@ -69,8 +70,8 @@ class Pass:
     def is_elsewhere(self, subject: Cluster | Job, cluster: Cluster | None) -> bool:
         """Whether nothing can be done from here for a cluster, or a job on it, because it was made elsewhere."""
         unseen = made_elsewhere(self.platform, cluster) if cluster is not None else None
-        if unseen is not None and self.dry_run:  # otherwise the look has told of it
-            self.notes.left(subject, f"nothing can be told of it just now: {unseen.why}")
+        if self.dry_run:  # otherwise the look has told of it
+            self.could_not_see(subject, unseen)
         return unseen is not None
 
     @contextmanager
