@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from demo.screen import Screen
 
 FOLDER = Path(".demo").absolute()
-DAGS = Path(__file__).parent.parent / "dcluster_provider" / "example_dags"
+DAGS = Path(__file__).parent.parent / "example_dags"
 READY_SECONDS = 300
 RUN_SECONDS = 1200
 

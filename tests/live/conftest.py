@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
 
-from dcluster_provider import example_dags
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.platforms.local.engines import ensure_engine
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from tests.live.api_server import ApiServer
 
 HERE = Path(__file__).parent
+EXAMPLE_DAGS = HERE.parents[1] / "example_dags"
 HEALTHY_SECONDS = 400  # in which Airflow works on a machine that other tests use, too
 # On a busy machine one answer may take a minute; whether that is too late is for each wait's own deadline to say.
 ANSWER_SECONDS = 300
@@ -155,7 +155,7 @@ def live_airflow(
     full_disk = tmp_path_factory.mktemp("disk")
     dags = home / "dags"
     shutil.copytree(HERE / "dags", dags)
-    shutil.copytree(Path(example_dags.__file__).parent, dags / "examples")
+    shutil.copytree(EXAMPLE_DAGS, dags / "examples")
     for application in (HERE / "applications").glob("*.py"):
         shutil.copy(application, work)
     database = airflow_database(f"airflow_{platform}")

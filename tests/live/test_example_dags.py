@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from dcluster_provider import example_dags
 from demo.standalone import wait_until
+from tests.live.conftest import EXAMPLE_DAGS
 from tests.live.long_tests import IS_LONG_RUN
 
 pytestmark = pytest.mark.timeout(2400)
 RUN_SECONDS = 1500  # all of them at once, on a machine that other tests use, too
-FOLDER = Path(example_dags.__file__).parent
-DAG_IDS = sorted(f"dcluster_{path.stem.removeprefix('example_')}" for path in FOLDER.glob("example_*.py"))
+DAG_IDS = sorted(
+    f"dcluster_{path.stem.removeprefix('example_')}" for path in EXAMPLE_DAGS.glob("example_*.py")
+)
 SHORTEST = "dcluster_own_cluster"
 COLUMNS = [
     "year",

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from kubernetes_platform import combinations
 
-from dcluster_provider import example_dags
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState, JobState
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, ended, gone, running, submit, until
 
 pytestmark = pytest.mark.timeout(900)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
-EXAMPLES = Path(example_dags.__file__).parent / "applications"
+EXAMPLES = Path(__file__).parents[3] / "example_dags" / "applications"
 
 
 @pytest.mark.parametrize("name", sorted(combinations()))

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from local_platform import build_jar, local_settings
 
-from dcluster_provider import example_dags
 from dcluster_provider.control.connect import Control
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.core.errors import InvalidSpec
@@ -22,7 +21,7 @@ from tests.live.kubernetes.their_clusters import engine_rest, jars, slots, their
 
 pytestmark = pytest.mark.timeout(900)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
-EXAMPLES = Path(example_dags.__file__).parent / "applications"
+EXAMPLES = Path(__file__).parents[3] / "example_dags" / "applications"
 ONE_CORE = {"spark.cores.max": "1", "spark.executor.memory": "512m"}
 
 

@@ -1,1 +1,0 @@
-"""DAGs that show the operators at work."""
