@@ -9,22 +9,28 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
+from math import ceil
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.sizing import MIB
+from dcluster_provider.core.sizing import GIB, MIB, MOST_MEMORY
 
-_UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
-_UNITS |= {"bytes": 1, "kibibytes": 2**10, "mebibytes": 2**20, "gibibytes": 2**30, "t": 2**40, "tb": 2**40}
-_SIZE = re.compile(r"^(\d+)\s*([a-z]*)$")
+_UNITS = {"": 0, "b": 0, "bytes": 0, "k": 10, "kb": 10, "kibibytes": 10, "m": 20, "mb": 20, "mebibytes": 20}
+_UNITS |= {"g": 30, "gb": 30, "gibibytes": 30, "t": 40, "tb": 40, "tebibytes": 40}  # powers of two
+_SIZE = re.compile(r"(\d{1,16})\s*([a-z]*)", re.ASCII)
+_FRACTION = re.compile(r"\d{0,20}\.?\d{1,40}(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _JOBMANAGER, _TASKMANAGER = "jobmanager.memory.", "taskmanager.memory."
 _LEAST_HEAP = 128 * MIB  # of a JobManager: Flink itself calls less too little
 _LEAST_TASK_HEAP = 16 * MIB
-_STEP = 64 * MIB  # the least valid amount is named to this
+_NETWORK = "taskmanager.memory.network"
+_MANAGED = "taskmanager.memory.managed"
+_TASK_HEAP = "taskmanager.memory.task.heap.size"
 # They contradict a process size that is given, which here it always is.
 _CONTRADICTIONS = {
+    "jobmanager.memory.process.size": "masterMemory",
     "jobmanager.memory.flink.size": "masterMemory",
     "jobmanager.memory.heap.size": "masterMemory",
+    "taskmanager.memory.process.size": "workerMemory",
     "taskmanager.memory.flink.size": "workerMemory",
 }
 
@@ -41,19 +47,48 @@ class Division:
     settings: dict[str, str]
 
 
-_Parts = Callable[[int, Mapping[str, str]], Division]
+@dataclass(frozen=True)
+class _Share:
+    """A part that is a fraction of a whole, but at least ``low`` and at most ``high`` bytes."""
+
+    fraction: Fraction
+    low: int
+    high: int
+
+    def of(self, whole: int) -> int:
+        """The part of a whole, with Flink's rounding."""
+        return min(max(int(self.fraction * whole), self.low), self.high)
+
+    def least_whole(self, rest: int, taken: Fraction = Fraction(0)) -> int:
+        """The least whole, in bytes, of which ``rest`` is left beside this part.
+
+        :param taken: a further fraction of the whole that is not left either.
+        """
+        at_most = (rest + self.high) / (1 - taken)
+        free = 1 - taken - self.fraction
+        if free <= 0:  # what is left grows with the whole only once this part has come to its upper limit
+            return ceil(at_most)
+        return ceil(min(at_most, max((rest + self.low) / (1 - taken), rest / free)))
 
 
 class _TooLittleError(Exception):
-    """The parts do not fit into the whole."""
+    """The parts do not fit into the whole.
+
+    :param least: the least whole that they fit into, in bytes.
+    """
+
+    def __init__(self, least: int) -> None:
+        super().__init__(least)
+        self.least = least
 
 
 def divide_jobmanager(size: int, settings: Mapping[str, str]) -> Division:
     """Divide the memory of a JobManager.
 
-    :param size: of the process, in bytes; ``jobmanager.memory.process.size`` overrides it.
+    :param size: of the process, in bytes.
     :param settings: the cluster's, whose memory settings are followed.
-    :raises InvalidSpec: too little, naming ``masterMemory`` and the least valid value.
+    :raises InvalidSpec: too little, naming ``masterMemory`` and the least valid value; or a setting that makes no
+        sense, naming it.
     """
     return _divide("masterMemory", _JOBMANAGER, size, settings, _jobmanager)
 
@@ -61,10 +96,11 @@ def divide_jobmanager(size: int, settings: Mapping[str, str]) -> Division:
 def divide_taskmanager(size: int, slots: int, settings: Mapping[str, str]) -> Division:
     """Divide the memory of a TaskManager.
 
-    :param size: of the process, in bytes; ``taskmanager.memory.process.size`` overrides it.
+    :param size: of the process, in bytes.
     :param slots: of the TaskManager.
     :param settings: the cluster's, whose memory settings are followed.
-    :raises InvalidSpec: too little, naming ``workerMemory`` and the least valid value.
+    :raises InvalidSpec: too little, naming ``workerMemory`` and the least valid value; or a setting that makes no
+        sense, naming it.
     """
     division = _divide("workerMemory", _TASKMANAGER, size, settings, _taskmanager)
     cores = settings.get("taskmanager.cpu.cores", f"{slots}.0")
@@ -76,41 +112,44 @@ def divide_taskmanager(size: int, slots: int, settings: Mapping[str, str]) -> Di
     return Division(division.java, division.settings | more)
 
 
-def _divide(field: str, prefix: str, size: int, settings: Mapping[str, str], parts: _Parts) -> Division:
+def _divide(
+    field: str,
+    prefix: str,
+    size: int,
+    settings: Mapping[str, str],
+    parts: Callable[[int, Mapping[str, str]], Division],
+) -> Division:
     for name, instead in _CONTRADICTIONS.items():
         if name in settings:
             raise InvalidSpec(
                 f"field extraConfigs: {name} cannot be given; give the whole process's {instead}"
             )
-    own = f"{prefix}process.size"
-    if own in settings:
-        size, field = _bytes(own, settings[own]), f"extraConfigs: {own}"
     try:
         return parts(size, settings)
-    except _TooLittleError:
-        least = _least(parts, settings)
+    except _TooLittleError as error:
+        if error.least > MOST_MEMORY:
+            raise InvalidSpec(_nothing_left(field, prefix, settings)) from None
         raise InvalidSpec(
-            f"field {field}: {size // MIB}Mi is too little for Flink with these settings; the least is {least // MIB}Mi"
+            f"field {field}: {size // MIB}Mi is too little for Flink with these settings; "
+            f"the least is {ceil(error.least / MIB)}Mi"
         ) from None
 
 
-def _least(parts: _Parts, settings: Mapping[str, str]) -> int:
-    size = _STEP
-    while True:
-        try:
-            parts(size, settings)
-        except _TooLittleError:
-            size += _STEP
-        else:
-            return size
+def _nothing_left(field: str, prefix: str, settings: Mapping[str, str]) -> str:
+    given = ", ".join(f"{name}: {value}" for name, value in settings.items() if name.startswith(prefix))
+    return (
+        f"field extraConfigs: with {given}, no {field} up to {MOST_MEMORY // GIB}Gi would leave Flink enough for the "
+        "rest; lower them"
+    )
 
 
 def _jobmanager(size: int, settings: Mapping[str, str]) -> Division:
-    flink, metaspace, overhead = _without_jvm(_JOBMANAGER, size, settings)
+    metaspace, overhead = _jvm(_JOBMANAGER, settings)
     off_heap = _size(settings, "jobmanager.memory.off-heap.size", 128 * MIB)
-    heap = flink - off_heap
+    least = overhead.least_whole(metaspace + off_heap + _LEAST_HEAP)
+    heap = size - metaspace - overhead.of(size) - off_heap
     if heap < _LEAST_HEAP:
-        raise _TooLittleError
+        raise _TooLittleError(least)
     java = [f"-Xmx{heap}", f"-Xms{heap}", f"-XX:MaxMetaspaceSize={metaspace}"]
     if settings.get("jobmanager.memory.enable-jvm-direct-memory-limit") == "true":
         java.append(f"-XX:MaxDirectMemorySize={off_heap}")
@@ -118,41 +157,44 @@ def _jobmanager(size: int, settings: Mapping[str, str]) -> Division:
         "heap.size": heap,
         "off-heap.size": off_heap,
         "jvm-metaspace.size": metaspace,
-        "jvm-overhead.min": overhead,
-        "jvm-overhead.max": overhead,
+        "jvm-overhead.min": overhead.of(size),
+        "jvm-overhead.max": overhead.of(size),
     }
     return Division(tuple(java), {_JOBMANAGER + name: f"{amount}b" for name, amount in amounts.items()})
 
 
 def _taskmanager(size: int, settings: Mapping[str, str]) -> Division:
-    flink, metaspace, overhead = _without_jvm(_TASKMANAGER, size, settings)
+    metaspace, overhead = _jvm(_TASKMANAGER, settings)
     framework_heap = _size(settings, "taskmanager.memory.framework.heap.size", 128 * MIB)
     framework_off_heap = _size(settings, "taskmanager.memory.framework.off-heap.size", 128 * MIB)
     task_off_heap = _size(settings, "taskmanager.memory.task.off-heap.size", 0)
-    managed = _size(settings, "taskmanager.memory.managed.size", -1)
-    if managed < 0:
-        managed = _times(flink, settings, "taskmanager.memory.managed.fraction", "0.4")
-    left = flink - framework_heap - framework_off_heap - task_off_heap - managed
-    task_heap = _size(settings, "taskmanager.memory.task.heap.size", -1)
-    if task_heap >= 0 and "taskmanager.memory.managed.size" in settings:
-        raise InvalidSpec(
-            "field extraConfigs: taskmanager.memory.task.heap.size and taskmanager.memory.managed.size together leave "
-            "nothing of workerMemory to divide; give one of them"
-        )
-    if task_heap >= 0:
-        network = left - task_heap
+    given_heap = _given_task_heap(settings)
+    managed, network = _managed(settings), _share(settings, _NETWORK, "0.1", 64 * MIB, MOST_MEMORY)
+
+    fixed = framework_heap + framework_off_heap + task_off_heap + managed.low
+    if given_heap is None:
+        least_flink = network.least_whole(fixed + _LEAST_TASK_HEAP, managed.fraction)
     else:
-        network = _between(
-            flink, settings, "taskmanager.memory.network", share="0.1", low=64 * MIB, high=2**62
+        least_flink = managed.least_whole(fixed + given_heap + network.low)
+    least = overhead.least_whole(least_flink + metaspace)
+
+    flink = size - metaspace - overhead.of(size)
+    managed_size = managed.of(flink)
+    left = flink - framework_heap - framework_off_heap - task_off_heap - managed_size
+    network_size = network.of(flink) if given_heap is None else left - given_heap
+    task_heap = left - network_size
+    if flink <= 0 or network_size < network.low or task_heap < _LEAST_TASK_HEAP:
+        raise _TooLittleError(least)
+    if network_size > network.high:
+        raise InvalidSpec(
+            f"field extraConfigs: {_TASK_HEAP} leaves {network_size // MIB}m of workerMemory for the network, which is "
+            f"more than {_NETWORK}.max; lower workerMemory or raise one of the two"
         )
-        task_heap = left - network
-    if network < 0 or task_heap < _LEAST_TASK_HEAP:
-        raise _TooLittleError
     heap = framework_heap + task_heap
     java = (
         f"-Xmx{heap}",
         f"-Xms{heap}",
-        f"-XX:MaxDirectMemorySize={framework_off_heap + task_off_heap + network}",
+        f"-XX:MaxDirectMemorySize={framework_off_heap + task_off_heap + network_size}",
         f"-XX:MaxMetaspaceSize={metaspace}",
     )
     amounts = {
@@ -160,53 +202,73 @@ def _taskmanager(size: int, settings: Mapping[str, str]) -> Division:
         "framework.off-heap.size": framework_off_heap,
         "task.heap.size": task_heap,
         "task.off-heap.size": task_off_heap,
-        "managed.size": managed,
-        "network.min": network,
-        "network.max": network,
+        "managed.size": managed_size,
+        "network.min": network_size,
+        "network.max": network_size,
         "jvm-metaspace.size": metaspace,
-        "jvm-overhead.min": overhead,
-        "jvm-overhead.max": overhead,
+        "jvm-overhead.min": overhead.of(size),
+        "jvm-overhead.max": overhead.of(size),
     }
     return Division(java, {_TASKMANAGER + name: f"{amount}b" for name, amount in amounts.items()})
 
 
-def _without_jvm(prefix: str, size: int, settings: Mapping[str, str]) -> tuple[int, int, int]:
-    """What is left for Flink, the metaspace and the JVM's overhead."""
-    metaspace = _size(settings, f"{prefix}jvm-metaspace.size", 256 * MIB)
-    overhead = _between(size, settings, f"{prefix}jvm-overhead", share="0.1", low=192 * MIB, high=1024 * MIB)
-    flink = size - metaspace - overhead
-    if flink <= 0:
-        raise _TooLittleError
-    return flink, metaspace, overhead
+def _given_task_heap(settings: Mapping[str, str]) -> int | None:
+    if _TASK_HEAP not in settings:
+        return None
+    if f"{_MANAGED}.size" in settings:
+        raise InvalidSpec(
+            f"field extraConfigs: {_TASK_HEAP} and {_MANAGED}.size together leave nothing of workerMemory to divide; "
+            "give one of them"
+        )
+    return _size(settings, _TASK_HEAP, 0, least=_LEAST_TASK_HEAP)
 
 
-def _between(whole: int, settings: Mapping[str, str], prefix: str, *, share: str, low: int, high: int) -> int:
+def _managed(settings: Mapping[str, str]) -> _Share:
+    """The managed memory: a size that is given, or a fraction."""
+    fraction = _fraction(settings, f"{_MANAGED}.fraction", "0.4")
+    if f"{_MANAGED}.size" in settings:
+        size = _size(settings, f"{_MANAGED}.size", 0)
+        return _Share(Fraction(0), size, size)
+    return _Share(fraction, 0, MOST_MEMORY)
+
+
+def _jvm(prefix: str, settings: Mapping[str, str]) -> tuple[int, _Share]:
+    """What is not Flink's own: the metaspace and the JVM's overhead."""
+    metaspace = _size(settings, f"{prefix}jvm-metaspace.size", 256 * MIB, least=MIB)
+    return metaspace, _share(settings, f"{prefix}jvm-overhead", "0.1", 192 * MIB, 1024 * MIB)
+
+
+def _share(settings: Mapping[str, str], prefix: str, fraction: str, low: int, high: int) -> _Share:
     least, most = _size(settings, f"{prefix}.min", low), _size(settings, f"{prefix}.max", high)
     if least > most:
-        raise InvalidSpec(f"field extraConfigs: {prefix}.min is more than {prefix}.max")
-    return min(max(_times(whole, settings, f"{prefix}.fraction", share), least), most)
+        raise InvalidSpec(
+            f"field extraConfigs: {prefix}.min ({least // MIB}m) is more than {prefix}.max ({most // MIB}m)"
+        )
+    return _Share(_fraction(settings, f"{prefix}.fraction", fraction), least, most)
 
 
-def _times(whole: int, settings: Mapping[str, str], name: str, default: str) -> int:
-    """A fraction of an amount, with Flink's rounding: it keeps fractions in 32 bits."""
-    text = settings.get(name, default)
-    try:
-        fraction = struct.unpack("f", struct.pack("f", float(text)))[0]
-    except (ValueError, OverflowError):
-        fraction = -1.0
-    if not 0 <= fraction < 1:
-        raise InvalidSpec(f"field extraConfigs: {name} is {text!r}, not a fraction from 0 to below 1")
-    return int(Decimal(repr(fraction)) * whole)
+def _fraction(settings: Mapping[str, str], name: str, default: str) -> Fraction:
+    """A fraction as Flink keeps it: in 32 bits, and as the shortest decimal that means the same in 64."""
+    text = settings.get(name, default).strip()
+    value = float(text) if _FRACTION.fullmatch(text) else -1.0
+    kept = struct.unpack("f", struct.pack("f", value))[0] if 0 <= value < 1 else 1.0
+    if kept >= 1:
+        raise InvalidSpec(f"field extraConfigs: {name} is {text[:40]!r}, not a fraction from 0 to below 1")
+    return Fraction(repr(kept))
 
 
-def _size(settings: Mapping[str, str], name: str, default: int) -> int:
-    return _bytes(name, settings[name]) if name in settings else default
-
-
-def _bytes(name: str, text: str) -> int:
-    found = _SIZE.match(text.strip().lower())
+def _size(settings: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
+    if name not in settings:
+        return default
+    text = settings[name].strip()
+    found = _SIZE.fullmatch(text.lower())
     if found is None or found[2] not in _UNITS:
         raise InvalidSpec(
-            f"field extraConfigs: {name} is {text!r}, not an amount of memory such as 512m or 2g"
+            f"field extraConfigs: {name} is {text[:40]!r}, not an amount of memory such as 512m or 2g"
         )
-    return int(found[1]) * _UNITS[found[2]]
+    size = int(found[1]) << _UNITS[found[2]]
+    if not least <= size <= MOST_MEMORY:
+        raise InvalidSpec(
+            f"field extraConfigs: {name} is {text!r}; it has to be from {least // MIB}m to {MOST_MEMORY // GIB}g"
+        )
+    return size

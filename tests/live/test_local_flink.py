@@ -24,7 +24,7 @@ from local_platform import (
     whole_log,
 )
 
-from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.engines.flink_memory import divide_jobmanager, divide_taskmanager
@@ -220,16 +220,30 @@ def test_a_statement_that_is_not_waited_for_is_followed_to_its_end(platform, clu
             1536,
             {"taskmanager.memory.task.heap.size": "256m", "taskmanager.memory.managed.fraction": "0.1"},
         ),
+        pytest.param(
+            "TM",
+            16384,
+            {"taskmanager.memory.managed.fraction": "0.95", "taskmanager.memory.network.max": "64m"},
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "TM",
+            4097,
+            {
+                "taskmanager.memory.managed.size": "1 gibibytes",
+                "taskmanager.memory.jvm-overhead.max": "200 mb",
+            },
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "JM", 3000, {"jobmanager.memory.jvm-overhead.fraction": "0.333"}, marks=pytest.mark.long
+        ),
     ],
 )
 def test_memory_is_divided_as_flinks_own_scripts_divide_it(tmp_path, engine, kind, mib, settings):
-    process = {"JM": "jobmanager", "TM": "taskmanager"}[kind]
-    given = settings | {f"{process}.memory.process.size": f"{mib}m", "taskmanager.numberOfTaskSlots": "2"}
-    (tmp_path / "config.yaml").write_text("".join(f"{name}: '{value}'\n" for name, value in given.items()))
-    jars = f"{engine.home}/bin/bash-java-utils.jar:{next((engine.home / 'lib').glob('flink-dist-*.jar'))}"
-    main = "org.apache.flink.runtime.util.bash.BashJavaUtils"
-    argv = [engine.java, "-cp", jars, main, f"GET_{kind}_RESOURCE_PARAMS", "--configDir", tmp_path]
-    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    asked = ask_flink(engine, tmp_path, kind, mib, settings)
+    assert asked.returncode == 0, asked.stdout
+    said = asked.stdout
     java, flink = [
         line.split(":", 1)[1] for line in said.splitlines() if line.startswith("BASH_JAVA_UTILS_EXEC_RESULT:")
     ]
@@ -239,6 +253,35 @@ def test_memory_is_divided_as_flinks_own_scripts_divide_it(tmp_path, engine, kin
         division = divide_taskmanager(mib * 2**20, 2, settings)
     assert set(division.java) == set(java.split())
     assert division.settings == dict(each.split("=", 1) for each in flink.split() if each != "-D")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"taskmanager.memory.managed.fraction": "0.95"},
+        {"taskmanager.memory.managed.fraction": "1"},
+        {"taskmanager.memory.network.min": "2g", "taskmanager.memory.network.max": "1g"},
+        {"taskmanager.memory.jvm-overhead.min": "2g"},
+        {"taskmanager.memory.task.heap.size": "16m", "taskmanager.memory.network.max": "65m"},
+        {"taskmanager.memory.task.heap.size": "800m"},
+    ],
+)
+def test_what_flinks_own_scripts_refuse_is_refused(tmp_path, engine, settings):
+    assert ask_flink(engine, tmp_path, "TM", 2048, settings).returncode != 0
+    with pytest.raises(InvalidSpec):
+        divide_taskmanager(2048 * 2**20, 2, settings)
+
+
+def ask_flink(engine, folder, kind, mib, settings):
+    """What Flink's own scripts ask before they start a process of so many MiB."""
+    process = {"JM": "jobmanager", "TM": "taskmanager"}[kind]
+    given = settings | {f"{process}.memory.process.size": f"{mib}m", "taskmanager.numberOfTaskSlots": "2"}
+    (folder / "config.yaml").write_text("".join(f"{name}: '{value}'\n" for name, value in given.items()))
+    jars = f"{engine.home}/bin/bash-java-utils.jar:{next((engine.home / 'lib').glob('flink-dist-*.jar'))}"
+    main = "org.apache.flink.runtime.util.bash.BashJavaUtils"
+    argv = [engine.java, "-cp", jars, main, f"GET_{kind}_RESOURCE_PARAMS", "--configDir", folder]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
 def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar):
