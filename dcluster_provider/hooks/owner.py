@@ -18,6 +18,11 @@ _GOING_STATES: frozenset[str | None] = frozenset({"running", "deferred", "up_for
 # follows ends the work. A task that is cleared while it runs is restarting, and has to end its work itself: if its
 # worker is lost as well, Airflow makes a mere retry of it.
 _LEFT_STATES = _GOING_STATES | {None, "scheduled", "queued", "up_for_reschedule"}
+# What becomes of a deferred task whose trigger is dropped though nobody has ended the task. Another triggerer has it by
+# now (deferred), or had it and the task resumes (scheduled, queued, running). dag.test() sets it queued and waits in a
+# process of its own, while a triggerer that is at work has found the trigger too. A task that was cleared is here as
+# well once the scheduler has seen it; its next try ends what the earlier epoch has.
+_RESUMED_STATES = _GOING_STATES | {"scheduled", "queued"}
 
 
 def owner_of(context: Context, hook: DClusterHook) -> Owner:
@@ -49,6 +54,23 @@ def is_still_going(owner: Owner, *, if_unknown: bool = False) -> bool:
     """
     states = _states_of(owner)
     return if_unknown if states is None else not _GOING_STATES.isdisjoint(states)
+
+
+def state_if_ended(owner: Owner) -> str | None:
+    """How a deferred task was ended, when the trigger that waited for it is dropped; none when nobody has ended it.
+
+    :returns: Airflow's name of its state; ``cleared`` when it has none by now, ``gone`` when there is no such task any
+        more, ``unknown`` when the state cannot be read: what the task asked for costs money.
+    """
+    states = _states_of(owner)
+    if states is None:
+        return "unknown"
+    if not states:
+        return "gone"
+    if not _RESUMED_STATES.isdisjoint(states):
+        return None
+    state = states.pop()
+    return "cleared" if state is None else str(getattr(state, "value", state))
 
 
 def is_left_to_another_try(ti: Any) -> bool:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.triggers.base import TriggerEvent
 
-from dcluster_provider.core.errors import ClusterInUse
 from dcluster_provider.core.handback import without_handback
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, Job
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 _MOST_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
 _PIECE = 100  # lines; with what Airflow adds to each, they fit into a pipe to the triggerer, which a full one stops
 _PIECE_SECONDS = 0.2  # between two pieces
+_SEEN_OUT_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
+_SEEN_OUT_PACE = 1.0  # seconds between two looks at it
 _READ_SECONDS = 1.0  # in which the triggerer has surely read the last of them
 
 
@@ -108,17 +109,39 @@ class RecordTrigger(OwnedTrigger):
         return await SharedWatch.of(self.conn_id).control()
 
     def end(self, control: Control, owner: Owner) -> str:
-        """End the cluster or job; a cluster that others use is left to them."""
+        """End the cluster or job."""
         actor = f"a person who ended {owner}"
         ended: Cluster | Job
-        try:
-            if self.kind == "job":
-                ended = control.jobs.terminate(self.record_id, actor=actor)
-            else:
-                ended = control.clusters.terminate(self.record_id, actor=actor, asked_by=owner)
-        except ClusterInUse as used:
-            return str(used)
+        if self.kind == "job":
+            ended = control.jobs.terminate(self.record_id, actor=actor)
+        else:
+            ended = control.clusters.terminate(self.record_id, actor=actor, asked_by=owner)
         return f"Ended {ended}, now {ended.state.value}, because a person ended the task"
+
+    def has_arrived(self, control: Control) -> bool:
+        """Whether the cluster or job is in a wanted state."""
+        calls = control.jobs if self.kind == "job" else control.clusters
+        return calls.get(self.record_id).state.value in self.states
+
+    async def see_out(self) -> None:
+        """Look at the cluster or job until it has ended; the watch then sees a job's own cluster out."""
+        try:
+            await asyncio.wait_for(self._until_final(), _SEEN_OUT_SECONDS)
+        except asyncio.TimeoutError:
+            self.log.warning(
+                "%s has not ended after %g s; the next cluster check goes on",
+                self.subject(),
+                _SEEN_OUT_SECONDS,
+            )
+
+    async def _until_final(self) -> None:
+        sights = SharedWatch.of(self.conn_id).follow(Subscription(self.kind, self.record_id, _SEEN_OUT_PACE))
+        try:
+            async for sight in sights:
+                if sight.record.state.is_final:
+                    return
+        finally:
+            await sights.aclose()
 
     def _tell(self, before: Sight | None, sight: Sight, *, is_last: bool) -> None:
         """Hold back what a look showed; what the one before did is logged, if there is time for it to be read."""

@@ -105,6 +105,13 @@ class NodesTrigger(OwnedTrigger):
         # Airflow's client for connections belongs to this thread's context, which sync_to_async keeps.
         return await sync_to_async(lambda: DClusterHook(self.conn_id).control)()
 
+    def has_arrived(self, control: Control) -> bool:
+        """Whether the nodes are ready, or gone."""
+        try:
+            return bool(self._look(control).is_finished)
+        except NodesFailed:
+            return False
+
     def end(self, control: Control, owner: Owner) -> str:
         """Give back the machines of a launch; a destruction that is given up leaves them as they are."""
         if self.action != "launch":

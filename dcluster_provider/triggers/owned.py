@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
 
+from dcluster_provider.core.errors import ClusterInUse
 from dcluster_provider.core.identity import Owner
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
+_ON_KILL_SECONDS = 25.0  # Airflow waits for on_kill for 30, and warns of one that takes longer
 _endings: set[asyncio.Task[None]] = set()  # the loop itself keeps no task from being forgotten
 
 
@@ -34,29 +36,41 @@ class OwnedTrigger(BaseTrigger):
             await self.on_kill()
 
     async def on_kill(self) -> None:
-        """End what the task asked for, when a person ended the task.
+        """End what the task asked for, when a person ended the task, and see it out.
 
-        The task's state is read again first: Airflow also cancels a trigger that moves to another triggerer. It may
-        cancel this method, too, a second after it began; what was begun goes on.
+        The task's state is read again first: Airflow also drops a trigger that another triggerer has by now, or whose
+        task goes on without it. It may cancel this method, too; what was begun goes on, also when it takes longer than
+        Airflow waits for it.
         """
         if self.owner is None:
             return
         ending = asyncio.create_task(self._end_own(Owner(**self.owner)))
         _endings.add(ending)
         ending.add_done_callback(_endings.discard)
-        await asyncio.shield(ending)
+        done, _ = await asyncio.wait({ending}, timeout=_ON_KILL_SECONDS)
+        for task in done:
+            task.result()
 
     async def _end_own(self, owner: Owner) -> None:
         from asgiref.sync import sync_to_async
 
-        from dcluster_provider.hooks.owner import is_still_going
+        from dcluster_provider.hooks.owner import state_if_ended
 
-        if await sync_to_async(is_still_going)(owner):
-            self.log.info("%s is left alone: %s is still going", self.subject(), owner)
+        state = await sync_to_async(state_if_ended)(owner)
+        if state is None:
+            self.log.info("%s is left alone: nobody has ended %s", self.subject(), owner)
             return
         control = await self.control()
-        told = await asyncio.to_thread(self.end, control, owner)
+        if state == "success" and await asyncio.to_thread(self.has_arrived, control):
+            self.log.info("%s is left alone: %s has succeeded with it", self.subject(), owner)
+            return
+        try:
+            told = await asyncio.to_thread(self.end, control, owner)
+        except ClusterInUse as used:
+            self.log.info("%s", used)
+            return
         self.log.info("%s", told)
+        await self.see_out()
 
     def subject(self) -> str:
         """What is waited for, for the log."""
@@ -67,8 +81,18 @@ class OwnedTrigger(BaseTrigger):
         raise NotImplementedError
 
     def end(self, control: Control, owner: Owner) -> str:
-        """End what the task asked for; returns what is told of it."""
+        """End what the task asked for; returns what is told of it.
+
+        :raises ClusterInUse: others use it, and it is left to them.
+        """
         raise NotImplementedError
+
+    def has_arrived(self, control: Control) -> bool:
+        """Whether what is waited for is as it was waited for: then its task can have succeeded by itself."""
+        raise NotImplementedError
+
+    async def see_out(self) -> None:
+        """Look on until nothing is left of what was ended, for some minutes at most; by default it is gone at once."""
 
     def seconds_left(self) -> float | None:
         """Seconds until the deadline, none when there is none."""

@@ -18,8 +18,8 @@ import pytest
 from dcluster_provider.control.sightings import Hidden
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.record import Job, JobState
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch
@@ -42,6 +42,23 @@ JOB = Job(
     cluster_id=1,
 )
 
+CLUSTER = Cluster(
+    id=7,
+    name="spark3-dev-c-1",
+    key="k",
+    generation=1,
+    version=1,
+    deployment="airflow",
+    conn_id="c",
+    platform="local",
+    spec=ClusterSpec(tenant="c"),
+    owner=OWNER,
+    state=ClusterState.RUNNING,
+    created_at=NOW,
+    state_since=NOW,
+    job_seen_at=NOW,
+)
+
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 
 
@@ -59,6 +76,9 @@ class Calls:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {number: replace(JOB, id=number, state=state) for number in ids}
 
+    def get(self, job_id):
+        return replace(JOB, id=job_id, state=self.states[0])
+
     def hidden(self, record):
         return None if self.troubles is None else self.troubles.pop(0)
 
@@ -69,7 +89,28 @@ class Calls:
 
     def terminate(self, job_id, actor):
         self.terminated.append((job_id, actor))
-        return replace(JOB, state=JobState.KILLED)
+        if len(self.states) == 1:
+            self.states = [JobState.KILLED]
+        return replace(JOB, state=self.states[0])
+
+
+class Clusters(Calls):
+    """The same of one cluster."""
+
+    def observe(self, ids):
+        return {number: self.get(number) for number in ids}
+
+    def get(self, cluster_id):
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return replace(CLUSTER, id=cluster_id, state=state)
+
+    def terminate(self, cluster_id, actor, asked_by):
+        self.terminated.append((cluster_id, actor))
+        return replace(CLUSTER, state=ClusterState.TERMINATING)
+
+
+def control_of(calls):
+    return SimpleNamespace(jobs=calls, clusters=Clusters(ClusterState.RUNNING), platform=SILENT)
 
 
 def job_trigger(**more):
@@ -203,14 +244,14 @@ def test_its_own_deadline_fires():
         ("success", True),
         ("skipped", True),
         (None, True),
-        ("scheduled", True),
-        ("queued", True),
+        ("scheduled", False),
+        ("queued", False),
         ("deferred", False),
         ("running", False),
         ("up_for_retry", False),
     ],
 )
-def test_on_kill_ends_the_job_unless_its_task_is_still_going(monkeypatch, state, is_ended):
+def test_on_kill_ends_the_job_only_if_somebody_ended_its_task(monkeypatch, state, is_ended):
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     answer = {"run": {"task": state}}
@@ -218,13 +259,50 @@ def test_on_kill_ends_the_job_unless_its_task_is_still_going(monkeypatch, state,
     calls = Calls(JobState.RUNNING)
 
     async def kill(owner):
-        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls, platform=SILENT)
+        SharedWatch.of("c")._control = control_of(calls)
         await job_trigger(owner=owner).on_kill()
 
     asyncio.run(kill(OWNER.as_json()))
     assert [job_id for job_id, _ in calls.terminated] == [7] * is_ended
     asyncio.run(kill(None))
     assert len(calls.terminated) == is_ended
+
+
+@pytest.mark.parametrize(("state", "is_ended"), [("success", False), ("failed", True)])
+def test_a_cluster_that_its_launch_has_succeeded_with_is_left_to_the_run(monkeypatch, state, is_ended):
+    """A triggerer that stood still drops its trigger after another one has fired it and the task went on."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    answer = {"run": {"task": state}}
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(lambda **_: answer))
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._SEEN_OUT_PACE", 0.01)
+    clusters = Clusters(ClusterState.RUNNING, ClusterState.RUNNING, ClusterState.TERMINATED)
+
+    async def kill():
+        SharedWatch.of("c")._control = SimpleNamespace(
+            jobs=Calls(JobState.RUNNING), clusters=clusters, platform=SILENT
+        )
+        await ClusterTrigger("c", 7, ["RUNNING"], 0.01, owner=OWNER.as_json()).on_kill()
+
+    asyncio.run(asyncio.wait_for(kill(), 20))
+    assert bool(clusters.terminated) == is_ended
+
+
+def test_on_kill_sees_out_what_it_has_ended(monkeypatch):
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._SEEN_OUT_PACE", 0.01)
+    answer = {"run": {"task": "failed"}}
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(lambda **_: answer))
+    calls = Calls(JobState.STOPPING, JobState.STOPPING, JobState.KILLED)
+
+    async def kill():
+        SharedWatch.of("c")._control = control_of(calls)
+        await job_trigger(owner=OWNER.as_json()).on_kill()
+
+    asyncio.run(asyncio.wait_for(kill(), 20))
+    assert calls.terminated
+    assert calls.states == [JobState.KILLED]
 
 
 def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
@@ -242,7 +320,7 @@ def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
     monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(get_task_states))
 
     async def kill() -> None:
-        SharedWatch.of("c")._control = SimpleNamespace(jobs=calls, platform=SILENT)
+        SharedWatch.of("c")._control = control_of(calls)
         killing = asyncio.create_task(job_trigger(owner=OWNER.as_json()).on_kill())
         await asyncio.to_thread(asked.wait, 10)
         killing.cancel()
