@@ -275,11 +275,11 @@ class Jobs:
 
         :raises NotFound: there is no such job.
         """
-        text, part = "", self.read_log(job_id)
+        texts, part = [], self.read_log(job_id)
         while part.text:
-            text += part.text
+            texts.append(part.text)
             part = self.read_log(job_id, part.end)
-        return text
+        return "".join(texts)
 
     def why_log_is_empty(self, job_id: int) -> str:
         """What to tell a person of a job of whose log nothing is there.

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _MOST_WIDTH = 300
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # what colours a terminal
+_NOT_PRINTED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _Explain = Callable[[re.Match[str]], tuple[str, str, str]]
 
@@ -28,8 +30,8 @@ def _sign(pattern: str, explain: _Explain) -> Sign:
 
 
 def short(line: str) -> str:
-    """A line that is not too long for evidence."""
-    line = line.rstrip()
+    """A line as evidence: not too long, and without what no terminal, page or database takes."""
+    line = _NOT_PRINTED.sub("\N{REPLACEMENT CHARACTER}", _ESCAPE.sub("", line.rstrip()))
     return line if len(line) <= _MOST_WIDTH else line[: _MOST_WIDTH - 3] + "..."
 
 

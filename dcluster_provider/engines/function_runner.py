@@ -21,6 +21,7 @@ from typing import Any
 
 _PART = 600  # characters; what other output cuts into is as little as can be
 _MOST = 48 * 1024  # bytes of a result
+_MAX_NESTING = 100  # of a result, as its reader has it
 _LONGEST_TRACEBACK = 16 * 1024  # characters
 
 
@@ -89,18 +90,33 @@ def _stop_spark() -> None:
 
 def _as_json(returned: Any) -> str:
     try:
-        text = json.dumps(returned)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(returned, allow_nan=False)
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"it returned a {type(returned).__name__}, which cannot be handed back as JSON ({error}); return numbers, "
             "texts, lists and dicts, and write the rest to storage"
         ) from None
+    if not _is_shallow(value):
+        raise ValueError(
+            f"it returned lists or dicts nested more than {_MAX_NESTING} levels deep, which cannot be handed back; "
+            "write them to storage and return where they are"
+        )
     if len(text) > _MOST:
         raise ValueError(
             f"it returned {len(text)} bytes of JSON, of which at most {_MOST} can be handed back; write them to "
             "storage and return where they are"
         )
     return text
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_NESTING):
+        inner = (list(each.values()) if isinstance(each, dict) else each for each in level)
+        level = [child for each in inner if isinstance(each, list) for child in each]
+    return not level
 
 
 def _told(call: dict[str, Any], error: Exception) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import timedelta
 
 import pytest
@@ -196,3 +197,16 @@ def test_what_a_job_hands_back_is_waited_for_while_its_log_cannot_be_read(
         assert states(control, [job]) == [JobState.RUNNING]
     monkeypatch.setattr("dcluster_provider.control.job_progress._LOG_SECONDS", 0.0)
     assert states(control, [job]) == [JobState.SUCCEEDED]
+
+
+def test_a_log_that_only_looks_like_a_result_fails_no_wait(control, platform, jobs):
+    spec = SPEC | {"module": "function", "returnsResult": True}
+    forged, whole = (control.jobs.submit(spec | {"client": name}) for name in ("forged", "whole"))
+    control.jobs.observe([forged.id, whole.id])
+    crc = zlib.crc32(b"MQ==")
+    for job, index in ((forged, 0), (whole, 1)):
+        platform.logs[job.id] = f"dcluster-handback {job.id} result {index}/1 {crc:08x} MQ==\n"
+        platform.set_job(job, JobPhase.SUCCEEDED)
+    after = control.jobs.observe([forged.id, whole.id])
+    assert {it.state for it in after.values()} == {JobState.SUCCEEDED}
+    assert (after[forged.id].result, after[whole.id].result) == (None, "1")

@@ -35,6 +35,21 @@ def returns_too_much():
     return "x" * 100_000
 
 
+def returns_nan():
+    return {"mean": float("nan")}
+
+
+def returns_half_a_character():
+    return "\ud800"
+
+
+def returns_nested():
+    value = []
+    for _ in range(100):
+        value = [value]
+    return value
+
+
 def returns_much():
     return "ü" * 5_000
 
@@ -83,7 +98,16 @@ def test_arguments_are_not_shown_by_a_traceback():
 
 @pytest.mark.parametrize(
     ("function", "message"),
-    [(returns_no_json, "TypeError: it returned a object, which"), (returns_too_much, "at most 49152")],
+    [
+        (returns_no_json, "TypeError: it returned a object, which"),
+        (
+            returns_nan,
+            "TypeError: it returned a dict, which cannot be handed back as JSON (Out of range float",
+        ),
+        (returns_half_a_character, "surrogates not allowed"),
+        (returns_nested, "nested more than 100 levels deep"),
+        (returns_too_much, "at most 49152"),
+    ],
 )
 def test_what_cannot_be_handed_back_is_an_error(function, message):
     done, found = run(function)
