@@ -10,7 +10,10 @@ _TAIL = 65536  # bytes
 
 
 def last_lines(path: Path, size: int = _TAIL) -> list[str]:
-    """The last whole lines of a log; nothing when there is none."""
+    """The last whole lines of a log, or the end of its last line when that is longer; nothing when there is none.
+
+    :param size: bytes to read.
+    """
     try:
         with path.open("rb") as file:
             length = file.seek(0, 2)
@@ -18,7 +21,7 @@ def last_lines(path: Path, size: int = _TAIL) -> list[str]:
             lines = file.read(size).decode(errors="replace").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return lines[1:] if length > size else lines
+    return lines[1:] if length > size and len(lines) > 1 else lines
 
 
 def first_text(path: Path, size: int = _TAIL) -> str:
@@ -32,11 +35,17 @@ def first_text(path: Path, size: int = _TAIL) -> str:
 
 def contains(path: Path, text: str) -> bool:
     """Whether a log has a text in it."""
+    sought = text.encode()
+    kept = b""
     try:
-        with path.open(errors="replace") as file:
-            return any(text in line for line in file)
+        with path.open("rb") as file:
+            while part := file.read(_TAIL):
+                if sought in kept + part:
+                    return True
+                kept = (kept + part)[-len(sought) :]  # what the next piece may go on with
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        pass
+    return False
 
 
 def read_part(path: Path, start: int, most: int, is_ended: bool) -> LogPart:

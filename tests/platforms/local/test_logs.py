@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +59,35 @@ def test_bytes_that_are_no_text_do_no_harm(log):
 def test_the_last_lines_begin_with_a_whole_one(log):
     log.write_text("".join(f"line {number}\n" for number in range(1000)))
     assert last_lines(log, 25) == ["line 998", "line 999"]
+
+
+def test_the_last_line_is_there_however_long_it_is(log):
+    log.write_text("first\n" + "x" * 100_000 + "the end")
+    assert last_lines(log, 20) == ["x" * 13 + "the end"]
+
+
+def test_a_text_is_found_wherever_it_is_in_bounded_memory(log):
+    joined = "Successfully registered with master"
+    for before in (0, 65_536 - 10, 65_536, 10_000_000):
+        log.write_bytes(b"\xff" * before + joined.encode() + b"x" * 100_000)
+        tracemalloc.start()
+        try:
+            assert contains(log, joined)
+            assert not contains(log, joined + "s")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 2**20
+
+
+@given(st.binary(max_size=200), st.integers(1, 20))
+def test_no_bytes_keep_a_log_from_being_read_to_its_end(tmp_path_factory, content, most):
+    log = tmp_path_factory.mktemp("log") / "log"
+    log.write_bytes(content)
+    at, reads = 0, 0
+    while (part := read_part(log, at, most, is_ended=True)).text:
+        assert part.end > at
+        at, reads = part.end, reads + 1
+    assert at == len(content)
+    assert reads <= len(content)
+    last_lines(log, most)
