@@ -33,8 +33,7 @@ class Try:
     :param number: 1 for the first.
     :param max_tries: of the task instance.
     :param retries: of the task as it is deployed now.
-    :param run_clears: how often tasks of the run were cleared, whichever they were; Airflow 3.1 counts only the clears
-        of runs that are over.
+    :param run_clears: how often tasks of the run were cleared, whichever they were.
     """
 
     number: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from airflow.sdk.configuration import conf
+
 from dcluster_provider.dags.options import OPTIONS
-from dcluster_provider.hooks.airflow_names import conf
 
 
 def text(option: str) -> str:

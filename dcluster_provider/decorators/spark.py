@@ -93,7 +93,7 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
     def _returned(self, job_id: int, owner: Owner) -> Any:
         import json
 
-        from dcluster_provider.hooks.airflow_names import AirflowFailException
+        from airflow.sdk.exceptions import AirflowFailException
 
         job = self.hook.jobs.get(job_id)
         self._file(owner).unlink(missing_ok=True)

@@ -30,10 +30,11 @@ def read_settings(conn_id: str) -> Settings:
     :raises NotFound: another connection does not exist.
     :raises InvalidSpec: the connection has an unknown field, or a value that cannot be accepted.
     """
-    from dcluster_provider.hooks.airflow_names import AirflowNotFoundException, get_connection
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        connection = get_connection(conn_id)
+        connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         if conn_id != DEFAULT_CONN_ID:
             raise NotFound(
@@ -106,9 +107,9 @@ def _kubernetes(
 def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str:
     if not registry_conn_id:
         return f"sqlite:///{home / 'registry.db'}"
-    from dcluster_provider.hooks.airflow_names import get_connection
+    from airflow.sdk import BaseHook
 
-    connection = get_connection(registry_conn_id)
+    connection = BaseHook.get_connection(registry_conn_id)
     if connection.conn_type not in ("postgres", "postgresql"):
         raise InvalidSpec(
             f"connection {conn_id!r}: field registry_conn_id: {registry_conn_id!r} is of type "
@@ -150,14 +151,14 @@ def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None
 
 
 def _folder(option: str, default: Path, given: str | None = None) -> Path:
-    from dcluster_provider.hooks.airflow_names import conf
+    from airflow.sdk.configuration import conf
 
     configured = given or conf.get("dcluster", option, fallback="")
     return Path(configured).expanduser() if configured else default
 
 
 def _own_log_page(conn_id: str) -> str:
-    from dcluster_provider.hooks.airflow_names import conf
+    from airflow.sdk.configuration import conf
 
     return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dcluster/{conn_id}/jobs/{{jobId}}/log"
 

@@ -78,7 +78,7 @@ def _can_mail() -> bool:
 
 
 def _configured_notifier() -> list[BaseNotifier]:
-    from dcluster_provider.hooks.airflow_names import conf
+    from airflow.sdk.configuration import conf
 
     path = conf.get("dcluster", "alert_notifier", fallback="")
     if not path:

@@ -87,7 +87,7 @@ def with_lineage(spec: JobSpec, context: Context) -> JobSpec:
 
 
 def _is_on(option: str) -> bool:
-    from dcluster_provider.hooks.airflow_names import conf
+    from airflow.sdk.configuration import conf
 
     return bool(conf.getboolean("openlineage", option, fallback=False))
 

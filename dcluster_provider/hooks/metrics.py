@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow.sdk.observability.stats import Stats
 
 if TYPE_CHECKING:
     from dcluster_provider.core.record import Cluster, Job
@@ -19,33 +21,33 @@ JOB_DURATION = "dcluster.job.duration"
 
 def count_launch(cluster: Cluster) -> None:
     """A task has asked for a cluster."""
-    _stats().incr(CLUSTER_LAUNCH, tags=_of_cluster(cluster))
+    Stats.incr(CLUSTER_LAUNCH, tags=_of_cluster(cluster))
 
 
 def time_start(cluster: Cluster) -> None:
     """A cluster that a task waited for runs, so many seconds after it was asked for."""
-    _stats().timing(CLUSTER_START, cluster.state_since - cluster.created_at, tags=_of_cluster(cluster))
+    Stats.timing(CLUSTER_START, cluster.state_since - cluster.created_at, tags=_of_cluster(cluster))
 
 
 def count_failure(cluster: Cluster) -> None:
     """A cluster that a task waited for has failed."""
     reason = cluster.diagnosis.reason if cluster.diagnosis else ""
-    _stats().incr(CLUSTER_FAILED, tags=_of_cluster(cluster) | {"reason": reason})
+    Stats.incr(CLUSTER_FAILED, tags=_of_cluster(cluster) | {"reason": reason})
 
 
 def count_submission(job: Job) -> None:
     """A task has asked for a job."""
-    _stats().incr(JOB_SUBMIT, tags=_of_job(job))
+    Stats.incr(JOB_SUBMIT, tags=_of_job(job))
 
 
 def time_job(job: Job) -> None:
     """A job that a task waited for has ended: how, how long after it was asked for it began, and how long it took."""
     tags = _of_job(job) | {"state": job.state.value.lower()}
-    _stats().incr(JOB_ENDED, tags=tags)
+    Stats.incr(JOB_ENDED, tags=tags)
     if job.started_at is not None:
-        _stats().timing(JOB_WAIT, job.started_at - job.created_at, tags=tags)
+        Stats.timing(JOB_WAIT, job.started_at - job.created_at, tags=tags)
         ended = job.ended_at or job.state_since
-        _stats().timing(JOB_DURATION, max(ended - job.started_at, timedelta()), tags=tags)
+        Stats.timing(JOB_DURATION, max(ended - job.started_at, timedelta()), tags=tags)
 
 
 def _of_cluster(cluster: Cluster) -> dict[str, str]:
@@ -54,13 +56,3 @@ def _of_cluster(cluster: Cluster) -> dict[str, str]:
 
 def _of_job(job: Job) -> dict[str, str]:
     return {"engine": job.spec.engine, "client": job.client, "module": job.module}
-
-
-def _stats() -> Any:
-    try:
-        from airflow.sdk.observability import stats
-    except ImportError:  # Airflow before 3.3
-        from airflow.stats import Stats
-
-        return Stats
-    return stats

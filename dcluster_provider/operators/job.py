@@ -197,9 +197,10 @@ class DClusterSubmitJobOperator(DClusterOperator):
     def _wait(
         self, job: Job, timeout: float | None, log_start: int | None, *, just_seen: bool = False
     ) -> int:
+        from airflow.sdk.exceptions import AirflowFailException
+
         from dcluster_provider.core.errors import JobFailed
         from dcluster_provider.core.record import JobState
-        from dcluster_provider.hooks.airflow_names import AirflowFailException
         from dcluster_provider.hooks.metrics import time_job
 
         last, read_to = [job], log_start

@@ -9,9 +9,9 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
 
 from dcluster_provider.core.arguments import refuse_unknown_arguments
-from dcluster_provider.hooks.airflow_names import conf
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class DClusterOperator(BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; one that failed ends what the task asked for, unless a retry will adopt it."""
-        from dcluster_provider.hooks.airflow_names import TaskDeferralError, TaskDeferralTimeout
+        from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -147,12 +147,13 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
 
     @wraps(method)
     def execute(self: DClusterOperator, context: Context, *args: Any, **kwargs: Any) -> Result:
-        from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, JobFailed, NotFound, WaitTimeout
-        from dcluster_provider.hooks.airflow_names import (
+        from airflow.sdk.exceptions import (
             AirflowFailException,
             AirflowTaskTerminated,
             AirflowTaskTimeout,
         )
+
+        from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, JobFailed, NotFound, WaitTimeout
         from dcluster_provider.hooks.owner import is_left_to_another_try
 
         self._in_execution = True

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, JobFailed
 from dcluster_provider.core.identity import derived_key
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.hooks.airflow_names import AirflowFailException
 from dcluster_provider.operators.cluster import DClusterLaunchOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
 

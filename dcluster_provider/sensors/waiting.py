@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
+from airflow.sdk.configuration import conf
 
 from dcluster_provider.core.arguments import refuse_unknown_arguments
-from dcluster_provider.hooks.airflow_names import conf
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.links.dcluster import EngineUILink
 
@@ -126,7 +126,7 @@ class RecordSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after the wait in the triggerer."""
-        from dcluster_provider.hooks.airflow_names import AirflowSensorTimeout, AirflowSkipException
+        from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
         seen = self._judge(self.last_seen()) if event["cause"] == "state" else self.poke(context)
         if seen.is_done:

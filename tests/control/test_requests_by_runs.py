@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.hooks.airflow_names import AirflowFailException
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.operators.requested import (
     DClusterRequestedJobOperator,

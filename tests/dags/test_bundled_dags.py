@@ -17,10 +17,7 @@ UPKEEP = {ids.CLUSTER_CHECK, ids.LONG_RUNNING_ALERT, ids.NODE_CLEANUP, ids.INSTA
 
 @pytest.fixture(scope="module")
 def dags():
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # Airflow 3.1
-        from airflow.models.dagbag import DagBag
+    from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(str(FOLDER))
     assert bag.import_errors == {}

@@ -50,10 +50,8 @@ class Run:
 
     def deploy(self, retries: int) -> None:
         """The DAG as the DAG processor stores it from a bundle without versions."""
-        try:
-            from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-        except ImportError:  # Airflow 3.1
-            from airflow.models.dagbag import DagBag, sync_bag_to_db
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
         folder = self._folder / str(next(_runs))
         folder.mkdir()
         (folder / "dag.py").write_text(FILE.format(dag_id=DAG_ID, retries=retries))

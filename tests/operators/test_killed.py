@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTerminated
 
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.hooks.airflow_names import AirflowTaskTerminated
 from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed
 
 OWNER = Owner("data", "dag", "run", "task")

@@ -25,11 +25,7 @@ def airflow_app():
 def airflow_database():
     """Airflow's database, with the bundled DAGs as the DAG processor would have stored them."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
-
-    try:
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    except ImportError:  # Airflow 3.1
-        from airflow.models.dagbag import DagBag, sync_bag_to_db
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.utils.db import initdb
 
     initdb()

@@ -45,9 +45,8 @@ def make_app() -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router, prefix="/cluster", include_in_schema=False)
     app.include_router(job_log.router)
-    if hasattr(security, "auth_manager_from_app"):  # since Airflow 3.2
-        # A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.
-        app.dependency_overrides[security.auth_manager_from_app] = get_auth_manager
+    # A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.
+    app.dependency_overrides[security.auth_manager_from_app] = get_auth_manager
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
