@@ -20,7 +20,7 @@ from dcluster_provider.platforms.local import process_runner
 from dcluster_provider.platforms.local.environment import OWNER, clean_environment
 from dcluster_provider.platforms.local.files import is_locked, mark, read_json, write_json
 
-_ACKNOWLEDGE_SECONDS = 15
+_ACKNOWLEDGE_SECONDS = 60  # in which a runner puts its start on record, however busy the machine is
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Process:
 
         Returns when the start is on record, so that it cannot happen again.
 
-        :raises StartFailed: the start could not be recorded.
+        :raises StartFailed: the start could not be recorded; it will not begin any more.
         :raises OSError: the folder cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,13 @@ class Process:
                 "wait_for": command.wait_for,
             },
         )
-        _spawn_runner(self.folder)
+        said = _spawn_runner(self.folder)
+        if said == "started":
+            return
+        if not said and (self.state().life is not Life.NEW or self.is_stopped()):
+            return  # somebody else has started or stopped it meanwhile
+        self.forbid()
+        raise StartFailed(said or f"the runner of {self.folder} has begun nothing and said nothing")
 
     def state(self) -> ProcessState:
         """How far it has come."""
@@ -142,7 +148,11 @@ class Process:
         return read_json(self.folder / "started.json") or {}
 
 
-def _spawn_runner(folder: Path) -> None:
+def _spawn_runner(folder: Path) -> str:
+    """Start the runner of a folder.
+
+    :returns: what it said: ``started``, why it has not started the command, or nothing.
+    """
     runner = subprocess.Popen(
         [sys.executable, "-I", "-S", process_runner.__file__, str(folder)],
         env=clean_environment(()) | {OWNER: str(folder)},
@@ -156,8 +166,7 @@ def _spawn_runner(folder: Path) -> None:
     with runner.stdout as pipe:
         said = _read_until_started(pipe.fileno())
     runner.wait()
-    if said not in (b"", b"started"):
-        raise StartFailed(said.decode(errors="replace").strip())
+    return said.decode(errors="replace").strip()
 
 
 def _read_until_started(descriptor: int) -> bytes:

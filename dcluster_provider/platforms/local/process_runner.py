@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 _STOP_GRACE = 10  # seconds from the first SIGTERM to SIGKILL, when nobody else sees to it
-_POLL = 0.05  # seconds between looks at an address that is waited for
+_POLL = 0.05  # seconds between looks at an address or a lock that is waited for
+_LOCK_SECONDS = 10  # in which another runner has put its start on record
 
 
 def main(folder: Path) -> None:
@@ -33,12 +34,8 @@ def main(folder: Path) -> None:
     if os.fork():
         os._exit(0)  # the caller reaps this one at once, and init reaps the runner
     os.setsid()
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    if (folder / "started.json").exists() or (folder / "stop").exists():
+    lock = take_lock(folder, _LOCK_SECONDS)
+    if lock is None or _may_not_begin(folder):
         return
     command = json.loads((folder / "command.json").read_text(encoding="utf-8"))
     _reserve_outcome(folder)
@@ -46,6 +43,36 @@ def main(folder: Path) -> None:
     _acknowledge()
     outcome = _run(folder, command, lock)
     _record_outcome(folder, outcome | {"at": time.time()})
+
+
+def take_lock(folder: Path, seconds: float) -> int | None:
+    """Take the lock of a folder, which is the right to run its command.
+
+    Whoever looks at the process has the lock for a moment; another runner has it until the command has ended.
+
+    :param seconds: to wait for it.
+    :returns: the descriptor that holds it; none when another runner has put its start on record.
+    :raises SystemExit: somebody has it and runs nothing.
+    """
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if _may_not_begin(folder):
+                return None
+            if time.monotonic() >= until:
+                sys.exit(
+                    f"another process has held {folder / 'lock'} for {seconds:g} s and has started nothing"
+                )
+            time.sleep(_POLL)
+        else:
+            return lock
+
+
+def _may_not_begin(folder: Path) -> bool:
+    return (folder / "started.json").exists() or (folder / "stop").exists()
 
 
 def _run(folder: Path, command: dict[str, Any], lock: int) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.process import Command, Life, Process, StartFailed
 from dcluster_provider.platforms.local.process_end import census, end
+from dcluster_provider.platforms.local.process_runner import take_lock
 
 SLEEP = ("sleep", "300")
 
@@ -99,6 +102,61 @@ def test_what_has_ended_never_runs_again(process):
     process.start(once)
     assert process.state().life is Life.ENDED
     assert (process.folder / "log").read_text() == "ran\n"
+
+
+def _has_open(member: psutil.Process, file: Path) -> bool:
+    try:
+        return str(file) in {each.path for each in member.open_files()}
+    except psutil.Error:
+        return False
+
+
+def test_a_look_at_the_moment_of_the_start_keeps_nothing_from_starting(process):
+    process.folder.mkdir()
+    lock = process.folder / "lock"
+    starter = threading.Thread(target=process.start, args=(command(process, *SLEEP),))
+    with lock.open("w") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        starter.start()
+        # The runner waits for the lock, or has given up: then the start returns.
+        until(
+            lambda: (
+                not starter.is_alive()
+                or any(
+                    each.status() == psutil.STATUS_SLEEPING and _has_open(each, lock)
+                    for each in members(process)
+                )
+            )
+        )
+    starter.join()
+    assert process.state().life is Life.RUNNING
+    program(process, "sleep")
+
+
+def test_those_who_look_do_not_see_each_other(process):
+    process.folder.mkdir()
+    with (process.folder / "lock").open("w") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        assert process.state().life is Life.NEW
+
+
+def test_a_runner_that_gives_up_says_why(process):
+    process.folder.mkdir()
+    with (process.folder / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(
+            SystemExit, match=r"another process has held .*lock for 0 s and has started nothing"
+        ):
+            take_lock(process.folder, 0)
+        process.forbid()
+        assert take_lock(process.folder, 0) is None
+
+
+def test_a_runner_that_says_nothing_is_an_error_and_what_it_should_run_never_begins(process, monkeypatch):
+    monkeypatch.setattr("dcluster_provider.platforms.local.process.process_runner.__file__", os.devnull)
+    with pytest.raises(StartFailed, match="has begun nothing"):
+        process.start(command(process, *SLEEP))
+    assert process.is_stopped()
 
 
 def _start(folder: Path, ready) -> None:
