@@ -13,6 +13,8 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.handover import handed_over
+from dcluster_provider.engines.spark_sharing import Workers, asked_alone, slice_of, whole_workers
+from dcluster_provider.engines.spark_values import core_count, memory_mib
 
 _LEAST_MASTER_MIB = 256
 _LEAST_WORKER_MIB = 512  # an executor has to have 450 MiB
@@ -80,43 +82,31 @@ def job_settings(
         "spark.app.name": application_name(job),
         "spark.driver.memory": f"{max(1, round(spec.driver_mem_gb * 1024))}m",
     }
-    settings |= _executor_settings(job, Worker.of(cluster.spec))
-    settings |= {
-        name: value for name, value in cluster.spec.extra_configs.items() if name not in fixed_by_cluster
-    }
-    settings |= spec.extra_cmd
+    raw = {name: value for name, value in cluster.spec.extra_configs.items() if name not in fixed_by_cluster}
+    raw |= spec.extra_cmd
+    settings |= _executor_settings(job, cluster, raw) | raw
     return settings | {f"spark.dcluster.{name}": value for name, value in handed_over(job, cluster).items()}
 
 
-def _executor_settings(job: Job, worker: Worker) -> dict[str, str]:
-    spec = job.spec
-    if job.owns_cluster:
-        return {"spark.executor.memory": f"{worker.mib}m", "spark.executor.cores": str(worker.cores)}
-    settings = {"spark.executor.memory": f"{min(1024, worker.mib)}m"}
-    if spec.worker_mem_gb is not None:
-        settings["spark.executor.memory"] = f"{max(1, round(spec.worker_mem_gb * 1024))}m"
-    if spec.worker_cpu is not None:
-        settings["spark.executor.cores"] = str(spec.worker_cpu)
-    if spec.num_workers is not None:
-        settings["spark.cores.max"] = str(spec.num_workers * (spec.worker_cpu or worker.cores))
-    return settings
+def _executor_settings(job: Job, cluster: Cluster, raw: Mapping[str, str]) -> dict[str, str]:
+    if cluster.is_external:
+        return asked_alone(job.spec)
+    worker = Worker.of(cluster.spec)
+    workers = Workers(cluster.spec.workers, worker.cores, worker.mib)
+    if job.owns_cluster or cluster.spec.single_job:
+        return whole_workers(workers)
+    return slice_of(workers, job.spec, raw)
 
 
 def never_fits(settings: Mapping[str, str], worker: Worker) -> Diagnosis | None:
     """Why no worker could ever hold an executor of these settings; none when one can."""
-    memory = memory_bytes(_with_unit(settings["spark.executor.memory"])) // MIB
+    memory = memory_mib("spark.executor.memory", settings["spark.executor.memory"])
     if memory > worker.mib:
         return executor_too_large(memory, worker.mib)
-    cores = settings.get("spark.executor.cores", "")
-    if cores.isdigit() and int(cores) > worker.cores:
+    cores = settings.get("spark.executor.cores")
+    if cores is not None and core_count("spark.executor.cores", cores) > worker.cores:
         return _too_many_cores(int(cores), worker.cores)
     return None
-
-
-def _with_unit(memory: str) -> str:
-    """Spark reads a bare number as MiB, and takes 512mb as 512m."""
-    memory = memory.strip().lower().removesuffix("b")
-    return f"{memory}m" if memory.isdigit() else memory
 
 
 def workers_alive(answer: Mapping[str, Any] | None) -> int:

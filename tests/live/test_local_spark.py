@@ -162,14 +162,16 @@ def test_an_executor_that_the_application_makes_too_large_is_named_and_its_drive
     assert observe_job(platform, job, cluster) == seen
 
 
-def test_a_job_is_stopped_and_its_application_leaves_the_cluster(platform, cluster):
+def test_two_jobs_share_the_cluster_and_the_application_of_a_stopped_one_leaves_it(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("sleep",))
     assert running(platform, job, cluster).ui_url.startswith("http://127.0.0.1:")
+    other = submit(platform, cluster, application=FAILS, args=("nothing",))
+    assert outcome(platform, other, cluster).phase is JobPhase.SUCCEEDED
+    assert observe_job(platform, job, cluster).phase is JobPhase.RUNNING
     platform.stop_job(job, cluster)
     assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
     platform.stop_job(job, cluster)
-    other = submit(platform, cluster, application=FAILS, args=("nothing",))
-    assert outcome(platform, other, cluster).phase is JobPhase.SUCCEEDED
+    until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left, READY_SECONDS)
 
 
 def test_a_job_that_was_stopped_before_it_began_never_begins(platform, cluster):
@@ -181,8 +183,9 @@ def test_a_job_that_was_stopped_before_it_began_never_begins(platform, cluster):
 
 @pytest.mark.long
 def test_a_job_waits_while_another_has_all_cores(platform, cluster):
-    first = submit(platform, cluster, application=FAILS, args=("sleep",))
+    first = submit(platform, cluster, application=FAILS, args=("sleep",), num_workers=2)
     running(platform, first, cluster)
+    until(lambda: _master(platform, cluster)["coresused"], lambda used: used == 2, READY_SECONDS)
     second = submit(platform, cluster, application=FAILS, args=("nothing",))
     until(lambda: len(_master(platform, cluster)["activeapps"]), lambda count: count == 2, READY_SECONDS)
     assert observe_job(platform, second, cluster).phase is JobPhase.PENDING

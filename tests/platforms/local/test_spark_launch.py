@@ -40,13 +40,19 @@ def settings_of(cluster_fields, job_fields, *, owns_cluster=False):
 @pytest.mark.parametrize(
     ("cluster", "job", "owns", "expected"),
     [
-        ({"worker_memory": "8Gi"}, {}, False, {"spark.executor.memory": "1024m"}),
+        ({"worker_memory": "8Gi", "worker_cpu": "4"}, {}, False, {"spark.executor.memory": "4096m"}),
         ({"worker_memory": "700Mi"}, {}, False, {"spark.executor.memory": "700m"}),
         (
             {"worker_memory": "8Gi"},
             {"worker_mem_gb": 2.5, "worker_cpu": 2, "num_workers": 3},
             False,
             {"spark.executor.memory": "2560m", "spark.executor.cores": "2", "spark.cores.max": "6"},
+        ),
+        (
+            {"worker_memory": "4Gi", "worker_cpu": "2", "single_job": True},
+            {},
+            False,
+            {"spark.executor.memory": "4096m", "spark.executor.cores": "2", "spark.cores.max": None},
         ),
         (
             {"worker_memory": "4Gi", "worker_cpu": "1500m"},

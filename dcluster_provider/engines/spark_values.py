@@ -1,0 +1,57 @@
+"""The values of Spark's settings, as Spark itself reads them."""
+
+from __future__ import annotations
+
+import re
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.sizing import MIB, MOST_CORES, MOST_MEMORY
+
+_UNITS = {
+    "b": 0,
+    "k": 10,
+    "kb": 10,
+    "m": 20,
+    "mb": 20,
+    "g": 30,
+    "gb": 30,
+    "t": 40,
+    "tb": 40,
+    "p": 50,
+    "pb": 50,
+}
+_SIZE = re.compile(r"(\d{1,16})([a-z]*)", re.ASCII)
+
+
+def memory_mib(name: str, text: str, unit: str = "m") -> int:
+    """The whole MiB that a size means.
+
+    :param unit: what a bare number counts; Spark counts MiB in most settings and bytes in some.
+    :raises InvalidSpec: it is none, or more than 4096 GiB.
+    """
+    found = _SIZE.fullmatch(text.strip().lower())
+    if found is None or (found[2] or unit) not in _UNITS:
+        raise InvalidSpec(f"{name} is {text[:40]!r}, not an amount of memory such as 512m or 2g")
+    size = int(found[1]) << _UNITS[found[2] or unit]
+    if size > MOST_MEMORY:
+        raise InvalidSpec(f"{name} is {text!r}; the most is {MOST_MEMORY >> 30}g")
+    return size // MIB
+
+
+def core_count(name: str, text: str) -> int:
+    """The number of cores that a setting means.
+
+    :raises InvalidSpec: it is no whole number from 1 to 1024.
+    """
+    return whole_number(name, text, 1, MOST_CORES)
+
+
+def whole_number(name: str, text: str, low: int, high: int) -> int:
+    """A whole number within limits.
+
+    :raises InvalidSpec: it is none.
+    """
+    found = re.fullmatch(r"-?\d{1,12}", text.strip(), re.ASCII)
+    if found is None or not low <= int(found[0]) <= high:
+        raise InvalidSpec(f"{name} is {text[:40]!r}, not a whole number from {low} to {high}")
+    return int(found[0])
