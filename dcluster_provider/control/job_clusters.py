@@ -80,7 +80,7 @@ class JobClusters:
         if spec.names_cluster:
             return self._named(request), False
         # Asked again at the claim; here, so that no cluster is made in vain.
-        self._registry.refuse_duplicate(spec)
+        self._registry.refuse_duplicate(spec, request.owner)
         if _is_shared(spec):
             return self._shared(request), False
         key = derived_key(request.key, "the job's own cluster")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from dcluster_provider.core.errors import (
     InvalidSpec,
     JobFailed,
     PlatformRefused,
+    PlatformUnavailable,
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner, fresh_key
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.store import ClientSetting, Registry
 
 _ENDING_SECONDS = 600.0  # in which a job that is stopped has ended, unless its node does not answer
+_STOPPING_SECONDS = (
+    120.0  # that a job which is being stopped is waited for by another of its client and module
+)
+_FINAL = tuple(state for state in JobState if state.is_final)
 # What a repeated request finds and takes as its answer; after FAILED or KILLED it runs the job again.
 _ANSWERS = (*LIVE_JOB_STATES, JobState.SUCCEEDED, JobState.UNKNOWN)
 
@@ -76,7 +82,8 @@ class Jobs:
         :param report: told of progress that may take long.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises NotFound: the cluster that it names does not exist.
-        :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
+        :raises DuplicateJob: a job of the same client and module is live that is neither of another run of the owner's
+            task nor allowed by the specification.
         :raises PlatformRefused: the platform cannot be used at all, or its cluster was made elsewhere; nothing was
             stored.
         :raises ClusterFailed: its cluster has ended, is being ended, or is refused by the platform.
@@ -106,7 +113,8 @@ class Jobs:
         :returns: the job that ``submit`` would give for this key.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored.
         :raises NotFound: the cluster that it names does not exist.
-        :raises DuplicateJob: a job of the same client and module is live, and the specification does not allow it.
+        :raises DuplicateJob: a job of the same client and module is live that is neither of another run of the owner's
+            task nor allowed by the specification.
         :raises ClusterFailed: its cluster has ended, or is being ended.
         """
         spec = parse(JobSpec, spec)
@@ -317,7 +325,20 @@ class Jobs:
 
     def _take(self, request: JobRequest) -> tuple[Cluster, Job]:
         request = replace(request, spec=self._checked(request.spec))
+        self._see_duplicates_out(request)
         return self._job_clusters.take(request, lambda it, owned: self._claim(request, it, owned))
+
+    def _see_duplicates_out(self, request: JobRequest) -> None:
+        """Look at what would be a duplicate, which may have ended unseen, and wait for what is being stopped."""
+        duplicates = self._registry.duplicates(request.spec, request.owner)
+        if not duplicates:
+            return
+        with suppress(PlatformUnavailable, WaitTimeout):  # what cannot be seen to have ended is a duplicate
+            seen = self._progress.observe([job.id for job in duplicates])
+            for job in seen.values():
+                if job.state is JobState.STOPPING and not request.only_stored:
+                    request.report(f"Waiting for {job}, which is being stopped")
+                    self.wait(job.id, _FINAL, _STOPPING_SECONDS)
 
     def _claim(self, request: JobRequest, cluster: Cluster, owned: bool) -> Job:
         try:
@@ -353,9 +374,8 @@ class Jobs:
             self._progress.change(job, lambda it, now: fail_job(it, diagnosis, now))
 
     def _see_out(self, job: Job) -> None:
-        final = tuple(state for state in JobState if state.is_final)
         try:
-            self.wait(job.id, final, _ENDING_SECONDS)
+            self.wait(job.id, _FINAL, _ENDING_SECONDS)
         except WaitTimeout as late:
             raise WaitTimeout(
                 f"{late}. The task's new run of it does not begin beside it: look for its pod on a node that does not "

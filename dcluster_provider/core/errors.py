@@ -25,7 +25,19 @@ class StaleRecord(DClusterError):
 
 
 class DuplicateJob(DClusterError):
-    """A job of the same client and module is live already."""
+    """A job of the same client and module is live already.
+
+    :param why: which one, and what can be done about it.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}, or run another beside it: allow_duplicate=True")
+        self.why = why
+
+    @property
+    def for_api(self) -> str:
+        """The same with the field's name in the API."""
+        return f'{self.why}, or run another beside it: "allowDuplicate": true'
 
 
 class ClusterEnding(DClusterError):

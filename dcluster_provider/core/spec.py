@@ -143,7 +143,8 @@ class JobSpec(Entity):
     :param application: the file to run: ``.py``, ``.jar`` or, on Flink, ``.sql``.
     :param main_class: the class to run in a jar that names none.
     :param args: arguments of the application.
-    :param allow_duplicate: run even while a job of the same client and module is live.
+    :param allow_duplicate: run even while a job of the same client and module is live; when it is left out, only jobs
+        of the same task of a DAG (its other runs and mapped instances) may be live beside it.
     :param savepoint: Flink: folder of a savepoint (or retained checkpoint) that the job starts from.
     :param returns_result: the application hands back a small result in its log, which is kept with the job.
     """
@@ -174,7 +175,7 @@ class JobSpec(Entity):
     application: Path = ""
     main_class: Line = ""
     args: tuple[Argument, ...] = ()
-    allow_duplicate: bool = False
+    allow_duplicate: bool | None = None
     savepoint: Path = ""
     returns_result: bool = False
 

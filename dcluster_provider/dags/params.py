@@ -144,7 +144,8 @@ def spec_json(kind: type[Entity]) -> Callable[[Mapping[str, Any]], str]:
 def _param(name: str, schema: dict[str, Any], required: bool, description: str, section: str) -> Param:
     variants = schema.get("anyOf", [schema])
     found = next(each for each in variants if each.get("type") != "null")
-    optional = not required and found["type"] != "boolean" and "enum" not in found
+    is_plain_flag = found["type"] == "boolean" and len(variants) == 1
+    optional = not required and not is_plain_flag and "enum" not in found
     details: dict[str, Any] = {
         "type": [found["type"], "null"] if optional else found["type"],
         "title": _title(name),

@@ -52,9 +52,7 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
                 raise TypeError(f"@task.{_DECORATOR}: {name} is not taken: the application is the function")
         check_function(python_callable)
         _check_literals(kwargs)
-        # A function is run as often as its task says: mapped tasks have the same names.
-        names = {"client": "{{ dag.dag_id }}", "module": "{{ task.task_id }}"}
-        kwargs = {**names, "allow_duplicate": True, **kwargs}
+        kwargs = {"client": "{{ dag.dag_id }}", "module": "{{ task.task_id }}", **kwargs}
         super().__init__(
             python_callable=python_callable,
             op_args=[],

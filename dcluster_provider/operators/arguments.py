@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic.alias_generators import to_camel, to_snake
+
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import Spec, parse
+from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
+from dcluster_provider.core.spec import ClusterSpec, JobSpec, Spec, parse
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
+
+_FIELDS = {name for kind in (ClusterSpec, JobSpec, NodeRequest, DestroyRequest) for name in kind.model_fields}
+_API_NAMES = re.compile(rf"\b({'|'.join(sorted(to_camel(name) for name in _FIELDS if '_' in name))})\b")
 
 
 def build_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> Spec:
@@ -18,7 +25,7 @@ def build_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -
     :param names: the attributes that hold fields; those that are none were not given.
     :raises InvalidSpec: it cannot be accepted, or ``spec`` and single fields were given together.
     """
-    return parse(kind, given_fields(operator, kind, names))
+    return _parsed(operator, kind, given_fields(operator, kind, names))
 
 
 def given_fields(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> dict[str, Any] | str:
@@ -40,7 +47,24 @@ def literal_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str])
     :raises InvalidSpec: it cannot be accepted.
     """
     fields = given_fields(operator, kind, names)
-    return parse(kind, fields) if fields and is_literal(fields) else None
+    return _parsed(operator, kind, fields) if fields and is_literal(fields) else None
+
+
+def _parsed(operator: BaseOperator, kind: type[Spec], fields: dict[str, Any] | str) -> Spec:
+    try:
+        return parse(kind, fields)
+    except InvalidSpec as error:
+        raise InvalidSpec(in_python_names(operator, str(error))) from None
+
+
+def in_python_names(operator: BaseOperator, message: str) -> str:
+    """A message about fields with the names of an operator's arguments, unless it was given JSON text.
+
+    A specification comes from the API as well, so its own messages have the API's names.
+    """
+    if isinstance(getattr(operator, "spec", None), str):
+        return message
+    return _API_NAMES.sub(lambda found: to_snake(found[0]), message)
 
 
 def is_literal(value: Any) -> bool:

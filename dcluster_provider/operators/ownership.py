@@ -155,6 +155,7 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
 
         from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, JobFailed, NotFound, WaitTimeout
         from dcluster_provider.hooks.owner import is_left_to_another_try
+        from dcluster_provider.operators.arguments import in_python_names
 
         self._in_execution = True
         try:
@@ -171,7 +172,7 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
             self.end_own(owner, "a person ended the task")
             raise AirflowTaskTerminated(f"{owner} was ended while it was running") from None
         except (InvalidSpec, NotFound) as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(in_python_names(self, str(error))) from error
         except (AirflowTaskTimeout, WaitTimeout):
             self._in_execution = False
             self.end_own(self.task_owner(context), "its time is up")

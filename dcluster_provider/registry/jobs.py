@@ -68,7 +68,7 @@ class JobStore(Connected):
 
         :param actor: who asks, for the event; the owner when empty.
         :returns: the job, and whether this call made it.
-        :raises DuplicateJob: another request's job of this client and module is live, and ``spec`` does not allow it.
+        :raises DuplicateJob: a job is live that :meth:`duplicates` names.
         :raises ClusterEnding: a new job would come to a cluster that is being ended or has ended.
         """
         with self._write() as connection:
@@ -80,8 +80,7 @@ class JobStore(Connected):
                 if not latest.state.is_final:
                     add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
-            if not spec.allow_duplicate:
-                _refuse_duplicate(connection, spec)
+            _refuse_duplicate(connection, spec, owner)
             refuse_ending_cluster(connection, cluster_id)
             job = Job(
                 id=0,
@@ -155,16 +154,27 @@ class JobStore(Connected):
     def find_duplicate(self, client: str, module: str) -> Job | None:
         """The newest live job of this client and module, or nothing."""
         with self._read() as connection:
-            return _live_job(connection, client, module)
+            rows = live_rows(connection, table, {"client": client, "module": module}, _LIVE)
+        return job_of(rows[0]) if rows else None
 
-    def refuse_duplicate(self, spec: JobSpec) -> None:
+    def duplicates(self, spec: JobSpec, owner: Owner | None) -> list[Job]:
+        """The live jobs, newest first, beside which a job must not be claimed.
+
+        They are of its client and module. Unless ``spec`` says whether there may be others, those that runs of the
+        same task of a DAG asked for are none of them.
+
+        :param owner: the task that asks.
+        """
+        with self._read() as connection:
+            return _duplicates(connection, spec, owner)
+
+    def refuse_duplicate(self, spec: JobSpec, owner: Owner | None) -> None:
         """What :meth:`claim_job` would refuse, refused before anything is done for a job.
 
-        :raises DuplicateJob: a job of this client and module is live, and ``spec`` does not allow another.
+        :raises DuplicateJob: a job is live that :meth:`duplicates` names.
         """
-        if not spec.allow_duplicate:
-            with self._read() as connection:
-                _refuse_duplicate(connection, spec)
+        with self._read() as connection:
+            _refuse_duplicate(connection, spec, owner)
 
     def latest_job_of_key(self, key: str) -> Job | None:
         """The newest generation of the request's job, ended or not, or nothing."""
@@ -214,20 +224,26 @@ class JobStore(Connected):
             connection.execute(statement, {"job_seen_at": now})
 
 
-def _refuse_duplicate(connection: Connection, spec: JobSpec) -> None:
-    live = _live_job(connection, spec.client, spec.module)
-    if live is None:
+def _refuse_duplicate(connection: Connection, spec: JobSpec, owner: Owner | None) -> None:
+    duplicates = _duplicates(connection, spec, owner)
+    if not duplicates:
         return
+    live = duplicates[0]
     origin = f", asked for by {live.owner}" if live.owner else ""
     raise DuplicateJob(
         f"{live} is {live.state.value}{origin}: the client {spec.client!r} has its module {spec.module!r} at work "
-        f"already. Wait for it, terminate it (airflow dcluster jobs terminate {live.id}), or set allowDuplicate."
+        f"already. Wait for it, terminate it (airflow dcluster jobs terminate {live.id})"
     )
 
 
-def _live_job(connection: Connection, client: str, module: str) -> Job | None:
-    rows = live_rows(connection, table, {"client": client, "module": module}, _LIVE)
-    return job_of(rows[0]) if rows else None
+def _duplicates(connection: Connection, spec: JobSpec, owner: Owner | None) -> list[Job]:
+    if spec.allow_duplicate:
+        return []
+    rows = live_rows(connection, table, {"client": spec.client, "module": spec.module}, _LIVE)
+    if spec.allow_duplicate is None and owner is not None:
+        task = (owner.deployment, owner.dag_id, owner.task_id)
+        rows = [row for row in rows if (row.deployment, row.owner_dag_id, row.owner_task_id) != task]
+    return [job_of(row) for row in rows]
 
 
 def _see_job(connection: Connection, cluster_id: int, at: datetime) -> None:

@@ -187,6 +187,54 @@ def test_a_duplicate_is_refused_before_a_cluster_is_launched(control, platform, 
     assert control.jobs.submit(on(cluster, allowDuplicate=True)).id
 
 
+def test_a_job_that_has_ended_unseen_is_no_duplicate(control, platform, cluster):
+    ended = control.jobs.submit(on(cluster))
+    platform.set_job(ended, JobPhase.SUCCEEDED)
+    assert control.jobs.get(ended.id).state is not JobState.SUCCEEDED
+    assert control.jobs.submit(on(cluster)).id != ended.id
+    assert control.jobs.get(ended.id).state is JobState.SUCCEEDED
+
+
+def test_a_job_that_is_being_stopped_is_waited_for(control, platform, cluster, monkeypatch):
+    stopped = control.jobs.submit(on(cluster))
+    observe, looks = platform.observe_jobs, []
+
+    def ends_at_the_third_look(jobs):
+        looks.append(jobs)
+        if len(looks) == 3:
+            platform.set_job(stopped, JobPhase.KILLED)
+        return observe(jobs)
+
+    monkeypatch.setattr(platform, "stop_job", lambda *_: None)
+    monkeypatch.setattr(platform, "observe_jobs", ends_at_the_third_look)
+    assert control.jobs.terminate(stopped.id).state is JobState.STOPPING
+    told = []
+    assert control.jobs.submit(on(cluster), report=told.append).id != stopped.id
+    assert told == [f"Waiting for {stopped}, which is being stopped"]
+    assert control.jobs.get(stopped.id).state is JobState.KILLED
+
+
+def test_what_cannot_be_seen_to_have_ended_is_a_duplicate(control, platform, cluster, monkeypatch):
+    control.jobs.submit(on(cluster))
+
+    def no_answer(_jobs):
+        raise PlatformUnavailable("no answer")
+
+    monkeypatch.setattr(platform, "observe_jobs", no_answer)
+    with pytest.raises(DuplicateJob):
+        control.jobs.submit(on(cluster))
+
+
+def test_the_runs_of_a_task_have_their_jobs_beside_each_other(control, cluster):
+    runs = [replace(OWNER, run_id=f"scheduled__{day}") for day in range(5)]
+    jobs = [control.jobs.submit(on(cluster), owner=run) for run in runs]
+    assert len({job.id for job in jobs}) == 5
+    with pytest.raises(DuplicateJob, match="allow_duplicate=True"):
+        control.jobs.submit(on(cluster, allowDuplicate=False), owner=replace(OWNER, run_id="another"))
+    with pytest.raises(DuplicateJob):
+        control.jobs.submit(on(cluster))
+
+
 def test_terminating_a_job_that_has_not_started_keeps_it_from_starting(control, platform, cluster):
     platform.set_cluster(cluster, ClusterPhase.STARTING)
     job = control.jobs.submit(on(cluster))

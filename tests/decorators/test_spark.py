@@ -39,7 +39,7 @@ def test_a_task_carries_the_arguments_of_the_job(dag):
     assert (task.task_id, task.num_workers, task.cluster_id) == ("count", 2, "{{ params.x }}")
     assert task.op_kwargs == {"n": 3, "spark": None}
     assert (task.client, task.module) == ("{{ dag.dag_id }}", "{{ task.task_id }}")
-    assert (task.allow_duplicate, task.returns_result) == (True, True)
+    assert (task.allow_duplicate, task.returns_result) == (None, True)
     assert {"op_kwargs", "cluster_id", "num_workers"} <= set(task.template_fields)
 
 

@@ -128,3 +128,11 @@ def test_mapped_over_specifications():
     with DAG("d", schedule=None) as dag:
         DClusterLaunchSparkOperator.partial(task_id="t", tenant="team").expand(workers=[1, 2])
     assert dag.get_task("t").partial_kwargs["tenant"] == "team"
+
+
+def test_a_refusal_names_the_argument_and_with_json_text_the_field_of_the_api():
+    with pytest.raises(InvalidSpec, match="field cluster_id: cluster_name names a cluster too"):
+        DClusterSubmitJobOperator(**JOB, cluster_id=1, cluster_name="a")
+    text = '{"client": "c", "module": "m", "clusterId": 1, "clusterName": "a"}'
+    with pytest.raises(InvalidSpec, match="field clusterId: clusterName names a cluster too"):
+        DClusterSubmitJobOperator(task_id="t", spec=text)

@@ -82,7 +82,7 @@ def test_of_many_jobs_of_one_client_and_module_one_is_taken(registry_url, in_pro
         taken = 0
         for turn in range(ROUNDS):
             try:
-                claim_job(registry, key=f"{number} {turn}", module=f"module {turn}")
+                claim_job(registry, key=f"{number} {turn}", module=f"module {turn}", allow_duplicate=False)
                 taken += 1
             except DuplicateJob:
                 pass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -59,10 +60,12 @@ def test_failed_job_is_followed_by_the_next_generation(registry, claim_job, stat
 def test_live_job_of_the_same_client_and_module_is_a_duplicate(registry, claim_job, state):
     job = registry.save_job(replace(claim_job(registry).record, state=state))
     with pytest.raises(DuplicateJob) as raised:
-        claim_job(registry, key="other")
+        claim_job(registry, key="other", owner=None)
     message = str(raised.value)
-    for part in (f"job {job.id}", state.value, "manual__2026-03-29", "Wait", "terminate", "allowDuplicate"):
+    for part in (f"job {job.id}", state.value, "manual__2026-03-29", "Wait", "terminate"):
         assert part in message
+    assert message.endswith("allow_duplicate=True")
+    assert raised.value.for_api.endswith('"allowDuplicate": true')
     assert registry.list_jobs() == [job]
     assert registry.find_duplicate("team", "report") == job
 
@@ -88,9 +91,31 @@ def test_duplicate_is_allowed_when_asked_for(registry, claim_job):
     assert registry.find_duplicate("team", "report") == duplicate.record
 
 
+@pytest.mark.parametrize(
+    ("other", "spec", "is_refused"),
+    [
+        ({"run_id": "other"}, {}, False),
+        ({"map_index": 3}, {}, False),
+        ({"run_id": "other"}, {"allow_duplicate": False}, True),
+        ({"task_id": "other"}, {}, True),
+        ({"dag_id": "other"}, {}, True),
+        ({"deployment": "other"}, {}, True),
+        ({"task_id": "other"}, {"allow_duplicate": True}, False),
+    ],
+)
+def test_only_runs_of_the_same_task_are_no_duplicates_of_each_other(
+    claim_job, registry, other, spec, is_refused
+):
+    first = claim_job(registry).record
+    owner = replace(first.owner, **other)
+    with pytest.raises(DuplicateJob) if is_refused else nullcontext():
+        claim_job(registry, key="other", owner=owner, deployment=owner.deployment, **spec)
+    assert len(registry.list_jobs()) == 2 - is_refused
+
+
 def test_retry_of_a_failed_job_respects_another_live_one(registry, claim_job):
     registry.save_job(replace(claim_job(registry).record, state=JobState.FAILED))
-    claim_job(registry, key="other")
+    claim_job(registry, key="other", owner=None)
     with pytest.raises(DuplicateJob):
         claim_job(registry)
 

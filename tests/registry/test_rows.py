@@ -43,7 +43,7 @@ def test_field_that_this_version_does_not_know_is_passed_over(job, row):
 def test_field_that_an_older_version_did_not_know_has_its_default(job, row):
     row.spec = {name: value for name, value in row.spec.items() if name not in {"allow_duplicate", "args"}}
     spec = job_of(row).spec
-    assert (spec.allow_duplicate, spec.args) == (False, ())
+    assert (spec.allow_duplicate, spec.args) == (None, ())
 
 
 def test_value_that_this_version_would_refuse_is_still_read(row):

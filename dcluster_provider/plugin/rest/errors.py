@@ -77,7 +77,7 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _known(request: Request, error: Exception) -> JSONResponse:
     status = 404 if isinstance(error, NotFound) else 400 if isinstance(error, _BAD_REQUEST) else 500
-    return _answer(request, status, str(error))
+    return _answer(request, status, error.for_api if isinstance(error, DuplicateJob) else str(error))
 
 
 def _unknown(request: Request, error: Exception) -> JSONResponse:
