@@ -33,7 +33,7 @@ def _checks(args: Namespace, hook: DClusterHook) -> Iterator[Check]:
         return
     try:
         has_cloud = hook.settings.nodes.cloud != "on-premises"
-        yield from _examine(hook.settings.kubernetes, images=not args.no_images, nodes=has_cloud)
+        yield from _examine(hook, hook.settings.kubernetes, images=not args.no_images, nodes=has_cloud)
     except DClusterError as error:
         yield _failed("Kubernetes", error)
 
@@ -48,13 +48,26 @@ def _platform(hook: DClusterHook) -> str:
     return hook.control.platform.describe()
 
 
-def _examine(settings: KubernetesSettings, *, images: bool, nodes: bool) -> Iterator[Check]:
+def _examine(
+    hook: DClusterHook, settings: KubernetesSettings, *, images: bool, nodes: bool
+) -> Iterator[Check]:
     from dcluster_provider.hooks.kubernetes_client import kubernetes_client
     from dcluster_provider.platforms.kubernetes.api import KubernetesApi
     from dcluster_provider.platforms.kubernetes.doctor import examine
 
     client = kubernetes_client(settings.conn_id)
-    yield from examine(settings, KubernetesApi(lambda: client), images=images, nodes=nodes)
+    yield from examine(
+        settings, KubernetesApi(lambda: client), registry_id=_registry_id(hook), images=images, nodes=nodes
+    )
+
+
+def _registry_id(hook: DClusterHook) -> str:
+    from dcluster_provider.registry.store import Registry
+
+    try:
+        return Registry(hook.settings.registry_url).registry_id
+    except DClusterError:  # the check of the registry has told of it
+        return ""
 
 
 def _described(name: str, describe: Callable[[], str]) -> Check:

@@ -75,9 +75,11 @@ def _make(
     from dcluster_provider.registry.store import Registry
 
     registry = Registry(settings.registry_url)
-    platform = _platform(settings, kubernetes_client)
+    platform = _platform(settings, kubernetes_client, lambda: registry.registry_id)
     cloud = make_cloud(settings.conn_id, settings.nodes, cloud_clients)
-    launching = Launching(cloud, platform.nodes, settings.nodes, settings.deployment)
+    launching = Launching(
+        cloud, platform.nodes, settings.nodes, settings.deployment, lambda: registry.registry_id
+    )
     clusters = Clusters(registry, platform, settings, DedicatedNodes(launching, cloud, settings.nodes))
     jobs = Jobs(registry, platform, settings, clusters)
     return Control(
@@ -90,18 +92,24 @@ def _make(
     )
 
 
-def _platform(settings: Settings, kubernetes_client: Callable[[str], ApiClient] | None) -> Platform:
+def _platform(
+    settings: Settings,
+    kubernetes_client: Callable[[str], ApiClient] | None,
+    registry_id: Callable[[], str],
+) -> Platform:
     if settings.kubernetes is None:
         from dcluster_provider.platforms.local.platform import LocalPlatform
 
-        return LocalPlatform(local_settings(settings))
+        return LocalPlatform(local_settings(settings), registry_id)
     from dcluster_provider.platforms.kubernetes.api import KubernetesApi
     from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 
     if kubernetes_client is None:
         raise ValueError("the Kubernetes platform needs somebody who makes its client")
     conn_id = settings.kubernetes.conn_id
-    return KubernetesPlatform(settings.kubernetes, KubernetesApi(lambda: kubernetes_client(conn_id)))
+    return KubernetesPlatform(
+        settings.kubernetes, KubernetesApi(lambda: kubernetes_client(conn_id)), registry_id
+    )
 
 
 def local_settings(settings: Settings) -> LocalSettings:

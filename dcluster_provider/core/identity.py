@@ -107,9 +107,16 @@ def label_value(text: str) -> str:
     return f"{stem}-{mark}" if stem else mark
 
 
-def labels(deployment: str, cluster_id: int, name: str, key: str, owner: Owner | None) -> dict[str, str]:
-    """The labels that everything made for a cluster carries."""
+def labels(  # noqa: PLR0917  # each is one label
+    deployment: str, registry_id: str, cluster_id: int, name: str, key: str, owner: Owner | None
+) -> dict[str, str]:
+    """The labels that everything made for a cluster carries.
+
+    :param registry_id: of the registry that knows it; empty for what was made before registries had ids.
+    """
     values = {"deployment": deployment, "cluster-id": str(cluster_id), "cluster-name": name, "key": key}
+    if registry_id:
+        values["registry"] = registry_id
     if owner is not None:
         values |= {"dag": owner.dag_id, "run": owner.run_id, "task": owner.task_id}
     return {LABEL_PREFIX + part: label_value(value) for part, value in values.items()}

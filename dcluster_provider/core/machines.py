@@ -35,6 +35,7 @@ class Machine:
     :param cluster: the name of the cluster that it was launched for; empty means for anybody.
     :param reason: why it ended, in the cloud's words.
     :param connection: the id of the connection that launched it; empty when its mark does not say.
+    :param registry_id: of the registry that it was launched for; empty when it was before registries had ids.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Machine:
     cluster: str = ""
     reason: str = ""
     connection: str = ""
+    registry_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class NodeOrder:
     :param cluster: the name of the cluster that they are for; empty means anybody.
     :param labels: of the nodes that they become.
     :param taints: of these nodes, as Kubernetes writes them: key, value, effect.
+    :param registry_id: of the registry that knows the request; machines carry it.
     """
 
     mark: str
@@ -83,3 +86,4 @@ class NodeOrder:
     cluster: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[dict[str, str], ...] = ()
+    registry_id: str = ""

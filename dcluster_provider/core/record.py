@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
-from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.identity import Owner, derived_key
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 State = TypeVar("State", "ClusterState", "JobState")
@@ -80,6 +80,7 @@ class Cluster:
     :param owner: the Airflow task that asked, none when a person did.
     :param place: where its platform has made it, in the platform's words; empty when somebody else runs it, or when it
         was made before this was remembered.
+    :param registry_id: of the registry that it was claimed in; empty when it was before registries had ids.
     :param state_since: when the present state began.
     :param job_seen_at: when a job last was live on it; its launch before the first.
     """
@@ -103,6 +104,12 @@ class Cluster:
     workers_ready: int = 0
     diagnosis: Diagnosis | None = None
     place: str = ""
+    registry_id: str = ""
+
+    @property
+    def platform_key(self) -> str:
+        """The key that no cluster of another registry has: two Airflows may run the same DAGs."""
+        return _platform_key(self.key, self.registry_id)
 
     @property
     def is_external(self) -> bool:
@@ -172,6 +179,12 @@ class Job:
     savepoint: str = ""
     savepoint_failure: Diagnosis | None = None
     result: str | None = None
+    registry_id: str = ""
+
+    @property
+    def platform_key(self) -> str:
+        """The key that no job of another registry has: what the job is known by outside is made of it."""
+        return _platform_key(self.key, self.registry_id)
 
     @property
     def savepoint_wish(self) -> datetime | None:
@@ -212,6 +225,10 @@ class Job:
             "savepointFailure": self.savepoint_failure.as_json() if self.savepoint_failure else None,
             "result": json.loads(self.result) if self.result is not None else None,
         }
+
+
+def _platform_key(key: str, registry_id: str) -> str:
+    return derived_key(key, f"registry {registry_id}") if registry_id else key
 
 
 def parse_states(kind: type[State], value: str | Iterable[str] | None) -> tuple[State, ...] | None:

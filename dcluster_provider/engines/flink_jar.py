@@ -25,7 +25,7 @@ def run_jar_once(
     :raises PlatformRefused: it can never run so.
     :raises PlatformUnavailable: the JobManager does not answer.
     """
-    job_id, jar_id = flink_job_id(job.key, job.generation), ""
+    job_id, jar_id = flink_job_id(job.platform_key, job.generation), ""
     refused: Refused | None = None
     try:
         jar_id = flink_rest.upload_jar(engine, jar, size)

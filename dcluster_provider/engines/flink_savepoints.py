@@ -77,7 +77,7 @@ def go_on_stopping(rest: EngineRest, job: Job, phases: Mapping[str, JobPhase], f
     :raises Refused: it answered with an error that says nothing of the job.
     """
     assert job.savepoint_wish is not None
-    trigger = savepoint_trigger(job.key, job.generation, job.savepoint_wish)
+    trigger = savepoint_trigger(job.platform_key, job.generation, job.savepoint_wish)
     for job_id, phase in phases.items():
         answer = flink_rest.savepoint_status(rest, job_id, trigger)
         if answer is not None:

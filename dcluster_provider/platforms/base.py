@@ -15,6 +15,11 @@ Report = Callable[[str], None]
 OnChange = Callable[[int | None], None]
 
 
+def no_registry() -> str:
+    """The id of a registry that has none, for platforms without one."""
+    return ""
+
+
 def silent(_message: str) -> None:
     """A report that tells nobody."""
 
@@ -151,7 +156,7 @@ class Platform(Protocol):
         """
 
     def list_clusters(self) -> list[str]:
-        """The names of all clusters of this deployment that exist here, known to the registry or not.
+        """The names of all clusters made for this deployment and registry that exist here, known to it or not.
 
         So is one that somebody else runs, as long as something is here for jobs on it.
 
@@ -165,7 +170,7 @@ class Platform(Protocol):
         """
 
     def delete_unknown(self, name: str) -> bool:
-        """Begin to remove a cluster of this deployment that the registry does not know, by its name.
+        """Begin to remove a cluster that was made for the registry and that it does not know, by its name.
 
-        :returns: whether there is one; nothing of another deployment is touched.
+        :returns: whether there is one; nothing of another deployment or registry is touched.
         """

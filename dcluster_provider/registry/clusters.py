@@ -17,6 +17,7 @@ from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.registry.connected import Claim, Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
+from dcluster_provider.registry.identity import registry_id_of
 from dcluster_provider.registry.models import cluster_table as table
 from dcluster_provider.registry.queries import (
     insert_row,
@@ -90,6 +91,7 @@ class ClusterStore(Connected):
                 generation=latest.generation + 1 if latest else 1,
                 version=1,
                 deployment=deployment,
+                registry_id=registry_id_of(connection),
                 conn_id=conn_id,
                 platform=platform,
                 place=place,

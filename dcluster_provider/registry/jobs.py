@@ -17,6 +17,7 @@ from dcluster_provider.registry.alerts import make_failure_due
 from dcluster_provider.registry.connected import Claim, Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
+from dcluster_provider.registry.identity import registry_id_of
 from dcluster_provider.registry.leases import refuse_ending_cluster
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
@@ -88,6 +89,7 @@ class JobStore(Connected):
                 generation=latest.generation + 1 if latest else 1,
                 version=1,
                 deployment=deployment,
+                registry_id=registry_id_of(connection),
                 conn_id=conn_id,
                 spec=spec,
                 owner=owner,

@@ -70,6 +70,7 @@ def _request_columns() -> list[Column[Any]]:
         Column("generation", Integer, nullable=False),
         Column("version", Integer, nullable=False),
         _text("deployment"),
+        _text("registry_id"),
         _text("conn_id"),
         Column("spec", JSON, nullable=False),
         _text("owner_dag_id", nullable=True),
@@ -128,6 +129,13 @@ job_table = Table(
     Index("ix_dcluster_job_cluster", "cluster_id", "state", "id"),
     Index("ix_dcluster_job_owner", "owner_dag_id", "owner_run_id", "owner_task_id"),
     sqlite_autoincrement=True,
+)
+
+registry_table = Table(
+    "dcluster_registry",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # there is one row, number 1
+    _text("registry_id"),
 )
 
 client_setting_table = Table(

@@ -7,6 +7,7 @@ from dcluster_provider.registry.clusters import ClusterStore
 from dcluster_provider.registry.connected import Claim
 from dcluster_provider.registry.epochs import EpochStore
 from dcluster_provider.registry.events import Event, EventStore
+from dcluster_provider.registry.identity import IdentityStore
 from dcluster_provider.registry.instances import Instance, InstanceStore
 from dcluster_provider.registry.jobs import JobStore
 from dcluster_provider.registry.leases import LeaseStore, PoliteEnd
@@ -28,6 +29,7 @@ __all__ = [
 
 
 class Registry(
+    IdentityStore,
     ClusterStore,
     JobStore,
     LeaseStore,

@@ -31,14 +31,16 @@ def lines(report):
 
 @pytest.fixture
 def later(control, monkeypatch):
-    """Have a pass begin so much later."""
+    """Have a pass begin so much later than the test did, however long the test takes."""
+    from dcluster_provider.control.saving import utc_now
+
+    began = utc_now()
 
     def move(**by):
-        from dcluster_provider.control.saving import utc_now
-
         moved = timedelta(**by)
-        monkeypatch.setattr("dcluster_provider.control.upkeep.upkeep.utc_now", lambda: utc_now() + moved)
+        monkeypatch.setattr("dcluster_provider.control.upkeep.upkeep.utc_now", lambda: began + moved)
 
+    move(seconds=0)
     return move
 
 

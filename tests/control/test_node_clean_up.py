@@ -238,6 +238,15 @@ def test_a_drain_that_nobody_goes_on_with_is_ended(bench):
     assert done(bench.clean_up()) == {"m-3": "given back"}
 
 
+def test_machines_of_another_registry_are_not_touched(bench):
+    bench.add("m-theirs", registry_id="another")
+    bench.add("m-ours", registry_id=bench.registry.registry_id)
+    bench.clean_up()
+    bench.later()
+    assert done(bench.clean_up()) == {"m-ours": "given back"}
+    assert bench.cloud.live() == {"m-theirs"}
+
+
 def test_machines_that_never_became_nodes_go(bench):
     bench.add("m-late", "m-starting", "m-young", "m-conn", node=False)
     fleet = bench.cloud.fleet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import read_plan
 from dcluster_provider.platforms.local.platform import LocalPlatform
 from dcluster_provider.registry.store import Registry
+from tests.forgotten import forget
 
 pytestmark = pytest.mark.timeout(900)
 SPARK = {"tenant": "team", "worker_memory": "1Gi", "master_memory": "512Mi"}
@@ -35,11 +35,11 @@ class House:
 
     def __init__(self, platform: LocalPlatform, registry: Path) -> None:
         deployment, home = platform.settings.deployment, platform.settings.home
-        self.platform = platform
         self.settings = Settings(
             "dcluster_default", f"sqlite:///{registry}", home, home, deployment, limits=Limits(idle=IDLE)
         )
         self.registry = Registry(self.settings.registry_url)
+        self.platform = platform = LocalPlatform(platform.settings, lambda: self.registry.registry_id)
         self.clusters = Clusters(self.registry, platform, self.settings)
         self.jobs = Jobs(self.registry, platform, self.settings, self.clusters)
         self.upkeep = Upkeep(self.registry, platform, self.settings, self.clusters, self.jobs)
@@ -90,7 +90,7 @@ def test_an_idle_cluster_ends_and_one_with_an_application_of_somebody_else_does_
             wanted = {quiet.name: "ended", used.name: "left"}
             until(lambda: check(house, dry_run=True), lambda seen: seen == wanted, 60)
             until(lambda: check(house), lambda seen: seen.get(quiet.name) == "ended", 60)
-            assert platform.list_clusters() == [used.name]
+            assert house.platform.list_clusters() == [used.name]
             release.touch()
             assert process.wait(120) == 0, (platform.settings.home / "submit.log").read_text()
         finally:
@@ -98,7 +98,7 @@ def test_an_idle_cluster_ends_and_one_with_an_application_of_somebody_else_does_
             process.wait()
         until(lambda: platform.busy_clusters([used]), lambda seen: seen == {used.id: False}, 60)
         until(lambda: check(house), lambda seen: seen == {used.name: "ended"}, 60)
-        assert platform.list_clusters() == []
+        assert house.platform.list_clusters() == []
 
 
 def test_a_flink_job_that_somebody_else_submitted_keeps_its_cluster(tmp_path):
@@ -119,19 +119,19 @@ def test_a_flink_job_that_somebody_else_submitted_keeps_its_cluster(tmp_path):
         until(lambda: check(house), lambda seen: seen == {cluster.name: "ended"}, 60)
 
 
-def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_deployments_is_not(tmp_path):
+def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_registrys_is_not(tmp_path):
     with local_platform(tmp_path / "home", "spark") as platform:
         house = House(platform, tmp_path / "registry.db")
-        lost = House(platform, tmp_path / "lost.db").launch(SPARK)  # whose registry is gone
-        other_settings = replace(platform.settings, deployment="other")
-        others = House(LocalPlatform(other_settings), tmp_path / "other.db")
+        lost = house.launch(SPARK)
+        forget(house.settings.registry_url, lost)
+        others = House(platform, tmp_path / "other.db")  # of the same deployment, in the same home
         theirs = others.launch(SPARK)
 
         assert check(house, unknown_after=0, dry_run=True) == {lost.name: "left"}
         assert check(house, unknown_after=3600) == {lost.name: "left"}
         assert check(house, unknown_after=3600) == {lost.name: "left"}
-        assert platform.list_clusters() == [lost.name]
+        assert house.platform.list_clusters() == [lost.name]
         assert check(house, unknown_after=0) == {lost.name: "removed"}
-        until(platform.list_clusters, lambda names: names == [], 30)
+        until(house.platform.list_clusters, lambda names: names == [], 30)
         assert check(house, unknown_after=0) == {}
         assert others.clusters.status(theirs.id) is ClusterState.RUNNING

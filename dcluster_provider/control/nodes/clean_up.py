@@ -94,7 +94,9 @@ class CleanUp:
                 f"The machines of connection {self._settings.conn_id!r} or what uses them cannot be listed: {error}. "
                 "The clean-up was given up before anything was changed."
             ) from error
-        there = [it for it in machines if it.state not in (MachineState.ENDING, MachineState.GONE)]
+        # Nobody but their own registry knows what the machines of another are for.
+        own = [it for it in machines if it.registry_id in {"", self._registry.registry_id}]
+        there = [it for it in own if it.state not in (MachineState.ENDING, MachineState.GONE)]
         return self._fleet(there, nodes, bound, now), nodes
 
     def _fleet(

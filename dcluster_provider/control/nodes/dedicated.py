@@ -116,7 +116,7 @@ class DedicatedNodes:
 
 
 def _key(cluster: Cluster) -> str:
-    return derived_key(cluster.key, f"nodes of generation {cluster.generation}")
+    return derived_key(cluster.platform_key, f"nodes of generation {cluster.generation}")
 
 
 def without_a_cloud(settings: Settings) -> DedicatedNodes:

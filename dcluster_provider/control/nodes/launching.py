@@ -11,8 +11,11 @@ from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
+from dcluster_provider.platforms.base import no_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcluster_provider.control.nodes.settings import NodeSettings
     from dcluster_provider.core.cluster_nodes import ClusterNode
     from dcluster_provider.core.node_spec import NodeRequest
@@ -61,12 +64,18 @@ class Launching:
     """Launches the machines of requests and watches them join."""
 
     def __init__(
-        self, cloud: Cloud, cluster: ClusterNodes | None, settings: NodeSettings, deployment: str
+        self,
+        cloud: Cloud,
+        cluster: ClusterNodes | None,
+        settings: NodeSettings,
+        deployment: str,
+        registry_id: Callable[[], str] = no_registry,
     ) -> None:
         self._cloud = cloud
         self._cluster = cluster
         self._settings = settings
         self._deployment = deployment
+        self._registry_id = registry_id
 
     def order(
         self,
@@ -90,12 +99,24 @@ class Launching:
             )
         types = (request.instance_type, *request.alternative_types)
         region = self._cloud.region(request.region)
-        order = NodeOrder(self.mark(key), request.node_count, types, region, cluster, labels or {}, taints)
+        order = NodeOrder(
+            self.mark(key),
+            request.node_count,
+            types,
+            region,
+            cluster,
+            labels or {},
+            taints,
+            self._registry_id(),
+        )
         self._cloud.check_order(order)
         return order
 
     def mark(self, key: str) -> str:
-        """What the machines of a request are marked with."""
+        """What the machines of a request are marked with.
+
+        :param key: that no request of another registry has.
+        """
         return hashlib.sha256(f"{self._deployment}\n{key}".encode()).hexdigest()[:32]
 
     def launch(self, order: NodeOrder) -> NodeLaunch:

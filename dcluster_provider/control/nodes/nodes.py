@@ -15,7 +15,7 @@ from dcluster_provider.control.nodes.launching import Launching, NodeLaunch
 from dcluster_provider.control.nodes.progress import wait_for
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.upkeep.report import Report
-from dcluster_provider.core.identity import fresh_key
+from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.machines import NodeOrder
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import parse
@@ -46,7 +46,9 @@ class Nodes:
         self._cloud = cloud
         self._cluster = cluster
         self._settings = settings
-        self._launching = Launching(cloud, cluster, settings.nodes, settings.deployment)
+        self._launching = Launching(
+            cloud, cluster, settings.nodes, settings.deployment, lambda: registry.registry_id
+        )
         self._destroying = Destroying(cloud, cluster, settings.nodes.drain_timeout, settings.conn_id)
         self._named = NamedNodes(cluster, settings.nodes.drain_timeout)
 
@@ -107,7 +109,7 @@ class Nodes:
 
     def undo_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> tuple[str, ...]:
         """Give back every machine of a request at once, whatever runs on it; returns their ids."""
-        return self._launching.give_back(key, parse(NodeRequest, request).region)
+        return self._launching.give_back(self._own(key), parse(NodeRequest, request).region)
 
     def destroy_step(
         self, request: DestroyRequest | dict[str, Any] | str, begun: datetime | None = None
@@ -233,4 +235,8 @@ class Nodes:
         return CleanUp(self._registry, self._cloud, self._cluster, self._settings).run(dry_run=dry_run)
 
     def _order(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeOrder:
-        return self._launching.order(parse(NodeRequest, request), key)
+        return self._launching.order(parse(NodeRequest, request), self._own(key))
+
+    def _own(self, key: str) -> str:
+        """The key of a request that no other registry's request has, whose tasks may have the same names."""
+        return derived_key(key, f"registry {self._registry.registry_id}")

@@ -48,6 +48,7 @@ def read_instance(description: Mapping[str, Any], region: str) -> Instance:
             cluster=tagged.get(tags.CLUSTER, ""),
             reason=_reason(description),
             connection=tagged.get(tags.CONNECTION, ""),
+            registry_id=tagged.get(tags.REGISTRY, ""),
         ),
         tagged.get(tags.LAUNCH, ""),
     )

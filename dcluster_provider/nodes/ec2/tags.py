@@ -14,6 +14,7 @@ REQUEST = LABEL_PREFIX + "request"
 LAUNCH = LABEL_PREFIX + "launch"
 CLUSTER = LABEL_PREFIX + "cluster"
 CONNECTION = LABEL_PREFIX + "connection"
+REGISTRY = LABEL_PREFIX + "registry"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 _WILDCARDS = str.maketrans({"*": "?", "\\": "?"})
 
@@ -30,6 +31,8 @@ def launch_tags(order: NodeOrder, settings: Ec2Settings, launch: str) -> list[di
     tags |= {REQUEST: order.mark, LAUNCH: launch}
     if order.cluster:
         tags[CLUSTER] = order.cluster
+    if order.registry_id:
+        tags[REGISTRY] = order.registry_id
     if settings.connection:
         tags[CONNECTION] = settings.connection
     return [{"Key": key, "Value": value} for key, value in tags.items()]

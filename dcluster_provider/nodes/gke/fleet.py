@@ -50,6 +50,7 @@ class Pool:
     mark: str
     cluster: str
     connection: str
+    registry_id: str
     candidate: int
     count: int
     instance_type: str
@@ -116,6 +117,7 @@ class _Reader:
             mark=labels[marks.MARK],
             cluster=labels.get(marks.CLUSTER, ""),
             connection=self._connection(labels.get(marks.CONNECTION, "")),
+            registry_id=labels.get(marks.REGISTRY, ""),
             candidate=_number(labels.get(marks.CANDIDATE, "")),
             count=_number(labels.get(marks.COUNT, "")),
             instance_type=pool.config.machine_type,
@@ -177,6 +179,7 @@ class _Reader:
             cluster=pool.cluster,
             reason=reason,
             connection=pool.connection,
+            registry_id=pool.registry_id,
         )
 
 

@@ -175,6 +175,7 @@ class Gke:
                 cluster=pool.cluster,
                 reason=pool.message,
                 connection=pool.connection,
+                registry_id=pool.registry_id,
             )
             for it in ids
         ]

@@ -10,7 +10,7 @@ from dcluster_provider.core.identity import dns_label
 from dcluster_provider.core.machines import NodeOrder
 
 DEPLOYMENT, MARK, CLUSTER = "dcluster-deployment", "dcluster-mark", "dcluster-cluster"
-CONNECTION = "dcluster-connection"
+CONNECTION, REGISTRY = "dcluster-connection", "dcluster-registry"
 CANDIDATE, COUNT = "dcluster-candidate", "dcluster-count"
 
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
@@ -33,7 +33,8 @@ def pool_labels(deployment: str, order: NodeOrder, candidate: int, connection: s
 
     :param candidate: the place, from 0, of the pool's kind of machine among those of the order.
     """
-    return {
+    registry = {REGISTRY: order.registry_id} if order.registry_id else {}
+    return registry | {
         DEPLOYMENT: label(deployment),
         MARK: order.mark,
         CLUSTER: label(order.cluster),

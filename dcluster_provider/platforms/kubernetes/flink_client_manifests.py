@@ -77,7 +77,7 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
             "python.executable": "python3",
             "python.client.executable": "python3",
             "execution.target": "remote",
-            "$internal.pipeline.job-id": flink_job_id(job.key, job.generation),
+            "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
         }
     )
     if cluster.is_external:

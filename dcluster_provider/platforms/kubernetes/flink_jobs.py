@@ -88,7 +88,7 @@ class FlinkJobs:
 
     def _jar(self, job: Job) -> JobObservation | None:
         """A jar that was handed to the JobManager, or was about to be."""
-        job_id = flink_job_id(job.key, job.generation)
+        job_id = flink_job_id(job.platform_key, job.generation)
         if job_id in self.overview:
             return self._flink_job(job_id)
         if job.state is JobState.STOPPING and job.started_at is None:
@@ -146,7 +146,7 @@ class FlinkJobs:
 
     def ids_of(self, job: Job) -> list[str]:
         """The Flink jobs of a job: the one of its id, and those that its client gave its name."""
-        own, name = flink_job_id(job.key, job.generation), None if is_jar(job) else unique_name(job)
+        own, name = flink_job_id(job.platform_key, job.generation), None if is_jar(job) else unique_name(job)
         return [job_id for job_id, found in self.overview.items() if job_id == own or found["name"] == name]
 
     def _cancel_live(self, ids: Sequence[str]) -> None:
@@ -201,4 +201,4 @@ def _says_little(seen: JobObservation) -> bool:
 
 def exception_text(rest: EngineRest, job: Job) -> str:
     """The stack trace of a Flink job that failed, for a job that has no log of its own."""
-    return flink_rest.root_exception(rest, flink_job_id(job.key, job.generation))
+    return flink_rest.root_exception(rest, flink_job_id(job.platform_key, job.generation))

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import label_value
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.external import job_root
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, JOB, KEY, Place, job_name, selector
+from dcluster_provider.platforms.kubernetes.metadata import (
+    CLUSTER,
+    JOB,
+    KEY,
+    Place,
+    job_name,
+    registry_of,
+    selector,
+)
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.roots import is_going
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 
 class JobRoots:
-    """The roots of one connection's jobs on clusters that somebody else runs."""
+    """The roots of one connection's jobs on clusters that somebody else runs.
 
-    def __init__(self, settings: KubernetesSettings, api: KubernetesApi) -> None:
+    :param registry_id: tells the id of the registry that knows them.
+    """
+
+    def __init__(
+        self, settings: KubernetesSettings, api: KubernetesApi, registry_id: Callable[[], str]
+    ) -> None:
         self._settings = settings
         self._api = api
+        self._registry_id = registry_id
 
     def ensure(self, job: Job, cluster: Cluster) -> Place:
         """Make the root, unless it is there.
@@ -70,15 +86,17 @@ class JobRoots:
     def _find(self, job: Job, cluster: Cluster) -> Json | None:
         namespace = self._settings.namespace_of(cluster.spec)
         found = self._api.find(f"{collection('ConfigMap', namespace)}/{job_name(job)}")
-        own = found is not None and found["metadata"].get("labels", {}).get(KEY) == label_value(job.key)
-        return found if own else None
+        if found is None or found["metadata"].get("labels", {}).get(KEY) != label_value(job.key):
+            return None
+        return found if registry_of(found) == job.registry_id else None
 
     def _list(self, also: str = "") -> list[Json]:
         wanted = ",".join(part for part in (selector(self._settings.deployment), JOB, also) if part)
         items: list[Json] = []
+        registry_id = self._registry_id()
         for namespace in self._settings.namespaces:
             for page in self._api.pages(collection("ConfigMap", namespace), {"labelSelector": wanted}):
-                items += page.get("items") or []
+                items += [item for item in page.get("items") or [] if registry_of(item) == registry_id]
         return items
 
     def _delete(self, found: Json) -> bool:

@@ -134,7 +134,7 @@ class JobRuns:
     def _cancel(self, job: Job, cluster: Cluster) -> None:
         rest = master_rest(self._settings, self._api, cluster)
         known = FlinkJobs.ask(rest)
-        ids = known.ids_of(job) if known else [flink_job_id(job.key, job.generation)]
+        ids = known.ids_of(job) if known else [flink_job_id(job.platform_key, job.generation)]
         for job_id in ids:
             flink_rest.cancel(rest, job_id)
 

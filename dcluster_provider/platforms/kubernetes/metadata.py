@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,8 +12,8 @@ from dcluster_provider.core.record import Cluster, Job
 Role = Literal["master", "worker", "driver", "client", "executor"]
 
 PREFIX = LABEL_PREFIX
-DEPLOYMENT, CLUSTER, CLUSTER_ID, ROLE, JOB = (
-    PREFIX + part for part in ("deployment", "cluster-name", "cluster-id", "role", "job-id")
+DEPLOYMENT, REGISTRY, CLUSTER, CLUSTER_ID, ROLE, JOB = (
+    PREFIX + part for part in ("deployment", "registry", "cluster-name", "cluster-id", "role", "job-id")
 )
 KEY = PREFIX + "key"
 VERDICT = PREFIX + "verdict"  # annotation: why the platform ended a job
@@ -20,19 +21,26 @@ _MANAGED = {"app.kubernetes.io/managed-by": "dcluster-provider"}
 
 
 def selector(deployment: str) -> str:
-    """The label selector of everything that a deployment has made."""
+    """The label selector of everything that a deployment has made, through whichever registry."""
     return f"{DEPLOYMENT}={label_value(deployment)}"
+
+
+def registry_of(found: Mapping[str, Any]) -> str:
+    """The id of the registry that an object was made for; empty when it carries none."""
+    return str((found["metadata"].get("labels") or {}).get(REGISTRY, ""))
 
 
 def cluster_labels(cluster: Cluster, role: Role | None = None) -> dict[str, str]:
     """The labels of an object of a cluster."""
-    own = labels(cluster.deployment, cluster.id, cluster.name, cluster.key, cluster.owner)
+    own = labels(
+        cluster.deployment, cluster.registry_id, cluster.id, cluster.name, cluster.key, cluster.owner
+    )
     return _MANAGED | own | ({ROLE: role} if role else {})
 
 
 def job_labels(job: Job, cluster: Cluster, role: Role | None = None) -> dict[str, str]:
     """The labels of an object of a job: its cluster's, with the job's own key and owner."""
-    own = labels(cluster.deployment, cluster.id, cluster.name, job.key, job.owner)
+    own = labels(cluster.deployment, cluster.registry_id, cluster.id, cluster.name, job.key, job.owner)
     return _MANAGED | own | {JOB: str(job.id)} | ({ROLE: role} if role else {})
 
 
@@ -45,7 +53,7 @@ def pod_selector(cluster: Cluster, role: Role | None = None) -> dict[str, str]:
 
 def job_name(job: Job) -> str:
     """The name of a job's objects."""
-    return f"job-{job.id}-{job.key[:8]}-{job.generation}"
+    return f"job-{job.id}-{job.platform_key[:8]}-{job.generation}"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, flink_rest, spark
 from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.at_once import ask_at_once
-from dcluster_provider.platforms.base import LogPart, OnChange, Report
+from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import check_application
 from dcluster_provider.platforms.kubernetes.cluster_manifests import (
@@ -54,7 +54,9 @@ class KubernetesPlatform:
     name = "kubernetes"
     log_pause = 2.0
 
-    def __init__(self, settings: KubernetesSettings, api: KubernetesApi) -> None:
+    def __init__(
+        self, settings: KubernetesSettings, api: KubernetesApi, registry_id: Callable[[], str] = no_registry
+    ) -> None:
         self.settings = settings
         self.nodes: ClusterNodes | None = KubernetesNodes(api)
         self._api = api
@@ -65,8 +67,8 @@ class KubernetesPlatform:
             for name in settings.namespaces
         }
         self._warnings = {name: Warnings(api, name) for name in settings.namespaces}
-        self._roots = Roots(settings, api)
-        self._job_roots = JobRoots(settings, api)
+        self._roots = Roots(settings, api, registry_id)
+        self._job_roots = JobRoots(settings, api, registry_id)
         self._runs = JobRuns(settings, api, self._roots, self._job_roots)
         self._looks = JobLooks(settings, api, self._runs, self._pods, self._warnings, self._patience)
 
@@ -197,7 +199,7 @@ class KubernetesPlatform:
         return lambda: self._listeners.discard(told)
 
     def list_clusters(self) -> list[str]:
-        """The names of this deployment's clusters that exist here."""
+        """The names of this registry's clusters that exist here."""
         return self._roots.names()
 
     def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
@@ -208,7 +210,7 @@ class KubernetesPlatform:
         return {number: busy for number, busy in answers if busy is not None}
 
     def delete_unknown(self, name: str) -> bool:
-        """Begin to delete the root of this name and those of jobs on it, if they are this deployment's."""
+        """Begin to delete the root of this name and those of jobs on it, if they are this registry's."""
         jobs = self._job_roots.delete_of_cluster(name)
         return self._roots.delete_unknown(name) or jobs
 
@@ -239,7 +241,9 @@ class KubernetesPlatform:
         return {job.id: self._unseen(error, cluster, job) for job, cluster in group}
 
     def _pods(self, cluster: Cluster) -> tuple[Pod, ...]:
-        return self._watches[self.settings.namespace_of(cluster.spec)].pods_of(cluster.name)
+        pods = self._watches[self.settings.namespace_of(cluster.spec)].pods_of(cluster.name)
+        # Two registries may give two clusters one name; those made before registries had ids carry none.
+        return tuple(pod for pod in pods if pod.registry_id in {"", cluster.registry_id})
 
     def _is_busy(self, cluster: Cluster) -> bool | None:
         if self.settings.makes_own_executors(cluster.spec):

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from sys import intern
 from typing import Any
 
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, CLUSTER_ID, JOB, PREFIX, ROLE
+from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, CLUSTER_ID, JOB, PREFIX, REGISTRY, ROLE
 
 ENGINE_CONTAINER = "engine"
 
@@ -94,6 +94,11 @@ class Pod:
     def cluster_name(self) -> str:
         """The cluster that it belongs to."""
         return self.labels.get(CLUSTER, "")
+
+    @property
+    def registry_id(self) -> str:
+        """The registry that knows that cluster; empty when it was made before registries had ids."""
+        return self.labels.get(REGISTRY, "")
 
     @property
     def cluster_id(self) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import label_value
@@ -9,18 +11,32 @@ from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, DEPLOYMENT, JOB, KEY, Place, selector
+from dcluster_provider.platforms.kubernetes.metadata import (
+    CLUSTER,
+    DEPLOYMENT,
+    JOB,
+    KEY,
+    Place,
+    registry_of,
+    selector,
+)
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 
 class Roots:
-    """The roots of one connection's clusters."""
+    """The roots of one connection's clusters.
 
-    def __init__(self, settings: KubernetesSettings, api: KubernetesApi) -> None:
+    :param registry_id: tells the id of the registry that knows them.
+    """
+
+    def __init__(
+        self, settings: KubernetesSettings, api: KubernetesApi, registry_id: Callable[[], str]
+    ) -> None:
         self._settings = settings
         self._api = api
+        self._registry_id = registry_id
 
     def ensure(self, cluster: Cluster) -> Place:
         """Make the root, unless it is there.
@@ -56,18 +72,19 @@ class Roots:
             self._api.delete(self._path(cluster), "Foreground", found["metadata"]["uid"])
 
     def names(self) -> list[str]:
-        """The names of this deployment's clusters that exist, and of those elsewhere that it has jobs on."""
-        names = set()
+        """The names of this registry's clusters that exist, and of those elsewhere that it has jobs on."""
+        names, registry_id = set(), self._registry_id()
         for namespace in self._settings.namespaces:
             query = {"labelSelector": selector(self._settings.deployment)}
             for page in self._api.pages(collection("ConfigMap", namespace), query):
-                metadata = [item["metadata"] for item in page.get("items") or []]
+                own = (item for item in page.get("items") or [] if registry_of(item) == registry_id)
+                metadata = [item["metadata"] for item in own]
                 roots = (each for each in metadata if JOB in each["labels"] or _is_root(each))
                 names |= {each["labels"][CLUSTER] for each in roots}
         return sorted(names)
 
     def delete_unknown(self, name: str) -> bool:
-        """Begin to delete a root by its name, if it is one and this deployment's.
+        """Begin to delete a root by its name, if it is one and this registry's.
 
         :returns: whether there is one.
         """
@@ -77,6 +94,8 @@ class Roots:
             found = self._api.find(path)
             labels = (found["metadata"].get("labels") or {}) if found is not None else {}
             if found is None or (labels.get(DEPLOYMENT), labels.get(CLUSTER)) != (deployment, name):
+                continue
+            if registry_of(found) != self._registry_id():
                 continue
             deleted = True
             if not is_going(found):
@@ -102,7 +121,8 @@ def is_going(found: Json) -> bool:
 
 
 def _is_of(found: Json, cluster: Cluster) -> bool:
-    return (found["metadata"].get("labels") or {}).get(KEY) == label_value(cluster.key)
+    same_key = (found["metadata"].get("labels") or {}).get(KEY) == label_value(cluster.key)
+    return same_key and registry_of(found) == cluster.registry_id
 
 
 def _name_taken(cluster: Cluster, namespace: str) -> Diagnosis:

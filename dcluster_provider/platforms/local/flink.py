@@ -56,7 +56,7 @@ class FlinkSide:
     def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
         """Cancel what the job has running in Flink, and end its client."""
         own, rest = place.job(job), HttpRest(plan.host, plan.ports[REST_PORT])
-        for job_id in {flink_job_id(job.key, job.generation), *submitted_ids(own)}:
+        for job_id in {flink_job_id(job.platform_key, job.generation), *submitted_ids(own)}:
             flink_rest.cancel(rest, job_id)
         end([own.process], STOP_GRACE)
         for job_id in submitted_ids(own):  # it may have submitted another meanwhile
@@ -69,7 +69,7 @@ class FlinkSide:
 
 def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
     """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once."""
-    rest, job_id = HttpRest(plan.host, plan.ports[REST_PORT]), flink_job_id(job.key, job.generation)
+    rest, job_id = HttpRest(plan.host, plan.ports[REST_PORT]), flink_job_id(job.platform_key, job.generation)
     if own.process.is_stopped() or own.submitted.exists():
         return
     path = local_path(job.spec)

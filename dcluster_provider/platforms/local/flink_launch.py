@@ -113,7 +113,7 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     python = {"python.executable": str(engine.python), "python.client.executable": str(engine.python)}
     target = {
         "execution.target": "remote",
-        "$internal.pipeline.job-id": flink_job_id(job.key, job.generation),
+        "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
     }
     settings = cluster_settings(place, plan, cluster.spec) | python | job_settings(cluster, job) | target
     _write_configuration(own.conf, settings)

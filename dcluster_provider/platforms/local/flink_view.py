@@ -86,7 +86,7 @@ class FlinkView:
         if seen is not None and job.savepoint_wanted and self._jobs is not None:
             seen = self._stopped_with_savepoint(own, job, seen)
         if seen is not None and seen.phase in FINAL_PHASES and seen.phase is not JobPhase.LOST:
-            self._keep(own, flink_job_id(job.key, job.generation), seen)
+            self._keep(own, flink_job_id(job.platform_key, job.generation), seen)
         return seen
 
     @property
@@ -108,7 +108,7 @@ class FlinkView:
 
     def _submitted_job(self, own: JobPlace, job: Job) -> JobObservation | None:
         """A jar that was handed to the JobManager."""
-        job_id = flink_job_id(job.key, job.generation)
+        job_id = flink_job_id(job.platform_key, job.generation)
         submitted = own.submitted.exists()
         if self._jobs is None:
             return self._lost() if submitted and self._master_failure else None
@@ -141,7 +141,7 @@ class FlinkView:
     def _stopped_with_savepoint(self, own: JobPlace, job: Job, seen: JobObservation) -> JobObservation | None:
         """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already."""
         assert self._jobs is not None
-        ids = submitted_ids(own) if own.has_process else [flink_job_id(job.key, job.generation)]
+        ids = submitted_ids(own) if own.has_process else [flink_job_id(job.platform_key, job.generation)]
         phases = {job_id: job_phase(self._jobs[job_id]) for job_id in ids if job_id in self._jobs}
         folder = savepoint_folder(job, cluster_settings(self._place, self._plan, self._spec))
         try:

@@ -27,6 +27,7 @@ class ClusterPlan:
     :param worker_mib: memory of each worker, in MiB.
     :param master_mib: memory of the master, in MiB.
     :param host: where its master is.
+    :param registry_id: of the registry that knows it; empty when it was made before registries had ids.
     :param is_ours: false for a cluster that somebody else runs.
     """
 
@@ -42,6 +43,7 @@ class ClusterPlan:
     master_mib: int
     host: str = HOST
     is_ours: bool = True
+    registry_id: str = ""
 
     def address(self, purpose: str) -> str:
         """``host:port`` of a purpose."""
@@ -86,6 +88,7 @@ def make_plan(
             worker_cores=whole_cores(spec.worker_cpu),
             worker_mib=memory_bytes(spec.worker_memory) // MIB,
             master_mib=memory_bytes(spec.master_memory) // MIB,
+            registry_id=cluster.registry_id,
         )
         _store(place, plan)
     return plan

@@ -19,7 +19,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.flink_savepoints import savepoint_folder
 from dcluster_provider.platforms.at_once import ask_at_once
-from dcluster_provider.platforms.base import LogPart, OnChange, Report
+from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
 from dcluster_provider.platforms.local import ending
 from dcluster_provider.platforms.local.application import check_application
 from dcluster_provider.platforms.local.engine_side import EngineSide, View
@@ -60,11 +60,12 @@ class LocalPlatform:
     log_pause = 0.0
     nodes: ClusterNodes | None = None
 
-    def __init__(self, settings: LocalSettings) -> None:
+    def __init__(self, settings: LocalSettings, registry_id: Callable[[], str] = no_registry) -> None:
         # One name for each folder: processes are found by it, whoever asks and from wherever.
         home, engines = settings.home.expanduser().resolve(), settings.engines_folder.expanduser().absolute()
         self.settings = replace(settings, home=home, engines_folder=engines)
         self._told: set[str] = set()
+        self._registry_id = registry_id
 
     def describe(self) -> str:
         """The engines of the settings, and the Java they run on."""
@@ -181,11 +182,11 @@ class LocalPlatform:
         return lambda: None
 
     def list_clusters(self) -> list[str]:
-        """The names of this deployment's clusters that exist here."""
+        """The names of this registry's clusters that exist here."""
         folders = sorted((self.settings.home / "clusters").glob("*/plan.json"))
         places = [self._place(path.parent.name) for path in folders if not path.parent.name.startswith(".")]
         plans = ((place.name, read_plan(place)) for place in places)
-        return [name for name, plan in plans if plan and plan.deployment == self.settings.deployment]
+        return [name for name, plan in plans if plan and self._is_own(plan)]
 
     def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
         """Ask masters and JobManagers whether they have anything at work."""
@@ -193,13 +194,16 @@ class LocalPlatform:
         return {number: busy for number, busy in answers if busy is not None}
 
     def delete_unknown(self, name: str) -> bool:
-        """End every process of the cluster and remove its folder, if it is this deployment's; logs stay."""
+        """End every process of the cluster and remove its folder, if it is this registry's; logs stay."""
         place = self._place(name)
         plan = read_plan(place)
-        if plan is None or plan.deployment != self.settings.deployment:
+        if plan is None or not self._is_own(plan):
             return False
         ending.end_cluster(place)
         return True
+
+    def _is_own(self, plan: ClusterPlan) -> bool:
+        return (plan.deployment, plan.registry_id) == (self.settings.deployment, self._registry_id())
 
     def _place(self, name: str) -> ClusterPlace:
         return ClusterPlace(self.settings.home, name)

@@ -18,6 +18,7 @@ from dcluster_provider.core.identity import fresh_key
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import JobSpec
+from tests.forgotten import forget
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, until
 from tests.live.long_tests import long_except
 
@@ -109,10 +110,10 @@ def _check_that_was_told(upkeep: Upkeep) -> Report:
     return reports[-1]
 
 
-def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_deployments_is_not(bench, control):
-    lost = connect(settings_of(bench, "lost.db"), bench.connection.client)
-    others = connect(settings_of(bench, "other.db", "other"), bench.connection.client)
-    unknown, theirs = lost.clusters.launch(SMALL), others.clusters.launch(SMALL)
+def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_registrys_is_not(bench, control):
+    others = connect(settings_of(bench, "other.db"), bench.connection.client)  # of the same deployment
+    unknown, theirs = control.clusters.launch(SMALL), others.clusters.launch(SMALL)
+    forget(settings_of(bench).registry_url, unknown)
     upkeep = upkeep_of(control, settings_of(bench))
     first = upkeep.check_clusters(unknown_after=0)
     assert [(line.what, line.subject) for line in first.lines] == [("left", unknown.name)]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from kubernetes.client import ApiClient, Configuration
@@ -22,71 +18,14 @@ from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_platform import make_cluster, make_job
 
-NO_PODS = {"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": []}
-
 
 def forbidden(user: str) -> tuple[int, dict]:
     message = f'configmaps "x" is forbidden: User "{user}" cannot get resource "configmaps"'
     return 403, {"kind": "Status", "reason": "Forbidden", "message": message}
 
 
-class Server:
-    """An API server of two namespaces, data and other, without pods; refuses what a test says."""
-
-    def __init__(self) -> None:
-        self.refused: dict[str, tuple[int, dict]] = {}
-        self.ends = threading.Event()
-
-    def answer(self, path: str) -> tuple[int, dict]:
-        for part, answer in self.refused.items():
-            if part in path:
-                return answer
-        if path.endswith("/pods"):
-            return 200, NO_PODS
-        return (200, {}) if path == "/readyz" else (404, {"kind": "Status", "reason": "NotFound"})
-
-
 @pytest.fixture
-def server() -> Server:
-    return Server()
-
-
-@pytest.fixture
-def api(server: Server) -> Iterator[KubernetesApi]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked = urlsplit(self.path)
-            status, body = server.answer(asked.path)
-            content = json.dumps(body).encode()
-            watches = "watch" in parse_qs(asked.query)
-            self.send_response(status)
-            if not watches:
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if watches:
-                server.ends.wait(60)
-            else:
-                self.wfile.write(content)
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
-    configuration = Configuration()
-    configuration.host = f"http://127.0.0.1:{listener.server_port}"
-    configuration.retries = False
-    yield KubernetesApi(lambda: ApiClient(configuration))
-    server.ends.set()
-    listener.shutdown()
-    listener.server_close()
-
-
-@pytest.fixture
-def platform(api: KubernetesApi, server: Server) -> Iterator[KubernetesPlatform]:
+def platform(api, server) -> Iterator[KubernetesPlatform]:
     settings = KubernetesSettings(deployment="airflow", namespace="data", external_namespace="other")
     platform = KubernetesPlatform(settings, api)
     yield platform

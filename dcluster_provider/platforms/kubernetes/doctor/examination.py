@@ -24,6 +24,7 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
     check_storage_class,
 )
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_quota
+from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -31,12 +32,18 @@ _OLDEST = (1, 27)  # what has podReplacementPolicy and probes as this package us
 
 
 def examine(
-    settings: KubernetesSettings, api: KubernetesApi, *, images: bool = True, nodes: bool = False
+    settings: KubernetesSettings,
+    api: KubernetesApi,
+    *,
+    registry_id: str = "",
+    images: bool = True,
+    nodes: bool = False,
 ) -> Iterator[Check]:
     """Check one point after the other; each is told as soon as it is known.
 
     Nothing is left behind: what is made to try the images goes again, and would be found by the clean-up otherwise.
 
+    :param registry_id: of the connection's registry; empty when that cannot be opened.
     :param images: try the images, by a pod for each.
     :param nodes: whether nodes may be launched, drained and given back, too.
     """
@@ -55,8 +62,10 @@ def examine(
         yield from check_accounts(settings, api, namespace)
         yield from check_pull_secrets(settings, api, namespace)
         yield check_quota(settings, api, namespace)
+        if registry_id:
+            yield check_strangers(settings, api, namespace, registry_id)
         if images and access.outcome != "failed":
-            yield from try_images(settings, api, namespace)
+            yield from try_images(settings, api, namespace, registry_id)
     yield check_storage_class(settings, api)
     if nodes:
         yield _check_access(api, "", NODES, "access to nodes", "--nodes")

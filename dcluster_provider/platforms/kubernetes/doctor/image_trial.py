@@ -69,12 +69,16 @@ class _Trial:
         return str(self.manifest["metadata"]["name"])
 
 
-def try_images(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Iterator[Check]:
+def try_images(
+    settings: KubernetesSettings, api: KubernetesApi, namespace: str, registry_id: str = ""
+) -> Iterator[Check]:
     """Run every image of the connection once in a namespace; the results in the order of the images.
 
     Everything is below one root, as with a cluster, and goes with it.
+
+    :param registry_id: of the registry whose clean-up finds what is left of the trial.
     """
-    cluster = trial_cluster(settings, "spark3")
+    cluster = replace(trial_cluster(settings, "spark3"), registry_id=registry_id)
     roots = collection("ConfigMap", namespace)
     try:
         made = api.ensure(roots, root(cluster, namespace))
