@@ -1,0 +1,69 @@
+"""Many runs of one task at a time on a live Airflow: backfills, and dag.test() beside a running triggerer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from airflow_databases import AIRFLOW
+
+from dcluster_provider.core.record import ClusterState, JobState
+from demo.standalone import wait_until
+from tests.live.long_tests import on_the_platforms_of_long_tests
+
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.long, on_the_platforms_of_long_tests]
+DAGS = ("daily_report_1", "daily_report_2")
+DAYS = 10
+_TEST_RUNS = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag(sys.argv[1]).dags["tested"]
+for _ in range(int(sys.argv[2])):
+    dag.test(run_conf={"cluster_id": int(sys.argv[3])})
+"""
+
+
+def test_two_backfills_of_ten_days_beside_each_other_run_every_day_once(live_airflow):
+    rest = live_airflow.rest
+    for dag_id in DAGS:
+        assert wait_until(lambda it=dag_id: rest.has_dag(it), 120)
+        rest.unpause(dag_id)
+    for dag_id in DAGS:
+        dates = ("--from-date", "2026-01-01", "--to-date", f"2026-01-{DAYS:02}")
+        command = [AIRFLOW, "backfill", "create", "--dag-id", dag_id, *dates, "--max-active-runs", "4"]
+        subprocess.run(command, env=live_airflow.standalone.environment, check=True, capture_output=True)
+    assert wait_until(lambda: not any(rest.unfinished_runs(dag_id) for dag_id in DAGS), 3000)
+    jobs = [job for job in live_airflow.control.jobs.list(client="sales") if job.owner.dag_id in DAGS]
+    days = {(job.owner.dag_id, job.spec.args) for job in jobs if job.owner.run_id.startswith("backfill__")}
+    assert days == {(dag_id, (f"2026-01-{day:02}",)) for dag_id in DAGS for day in range(1, DAYS + 1)}
+    assert {job.state for job in jobs} == {JobState.SUCCEEDED}
+    assert len(jobs) == len({job.owner.run_id + job.owner.dag_id for job in jobs})
+    clusters = live_airflow.control.clusters
+    assert wait_until(
+        lambda: all(clusters.status(job.cluster_id) is ClusterState.TERMINATED for job in jobs), 120
+    )
+
+
+def test_no_job_of_dag_test_is_ended_by_the_triggerer_that_runs_beside_it(live_airflow):
+    control, processes, runs = live_airflow.control, 5, 10
+    cluster = control.clusters.launch(
+        {"tenant": "tested", "workers": 1, "workerCpu": "8", "longLiving": True}
+    )
+    control.clusters.wait(cluster.id, timeout=180)
+    assert wait_until(lambda: live_airflow.rest.has_dag("tested"), 120)
+    file = live_airflow.standalone.home / "dags" / "concurrent.py"
+    command = [sys.executable, "-c", _TEST_RUNS, str(file), str(runs), str(cluster.id)]
+    started = [
+        subprocess.Popen(
+            command,
+            env=live_airflow.standalone.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(processes)
+    ]
+    assert [process.wait() for process in started] == [0] * processes
+    jobs = control.jobs.list(client="tested")
+    assert [job.state for job in jobs] == [JobState.SUCCEEDED] * (processes * runs)
+    control.clusters.terminate(cluster.id)
