@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class DClusterNotifier(BaseNotifier):
     """Ends the clusters and jobs of a failed DAG run, and logs the state, cause and links of each.
 
-    As ``on_failure_callback`` of a DAG it is about the whole run, as that of a task about what the task asked for. A
+    As ``on_failure_callback`` of a DAG it is about the whole run, as that of a task about what the task asked for, of a
+    mapped one about what its own instance asked for. A
     long-living cluster and everything of other runs is left alone. Without it, a cluster check ends the same some
     minutes later.
 
@@ -40,15 +42,13 @@ class DClusterNotifier(BaseNotifier):
         from dcluster_provider.hooks.dcluster import DClusterHook
 
         hook = DClusterHook(self.dcluster_conn_id)
-        run, task = _subject(context)
-        whose = f"{run[0]}.{task} of {run[1]}" if task else f"{run[0]} of {run[1]}"
-        jobs = [job for job in hook.jobs.of_run(*run) if task in (None, job.owner and job.owner.task_id)]
-        clusters = [it for it in hook.clusters.of_run(*run) if task in (None, it.owner and it.owner.task_id)]
-        for job in jobs:
-            self._tell(hook, job, whose)
-        for cluster in clusters:
-            if not cluster.spec.long_living:
-                self._tell(hook, cluster, whose)
+        subject = _Subject.of(context)
+        for job in hook.jobs.of_run(subject.dag_id, subject.run_id):
+            if subject.has(job):
+                self._tell(hook, job, str(subject))
+        for cluster in hook.clusters.of_run(subject.dag_id, subject.run_id):
+            if subject.has(cluster) and not cluster.spec.long_living:
+                self._tell(hook, cluster, str(subject))
 
     def _tell(self, hook: DClusterHook, record: Cluster | Job, whose: str) -> None:
         from dcluster_provider.core.errors import DClusterError
@@ -68,13 +68,38 @@ class DClusterNotifier(BaseNotifier):
         self.log.warning("%s of %s is %s: %s%s", record, whose, record.state.value, ", ".join(links), cause)
 
 
-def _subject(context: Context) -> tuple[tuple[str, str], str | None]:
-    """The DAG run, and the task if the callback is a task's.
+@dataclass(frozen=True)
+class _Subject:
+    """What has failed: a DAG run, or one of its tasks.
 
-    A DAG's callback has a task in its context, too, and the reason that only such a callback has.
+    :param task: id and map index of the task; none when the callback is the DAG's.
     """
-    known: dict[str, Any] = dict(context)
-    ti: Any = known.get("ti")
-    run: Any = known["dag_run"]
-    is_of_task = ti is not None and "reason" not in known
-    return (run.dag_id, run.run_id), ti.task_id if is_of_task else None
+
+    dag_id: str
+    run_id: str
+    task: tuple[str, int] | None
+
+    @classmethod
+    def of(cls, context: Context) -> _Subject:
+        """The subject of a callback.
+
+        A DAG's callback has a task in its context, too, and the reason that only such a callback has.
+        """
+        known: dict[str, Any] = dict(context)
+        run: Any = known["dag_run"]
+        ti: Any = known.get("ti")
+        if ti is None or "reason" in known:
+            return cls(run.dag_id, run.run_id, None)
+        index = getattr(ti, "map_index", None)
+        return cls(run.dag_id, run.run_id, (ti.task_id, -1 if index is None else index))
+
+    def has(self, record: Cluster | Job) -> bool:
+        """Whether a cluster or job of the run was asked for by the subject."""
+        owner = record.owner
+        return self.task is None or (owner is not None and (owner.task_id, owner.map_index) == self.task)
+
+    def __str__(self) -> str:
+        if self.task is None:
+            return f"{self.dag_id} of {self.run_id}"
+        task_id, index = self.task
+        return f"{self.dag_id}.{task_id}{f'[{index}]' if index >= 0 else ''} of {self.run_id}"

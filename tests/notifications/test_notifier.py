@@ -23,9 +23,9 @@ def hook(monkeypatch, tmp_path):
     return DClusterHook()
 
 
-def claim(hook, task: str, run: str = "r1", **fields):
+def claim(hook, task: str, run: str = "r1", index: int = -1, **fields):
     """A cluster and a job on it that a task has asked for, of which nothing was started yet."""
-    owner = Owner("airflow", "daily", run, task)
+    owner = Owner("airflow", "daily", run, task, index)
     now = datetime.now(timezone.utc)
     common = {"deployment": "airflow", "conn_id": "dcluster_default", "owner": owner, "now": now}
     registry = hook.control.registry
@@ -34,7 +34,7 @@ def claim(hook, task: str, run: str = "r1", **fields):
     ).record
     job = registry.claim_job(
         key=owner.key,
-        spec=JobSpec(client="team", module=f"{task} {run}", application="a.py"),
+        spec=JobSpec(client="team", module=f"{task} {index} {run}", application="a.py"),
         cluster_id=cluster.id,
         owns_cluster=False,
         **common,
@@ -72,6 +72,14 @@ def test_a_failed_task_ends_only_its_own(hook):
     ti = SimpleNamespace(task_id="failed")
     DClusterNotifier().notify({"dag_run": RUN, "ti": ti, "exception": ValueError()})
     assert states(hook, failed, sibling) == [("TERMINATED", "KILLED"), ("REQUESTED", "REQUESTED")]
+
+
+def test_a_failed_instance_of_a_mapped_task_ends_only_its_own(hook, capsys):
+    failed, sister = claim(hook, "mapped", index=1), claim(hook, "mapped", index=2)
+    ti = SimpleNamespace(task_id="mapped", map_index=1)
+    DClusterNotifier().notify({"dag_run": RUN, "ti": ti, "exception": ValueError()})
+    assert states(hook, failed, sister) == [("TERMINATED", "KILLED"), ("REQUESTED", "REQUESTED")]
+    assert "of daily.mapped[1] of r1 is KILLED" in capsys.readouterr().out
 
 
 def test_it_can_only_tell(hook, capsys):
