@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import Any
 
@@ -51,3 +51,41 @@ def flag(name: str, value: Any) -> bool:
             f"field {name}: {value!r} is neither true nor false{nearest(text, {'true', 'false'})}"
         )
     return _FLAGS[text]
+
+
+def listed(name: str, value: Any) -> list[str]:
+    """The parts of a list, or of a text as a template gives it: a list as JSON or Python writes it, or with commas.
+
+    :param name: the argument, for the error.
+    :raises InvalidSpec: it is neither.
+    """
+    if isinstance(value, str):
+        inner = value.strip().removeprefix("[").removesuffix("]")
+        return [part.strip().strip("\"'") for part in inner.split(",") if part.strip()]
+    # The outputs of mapped tasks come as a sequence of Airflow's own.
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
+        raise InvalidSpec(f"field {name}: {value!r} is not a list")
+    return [str(part) for part in value]
+
+
+def record_id(name: str, value: Any) -> int:
+    """The id of a cluster or job.
+
+    :param name: the argument, for the error.
+    :raises InvalidSpec: it is not the number of one.
+    """
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidSpec(f"field {name}: {value!r} is not the number of a cluster or job")
+    return int(text)
+
+
+def is_literal(value: Any) -> bool:
+    """Whether nothing in an argument waits for templating."""
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value and not value.endswith((".json", ".j2"))
+    if isinstance(value, Mapping):
+        return all(is_literal(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(is_literal(item) for item in value)
+    return value is None or isinstance(value, (int, float))

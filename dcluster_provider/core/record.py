@@ -231,9 +231,12 @@ def _platform_key(key: str, registry_id: str) -> str:
     return derived_key(key, f"registry {registry_id}") if registry_id else key
 
 
-def parse_states(kind: type[State], value: str | Iterable[str] | None) -> tuple[State, ...] | None:
+def parse_states(
+    kind: type[State], value: str | Iterable[str] | None, field: str = "state"
+) -> tuple[State, ...] | None:
     """States from their names in any letter case; nothing stays nothing and means every state.
 
+    :param field: what the caller calls them, for the error.
     :raises InvalidSpec: there is no such state; the nearest is named.
     """
     if value is None or value == "":
@@ -241,7 +244,8 @@ def parse_states(kind: type[State], value: str | Iterable[str] | None) -> tuple[
     names = [value] if isinstance(value, str) else list(value)
     known = {state.value: state for state in kind}
     for name in names:
-        if name.upper() not in known:
-            choice = nearest(name.upper(), set(known)) or f"; the states are {', '.join(known)}"
-            raise InvalidSpec(f"field state: there is no state {name!r}{choice}")
-    return tuple(known[name.upper()] for name in names)
+        text = str(name).upper()
+        if text not in known:
+            choice = nearest(text, set(known)) or f"; the states are {', '.join(known)}"
+            raise InvalidSpec(f"field {field}: there is no state {name!r}{choice}")
+    return tuple(known[str(name).upper()] for name in names)

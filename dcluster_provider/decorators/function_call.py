@@ -49,6 +49,24 @@ def named_arguments(
     return arguments | ({SESSION: None} if has_session else {})
 
 
+def check_complete(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Refuse a call that a function would fail with on the cluster, before there is one.
+
+    :param arguments: by name, with those that the task's context has.
+    :raises InvalidSpec: one without a default is missing.
+    """
+    from dcluster_provider.core.errors import InvalidSpec
+
+    for parameter in inspect.signature(function).parameters.values():
+        needs_one = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        if needs_one and parameter.name not in {*arguments, SESSION}:
+            raise InvalidSpec(
+                f"argument {parameter.name}: {function.__name__}() needs it, the call does not give it, and the "
+                "context of this run has nothing of that name (a run without a logical date has no ds or "
+                "data_interval_start, for instance); give it a default, or pass it"
+            )
+
+
 def application_text(function: Callable[..., Any], arguments: Mapping[str, Any], decorator: str) -> str:
     """The Spark application that calls a function and hands back what it returns.
 

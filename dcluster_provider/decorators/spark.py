@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 
+from dcluster_provider.core.arguments import is_literal
 from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.decorators.function_call import check_function, named_arguments
-from dcluster_provider.operators.arguments import is_literal
+from dcluster_provider.operators.arguments import failing_for_good
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
 
 if TYPE_CHECKING:
@@ -63,9 +64,10 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
 
     def execute(self, context: Context) -> Any:
         """Run the function on a cluster and return what it returns."""
-        owner = self.task_owner(context)
-        file = self._file(owner)
-        self._write(file, context)
+        with failing_for_good(self):
+            owner = self.task_owner(context)
+            file = self._file(owner)
+            self._write(file, context)
         self.application = str(file)
         return self._returned(DClusterSubmitJobOperator.execute(self, context), owner)
 
@@ -78,15 +80,15 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         return self.hook.settings.home / "functions" / f"{owner.key}.py"
 
     def _write(self, file: Path, context: Context) -> None:
-        from dcluster_provider.decorators.function_call import SESSION, application_text
+        from dcluster_provider.decorators.function_call import SESSION, application_text, check_complete
         from dcluster_provider.decorators.function_files import write_private
 
         known: Mapping[str, Any] = context
         wanted = inspect.signature(self.python_callable).parameters
         arguments = {name: known[name] for name in wanted if name in known and name != SESSION}
-        write_private(
-            file, application_text(self.python_callable, arguments | dict(self.op_kwargs), _DECORATOR)
-        )
+        arguments |= dict(self.op_kwargs)
+        check_complete(self.python_callable, arguments)
+        write_private(file, application_text(self.python_callable, arguments, _DECORATOR))
 
     def _returned(self, job_id: int, owner: Owner) -> Any:
         import json

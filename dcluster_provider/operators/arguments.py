@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel, to_snake
 
-from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.arguments import is_literal
+from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, Spec, parse
 
@@ -50,6 +52,17 @@ def literal_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str])
     return _parsed(operator, kind, fields) if fields and is_literal(fields) else None
 
 
+@contextmanager
+def failing_for_good(operator: BaseOperator) -> Iterator[None]:
+    """Let no retry follow what is wrong with an operator's arguments: it would find them the same."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    try:
+        yield
+    except (InvalidSpec, NotFound) as error:
+        raise AirflowFailException(in_python_names(operator, str(error))) from error
+
+
 def _parsed(operator: BaseOperator, kind: type[Spec], fields: dict[str, Any] | str) -> Spec:
     try:
         return parse(kind, fields)
@@ -65,14 +78,3 @@ def in_python_names(operator: BaseOperator, message: str) -> str:
     if isinstance(getattr(operator, "spec", None), str):
         return message
     return _API_NAMES.sub(lambda found: to_snake(found[0]), message)
-
-
-def is_literal(value: Any) -> bool:
-    """Whether nothing in an argument waits for templating."""
-    if isinstance(value, str):
-        return "{{" not in value and "{%" not in value and not value.endswith((".json", ".j2"))
-    if isinstance(value, Mapping):
-        return all(is_literal(item) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        return all(is_literal(item) for item in value)
-    return value is None or isinstance(value, (int, float))

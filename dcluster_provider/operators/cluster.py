@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dcluster_provider.core.arguments import flag
+from dcluster_provider.core.arguments import flag, record_id
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink
@@ -290,10 +290,7 @@ def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None
     :raises InvalidSpec: the id is not a number.
     """
     if cluster_id not in (None, "", "None"):
-        try:
-            return int(cluster_id)
-        except (TypeError, ValueError):
-            raise InvalidSpec(f"field cluster_id: {cluster_id!r} is not a cluster's number") from None
+        return record_id("cluster_id", cluster_id)
     return cluster_name if cluster_name not in ("", "None") else None
 
 

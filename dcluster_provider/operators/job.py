@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dcluster_provider.core.arguments import flag
+from dcluster_provider.core.arguments import flag, record_id
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink, LogLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
@@ -278,12 +278,7 @@ class DClusterTerminateJobOperator(DClusterOperator):
     @ends_own_when_killed
     def execute(self, context: Context) -> str:
         """Stop the job and wait until it has ended; returns its state, or the savepoint's folder."""
-        from dcluster_provider.core.errors import InvalidSpec
-
-        try:
-            job_id = int(str(self.job_id))
-        except (TypeError, ValueError):
-            raise InvalidSpec(f"field job_id: {self.job_id!r} is not a job's number") from None
+        job_id = record_id("job_id", self.job_id)
         actor, savepoint = str(self.task_owner(context)), flag("savepoint", self.savepoint)
         job = self.hook.jobs.terminate(job_id, savepoint=savepoint, actor=actor)
         self.log_change(None, job)

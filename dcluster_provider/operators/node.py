@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from dcluster_provider.core.arguments import listed
 from dcluster_provider.core.node_spec import NodeRequest
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, require_seconds
@@ -155,7 +156,9 @@ class DClusterDestroyNodesOperator(_WaitingOperator):
     def execute(self, context: Context) -> list[str]:
         """Drain the nodes, on the worker or in the triggerer."""
         nodes = self.hook.nodes
-        request = nodes.check_destroy({"node_ids": listed(self.node_ids), "region": self.region or ""})
+        request = nodes.check_destroy(
+            {"node_ids": listed("node_ids", self.node_ids), "region": self.region or ""}
+        )
         if self.deferrable:
             self.defer_for(context, "destroy", request, "", None)
         progress = nodes.wait_for_destroy(request, self.timeout, self.poll_interval, self.log.info)
@@ -256,11 +259,3 @@ class DClusterRecordInstanceOperator(DClusterOperator):
         """Record the information."""
         self.hook.nodes.record_instance(self.instance_id, self.info)  # type: ignore[arg-type]  # rendered by now
         self.log.info("Recorded what is known of instance %s", self.instance_id)
-
-
-def listed(node_ids: Any) -> list[str]:
-    """Ids from a list, or from a text as a template gives it: a list as JSON or Python writes it, or with commas."""
-    if not isinstance(node_ids, str):
-        return list(node_ids)
-    inner = node_ids.strip().removeprefix("[").removesuffix("]")
-    return [part.strip().strip("\"'") for part in inner.split(",") if part.strip()]

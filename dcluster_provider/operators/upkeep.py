@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 
 from dcluster_provider.core.arguments import flag, refuse_unknown_arguments
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
+from dcluster_provider.operators.arguments import failing_for_good
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
@@ -46,9 +47,10 @@ class DClusterUpkeepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  # Airflow passes it
         """Make one pass; its report goes to the log as a table, and is returned.
 
-        :raises InvalidSpec: ``dry_run`` is neither true nor false.
+        :raises AirflowFailException: ``dry_run`` is neither true nor false, or there is no such connection.
         """
-        report = self.make_pass(dry_run=flag("dry_run", self.only_report))
+        with failing_for_good(self):
+            report = self.make_pass(dry_run=flag("dry_run", self.only_report))
         for line in str(report).splitlines():
             self.log.info("%s", line)
         return report.as_json()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.record import Cluster, ClusterState, parse_states
+from dcluster_provider.core.arguments import record_id
+from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.sensors.waiting import RecordSensor
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class DClusterClusterSensor(RecordSensor):
     """
 
     kind = "cluster"
+    kind_of_state = ClusterState
     template_fields: Sequence[str] = ("cluster_id", "cluster_name", "states", "dcluster_conn_id")
 
     def __init__(
@@ -40,10 +42,6 @@ class DClusterClusterSensor(RecordSensor):
         self.cluster_id = cluster_id
         self.cluster_name = cluster_name
 
-    def check_states(self) -> list[str]:
-        """The names of the states waited for."""
-        return [state.value for state in parse_states(ClusterState, self.states) or ()]
-
     def look(self) -> Cluster:
         """The cluster at this moment."""
         cluster = self.last_seen()
@@ -51,8 +49,9 @@ class DClusterClusterSensor(RecordSensor):
 
     def last_seen(self) -> Cluster:
         """The cluster as it was last seen."""
-        name: int | str = int(str(self.cluster_id)) if self.cluster_id is not None else str(self.cluster_name)
-        return self.hook.clusters.get(name)
+        if self.cluster_id is not None:
+            return self.hook.clusters.get(record_id("cluster_id", self.cluster_id))
+        return self.hook.clusters.get(str(self.cluster_name))
 
     def refuse_end(self, record: Any) -> None:
         """Raise if the cluster has ended."""

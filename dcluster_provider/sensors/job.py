@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.record import Job, JobState, parse_states
+from dcluster_provider.core.arguments import record_id
+from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.sensors.waiting import RecordSensor
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class DClusterJobSensor(RecordSensor):
     """
 
     kind = "job"
+    kind_of_state = JobState
     template_fields: Sequence[str] = ("job_id", "states", "dcluster_conn_id")
 
     def __init__(
@@ -31,19 +33,15 @@ class DClusterJobSensor(RecordSensor):
         super().__init__(states=states, **kwargs)
         self.job_id = job_id
 
-    def check_states(self) -> list[str]:
-        """The names of the states waited for."""
-        return [state.value for state in parse_states(JobState, self.states) or ()]
-
     def look(self) -> Job:
         """The job at this moment."""
-        job_id = int(str(self.job_id))
+        job_id = record_id("job_id", self.job_id)
         seen = self.hook.jobs.observe([job_id])
         return seen[job_id] if job_id in seen else self.last_seen()
 
     def last_seen(self) -> Job:
         """The job as it was last seen."""
-        return self.hook.jobs.get(int(str(self.job_id)))
+        return self.hook.jobs.get(record_id("job_id", self.job_id))
 
     def refuse_end(self, record: Any) -> None:
         """Raise if the job has ended."""

@@ -12,12 +12,14 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.configuration import conf
 
-from dcluster_provider.core.arguments import refuse_unknown_arguments
+from dcluster_provider.core.arguments import is_literal, listed, refuse_unknown_arguments
+from dcluster_provider.core.errors import InvalidSpec, NotFound
+from dcluster_provider.core.record import ClusterState, JobState, parse_states
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.links.dcluster import EngineUILink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow.sdk import Context
 
@@ -37,6 +39,7 @@ class RecordSensor(BaseSensorOperator):
     """
 
     kind: ClassVar[Literal["cluster", "job"]]
+    kind_of_state: ClassVar[type[ClusterState | JobState]]
     operator_extra_links = (EngineUILink(),)
     engine_ui_url: str = ""
 
@@ -56,7 +59,8 @@ class RecordSensor(BaseSensorOperator):
         self.states = states
         self.dcluster_conn_id = dcluster_conn_id
         self.deferrable = deferrable
-        self.check_states()
+        if is_literal(states):
+            self.wanted_states()
 
     @cached_property
     def hook(self) -> DClusterHook:
@@ -65,12 +69,20 @@ class RecordSensor(BaseSensorOperator):
 
         return DClusterHook(self.dcluster_conn_id)
 
-    @abstractmethod
-    def check_states(self) -> list[str]:
+    def wanted_states(self) -> list[str]:
         """The names of the states waited for.
 
-        :raises InvalidSpec: there is no such state.
+        :raises InvalidSpec: there is no such state, or none is named.
         """
+        names = listed("states", self.states)
+        if not names:
+            raise InvalidSpec("field states: names no state to wait for")
+        states: Iterable[ClusterState | JobState] | None
+        if self.kind_of_state is ClusterState:
+            states = parse_states(ClusterState, names, "states")
+        else:
+            states = parse_states(JobState, names, "states")
+        return [state.value for state in states or ()]
 
     @abstractmethod
     def look(self) -> Cluster | Job:
@@ -93,16 +105,22 @@ class RecordSensor(BaseSensorOperator):
 
         self.engine_ui_url = record.ui_url
         self.log.info(describe_change(None, record))
-        if record.state.value in self.check_states():
+        if record.state.value in self.wanted_states():
             return PokeReturnValue(True, record.state.value)
         self.refuse_end(record)
         return PokeReturnValue(False)
 
     def execute(self, context: Context) -> Any:
         """Wait, on the worker or in the triggerer."""
-        if not self.deferrable:
-            return super().execute(context)
-        record = self.look()
+        from airflow.sdk.exceptions import AirflowFailException
+
+        try:
+            self.wanted_states()
+            if not self.deferrable:
+                return super().execute(context)
+            record = self.look()
+        except (InvalidSpec, NotFound) as error:
+            raise AirflowFailException(str(error)) from error
         seen = self._judge(record)
         if not seen.is_done:
             self._defer(record.id)
@@ -116,7 +134,7 @@ class RecordSensor(BaseSensorOperator):
             trigger=trigger(
                 self.dcluster_conn_id,
                 record_id,
-                self.check_states(),
+                self.wanted_states(),
                 self.poke_interval,
                 time.time() + self.timeout,
             ),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import time
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.decorators.function_call import application_text, named_arguments
+from dcluster_provider.decorators.function_call import application_text, check_complete, named_arguments
 from dcluster_provider.decorators.function_files import write_private
 from dcluster_provider.decorators.spark import dcluster_spark_task
+from tests.live.conftest import connection
 
 
 @pytest.fixture
@@ -127,3 +130,20 @@ def test_files_of_functions_are_private_whole_and_not_kept_for_ever(tmp_path):
     os.utime(folder / "a.py", (long_ago, long_ago))
     write_private(folder / "b.py", "b")
     assert [path.name for path in folder.iterdir()] == ["b.py"]
+
+
+def test_an_argument_that_neither_the_call_nor_the_run_has_is_named_before_anything_is_launched(
+    dag, tmp_path, monkeypatch
+):
+    @dcluster_spark_task
+    def count(spark, ds, n=1): ...
+
+    count()
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection(home=str(tmp_path)))
+    ti = SimpleNamespace(dag_id="d", run_id="r", task_id="count", map_index=-1, try_number=1, max_tries=0)
+    (task,) = dag.tasks
+    context = {"ti": ti, "task": task, "dag": dag}
+    with pytest.raises(AirflowFailException, match=r"argument ds: count\(\) needs it"):
+        task.execute(context)
+    assert task.hook.clusters.list() == []
+    check_complete(task.python_callable, {"ds": None})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcluster_provider.operators.node import listed
+from dcluster_provider.core.arguments import listed
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ from dcluster_provider.operators.node import listed
     ],
 )
 def test_ids_are_read_however_they_are_written(given):
-    assert listed(given) == ["i-1", "i-2"]
+    assert listed("node_ids", given) == ["i-1", "i-2"]
 
 
 @pytest.mark.parametrize("nothing", ["", "[]", [], " , "])
 def test_nothing_stays_nothing_to_be_refused_later(nothing):
-    assert listed(nothing) == []
+    assert listed("node_ids", nothing) == []
