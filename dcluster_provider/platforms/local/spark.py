@@ -48,6 +48,6 @@ class SparkSide:
         """End the driver; its executors go with it."""
         end([place.job(job).process], STOP_GRACE)
 
-    def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> SparkView:  # noqa: ARG002
+    def look(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> SparkView:
         """Ask the master."""
-        return SparkView.take(place, plan)
+        return SparkView.take(place, plan, cluster.spec.extra_configs)

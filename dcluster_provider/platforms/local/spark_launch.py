@@ -42,8 +42,8 @@ _JVM = (
 # A master and a worker do little for long: they had better start soon.
 _DAEMON_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
-# The driver's log tells the application's id and the port of its page; this keeps those two lines findable however
-# much the application prints.
+# The driver's log tells the application's id, the port of its page and what becomes of its executors; this keeps those
+# lines findable however much the application prints.
 _DRIVER_LOGGING = """\
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
@@ -60,6 +60,9 @@ appender.facts.layout.pattern = %m%n
 logger.backend.name = org.apache.spark.scheduler.cluster.StandaloneSchedulerBackend
 logger.backend.level = info
 logger.backend.appenderRef.facts.ref = facts
+logger.executors.name = org.apache.spark.scheduler.cluster.StandaloneSchedulerBackend$StandaloneDriverEndpoint
+logger.executors.level = info
+logger.executors.appenderRef.facts.ref = facts
 logger.services.name = org.apache.spark.util.Utils
 logger.services.level = info
 logger.services.appenderRef.facts.ref = facts

@@ -12,6 +12,7 @@ from dcluster_provider.core.observation import ClusterObservation, ClusterPhase,
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.engines.spark import Worker, find_application, is_busy, never_satisfied, workers_alive
+from dcluster_provider.engines.spark_executors import ended_at_start, executor_words
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -29,20 +30,23 @@ _NO_APPLICATION_SECONDS = 60  # a driver that has none by then is at work on som
 class SparkView:
     """One look at a Spark cluster.
 
+    :param settings: the cluster's.
     :param answer: the master's own account, none when it gave none.
     """
 
     place: ClusterPlace
     plan: ClusterPlan
+    settings: dict[str, str]
     answer: dict[str, Any] | None
 
     @classmethod
-    def take(cls, place: ClusterPlace, plan: ClusterPlan) -> SparkView:
+    def take(cls, place: ClusterPlace, plan: ClusterPlan, settings: dict[str, str]) -> SparkView:
         """Look, by one HTTP request."""
         try:
-            return cls(place, plan, HttpRest(plan.host, plan.ports[UI_PORT]).request("GET", "/json/"))
+            answer = HttpRest(plan.host, plan.ports[UI_PORT]).request("GET", "/json/")
         except (NoAnswer, Refused):
-            return cls(place, plan, None)
+            answer = None
+        return cls(place, plan, settings, answer)
 
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
@@ -72,7 +76,7 @@ class SparkView:
         if over is not None:
             return self._with_executors(own, over)
         seen = self._running_job(job, own)
-        return conclude(own, seen) if seen.diagnosis else seen
+        return conclude(own, self._with_executors(own, seen)) if seen.diagnosis else seen
 
     def _running_job(self, job: Job, own: JobPlace) -> JobObservation:
         facts = first_text(own.facts)
@@ -85,6 +89,8 @@ class SparkView:
             idle = started_at is not None and time.time() - started_at > _NO_APPLICATION_SECONDS
             return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING, ui_url)
         diagnosis = never_satisfied(application, Worker(self.plan.worker_cores, self.plan.worker_mib))
+        if diagnosis is None:
+            diagnosis = ended_at_start(facts, self.settings | job.spec.extra_cmd)
         if diagnosis:
             return JobObservation(JobPhase.FAILED, ui_url, diagnosis=diagnosis)
         return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING, ui_url)
@@ -94,12 +100,15 @@ class SparkView:
         found = _APPLICATION_ID.search(first_text(own.facts))
         if seen.diagnosis is None or seen.diagnosis.reason != "ExecutorsFailed" or found is None:
             return seen
-        logs = sorted(
-            self.place.work.glob(f"worker-*/work/{found[1]}/*/stderr"), key=lambda log: log.stat().st_mtime
-        )
-        if not logs:
+        logs = self.place.work.glob(f"worker-*/work/{found[1]}/*/stderr")
+        words = [
+            (log.stat().st_mtime, last_words)
+            for log in logs
+            if (last_words := executor_words(last_lines(log)))
+        ]
+        if not words:
             return seen
-        told = explain_exit("An executor", None, last_lines(logs[-1]))
+        told = explain_exit("An executor", None, max(words)[1])
         cause = seen.diagnosis.cause if told.reason == "ExitCode" else f"{seen.diagnosis.cause} {told.cause}"
         evidence = (*seen.diagnosis.evidence[:1], *told.evidence)
         return replace(seen, diagnosis=replace(seen.diagnosis, cause=cause, evidence=evidence))
