@@ -47,6 +47,13 @@ class EngineRest(Protocol):
         :raises Refused: it answered with an error.
         """
 
+    def text(self, path: str) -> str:
+        """Get what is no JSON, such as a log.
+
+        :raises NoAnswer: the engine could not be asked.
+        :raises Refused: it answered with an error.
+        """
+
 
 @dataclass(frozen=True)
 class HttpRest:
@@ -65,19 +72,36 @@ class HttpRest:
         timeout: float = TIMEOUT,
     ) -> Any:
         """See :class:`EngineRest`."""
-        asked = f"{method} http://{self.host}:{self.port}{path}"
+        content = self._content(method, path, body, headers or {}, timeout)
+        return read_answer(content, self._asked(method, path))
+
+    def text(self, path: str) -> str:
+        """See :class:`EngineRest`."""
+        return self._content("GET", path, None, {}, TIMEOUT).decode(errors="replace")
+
+    def _asked(self, method: str, path: str) -> str:
+        return f"{method} http://{self.host}:{self.port}{path}"
+
+    def _content(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] | None,
+        headers: dict[str, str],
+        timeout: float,
+    ) -> bytes:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
-            connection.request(method, path, body, headers or {})
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise NoAnswer(f"{asked}: {error!r}") from error
+            raise NoAnswer(f"{self._asked(method, path)}: {error!r}") from error
         finally:
             connection.close()
         if response.status >= 400:
             raise Refused(response.status, content.decode(errors="replace"))
-        return read_answer(content, asked)
+        return content
 
 
 def read_answer(content: bytes, asked: str) -> Any:

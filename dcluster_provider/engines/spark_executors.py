@@ -8,19 +8,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.evidence import explain_exit
 
 _RETRIES = "spark.deploy.maxExecutorRetries"
 _MOST_ENDED = 10  # as many as Spark's master would allow
+_ADDED = re.compile(r"Executor added: (\S+)/(\d+) on (worker-\S+) ")
+_GRANTED = "Granted executor ID "
 _ENDED = re.compile(r"Executor (\S+/\d+) removed: (Command exited with code (?!0\b)-?\d+)")
+_HEADER = "==== Bytes "  # what a worker's page writes before a part of a log
 _RULE, _COMMAND = re.compile(r"={20,}"), "Spark Executor Command: "
 _JOINED = "Registered executor "
 
 
-def has_executor(driver_log: str) -> bool:
-    """Whether an executor has come to the driver, ready to work."""
-    return _JOINED in driver_log
+def awaits_executor(driver_log: str) -> bool:
+    """Whether the driver was given executors and none has come to it yet."""
+    return _GRANTED in driver_log and _JOINED not in driver_log
+
+
+def words_address(driver_log: str, diagnosis: Diagnosis) -> str | None:
+    """Where a master that is a proxy of its workers' pages shows what the executor that ended last has printed.
+
+    :param diagnosis: of :func:`ended_at_start`.
+    """
+    workers = {f"{app}/{number}": worker for app, number, worker in _ADDED.findall(driver_log)}
+    name = diagnosis.evidence[-1].removeprefix("executor ").partition(":")[0]
+    if name not in workers:
+        return None
+    app, _, number = name.partition("/")
+    return f"/proxy/{workers[name]}/log?appId={app}&executorId={number}&logType=stderr&byteLength=65536"
+
+
+def with_words(diagnosis: Diagnosis, lines: Sequence[str]) -> Diagnosis:
+    """The diagnosis of executors that failed, told by one of them.
+
+    :param lines: what it printed last.
+    """
+    told = explain_exit("An executor", None, lines)
+    cause = diagnosis.cause if told.reason == "ExitCode" else f"{diagnosis.cause} {told.cause}"
+    return replace(diagnosis, cause=cause, evidence=(*diagnosis.evidence[:1], *told.evidence))
 
 
 def ended_at_start(driver_log: str, settings: Mapping[str, str]) -> Diagnosis | None:
@@ -51,4 +79,4 @@ def executor_words(lines: Sequence[str]) -> list[str]:
     :param lines: the last ones of its standard error.
     """
     rule = next((number for number, line in enumerate(lines) if _RULE.fullmatch(line)), -1)
-    return [line for line in lines[rule + 1 :] if line.strip() and not line.startswith(_COMMAND)]
+    return [line for line in lines[rule + 1 :] if line.strip() and not line.startswith((_COMMAND, _HEADER))]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from dcluster_provider.engines.spark_executors import ended_at_start, executor_words, has_executor
+from dcluster_provider.engines.spark_executors import (
+    awaits_executor,
+    ended_at_start,
+    executor_words,
+    with_words,
+    words_address,
+)
 
 APP = "app-20261129203752-0000"
 START = f"""\
@@ -32,8 +38,9 @@ def test_ten_that_ended_at_start_are_enough():
 
 def test_one_that_came_to_work_ends_the_count():
     log = START + JOINED + "".join(removed(number) for number in range(50))
-    assert has_executor(log)
-    assert not has_executor(START)
+    assert not awaits_executor(log)
+    assert awaits_executor(START)
+    assert not awaits_executor("WARN nothing is told at this level\n")
     assert ended_at_start(log, {}) is None
 
 
@@ -59,3 +66,17 @@ def test_the_command_of_an_executor_is_none_of_its_words():
     assert executor_words([command, "=" * 40, "", *words]) == words
     assert executor_words(words) == words
     assert executor_words([command]) == []
+    assert executor_words(["==== Bytes 900-1000 of 1000 of /work/stderr ====", *words]) == words
+
+
+def test_the_last_one_tells_by_its_worker_at_the_masters_proxy():
+    added = (
+        f"INFO StandaloneAppClient$ClientEndpoint: Executor added: {APP}/9 on worker-2026-10.1.2.3-7078 (x)\n"
+    )
+    log = START + added + "".join(removed(number) for number in range(10))
+    found = ended_at_start(log, {})
+    address = f"/proxy/worker-2026-10.1.2.3-7078/log?appId={APP}&executorId=9&logType=stderr&byteLength=65536"
+    assert words_address(log, found) == address
+    assert words_address(START + "".join(removed(number) for number in range(10)), found) is None
+    told = with_words(found, ["Unrecognized VM option 'NoSuch'"])
+    assert "Unrecognized VM option 'NoSuch'" in told.evidence

@@ -32,12 +32,27 @@ class ProxiedRest:
         timeout: float = TIMEOUT,
     ) -> Any:
         """See :class:`~dcluster_provider.engines.rest.EngineRest`."""
+        content = self._content(method, path, body, headers, timeout)
+        return read_answer(content, f"{method} {self.service}:{self.port}{path}")
+
+    def text(self, path: str) -> str:
+        """See :class:`~dcluster_provider.engines.rest.EngineRest`."""
+        return self._content("GET", path, None, None, TIMEOUT).decode(errors="replace")
+
+    def _content(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] | None,
+        headers: dict[str, str] | None,
+        timeout: float,
+    ) -> bytes:
         base = service_proxy(self.namespace, self.service, self.port)
         try:
             with self.api.stream(
                 method, base + path, headers=headers, body=body, read_timeout=timeout
             ) as response:
-                return read_answer(bytes(response.read()), f"{method} {self.service}:{self.port}{path}")
+                return bytes(response.read())
         except ApiUnavailable as error:
             raise NoAnswer(str(error)) from error
         except ApiRefused as refusal:

@@ -132,6 +132,12 @@ class JobLooks:
                     answers.append(None)
             return answers[0]
 
+        def read_page(path: str) -> str:
+            try:
+                return master_rest(self._settings, self._api, cluster).text(path)
+            except (NoAnswer, Refused):
+                return ""
+
         if cluster.is_external:
             return {
                 client.job.id: external_looks.observe_on_external(client, cluster.master_url, ask_master)
@@ -140,7 +146,7 @@ class JobLooks:
         worker = spark.Worker.of(cluster.spec)
         master = _master(pods)
         return {
-            client.job.id: spark_jobs.observe_on_standalone(client, worker, master, ask_master)
+            client.job.id: spark_jobs.observe_on_standalone(client, worker, master, ask_master, read_page)
             for client in clients
         }
 

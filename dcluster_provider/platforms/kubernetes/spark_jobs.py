@@ -17,6 +17,13 @@ from dcluster_provider.engines.spark import (
     find_application,
     never_satisfied,
 )
+from dcluster_provider.engines.spark_executors import (
+    awaits_executor,
+    ended_at_start,
+    executor_words,
+    with_words,
+    words_address,
+)
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     ended_pod,
     is_another_since,
@@ -34,12 +41,17 @@ _LITTLE = {"ExitCode", "JavaException", "PythonException", "ExecutorsFailed"}
 
 
 def observe_on_standalone(
-    client: ClientPod, worker: Worker, master: Pod | None, ask_master: Callable[[], dict[str, Any] | None]
+    client: ClientPod,
+    worker: Worker,
+    master: Pod | None,
+    ask_master: Callable[[], dict[str, Any] | None],
+    read_page: Callable[[str], str] = lambda _: "",
 ) -> JobObservation:
     """A job on a standalone cluster.
 
     :param master: the master's pod.
     :param ask_master: asks the master; only until the job is known to work, and after a restart of the master.
+    :param read_page: reads one of the master's pages; empty when it cannot be read.
     """
     seen = client.observe()
     if seen is not None:
@@ -54,7 +66,23 @@ def observe_on_standalone(
     diagnosis = never_satisfied(application, worker)
     if diagnosis is not None:
         return JobObservation(JobPhase.FAILED, diagnosis=diagnosis)
-    return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING)
+    return _with_first_executor(client, application, read_page)
+
+
+def _with_first_executor(
+    client: ClientPod, application: Mapping[str, Any], read_page: Callable[[str], str]
+) -> JobObservation:
+    """A job that its master knows: it works once it has workers, and an executor has come from one of them."""
+    if application["cores"] == 0:
+        return JobObservation(JobPhase.PENDING)
+    log = client.log_head(client.pod) if client.pod is not None else ""
+    diagnosis = ended_at_start(log, client.job.spec.extra_cmd)
+    if diagnosis is not None:
+        address = words_address(log, diagnosis)
+        words = executor_words(read_page(address).splitlines()) if address else []
+        return JobObservation(JobPhase.FAILED, diagnosis=with_words(diagnosis, words) if words else diagnosis)
+    is_waiting = awaits_executor(log) and not _is_long(client)
+    return JobObservation(JobPhase.PENDING if is_waiting else JobPhase.RUNNING)
 
 
 def observe_with_own_executors(client: ClientPod) -> JobObservation:

@@ -48,6 +48,8 @@ exec 3<>/dev/tcp/127.0.0.1/{UI_PORT} && printf 'GET /json/ HTTP/1.0\\r\\n\\r\\n'
 # A master that was started anew has another address, and the same name.
 _FRESH_NAMES = "-Dsun.net.inetaddr.ttl=3"  # seconds
 _BY_NAME = {"spark.worker.preferConfiguredMasterAddress": "true"}
+# Nobody but the master reaches the pages of its workers, on which the logs of executors are.
+_PROXY = {"spark.ui.reverseProxy": "true"}
 _SECURED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 
 
@@ -81,7 +83,7 @@ def cluster_files(cluster: Cluster, shared_secret: str) -> dict[str, str]:
     secured = _SECURED | {"spark.authenticate.secret": shared_secret}
     return {
         "daemon.properties": properties_text(
-            DAEMON_SETTINGS | _BY_NAME | cluster.spec.extra_configs | secured
+            DAEMON_SETTINGS | _BY_NAME | _PROXY | cluster.spec.extra_configs | secured
         ),
         "secured.properties": properties_text(secured),
     }

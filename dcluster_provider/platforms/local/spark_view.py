@@ -7,12 +7,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.engines.spark import Worker, find_application, is_busy, never_satisfied, workers_alive
-from dcluster_provider.engines.spark_executors import ended_at_start, executor_words
+from dcluster_provider.engines.spark_executors import ended_at_start, executor_words, with_words
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -108,7 +107,4 @@ class SparkView:
         ]
         if not words:
             return seen
-        told = explain_exit("An executor", None, max(words)[1])
-        cause = seen.diagnosis.cause if told.reason == "ExitCode" else f"{seen.diagnosis.cause} {told.cause}"
-        evidence = (*seen.diagnosis.evidence[:1], *told.evidence)
-        return replace(seen, diagnosis=replace(seen.diagnosis, cause=cause, evidence=evidence))
+        return replace(seen, diagnosis=with_words(seen.diagnosis, max(words)[1]))

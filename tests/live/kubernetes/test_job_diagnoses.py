@@ -76,6 +76,12 @@ CASES = {
         {"application": "fills_memory.py", "args": ["executor"]},
         own=True,
     ),
+    "executor-start": Case(
+        "executors that end at their start",
+        "ExecutorsFailed",
+        ("10 executors of the job", "NoSuchThing"),
+        {"application": "once.py", "extraCmd": {"spark.executor.extraJavaOptions": "-XX:NoSuchThing=1"}},
+    ),
     "too-large": Case(
         "executor that no worker can hold, by the job's fields",
         "ExecutorTooLarge",

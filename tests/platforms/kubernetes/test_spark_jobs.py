@@ -137,3 +137,46 @@ def test_a_driver_that_its_node_keeps_beyond_its_time_is_lost(gone_by, phase):
             assert seen.diagnosis.reason == "NodeLost"
             assert "had to be gone by 10:00:30 UTC, and its node n does not answer" in seen.diagnosis.cause
             assert "kubectl describe node n" in seen.diagnosis.remedy
+
+
+GRANTED = (
+    LOG + "INFO StandaloneSchedulerBackend: Granted executor ID app-7-0001/0 on hostPort 10.0.0.9:7078\n"
+)
+ENDS = "".join(
+    f"INFO ClientEndpoint: Executor added: app-7-0001/{number} on worker-1-10.0.0.9-7078 (10.0.0.9)\n"
+    f"INFO StandaloneSchedulerBackend: Executor app-7-0001/{number} removed: Command exited with code 1\n"
+    for number in range(10)
+)
+PAGE = (
+    "==== Bytes 0-9 of 9 of /stderr ====\nSpark Executor Command: java\n"
+    + "=" * 40
+    + "\nUnrecognized option: -no\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("log", "seconds", "phase"),
+    [
+        (LOG, 10, JobPhase.RUNNING),  # at a level of logging that tells of no executors
+        (GRANTED, 10, JobPhase.PENDING),
+        (GRANTED, 190, JobPhase.RUNNING),  # the line may be far down in what the application prints
+        (GRANTED + "INFO Registered executor NettyRpcEndpointRef\n" + ENDS, 10, JobPhase.RUNNING),
+        (GRANTED + ENDS, 10, JobPhase.FAILED),
+    ],
+)
+def test_a_job_works_once_an_executor_has_come(log, seconds, phase):
+    job = replace(JOB, state=JobState.SUBMITTED)
+    client = _client([_pod("driver")], job, log, seconds)
+    answer = _answer(app_7_0001=(application_name(JOB), 512, 1))
+    pages = []
+    seen = observe_on_standalone(
+        client, WORKER, None, lambda: answer, lambda path: pages.append(path) or PAGE
+    )
+    assert seen.phase is phase
+    if phase is JobPhase.FAILED:
+        assert "Unrecognized option: -no" in seen.diagnosis.evidence
+        assert pages == [
+            "/proxy/worker-1-10.0.0.9-7078/log?appId=app-7-0001&executorId=9&logType=stderr&byteLength=65536"
+        ]
+    else:
+        assert pages == []
