@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.flink_memory import Division, divide_jobmanager, divide_taskmanager
+from dcluster_provider.engines.flink_values import whole_number
 from dcluster_provider.engines.handover import handed_over
 
+_JAVA_OPTIONS = "env.java.opts."
 SLOTS = "taskmanager.numberOfTaskSlots"
 _NAME = "pipeline.name"
 _START = "execution.state-recovery.path"
@@ -81,14 +83,23 @@ def slots_per_worker(spec: ClusterSpec) -> int:
     text = spec.extra_configs.get(SLOTS)
     if text is None:
         return whole_cores(spec.worker_cpu)
-    if not text.isdigit() or int(text) < 1:
-        raise InvalidSpec(f"field extraConfigs: {SLOTS} is {text!r}, not a whole number from 1 on")
-    return int(text)
+    return whole_number(f"field extraConfigs: {SLOTS}", text, 1, 32768)
 
 
 def slots(spec: ClusterSpec) -> int:
     """How many slots the whole cluster has."""
     return spec.workers * slots_per_worker(spec)
+
+
+def java_options(settings: Mapping[str, str], role: str = "all") -> list[str]:
+    """The options of a JVM beside its memory: what Flink always needs, then the user's for all and for its role.
+
+    :param role: ``jobmanager``, ``taskmanager`` or ``client``; without one, what every role has in common.
+    """
+    options = list(JVM_OPTIONS)
+    for name in dict.fromkeys((_JAVA_OPTIONS + "all", _JAVA_OPTIONS + role)):
+        options += shlex.split(settings.get(name, ""))
+    return options
 
 
 def configuration_text(settings: Mapping[str, str]) -> str:

@@ -14,10 +14,8 @@ from math import ceil
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import GIB, MIB, MOST_MEMORY
+from dcluster_provider.engines import flink_values
 
-_UNITS = {"": 0, "b": 0, "bytes": 0, "k": 10, "kb": 10, "kibibytes": 10, "m": 20, "mb": 20, "mebibytes": 20}
-_UNITS |= {"g": 30, "gb": 30, "gibibytes": 30, "t": 40, "tb": 40, "tebibytes": 40}  # powers of two
-_SIZE = re.compile(r"(\d{1,16})\s*([a-z]*)", re.ASCII)
 _FRACTION = re.compile(r"\d{0,20}\.?\d{1,40}(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _JOBMANAGER, _TASKMANAGER = "jobmanager.memory.", "taskmanager.memory."
 _LEAST_HEAP = 128 * MIB  # of a JobManager: Flink itself calls less too little
@@ -260,15 +258,10 @@ def _fraction(settings: Mapping[str, str], name: str, default: str) -> Fraction:
 def _size(settings: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
     if name not in settings:
         return default
-    text = settings[name].strip()
-    found = _SIZE.fullmatch(text.lower())
-    if found is None or found[2] not in _UNITS:
-        raise InvalidSpec(
-            f"field extraConfigs: {name} is {text[:40]!r}, not an amount of memory such as 512m or 2g"
-        )
-    size = int(found[1]) << _UNITS[found[2]]
-    if not least <= size <= MOST_MEMORY:
-        raise InvalidSpec(
-            f"field extraConfigs: {name} is {text!r}; it has to be from {least // MIB}m to {MOST_MEMORY // GIB}g"
-        )
+    try:
+        size = flink_values.size(name, settings[name])
+    except InvalidSpec as error:
+        raise InvalidSpec(f"field extraConfigs: {error}") from None
+    if size < least:
+        raise InvalidSpec(f"field extraConfigs: {name} is {settings[name]!r}; the least is {least // MIB}m")
     return size

@@ -14,6 +14,7 @@ from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.handover import handed_over
 from dcluster_provider.engines.spark_sharing import Workers, asked_alone, slice_of, whole_workers
+from dcluster_provider.engines.spark_sizes import beside_heap_mib
 from dcluster_provider.engines.spark_values import core_count, memory_mib
 
 _LEAST_MASTER_MIB = 256
@@ -94,8 +95,8 @@ def _executor_settings(job: Job, cluster: Cluster, raw: Mapping[str, str]) -> di
     worker = Worker.of(cluster.spec)
     workers = Workers(cluster.spec.workers, worker.cores, worker.mib)
     if job.owns_cluster or cluster.spec.single_job:
-        return whole_workers(workers)
-    return slice_of(workers, job.spec, raw)
+        return whole_workers(workers, raw)
+    return slice_of(workers, job.spec, raw, beside_heap_mib(job.spec.extra_cmd, worker.mib))
 
 
 def never_fits(settings: Mapping[str, str], worker: Worker) -> Diagnosis | None:

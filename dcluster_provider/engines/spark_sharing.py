@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.spark_values import core_count, memory_mib
+from dcluster_provider.engines.spark_values import core_count, memory_mib, whole_number
 
 _SHARES = 2  # slices that a cluster, and each of its workers, is cut into
 _LEAST_EXECUTOR_MIB = 512  # Spark refuses less than 450 MiB
@@ -19,6 +19,7 @@ _MASTERS_OWN = (
     "spark.deploy.defaultCores"  # of the cluster: what its master gives to a job that asks for nothing
 )
 _CORES, _MEMORY = "spark.executor.cores", "spark.executor.memory"
+_NUMBER, _TOTAL = "spark.executor.instances", "spark.cores.max"
 
 
 @dataclass(frozen=True)
@@ -34,32 +35,56 @@ class Workers:
     mib: int
 
 
-def whole_workers(workers: Workers) -> dict[str, str]:
-    """The settings of a job that has the cluster for itself: one executor on each worker, which takes all of it."""
-    return {_MEMORY: f"{workers.mib}m", _CORES: str(workers.cores)}
+def whole_workers(workers: Workers, raw: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a job that has the cluster for itself: one executor on each worker, which takes all of it.
+
+    :param raw: engine settings of the cluster and the job.
+    :raises InvalidSpec: one of them is no amount.
+    """
+    settings = {_MEMORY: f"{workers.mib}m", _CORES: str(workers.cores)}
+    if _NUMBER in raw:
+        cores = core_count(_CORES, raw.get(_CORES, str(workers.cores)))
+        settings[_TOTAL] = str(cores * whole_number(_NUMBER, raw[_NUMBER], 1, 100_000))
+    return settings
 
 
-def slice_of(workers: Workers, spec: JobSpec, raw: Mapping[str, str]) -> dict[str, str]:
+def slice_of(
+    workers: Workers, spec: JobSpec, raw: Mapping[str, str], beside_heap_mib: int = 0
+) -> dict[str, str]:
     """The settings of a job that shares the cluster: what it asks for, and a fair slice where it does not.
 
     :param raw: engine settings of the cluster and the job, which come before the job's fields.
+    :param beside_heap_mib: what the job's executors need in their slice beside their heap, in MiB.
     :raises InvalidSpec: one of them is no amount.
     """
     asked_cores = core_count(_CORES, raw[_CORES]) if _CORES in raw else spec.worker_cpu
     asked_mib = memory_mib(_MEMORY, raw[_MEMORY]) if _MEMORY in raw else _mib(spec.worker_mem_gb)
-    task_cores = core_count("spark.task.cpus", raw.get("spark.task.cpus", "1"))
-
-    each = _SHARES if asked_cores is None else workers.cores // asked_cores  # executors on one worker
-    each = min(each, workers.cores // task_cores, workers.mib // (asked_mib or _LEAST_EXECUTOR_MIB))
-    each = max(1, min(each, workers.cores))
+    each = executors_on_each(workers, asked_cores, asked_mib, raw)
     cores = asked_cores or workers.cores // each
-    settings = {_CORES: str(cores), _MEMORY: f"{asked_mib or workers.mib // each}m"}
-    if spec.num_workers is not None:
-        settings["spark.cores.max"] = str(spec.num_workers * (asked_cores or workers.cores))
+    own = workers.mib // each
+    heap = max(own - beside_heap_mib, min(own, _LEAST_EXECUTOR_MIB))
+    settings = {_CORES: str(cores), _MEMORY: f"{asked_mib or heap}m"}
+    if _NUMBER in raw:
+        settings[_TOTAL] = str(cores * whole_number(_NUMBER, raw[_NUMBER], 1, 100_000))
+    elif spec.num_workers is not None:
+        settings[_TOTAL] = str(spec.num_workers * (asked_cores or workers.cores))
     elif _MASTERS_OWN not in raw:
-        executors = -(-workers.number * each // _SHARES)
-        settings["spark.cores.max"] = str(cores * executors)
+        settings[_TOTAL] = str(cores * -(-workers.number * each // _SHARES))
     return settings
+
+
+def executors_on_each(
+    workers: Workers, asked_cores: int | None, asked_mib: int | None, raw: Mapping[str, str]
+) -> int:
+    """How many executors are on one worker side by side.
+
+    :param asked_cores: that an executor is to have; none means a slice of its worker.
+    :param asked_mib: the same of its memory, in MiB.
+    """
+    task_cores = core_count("spark.task.cpus", raw.get("spark.task.cpus", "1"))
+    each = _SHARES if asked_cores is None else workers.cores // asked_cores
+    each = min(each, workers.cores // task_cores, workers.mib // (asked_mib or _LEAST_EXECUTOR_MIB))
+    return max(1, min(each, workers.cores))
 
 
 def asked_alone(spec: JobSpec) -> dict[str, str]:
@@ -68,7 +93,7 @@ def asked_alone(spec: JobSpec) -> dict[str, str]:
     if spec.worker_cpu is not None:
         settings[_CORES] = str(spec.worker_cpu)
     if spec.num_workers is not None:
-        settings["spark.cores.max"] = str(spec.num_workers * (spec.worker_cpu or 1))
+        settings[_TOTAL] = str(spec.num_workers * (spec.worker_cpu or 1))
     return settings
 
 

@@ -55,3 +55,44 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
     if found is None or not low <= int(found[0]) <= high:
         raise InvalidSpec(f"{name} is {text[:40]!r}, not a whole number from {low} to {high}")
     return int(found[0])
+
+
+def factor(name: str, text: str, most: float = 100) -> float:
+    """A factor or fraction.
+
+    :raises InvalidSpec: it is none, or not from 0 to the most.
+    """
+    found = re.fullmatch(r"\d{0,9}\.?\d{1,18}(?:[eE]-?\d{1,2})?", text.strip(), re.ASCII)
+    if found is None or not 0 <= float(found[0]) <= most:
+        raise InvalidSpec(f"{name} is {text[:40]!r}, not a number from 0 to {most:g}")
+    return float(found[0])
+
+
+def positive_mib(name: str, text: str) -> int:
+    """The whole MiB that the size of a heap means.
+
+    :raises InvalidSpec: it is none, or less than 1 MiB.
+    """
+    mib = memory_mib(name, text)
+    if mib < 1:
+        raise InvalidSpec(f"{name} is {text!r}, which is less than 1m")
+    return mib
+
+
+def duration(name: str, text: str) -> None:
+    """Refuse what is no duration.
+
+    :raises InvalidSpec: it is none.
+    """
+    if not re.fullmatch(r"-?\d{1,15}(?:us|ms|s|m|min|h|d)?", text.strip().lower(), re.ASCII):
+        raise InvalidSpec(f"{name} is {text[:40]!r}, not a duration such as 30s, 5min or 500ms")
+
+
+def flag(name: str, text: str) -> bool:
+    """The truth value of a setting.
+
+    :raises InvalidSpec: it is none.
+    """
+    if text.strip().lower() not in {"true", "false"}:
+        raise InvalidSpec(f"{name} is {text[:40]!r}, neither true nor false")
+    return text.strip().lower() == "true"

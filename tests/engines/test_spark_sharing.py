@@ -51,6 +51,7 @@ def slices(workers, raw=None, **asked):
         (Workers(2, 4, 8192), {}, {"spark.cores.max": "8"}, ("8", "2", "4096m")),
         (Workers(2, 4, 8192), {}, {"spark.deploy.defaultCores": "2"}, (None, "2", "4096m")),
         (Workers(2, 4, 8192), {"num_workers": 1}, {"spark.deploy.defaultCores": "2"}, ("4", "2", "4096m")),
+        (Workers(2, 4, 8192), {}, {"spark.executor.instances": "3"}, ("6", "2", "4096m")),
         (Workers(2, 4, 8192), {}, {"spark.task.cpus": "3"}, ("4", "4", "8192m")),
     ],
 )
@@ -59,10 +60,16 @@ def test_a_job_on_a_shared_cluster_takes(workers, asked, raw, expected):
 
 
 def test_a_job_that_has_the_cluster_for_itself_takes_whole_workers():
-    assert whole_workers(Workers(3, 4, 8192)) == {
-        "spark.executor.memory": "8192m",
-        "spark.executor.cores": "4",
-    }
+    whole = {"spark.executor.memory": "8192m", "spark.executor.cores": "4"}
+    assert whole_workers(Workers(3, 4, 8192), {}) == whole
+    two = whole_workers(Workers(3, 4, 8192), {"spark.executor.instances": "2"})
+    assert two == whole | {"spark.cores.max": "8"}
+
+
+def test_what_a_job_needs_beside_its_heap_is_in_its_slice():
+    spec = JobSpec(client="team", module="etl")
+    assert slice_of(Workers(1, 4, 8192), spec, {}, 1000)["spark.executor.memory"] == "3096m"
+    assert slice_of(Workers(1, 4, 8192), spec, {}, 9000)["spark.executor.memory"] == "512m"
 
 
 def test_on_somebody_elses_cluster_only_what_is_asked_for_is_said():

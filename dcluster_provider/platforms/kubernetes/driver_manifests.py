@@ -9,6 +9,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.handover import handed_environment
 from dcluster_provider.engines.properties import properties_text
 from dcluster_provider.engines.spark import Worker, job_settings
+from dcluster_provider.engines.spark_sizes import driver_size, overhead
 from dcluster_provider.platforms.kubernetes.application_files import (
     EXECUTOR_POD,
     FOLDER,
@@ -31,7 +32,6 @@ from dcluster_provider.platforms.kubernetes.spark_manifests import (
     MASTER_PORT,
     QUICK_JVM,
     SPARK_HOME,
-    overhead,
 )
 
 # Settings of a cluster that mean only its own processes.
@@ -56,16 +56,16 @@ def driver(
     application = path_in_pod(job.spec, parts)
     own = settings.makes_own_executors(cluster.spec)
     spec = job.spec
-    heap = max(1, round(spec.driver_mem_gb * 1024))
-    factor = 0.1 if spec.application.lower().endswith(".jar") else 0.4  # Python works beside the heap
+    is_python = not spec.application.lower().endswith(".jar")
+    size = driver_size(job_settings(job, cluster, _OF_DAEMONS), is_python=is_python)
     arguments = ["--class", spec.main_class] if spec.main_class else []
     own_files = {job_name(job): FOLDER}
     container = Container(
         image=_image(settings, job, cluster),
         script=_submit(cluster),
         arguments=(*arguments, application, *spec.args),
-        cpu="1",
-        mib=heap + overhead(heap, factor),
+        cpu=str(size.cores),
+        mib=size.mib,
         env=handed_environment(job, cluster)
         | {
             "DCLUSTER_APPLICATION": application,
@@ -121,6 +121,7 @@ def own_executor_settings(
     (engine,) = (each for each in executor["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
     defaults = {
         "spark.ui.port": str(DRIVER_UI_PORT),
+        "spark.executor.instances": str(cluster.spec.workers),
         "spark.kubernetes.executor.request.cores": engine["resources"]["requests"]["cpu"],
         # A job of few executors had better have them all at once than in batches.
         "spark.kubernetes.allocation.batch.size": "50",
@@ -133,7 +134,6 @@ def own_executor_settings(
         | {
             "spark.master": "k8s://https://kubernetes.default.svc",
             "spark.submit.deployMode": "client",
-            "spark.executor.instances": str(cluster.spec.workers),
             "spark.kubernetes.namespace": settings.namespace_of(cluster.spec),
             "spark.kubernetes.container.image": _image(settings, job, cluster),
             "spark.kubernetes.executor.podNamePrefix": job_name(job),

@@ -84,7 +84,9 @@ def cluster_settings(settings: KubernetesSettings, cluster: Cluster) -> dict[str
         SLOTS: str(slots_per_worker(spec)),
         "io.tmp.dirs": f"{SCRATCH}/io",
         "web.upload.dir": f"{SCRATCH}/jars",
-        "env.java.opts.all": " ".join(JVM_OPTIONS),
+        "env.java.opts.all": " ".join(
+            (*JVM_OPTIONS, spec.extra_configs.get("env.java.opts.all", ""))
+        ).strip(),
     }
     given = spec.extra_configs
     if settings.flink_storage:

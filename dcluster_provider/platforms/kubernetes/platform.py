@@ -17,6 +17,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, flink_rest, spark
 from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.setting_checks import check_cluster_settings, check_job_settings
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
@@ -92,6 +93,7 @@ class KubernetesPlatform:
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
         self.settings.check_namespace(spec)
+        check_cluster_settings(spec)
         if spec.engine == "flink":
             flink.divisions(spec)
         else:
@@ -101,6 +103,7 @@ class KubernetesPlatform:
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot get into a pod, or whose namespace the connection does not have."""
+        check_job_settings(spec)
         check_application(spec)
         if spec.use_external_cluster:
             self.settings.check_namespace(spec)

@@ -9,6 +9,7 @@ from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import memory_bytes
 from dcluster_provider.engines.properties import properties_text
 from dcluster_provider.engines.spark import DAEMON_SETTINGS, Worker
+from dcluster_provider.engines.spark_sizes import WORKER_HEAP_MIB, worker_pod_mib
 from dcluster_provider.platforms.kubernetes.cluster_objects import (
     Manifest,
     deployment,
@@ -24,7 +25,6 @@ MASTER_PORT, UI_PORT, WORKER_UI_PORT, DRIVER_UI_PORT = 7077, 8080, 8081, 4040
 CONF = "/etc/dcluster/cluster"
 SPARK_HOME = "/opt/spark"
 SHARED_SECRET, ENCODED_SECRET = "shared-secret", "shared-secret.base64"  # names of files
-_WORKER_HEAP_MIB = 512  # of the worker's own process; its executors have their own
 # A master and a worker do little for long, and what only builds their command line even less: they start soon so.
 QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
@@ -51,11 +51,6 @@ _BY_NAME = {"spark.worker.preferConfiguredMasterAddress": "true"}
 # Nobody but the master reaches the pages of its workers, on which the logs of executors are.
 _PROXY = {"spark.ui.reverseProxy": "true"}
 _SECURED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
-
-
-def overhead(heap_mib: int, factor: float = 0.1) -> int:
-    """What a JVM needs beside its heap, in MiB, as Spark reckons it on Kubernetes."""
-    return max(384, int(heap_mib * factor))
 
 
 def standalone(settings: KubernetesSettings, cluster: Cluster, place: Place) -> list[Manifest]:
@@ -125,8 +120,8 @@ def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
         script=_WORKER,
         arguments=(cluster.name, str(worker.cores), str(worker.mib)),
         cpu=cluster.spec.worker_cpu,
-        mib=worker.mib + overhead(worker.mib) + _WORKER_HEAP_MIB,
-        env=_environment(_WORKER_HEAP_MIB) | {"SPARK_LOCAL_DIRS": f"{SCRATCH}/local"},
+        mib=worker_pod_mib(cluster.spec),
+        env=_environment(WORKER_HEAP_MIB) | {"SPARK_LOCAL_DIRS": f"{SCRATCH}/local"},
         ports={"ui": WORKER_UI_PORT},
         probes={
             "readinessProbe": {

@@ -16,3 +16,8 @@ def clean_environment(engine_prefixes: tuple[str, ...]) -> dict[str, str]:
     """
     foreign = ("AIRFLOW_", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV", "CONDA", OWNER, *engine_prefixes)
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+
+def quoted_option(option: str) -> str:
+    """An option as a file of Java options writes it."""
+    return '"' + option.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -17,6 +17,7 @@ from dcluster_provider.engines.flink import (
     SLOTS,
     configuration_text,
     divisions,
+    java_options,
     job_settings,
     slots_per_worker,
 )
@@ -24,7 +25,7 @@ from dcluster_provider.engines.flink_logging import CLIENT_LOGGING, DAEMON_LOGGI
 from dcluster_provider.engines.flink_memory import Division
 from dcluster_provider.engines.flink_savepoints import with_default_folder
 from dcluster_provider.engines.handover import handed_environment
-from dcluster_provider.platforms.local.environment import clean_environment
+from dcluster_provider.platforms.local.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
@@ -70,10 +71,14 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
     write_text(place.conf / "log4j.properties", DAEMON_LOGGING)
     entrypoint = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
     runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-    found = {"master": _daemon(place, plan, "master", entrypoint, jobmanager)}
+    given = cluster.spec.extra_configs
+    of_master = _own_options(place.conf, given, "jobmanager")
+    of_workers = _own_options(place.conf, given, "taskmanager")
+    found = {"master": _daemon(place, plan, "master", entrypoint, _with(jobmanager, of_master))}
     for role in plan.worker_roles:
-        own = Division(taskmanager.java, taskmanager.settings | {"taskmanager.resource-id": role})
-        found[role] = _daemon(place, plan, role, runner, own)
+        settings = taskmanager.settings | {"taskmanager.resource-id": role}
+        division = Division(taskmanager.java, settings)
+        found[role] = _daemon(place, plan, role, runner, _with(division, of_workers))
     return found
 
 
@@ -119,7 +124,15 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     _write_configuration(own.conf, settings)
     write_text(own.conf / "log4j.properties", CLIENT_LOGGING + _FACTS.format(facts=own.facts))
     heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"
-    argv = [*_java(plan, own.conf, scratch), heap, "org.apache.flink.client.cli.CliFrontend", "run", "-py"]
+    options = _own_options(own.conf, settings, "client")
+    argv = [
+        *_java(plan, own.conf, scratch),
+        heap,
+        options,
+        "org.apache.flink.client.cli.CliFrontend",
+        "run",
+        "-py",
+    ]
     application = local_path(job.spec)
     argv += (
         [_sql_program(own.conf), str(application)]
@@ -129,6 +142,18 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     env = _environment(plan, own.conf) | handed_environment(job, cluster)
     wait = (plan.host, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
     return Command((*argv, *job.spec.args), env, scratch, own.log, wait)
+
+
+def _own_options(conf: Path, settings: Mapping[str, str], role: str) -> str:
+    """The file of the user's own Java options for a role: a command line would show what they hold."""
+    path = conf / f"{role}.options"
+    options = java_options(settings, role)[len(JVM_OPTIONS) :]
+    write_text(path, "\n".join(quoted_option(each) for each in options))
+    return f"@{path}"
+
+
+def _with(division: Division, options: str) -> Division:
+    return Division((*division.java, options), division.settings)
 
 
 def _sql_program(conf: Path) -> str:

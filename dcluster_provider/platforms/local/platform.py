@@ -18,6 +18,7 @@ from dcluster_provider.core.observation import (
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.flink_savepoints import savepoint_folder
+from dcluster_provider.engines.setting_checks import check_cluster_settings, check_job_settings
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
 from dcluster_provider.platforms.local import ending
@@ -91,12 +92,14 @@ class LocalPlatform:
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run here: too little memory, an engine that fits neither Python nor Java at hand."""
         self._tell_of_flags(spec, _CLUSTER_FLAGS)
+        check_cluster_settings(spec)
         _SIDES[spec.engine].check_cluster(spec)
         check_engine(spec.engine, self.settings)
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot be run."""
         self._tell_of_flags(spec, _JOB_FLAGS)
+        check_job_settings(spec)
         check_application(spec)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:

@@ -10,8 +10,9 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.handover import handed_environment
 from dcluster_provider.engines.spark import DAEMON_SETTINGS, check_sizes
+from dcluster_provider.engines.spark_sizes import driver_size
 from dcluster_provider.platforms.local.application import application_location
-from dcluster_provider.platforms.local.environment import clean_environment
+from dcluster_provider.platforms.local.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
@@ -160,7 +161,8 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     write_properties(own.conf / "spark.properties", settings | _secret(plan))
     write_text(own.conf / "log4j2.properties", _DRIVER_LOGGING.format(facts=own.facts))
     write_text(
-        own.conf / "java.options", "\n".join(_quoted(each) for each in _driver_options(own, plan, settings))
+        own.conf / "java.options",
+        "\n".join(quoted_option(each) for each in _driver_options(own, plan, settings)),
     )
     argv = [str(plan.engine.java), f"@{own.conf / 'java.options'}", "org.apache.spark.deploy.SparkSubmit"]
     argv += ["--properties-file", str(own.conf / "spark.properties")]
@@ -176,7 +178,10 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
 
 def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str]) -> list[str]:
     """The driver's Java options, in a file because the user's may hold secrets."""
-    options = [*_JVM, f"-Xmx{settings['spark.driver.memory']}", f"-Djava.io.tmpdir={own.conf / 'tmp'}"]
+    heap = driver_size(
+        settings, is_python=False
+    ).heap_mib  # Spark counts a bare number in MiB, and Java in bytes
+    options = [*_JVM, f"-Xmx{heap}m", f"-Djava.io.tmpdir={own.conf / 'tmp'}"]
     for name in ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions"):
         options += shlex.split(settings.get(name, ""))
     classpath = [
@@ -217,8 +222,3 @@ def _secret(plan: ClusterPlan) -> dict[str, str]:
 
 def _scratch(place: ClusterPlace, role: str) -> Path:
     return place.work / role
-
-
-def _quoted(option: str) -> str:
-    """An option as a file of Java options writes it."""
-    return '"' + option.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

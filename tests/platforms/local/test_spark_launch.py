@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from local_platform import make_cluster, make_job
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.platforms.local.engines import Engine
+from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.spark_launch import check_cluster
+from dcluster_provider.platforms.local.spark_launch import check_cluster, driver_command
 from dcluster_provider.platforms.local.spark_settings import driver_settings
 
 
@@ -79,6 +81,19 @@ def settings_of(cluster_fields, job_fields, *, owns_cluster=False):
 def test_a_job_is_given(cluster, job, owns, expected):
     found = settings_of(cluster, job, owns_cluster=owns)
     assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(("memory", "heap"), [("1536", "1536m"), ("2gb", "2048m"), ("2g", "2048m")])
+def test_a_driver_has_the_heap_that_spark_reads(tmp_path, memory, heap):
+    (tmp_path / "spark" / "jars").mkdir(parents=True)
+    (tmp_path / "spark" / "jars" / "spark-core_2.12-3.5.9.jar").touch()
+    cluster = make_cluster()
+    job = make_job(cluster, application="/job.py", extra_cmd={"spark.driver.memory": memory})
+    plan = plan_of(cluster)
+    plan = replace(plan, engine=replace(plan.engine, home=tmp_path / "spark"))
+    place = ClusterPlace(tmp_path, cluster.name)
+    driver_command(place, plan, cluster, job)
+    assert f'"-Xmx{heap}"' in (place.job(job).conf / "java.options").read_text().splitlines()
 
 
 def test_where_the_job_runs_is_not_for_the_job_to_say():
