@@ -22,7 +22,7 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState
-from dcluster_provider.core.state import advance_cluster, fail_cluster
+from dcluster_provider.core.state import advance_cluster, fail_cluster, place_cluster
 from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class ClusterProgress:
         )
 
     def _advance(self, cluster: Cluster, seen: ClusterObservation) -> Cluster:
-        return self.change(cluster, lambda it, now: advance_cluster(it, seen, now))
+        here = self._platform.place_of(cluster.spec)
+        return self.change(cluster, lambda it, now: place_cluster(advance_cluster(it, seen, now), seen, here))
 
     def _with_nodes(self, cluster: Cluster) -> Cluster:
         """The cluster, failed when the nodes that it has for itself do not come."""

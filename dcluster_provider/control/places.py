@@ -8,6 +8,7 @@ from __future__ import annotations
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import Unseen
+from dcluster_provider.core.places import is_same_place
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.base import Platform
 
@@ -17,8 +18,10 @@ def made_elsewhere(platform: Platform, cluster: Cluster) -> Unseen | None:
 
     One that was made before its place was remembered is taken to be here.
     """
+    if not cluster.place:
+        return None
     here = platform.place_of(cluster.spec)
-    if cluster.place in {"", here}:
+    if is_same_place(cluster.place, here):
         return None
     return Unseen(PlatformRefused(str(cluster), _elsewhere(cluster, here)), is_refused=True)
 

@@ -79,7 +79,7 @@ class Cluster:
     :param platform: ``local`` or ``kubernetes``; ``external`` for a cluster that somebody else runs.
     :param owner: the Airflow task that asked, none when a person did.
     :param place: where its platform has made it, in the platform's words; empty when somebody else runs it, or when it
-        was made before this was remembered.
+        was made before this was remembered. What it leaves out is added when the cluster is seen.
     :param registry_id: of the registry that it was claimed in; empty when it was before registries had ids.
     :param state_since: when the present state began.
     :param job_seen_at: when a job last was live on it; its launch before the first.

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
+from dcluster_provider.core.places import is_told_better
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
 _CLUSTER_VANISHED = Diagnosis(
@@ -45,6 +46,12 @@ def advance_cluster(cluster: Cluster, seen: ClusterObservation, now: datetime) -
     if seen.phase is ClusterPhase.BROKEN and cluster.state is not ClusterState.TERMINATING:
         return fail_cluster(_with_addresses(cluster, seen), seen.diagnosis or _CLUSTER_BROKEN, now)
     return _in_cluster_state(_with_addresses(cluster, seen), _alive_state(cluster.state, seen.phase), now)
+
+
+def place_cluster(cluster: Cluster, seen: ClusterObservation, place: str) -> Cluster:
+    """The cluster with a place that tells more than its own, if something of it was seen there."""
+    is_there = seen.phase is not ClusterPhase.ABSENT
+    return replace(cluster, place=place) if is_there and is_told_better(cluster.place, place) else cluster
 
 
 def begin_cluster(cluster: Cluster, now: datetime) -> Cluster:

@@ -70,7 +70,10 @@ class Platform(Protocol):
         """Get hold of it anew when it is needed next: the credentials were refused."""
 
     def place_of(self, spec: ClusterSpec) -> str:
-        """Where a cluster is made and looked for, in words that tell places apart; nothing is asked for it."""
+        """Where a cluster is made and looked for, in words that tell places apart.
+
+        What cannot be found out just now is left out of them; see :func:`~dcluster_provider.core.places.is_same_place`.
+        """
 
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse, before anything is stored or started, what cannot run here.

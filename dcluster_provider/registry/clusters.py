@@ -184,7 +184,7 @@ class ClusterStore(Connected):
     def save_cluster(self, cluster: Cluster, *, actor: str = "", action: str = "") -> Cluster:
         """Save what changed of a cluster, unless somebody else saved it since it was read.
 
-        A change of state is recorded as an event. What was asked for (key, name, specification, owner, place) does
+        A change of state is recorded as an event. What was asked for (key, name, specification, owner) does
         not change, and ``job_seen_at`` only by its jobs.
 
         :param actor: who did it, for the event.

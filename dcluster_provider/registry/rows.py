@@ -20,7 +20,6 @@ def cluster_values(cluster: Cluster) -> dict[str, Any]:
         **cluster_changes(cluster),
         "name": cluster.name,
         "platform": cluster.platform,
-        "place": cluster.place,
         "tenant": cluster.spec.tenant,
         "engine": cluster.spec.engine,
         "long_living": cluster.spec.long_living,
@@ -32,6 +31,7 @@ def cluster_changes(cluster: Cluster) -> dict[str, Any]:
     """The columns that a save may change; those of the request itself never do."""
     return {
         **_state_values(cluster),
+        "place": cluster.place,
         "master_url": cluster.master_url,
         "workers_ready": cluster.workers_ready,
     }

@@ -216,6 +216,31 @@ def test_one_that_was_made_before_places_were_remembered_is_taken_to_be_here(
     assert control.clusters.get(job.cluster_id).diagnosis.reason == "ClusterVanished"
 
 
+def test_one_on_another_server_is_elsewhere_and_a_server_that_nobody_tells_of_is_the_same(control, platform):
+    platform.place = "namespace data"
+    old = control.clusters.launch(SPEC, "old")
+    assert old.place == "namespace data"
+    platform.place = "namespace data, Kubernetes one"
+    assert control.clusters.observe([old.id])[old.id].place == platform.place
+    platform.place = "namespace data"  # nobody may tell of the server any more
+    assert control.clusters.observe([old.id])[old.id].place == "namespace data, Kubernetes one"
+    platform.place, platform.clusters = "namespace data, Kubernetes two", {}
+    assert control.clusters.observe([old.id])[old.id].state is ClusterState.RUNNING
+    diagnosis = control.clusters.hidden(old.id).why.diagnosis
+    assert (diagnosis.reason, "made in namespace data, Kubernetes one" in diagnosis.cause) == (
+        "ClusterElsewhere",
+        True,
+    )
+
+
+def test_a_place_is_not_completed_by_a_server_on_which_nothing_of_the_cluster_is(control, platform):
+    platform.place = "namespace data"
+    old = control.clusters.launch(SPEC, "old")
+    platform.place, platform.clusters = "namespace data, Kubernetes two", {}
+    gone = control.clusters.observe([old.id])[old.id]
+    assert (gone.state, gone.place) == (ClusterState.FAILED, "namespace data")
+
+
 def test_one_that_somebody_else_runs_has_no_place(control, connection):
     known = ExternalCluster("reports", "spark3", "http://host:8080", "spark://host:7077")
     cluster = control.clusters.external(known)

@@ -20,6 +20,7 @@ class Access:
     :param resource: in the plural, with its subresource: ``pods/log``.
     :param purpose: what it is for, in words that follow "needed to".
     :param optional: without it this package works, and can tell less.
+    :param names: of the objects that it is for; none means all.
     """
 
     group: str
@@ -27,6 +28,7 @@ class Access:
     verbs: tuple[str, ...]
     purpose: str
     optional: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ FLINK = (
         "configmaps",
         ("get", "list", "watch", "create", "update", "patch", "delete"),
         "elect a leader, and keep what it needs to go on",
+    ),
+)
+# Of whoever runs Airflow's tasks, triggers and pages, in the whole cluster.
+SERVER = (
+    Access("", "namespaces", ("get",), "know this Kubernetes again", optional=True, names=("kube-system",)),
+    Access(
+        "storage.k8s.io", "storageclasses", ("get", "list"), "tell whether disks can be had", optional=True
     ),
 )
 # Of whoever launches, drains and gives back nodes, in the whole cluster.

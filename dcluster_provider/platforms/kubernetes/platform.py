@@ -13,6 +13,7 @@ from dcluster_provider.core.errors import (
     PlatformUnavailable,
 )
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, Unseen
+from dcluster_provider.core.places import namespace_place
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, flink_rest, spark
@@ -42,6 +43,7 @@ from dcluster_provider.platforms.kubernetes.pod import Pod
 from dcluster_provider.platforms.kubernetes.pod_watch import PodWatch
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.roots import Roots, is_going
+from dcluster_provider.platforms.kubernetes.server_identity import ServerIdentity
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 from dcluster_provider.platforms.nodes import ClusterNodes
@@ -61,6 +63,7 @@ class KubernetesPlatform:
         self.settings = settings
         self.nodes: ClusterNodes | None = KubernetesNodes(api)
         self._api = api
+        self._server = ServerIdentity(api)
         self._listeners: set[OnChange] = set()
         self._patience = Patience(settings.unschedulable_timeout, settings.mount_timeout)
         self._watches = {
@@ -85,10 +88,11 @@ class KubernetesPlatform:
     def reconnect(self) -> None:
         """Read the credentials anew when something is asked next."""
         self._api.reconnect()
+        self._server.forget()
 
     def place_of(self, spec: ClusterSpec) -> str:
-        """The namespace."""
-        return f"namespace {self.settings.namespace_of(spec) or '(none)'}"
+        """The namespace, and the API server as far as that may be told."""
+        return namespace_place(self.settings.namespace_of(spec) or "(none)", self._server.uid())
 
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""

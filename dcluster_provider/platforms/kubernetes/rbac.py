@@ -7,10 +7,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.access import DRIVER, FLINK, NODES, PLATFORM, PROXY, Access
+from dcluster_provider.platforms.kubernetes.access import (
+    DRIVER,
+    FLINK,
+    NODES,
+    PLATFORM,
+    PROXY,
+    SERVER,
+    Access,
+)
 from dcluster_provider.platforms.kubernetes.api import Json
 
-ROLE, DRIVER_ACCOUNT, NODES_ROLE = "dcluster", "dcluster-driver", "dcluster-nodes"
+ROLE, DRIVER_ACCOUNT, SERVER_ROLE, NODES_ROLE = (
+    "dcluster",
+    "dcluster-driver",
+    "dcluster-server",
+    "dcluster-nodes",
+)
 _GROUP = "rbac.authorization.k8s.io"
 _MANAGED = {"app.kubernetes.io/managed-by": "dcluster-provider"}
 
@@ -57,6 +70,8 @@ def rbac_manifest(
 ) -> list[Json]:
     """What an administrator applies: in each namespace a role for Airflow, and accounts for pods that need one.
 
+    What holds in the whole cluster comes last; without the role ``dcluster-server`` clusters can be made, too.
+
     :param namespaces: of clusters.
     :param subjects: whom Airflow's role is granted to.
     :param proxy: engines are asked through the API server.
@@ -72,13 +87,11 @@ def rbac_manifest(
         manifest.append(_binding(ROLE, namespace, subjects))
         manifest += _account(driver_account, namespace, DRIVER) if driver_account else []
         manifest += _account(flink_account, namespace, FLINK) if flink_account else []
-    if nodes:
+    for name, needed in ((SERVER_ROLE, SERVER), *(((NODES_ROLE, NODES),) if nodes else ())):
         # Bound under a name of its own for each Airflow, so that none takes another's rights away.
         first = next(iter(namespaces), "")
-        manifest.append(_role(NODES_ROLE, "", NODES))
-        manifest.append(
-            _binding(NODES_ROLE, "", subjects, "-".join(part for part in (NODES_ROLE, first) if part))
-        )
+        manifest.append(_role(name, "", needed))
+        manifest.append(_binding(name, "", subjects, "-".join(part for part in (name, first) if part)))
     return manifest
 
 
@@ -101,6 +114,7 @@ def _role(name: str, namespace: str, wanted: Iterable[Access]) -> Json:
         "metadata": _metadata(name, namespace),
         "rules": [
             {"apiGroups": [access.group], "resources": [access.resource], "verbs": list(access.verbs)}
+            | ({"resourceNames": list(access.names)} if access.names else {})
             for access in wanted
         ],
     }

@@ -42,14 +42,31 @@ def test_engines_that_are_asked_directly_need_no_proxy():
 
 def test_without_a_driver_account_nothing_of_it_is_made():
     manifest = rbac_manifest(["data"], [AIRFLOW], driver_account="")
-    assert [it["kind"] for it in manifest] == ["Role", "RoleBinding"]
+    assert [it["kind"] for it in manifest] == ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]
 
 
 def test_jobmanagers_that_go_on_get_an_account_with_exactly_what_they_need():
     manifest = rbac_manifest(["data"], [AIRFLOW], driver_account="", flink_account="jobmanager")
-    assert [it["kind"] for it in manifest[2:]] == ["ServiceAccount", "Role", "RoleBinding"]
+    assert [it["kind"] for it in manifest[2:-2]] == ["ServiceAccount", "Role", "RoleBinding"]
     assert _granted(manifest, "jobmanager", "data") == _wanted(FLINK)
-    assert manifest[-1]["subjects"] == [{"kind": "ServiceAccount", "name": "jobmanager", "namespace": "data"}]
+    assert manifest[-3]["subjects"] == [{"kind": "ServiceAccount", "name": "jobmanager", "namespace": "data"}]
+
+
+def test_in_the_whole_cluster_one_namespace_is_read_and_no_other():
+    *_, role, binding = rbac_manifest(["data"], [AIRFLOW])
+    assert role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["namespaces"],
+            "verbs": ["get"],
+            "resourceNames": ["kube-system"],
+        },
+        {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["get", "list"]},
+    ]
+    assert (binding["metadata"]["name"], binding["roleRef"]["name"]) == (
+        "dcluster-server-data",
+        "dcluster-server",
+    )
 
 
 def test_the_roles_are_bound_to_airflow_and_to_the_drivers():

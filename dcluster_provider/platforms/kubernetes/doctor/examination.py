@@ -26,6 +26,7 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_quota
 from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
+from dcluster_provider.platforms.kubernetes.server_identity import read_uid
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _OLDEST = (1, 27)  # what has podReplacementPolicy and probes as this package uses them
@@ -51,6 +52,7 @@ def examine(
     yield server
     if server.outcome == "failed":
         return
+    yield _check_identity(api)
     for namespace in settings.namespaces:
         present = check_namespace(api, namespace)
         yield present
@@ -97,6 +99,20 @@ def _check_server(api: KubernetesApi) -> Check:
         oldest = ".".join(str(part) for part in _OLDEST)
         return Check(name, "warning", found, f"This package is made for Kubernetes {oldest} and later.")
     return Check(name, "ok", found)
+
+
+def _check_identity(api: KubernetesApi) -> Check:
+    name = "identity of the server"
+    try:
+        return Check(name, "ok", f"it is known again by the uid of kube-system, {read_uid(api)}")
+    except DClusterError as error:
+        return Check(
+            name,
+            "warning",
+            f"it cannot be read: {error}; when the connection leads to another Kubernetes, clusters of this one count "
+            "as gone",
+            "Have an administrator apply what airflow dcluster rbac prints (the role dcluster-server).",
+        )
 
 
 def _check_access(
