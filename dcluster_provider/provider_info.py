@@ -85,6 +85,15 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "",
                     },
+                    "secret_names": {
+                        "description": "Regular expression; settings, SQL options and arguments whose name it is found "
+                        "in are secrets, beside those that the package knows by itself (password, secret, token, "
+                        "access key and the like): they are shown nowhere.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "license|salt",
+                        "default": "",
+                    },
                     "alert_notifier": {
                         "description": "Import path of an Airflow notifier that is told of every job that runs long; "
                         "empty means none.",

@@ -28,7 +28,7 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.identity import Owner, derived_key, fresh_key
 from dcluster_provider.core.record import EXTERNAL, LIVE_JOB_STATES, Cluster, ClusterState, parse_states
-from dcluster_provider.core.spec import ClusterSpec, parse
+from dcluster_provider.core.spec import ClusterSpec, parse, refuse_redacted
 from dcluster_provider.core.state import (
     begin_cluster,
     end_cluster,
@@ -179,7 +179,7 @@ class Clusters:
             self._progress.fail(cluster, refusal.diagnosis, actor)
             with suppress(WaitTimeout):  # whoever looks next goes on
                 self._finish(cluster.id, _REMOVAL_SECONDS)
-            raise ClusterFailed(str(cluster), refusal.diagnosis) from refusal
+            raise ClusterFailed(str(cluster), refusal.diagnosis.without(cluster.spec.secrets)) from refusal
         begun = self._progress.change(cluster, begin_cluster, actor)
         if begun.state.is_ending:
             # It was ended while it was being made, so what was made after that has to go as well.
@@ -350,7 +350,7 @@ class Clusters:
         return cluster
 
     def _checked(self, spec: ClusterSpec | dict[str, Any] | str) -> ClusterSpec:
-        spec = parse(ClusterSpec, spec)
+        spec = refuse_redacted(parse(ClusterSpec, spec))
         self._platform.check_cluster(spec)
         self._nodes.check(spec)
         return spec

@@ -31,7 +31,8 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.identity import Owner, fresh_key
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, Job, JobState, parse_states
-from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.redaction import REDACTED
+from dcluster_provider.core.spec import JobSpec, parse, refuse_redacted
 from dcluster_provider.core.state import fail_job, stop_job
 from dcluster_provider.platforms.base import LogPart, Platform, Report, silent
 
@@ -258,13 +259,14 @@ class Jobs:
         return tuple(self.terminate(job.id, actor=actor) for job in live)
 
     def read_log(self, job_id: int, start: int = 0) -> LogPart:
-        """A piece of the job's log from a byte offset on; read on from its end.
+        """A piece of the job's log from a byte offset on, without its settings' secrets; read on from its end.
 
         :raises NotFound: there is no such job.
         :raises PlatformUnavailable: it cannot be read just now.
         """
         job = self.get(job_id)
-        return self._platform.read_log(job, self._registry.get_cluster(job.cluster_id), start)
+        part = self._platform.read_log(job, self._registry.get_cluster(job.cluster_id), start)
+        return _without_secrets(job, part)
 
     def read_logs(self, wanted: Sequence[tuple[Job, int]], most: int = 65536) -> tuple[LogPart, ...]:
         """A piece of each job's log from a byte offset on, with one question to the registry for all of them.
@@ -276,7 +278,9 @@ class Jobs:
         """
         ids = {job.cluster_id for job, _ in wanted}
         clusters = {cluster.id: cluster for cluster in self._registry.get_clusters(ids)}
-        return read_at_once(self._platform, [(job, clusters[job.cluster_id], at) for job, at in wanted], most)
+        logs = [(job, clusters[job.cluster_id], at) for job, at in wanted]
+        parts = read_at_once(self._platform, logs, most)
+        return tuple(_without_secrets(job, part) for (job, _), part in zip(wanted, parts, strict=True))
 
     def logs(self, job_id: int) -> str:
         """The whole log of a job as it is now.
@@ -359,7 +363,7 @@ class Jobs:
             raise
 
     def _checked(self, spec: JobSpec) -> JobSpec:
-        spec = self._settings.application.fill(spec)
+        spec = refuse_redacted(self._settings.application.fill(spec))
         self._platform.check_job(spec)
         return spec
 
@@ -387,6 +391,14 @@ class Jobs:
             self.terminate(job.id, actor=str(owner))
             self._see_out(job)
         self._clusters.end_older_epochs(owner)
+
+
+def _without_secrets(job: Job, part: LogPart) -> LogPart:
+    """A piece of a job's log without the values that are secrets by the names of its settings and arguments."""
+    text = part.text
+    for secret in job.spec.secrets:
+        text = text.replace(secret, REDACTED)
+    return part if text == part.text else replace(part, text=text)
 
 
 def raise_if_job_ended(job: Job) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+from dcluster_provider.core.redaction import redaction
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """An explanation that a person can act on.
+    """An explanation that a person can act on; what its texts assign to the name of a secret is taken out of them.
 
     :param reason: a stable CamelCase code, for example ``ApplicationFileMissing``.
     :param cause: what happened, in one sentence.
@@ -20,6 +23,24 @@ class Diagnosis:
     cause: str
     remedy: str
     evidence: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rules = redaction()
+        object.__setattr__(self, "cause", rules.text(self.cause))
+        object.__setattr__(self, "remedy", rules.text(self.remedy))
+        object.__setattr__(self, "evidence", tuple(rules.text(line) for line in self.evidence))
+
+    def without(self, secrets: Sequence[str]) -> Diagnosis:
+        """The same explanation without these values, wherever they stand in it."""
+        if not secrets:
+            return self
+        rules = redaction()
+        return replace(
+            self,
+            cause=rules.text(self.cause, secrets),
+            remedy=rules.text(self.remedy, secrets),
+            evidence=tuple(rules.text(line, secrets) for line in self.evidence),
+        )
 
     def render(self) -> str:
         """The explanation as text for an error message or a log, several lines when there is evidence."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcluster_provider.core.redaction import redaction
+
 if TYPE_CHECKING:
     from dcluster_provider.core.diagnosis import Diagnosis
 
 
 class DClusterError(Exception):
-    """Any failure of this package."""
+    """Any failure of this package; its message has no secret in it, whatever it echoes."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redaction().text(each) if isinstance(each, str) else each for each in args))
 
 
 class InvalidSpec(DClusterError, ValueError):

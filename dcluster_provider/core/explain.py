@@ -6,6 +6,8 @@ from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from dcluster_provider.core.redaction import redaction
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -57,5 +59,5 @@ def _complaint(item: dict[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
-    shown = repr(value)
+    shown = repr(redaction().json(value))
     return shown if len(shown) <= _LONGEST_INPUT else f"{shown[:_LONGEST_INPUT]}..."

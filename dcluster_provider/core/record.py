@@ -13,6 +13,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.identity import Owner, derived_key
+from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 State = TypeVar("State", "ClusterState", "JobState")
@@ -111,6 +112,9 @@ class Cluster:
         """The key that no cluster of another registry has: two Airflows may run the same DAGs."""
         return _platform_key(self.key, self.registry_id)
 
+    def __post_init__(self) -> None:
+        _hide_secrets(self, "diagnosis")
+
     @property
     def is_external(self) -> bool:
         """Whether somebody else runs it: jobs are run on it, and it is neither watched nor ended."""
@@ -125,8 +129,8 @@ class Cluster:
         return f"cluster {self.id} ({self.name})"
 
     def as_json(self) -> dict[str, Any]:
-        """The cluster as a JSON object: ClusterEntity's fields and what is known of it."""
-        return self.spec.as_json() | {
+        """The cluster as a JSON object without secrets: ClusterEntity's fields and what is known of it."""
+        return redaction().fields(self.spec.as_json()) | {
             "clusterId": self.id,
             "clusterName": self.name,
             "state": self.state.value,
@@ -186,6 +190,9 @@ class Job:
         """The key that no job of another registry has: what the job is known by outside is made of it."""
         return _platform_key(self.key, self.registry_id)
 
+    def __post_init__(self) -> None:
+        _hide_secrets(self, "diagnosis", "savepoint_failure")
+
     @property
     def savepoint_wish(self) -> datetime | None:
         """When the savepoint that is wanted now was asked for; none when none is. No two wishes have the same."""
@@ -205,8 +212,8 @@ class Job:
         return f"job {self.id} ({self.client}/{self.module})"
 
     def as_json(self) -> dict[str, Any]:
-        """The job as a JSON object: JobsTableEntity's fields and what is known of it."""
-        return self.spec.as_json() | {
+        """The job as a JSON object without secrets: JobsTableEntity's fields and what is known of it."""
+        return redaction().fields(self.spec.as_json()) | {
             "jobId": self.id,
             "clusterId": self.cluster_id,
             "state": self.state.value,
@@ -229,6 +236,14 @@ class Job:
 
 def _platform_key(key: str, registry_id: str) -> str:
     return derived_key(key, f"registry {registry_id}") if registry_id else key
+
+
+def _hide_secrets(record: Cluster | Job, *names: str) -> None:
+    """Take the secrets of a record's own specification out of its explanations: logs and errors echo them."""
+    for name in names:
+        told: Diagnosis | None = getattr(record, name)
+        if told is not None:
+            object.__setattr__(record, name, told.without(record.spec.secrets))
 
 
 def parse_states(

@@ -8,6 +8,7 @@ this package's own.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Literal, TypeVar
 
@@ -35,6 +36,7 @@ from dcluster_provider.core.fields import (
     Settings,
     Suffix,
 )
+from dcluster_provider.core.redaction import REDACTED, redaction
 
 Spec = TypeVar("Spec", bound="Entity")
 
@@ -66,6 +68,16 @@ class Entity(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """The specification with the API's camelCase names."""
         return self.model_dump(mode="json", by_alias=True)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values in it that are secrets by their names, and long enough to be told from other words."""
+        return ()
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """What pydantic shows of it: no secrets."""
+        rules = redaction()
+        return ((name, rules.json(value, name)) for name, value in self)
 
 
 class ClusterSpec(Entity):
@@ -113,6 +125,11 @@ class ClusterSpec(Entity):
     def engine(self) -> Literal["spark", "flink"]:
         """The engine that the type means."""
         return "flink" if self.type == "flink" else "spark"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of its settings that are secrets."""
+        return redaction().secrets_in(self.extra_configs)
 
 
 class JobSpec(Entity):
@@ -214,6 +231,11 @@ class JobSpec(Entity):
         return "flink" if self.job_type == "flink" else "spark"
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of its settings and arguments that are secrets."""
+        return redaction().secrets_in(self.extra_cmd, self.args)
+
+    @property
     def names_cluster(self) -> bool:
         """Whether the job asks for a given cluster."""
         return bool(self.cluster_name) or self.cluster_id is not None
@@ -255,6 +277,22 @@ def parse(kind: type[Spec], value: Spec | dict[str, Any] | str) -> Spec:
         ) from None
     except ValidationError as error:
         raise InvalidSpec(f"{kind.__name__}: {explain(error)}") from None
+
+
+def refuse_redacted(spec: Spec) -> Spec:
+    """The specification, unless it was copied from where its secrets are not shown.
+
+    :raises InvalidSpec: naming the setting, or the field.
+    """
+    settings: dict[str, str] = getattr(spec, "extra_cmd", None) or getattr(spec, "extra_configs", None) or {}
+    copied = [name for name, value in settings.items() if REDACTED in value]
+    copied += ["args"] if any(REDACTED in argument for argument in getattr(spec, "args", ())) else []
+    if copied:
+        raise InvalidSpec(
+            f"{type(spec).__name__}: {', '.join(copied)}: the value is not there, only what is shown in its place; "
+            "write the secret itself"
+        )
+    return spec
 
 
 @cache

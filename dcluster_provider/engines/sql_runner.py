@@ -3,6 +3,8 @@
     flink run -py sql_runner.py FILE
 
 A statement that fails ends the program with an error, and the statements after it are not run. Results are printed.
+What statements assign to the name of a secret (``'password' = '...'``) is not. The program is shipped as one file, see
+``engines/sql_program.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from dcluster_provider.core.redaction import redaction
 
 # Words in quotes, comments, a semicolon, or a word: what the end of a statement is found by.
 _TOKEN = re.compile(
@@ -28,6 +32,8 @@ _SET = re.compile(
 )
 _RESET = re.compile(r"^RESET\s+(?:'([^']+)'|([\w.-]+))$", re.IGNORECASE)
 _WRITES = re.compile(r"^(?:INSERT|UPDATE|DELETE|TRUNCATE|EXECUTE\s+STATEMENT|BEGIN)\b", re.IGNORECASE)
+# What shows the options of a table or catalog, passwords among them; Flink prints that itself, as it is.
+_SHOWS_OPTIONS = re.compile(r"^(?:SHOW\s+CREATE|DESC(?:RIBE)?\s+CATALOG)\b", re.IGNORECASE)
 # As the SQL client writes a set of statements, and as the table environment knows it.
 _BEGIN_SET = re.compile(r"^BEGIN\s+STATEMENT\s+SET\s*;\s*(.*)$", re.IGNORECASE | re.DOTALL)
 
@@ -70,7 +76,7 @@ def run(path: Path) -> None:
             _run_statement(environment, statement)
         except Exception as error:  # noqa: BLE001 - whatever it was, the statement failed
             _say(f"{path.name}, line {line}: the statement failed: {statement}")
-            raise SystemExit(f"SQL statement failed: {_reason(error)}") from None
+            raise SystemExit(redaction().text(f"SQL statement failed: {_reason(error)}")) from None
 
 
 def _runtime_mode(statements: Iterable[str]) -> str | None:
@@ -100,7 +106,11 @@ def _run_statement(environment: Any, statement: str) -> None:
         environment.get_config().get_configuration().remove_config(cleared[1] or cleared[2])
     else:
         result = environment.execute_sql(executable(statement))
-        if not _WRITES.match(statement):  # a write has only a meaningless count to show
+        if _SHOWS_OPTIONS.match(statement):
+            with result.collect() as rows:
+                for row in rows:
+                    _say("\t".join(map(str, row)))
+        elif not _WRITES.match(statement):  # a write has only a meaningless count to show
             result.print()
 
 
@@ -120,7 +130,7 @@ def executable(statement: str) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(redaction().text(text) + "\n")
     sys.stdout.flush()
 
 

@@ -33,6 +33,7 @@ def read_settings(conn_id: str) -> Settings:
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
+    use_secret_names()
     try:
         connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
@@ -43,6 +44,21 @@ def read_settings(conn_id: str) -> Settings:
             ) from None
         return settings_from(conn_id, {})
     return settings_from(conn_id, dict(connection.extra_dejson))
+
+
+def use_secret_names() -> None:
+    """Have what the [dcluster] configuration section calls a secret count as one in this process.
+
+    :raises InvalidSpec: it is no regular expression.
+    """
+    from airflow.sdk.configuration import conf
+
+    from dcluster_provider.core.redaction import count_as_secret
+
+    try:
+        count_as_secret(conf.get("dcluster", "secret_names", fallback=""))
+    except ValueError as error:
+        raise InvalidSpec(f"[dcluster] secret_names: {error}") from None
 
 
 def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:

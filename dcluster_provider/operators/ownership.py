@@ -13,6 +13,7 @@ from airflow.sdk.configuration import conf
 
 from dcluster_provider.core.arguments import refuse_unknown_arguments
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
+from dcluster_provider.hooks.secret_masking import mask_secrets
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -60,6 +61,12 @@ class DClusterOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self._in_execution = False
+
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        # What both a task and a mapped one are rendered by. Airflow stores and shows what was rendered, and knows
+        # secrets by fewer names and not within JSON text.
+        super()._do_render_template_fields(*args, **kwargs)
+        mask_secrets(getattr(self, name, None) for name in self.template_fields)
 
     @cached_property
     def hook(self) -> DClusterHook:

@@ -8,13 +8,14 @@ from socket import gethostname
 from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import check_file, is_remote, local_path
+from dcluster_provider.engines.sql_program import SQL_PROGRAM
 from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH
 
 FOLDER, PARTS_FOLDER = "/etc/dcluster/job", "/etc/dcluster/parts"
 PART_BYTES = 900 * 1024  # a Kubernetes object holds 1 MiB
 MOST_BYTES = 16 * 1024 * 1024
 SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD = "spark.properties", "config.yaml", "executor.json"
-_OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", "sql_runner.py"}
+_OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", SQL_PROGRAM}
 
 
 def check_application(spec: JobSpec) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.engines import sql_runner
 from dcluster_provider.engines.flink import configuration_text, job_settings
 from dcluster_provider.engines.flink_logging import CLIENT_LOGGING
 from dcluster_provider.engines.handover import handed_environment
+from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.application_files import (
     FLINK_SETTINGS,
     FOLDER,
@@ -29,10 +27,9 @@ from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, j
 from dcluster_provider.platforms.kubernetes.pod_templates import Container, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
-_SQL_PROGRAM = "sql_runner.py"
 # Python looks for modules beside a program first, and a Secret's folder holds more than the program.
 _RUN = f"""\
-mkdir -p program && cp {FOLDER}/{_SQL_PROGRAM} program/ 2>/dev/null
+mkdir -p program && cp {FOLDER}/{SQL_PROGRAM} program/ 2>/dev/null
 {put_together("$DCLUSTER_APPLICATION")}\
 exec {FLINK_HOME}/bin/flink run "$@"
 """
@@ -84,13 +81,13 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         wanted |= external_client_fixed(cluster, job)
     files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": CLIENT_LOGGING}
     if is_sql(job):
-        files[_SQL_PROGRAM] = Path(sql_runner.__file__).read_text(encoding="utf-8")
+        files[SQL_PROGRAM] = sql_program()
     return files
 
 
 def _program(job: Job, application: str) -> tuple[str, ...]:
     if is_sql(job):
-        return ("-py", f"program/{_SQL_PROGRAM}", application)
+        return ("-py", f"program/{SQL_PROGRAM}", application)
     if application.lower().endswith(".jar"):  # of the image; others are handed to the JobManager
         return (*(("-c", job.spec.main_class) if job.spec.main_class else ()), application)
     return ("-py", application)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.engines import sql_runner
 from dcluster_provider.engines.application import local_path
 from dcluster_provider.engines.flink import (
     DEFAULTS,
@@ -25,6 +23,7 @@ from dcluster_provider.engines.flink_logging import CLIENT_LOGGING, DAEMON_LOGGI
 from dcluster_provider.engines.flink_memory import Division
 from dcluster_provider.engines.flink_savepoints import with_default_folder
 from dcluster_provider.engines.handover import handed_environment
+from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.local.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.layout import ClusterPlace
@@ -158,9 +157,9 @@ def _with(division: Division, options: str) -> Division:
 
 def _sql_program(conf: Path) -> str:
     """The program that runs a SQL file, alone in a folder: Python looks for modules beside a program first."""
-    program = conf / "program" / "sql_runner.py"
+    program = conf / "program" / SQL_PROGRAM
     program.parent.mkdir(exist_ok=True)
-    shutil.copyfile(sql_runner.__file__, program)
+    write_text(program, sql_program())
     return str(program)
 
 

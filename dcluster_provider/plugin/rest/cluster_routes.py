@@ -8,6 +8,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from fastapi import APIRouter, Path, Response
 
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.spec import ClusterSpec, parse
 from dcluster_provider.dags.ids import INSTANCE_SYNC, LAUNCH_CLUSTER, TERMINATE_CLUSTER
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
@@ -164,7 +165,8 @@ def _launch(
             "own with each request"
         )
     if not cluster.state.is_final:
-        conf = spec.model_dump(mode="json") | {
+        # The run's parameters are shown to whoever may see runs; the cluster is made of what the registry keeps.
+        conf = redaction().fields(spec.model_dump(mode="json")) | {
             "dcluster_conn_id": cluster.conn_id,
             "request_key": stored,
         }

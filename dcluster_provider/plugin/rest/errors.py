@@ -21,6 +21,7 @@ from dcluster_provider.core.errors import (
     NotFound,
     SavepointFailed,
 )
+from dcluster_provider.core.redaction import redaction
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -91,7 +92,11 @@ def _answer(
     request: Request, status: int, message: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    body = {"error": printable(message), "timestamp": now, "path": printable(request.url.path)}
+    body = {
+        "error": printable(redaction().text(message)),
+        "timestamp": now,
+        "path": printable(request.url.path),
+    }
     return JSONResponse(body, status_code=status, headers=headers)
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import LIVE_JOB_STATES, Job, JobState, parse_states
+from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.dags.ids import LONG_RUNNING_ALERT, SUBMIT_JOB, TERMINATE_JOB
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
@@ -57,7 +58,8 @@ def submit(
             "with each request"
         )
     if not job.state.is_final:
-        conf = job.spec.model_dump(mode="json") | {
+        # The run's parameters are shown to whoever may see runs; the job is run from what the registry keeps.
+        conf = redaction().fields(job.spec.model_dump(mode="json")) | {
             "dcluster_conn_id": job.conn_id,
             "request_key": stored,
         }

@@ -1,0 +1,150 @@
+"""Secrets out of what people and programs are shown: settings, arguments, JSON and text.
+
+A value is a secret by the name that it has, as Spark and Flink decide it for their own pages and logs. The standard
+library alone is used: the program that runs SQL files carries this module along (``engines/sql_program.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+REDACTED = "*********(redacted)"
+# Spark's pattern, what Flink counts as sensitive, and what else clouds, databases and brokers call theirs.
+_NAMES = (
+    r"secret|passw(?:or)?d|passphrase|token|credential|access[._-]?key|api[._-]?key|private[._-]?key|"
+    r"account[._-]?key|service[._-]?key|auth[._-]?params|basic[._-]?auth|jaas[._-]?config|http[._-]headers|authorization"
+)
+_QUOTED = (
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|(?P<escaped>\\+["']).*?(?P=escaped)|'[^'\n]*$|"[^"\n]*$"""
+)
+_VALUE = rf"(?P<value>{_QUOTED}|(?!\*{{6}})[^\s,'\"&]+)"
+_ADDRESS = re.compile(
+    r"(?P<before>\b[a-z][\w+.-]{0,40}://[^\s:/@'\"]{0,200}:)(?!\*{3}@|\*{6})[^\s/'\"]{1,500}(?=@)",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"(?P<before>\b(?i:bearer|basic)\s+)(?=\S*[\d=])[\w.~+/=-]{8,}")
+_SHORTEST = 6  # characters: something shorter is found within words that are no secrets
+
+
+class Redaction:
+    """What counts as a secret.
+
+    :param more: a regular expression; what has a name that it is found in is a secret too.
+    :raises ValueError: it is no regular expression.
+    """
+
+    def __init__(self, more: str = "") -> None:
+        names = f"{_NAMES}|(?:{more})" if more else _NAMES
+        try:
+            self._name = re.compile(names, re.IGNORECASE)
+        except re.error as error:
+            raise ValueError(f"{more!r} is not a regular expression: {error}") from None
+        self.more = more
+        # From the beginning of a word on and with a limit, so that a long line takes linear time.
+        start, rest = r"(?<![\w.-])", rf"[\w.\[\]-]{{0,100}}?(?:{names})[\w.\[\]-]{{0,100}}"
+        assigned = rf"(?P<mark>\\*['\"`])?{start}{rest}(?(mark)(?P=mark)\s*(?:=>|=|:)|\s*=>?)\s*"
+        yaml = rf"^[ \t-]*{start}{rest}:[ \t]+"  # elsewhere in a line, it may be prose
+        flag = rf"{start}--?(?=\w){rest}['\"]?,?[ \t]+(?!-)"
+        self._assignments = [
+            re.compile(rf"(?P<before>{before}){_VALUE}", re.IGNORECASE | re.MULTILINE)
+            for before in (assigned, yaml, flag)
+        ]
+
+    def is_secret(self, name: str) -> bool:
+        """Whether the value of a setting or argument of this name is a secret."""
+        return self._name.search(name) is not None
+
+    def settings(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """Settings without the values of secrets."""
+        return {name: self._value(name, value) for name, value in settings.items()}
+
+    def arguments(self, arguments: Iterable[str]) -> list[str]:
+        """Arguments of a program without secrets: ``--password X`` and ``--password=X``."""
+        return [shown for shown, _ in self._arguments(arguments)]
+
+    def text(self, text: str, secrets: Iterable[str] = ()) -> str:
+        """Text without the secrets that are assigned in it (``'password' = 'x'``, ``--token x``, ``user:x@host``).
+
+        :param secrets: values that are one wherever they stand.
+        """
+        for secret in secrets:
+            text = text.replace(secret, REDACTED)
+        text = _SCHEME.sub(rf"\g<before>{REDACTED}", text)
+        if self.is_secret(text):
+            for assignment in self._assignments:
+                text = assignment.sub(_without_value, text)
+        return _ADDRESS.sub(rf"\g<before>{REDACTED}", text) if "://" in text else text
+
+    def json(self, value: Any, name: str = "") -> Any:
+        """A JSON value without secrets, however deep they are.
+
+        :param name: of the value, where it has one.
+        """
+        if isinstance(value, Mapping):
+            return self.fields(value)
+        if isinstance(value, (list, tuple)):
+            if all(isinstance(item, str) for item in value):
+                return self.arguments(value)
+            return [self.json(item, name) for item in value]
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self._value(name, value)
+        return REDACTED if self.is_secret(name) else value
+
+    def fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a JSON object without secrets."""
+        return {name: self.json(value, name) for name, value in fields.items()}
+
+    def secrets_in(self, settings: Mapping[str, str], arguments: Iterable[str] = ()) -> tuple[str, ...]:
+        """The values that are secrets, the longest first; those that are too short to look for are left out."""
+        found = {value for name, value in settings.items() if self.is_secret(name)}
+        found |= {secret for _, secret in self._arguments(arguments)}
+        return tuple(sorted((it for it in found if len(it) >= _SHORTEST), key=len, reverse=True))
+
+    def _value(self, name: str, value: str) -> str:
+        return REDACTED if value and self.is_secret(name) else self.text(value)
+
+    def _arguments(self, arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Each argument as it may be shown, and the secret that it has or is."""
+        is_value = False
+        for argument in arguments:
+            name, assigns, value = argument.partition("=")
+            is_flag = name.startswith("-") and self.is_secret(name)
+            if is_value and not argument.startswith("--"):
+                yield REDACTED, argument
+            elif is_flag and assigns:
+                yield f"{name}={REDACTED}", value
+            else:
+                yield self.text(argument), ""
+            is_value = is_flag and not assigns
+
+
+def _without_value(found: re.Match[str]) -> str:
+    value = found["value"]
+    mark = re.match(r"\\*['\"]?", value)
+    quote = mark[0] if mark else ""
+    return f"{found['before']}{quote}{REDACTED}{quote}"
+
+
+class _InForce:
+    """The redaction of this process."""
+
+    redaction = Redaction()
+
+
+def redaction() -> Redaction:
+    """The redaction that is in force in this process."""
+    return _InForce.redaction
+
+
+def count_as_secret(more: str) -> None:
+    """Have more names count as secrets in this process from now on.
+
+    :param more: a regular expression; an empty one means no more than the package's own.
+    :raises ValueError: it is no regular expression.
+    """
+    if more != _InForce.redaction.more:
+        _InForce.redaction = Redaction(more)
