@@ -11,10 +11,11 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
     DagDetails,
 )
 from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
+from airflow.models.dag import DagModel
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from dcluster_provider.core.errors import DClusterError
+from dcluster_provider.core.errors import DClusterError, NotFound
 from dcluster_provider.core.record import Job
 from dcluster_provider.hooks.dcluster import DClusterHook
 
@@ -30,6 +31,8 @@ def read_job_log(conn_id: str, job_id: int, user: GetUserDep) -> StreamingRespon
     """
     hook = DClusterHook(conn_id)
     job = hook.jobs.get(job_id)
+    if job.conn_id != conn_id:
+        raise NotFound(f"There is no job {job_id} of the connection {conn_id!r}")
     if not _may_read(user, job):
         raise HTTPException(403, f"You may not read the log of job {job_id}")
     return StreamingResponse(_parts(hook, job), media_type="text/plain; charset=utf-8")
@@ -42,7 +45,7 @@ def _may_read(user: GetUserDep, job: Job) -> bool:
     return manager.is_authorized_dag(
         method="GET",
         access_entity=DagAccessEntity.TASK_LOGS,
-        details=DagDetails(id=job.owner.dag_id),
+        details=DagDetails(id=job.owner.dag_id, team_name=DagModel.get_team_name(job.owner.dag_id)),
         user=user,
     )
 

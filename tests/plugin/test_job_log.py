@@ -21,7 +21,7 @@ class StoredJobs:
     def get(self, job_id):
         if job_id > 4:
             raise NotFound(f"There is no job {job_id}")
-        return SimpleNamespace(id=job_id, owner=OWNER if job_id == 1 else None)
+        return SimpleNamespace(id=job_id, owner=OWNER if job_id == 1 else None, conn_id="dcluster_default")
 
     def read_log(self, job_id, start=0):
         if job_id == 4 and start:
@@ -34,7 +34,7 @@ class StoredJobs:
 
 
 @pytest.fixture
-def client(airflow_app, monkeypatch):
+def client(airflow_app, airflow_database, monkeypatch):
     from dcluster_provider.plugin import job_log
     from dcluster_provider.plugin.rest.app import make_app
 
@@ -94,3 +94,26 @@ def test_a_job_that_does_not_exist(client):
     become(client, "admin")
     answer = client.get("/dcluster_default/jobs/5/log")
     assert (answer.status_code, answer.json()["error"]) == (404, "There is no job 5")
+
+
+def test_a_job_is_not_found_through_another_connection(client):
+    become(client, "admin")
+    answer = client.get("/dcluster_other/jobs/2/log")
+    assert (answer.status_code, answer.json()["error"]) == (
+        404,
+        "There is no job 2 of the connection 'dcluster_other'",
+    )
+
+
+def test_the_right_is_asked_for_with_the_team_of_the_dag(client, monkeypatch):
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+    from airflow.models.dag import DagModel
+
+    asked = []
+    monkeypatch.setattr(DagModel, "get_team_name", staticmethod({"dag": "blue"}.get))
+    monkeypatch.setattr(
+        SimpleAuthManager, "is_authorized_dag", lambda self, *, details, **_: asked.append(details) or True
+    )
+    become(client, "viewer")
+    assert client.get("/dcluster_default/jobs/1/log").status_code == 200
+    assert [(details.id, details.team_name) for details in asked] == [("dag", "blue")]

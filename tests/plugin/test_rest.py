@@ -256,6 +256,27 @@ def test_a_page_of_another_site_cannot_have_things_changed(admin):
     assert (answer.status_code, "another site" in error(answer)) == (403, True)
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "X-Requested-With": "x"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"X-Requested-With": "curl"}, 200),
+        ({"Authorization": "Bearer token"}, 200),
+        ({"Authorization": "Bearer token", "Sec-Fetch-Site": "cross-site"}, 200),
+        ({"Authorization": "Basic token"}, 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/cluster/check", "/job/monitor/alert", "/ec2-list-info"])
+def test_a_cookie_alone_has_nothing_changed(admin, path, headers, status):
+    answer = admin.get(path, headers={"Cookie": "_token=session"} | headers)
+    assert answer.status_code == status
+    assert admin.get("/job/list", headers={"Cookie": "_token=session"}).status_code == 200
+
+
 def test_rights_are_those_on_the_bundled_dags(api, monkeypatch):
     from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 

@@ -37,15 +37,32 @@ def may_run(dag_id: str) -> Any:
 
 def _run_check(dag_id: str) -> Callable[..., None]:
     def check(request: Request, user: GetUserDep) -> None:
-        # Some of these calls are GET: a link on another site must not make a browser with a session send them.
-        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            raise HTTPException(
-                403, "This call changes something and is not taken from a page of another site"
-            )
+        _refuse_forged(request)
         _require(user, "POST", DagAccessEntity.RUN, dag_id)
         refuse_unknown_parameters(request)
 
     return check
+
+
+def _refuse_forged(request: Request) -> None:
+    """Refuse what a page of another site may have had a browser with a session send; some of these calls are GET.
+
+    A token is sent by nobody but its owner. With a cookie alone, the browser has to say that no other site asked, or
+    the caller has to send a header that no other site can have sent.
+
+    :raises HTTPException: 403.
+    """
+    if request.headers.get("authorization", "").lower().startswith("bearer "):
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site not in ("none", "same-origin"):
+        raise HTTPException(403, "This call changes something and is not taken from a page of another site")
+    if site is None and request.cookies and "x-requested-with" not in request.headers:
+        raise HTTPException(
+            403,
+            "This call changes something, and a session's cookie alone does not show who asks for it: send a token "
+            "(Authorization: Bearer ...), or the header X-Requested-With with any value",
+        )
 
 
 def _require(
