@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -305,3 +306,72 @@ def test_the_description_has_the_25_calls_and_the_page(admin):
         assert "422" not in responses
         assert path == "/" or paths[path][method]["security"], path
     assert "swagger" in admin.get("/docs").text
+
+
+@pytest.fixture
+def silent_platform(api, monkeypatch):
+    """A platform that does not answer before the test is over; how often it was asked."""
+    from dcluster_provider.plugin.rest import looks
+
+    over, asked = threading.Event(), []
+
+    def hang(self, records):
+        asked.append(records)
+        over.wait()
+        return {}
+
+    platform = type(api.control.platform)
+    monkeypatch.setattr(platform, "observe_clusters", hang)
+    monkeypatch.setattr(platform, "observe_jobs", hang)
+    monkeypatch.setattr(looks, "LOOKS", looks.Looks(seconds=0.05))
+    yield asked
+    over.set()
+
+
+@pytest.mark.parametrize(
+    "path", ["/job/status/1", "/job/info/1", "/status/cluster/1", "/status/spark/cluster/1"]
+)
+def test_a_platform_that_does_not_answer_holds_up_no_call(admin, api, silent_platform, path):
+    job = admin.post("/job/submit", json=JOB).json()
+    first, second = admin.get(path), admin.get(path)
+    for answer in (first, second):
+        assert (answer.status_code, answer.headers["Warning"]) == (200, '110 dcluster "Response is Stale"')
+        assert int(answer.headers["Age"]) >= 0
+    assert len(silent_platform) == 1  # what is asked already is not asked again
+    if path == "/job/info/1":
+        assert (second.json()["state"], second.json()["jobId"]) == ("REQUESTED", job["jobId"])
+        assert "connection 'dcluster_default' has not answered for" in second.json()["stale"]["why"]
+    else:
+        assert second.json() == "REQUESTED"
+
+
+def test_an_answer_of_this_moment_has_no_age(admin):
+    admin.post("/job/submit", json=JOB)
+    for path in ("/job/status/1", "/status/cluster/1", "/job/info/1"):
+        answer = admin.get(path)
+        assert "Age" not in answer.headers
+    assert "stale" not in answer.json()
+
+
+def test_looks_are_few_at_a_time_and_another_connection_is_looked_at_meanwhile():
+    from dcluster_provider.core.errors import PlatformUnavailable
+    from dcluster_provider.plugin.rest.looks import Looks
+
+    over = threading.Event()
+    looks = Looks(seconds=0.05, threads=2)
+    with pytest.raises(PlatformUnavailable, match=r"'silent' has not answered for 0\.05 s"):
+        looks.within_limits("silent", over.wait)
+    with pytest.raises(PlatformUnavailable, match="'silent' has not answered for 0 s"):
+        looks.within_limits("silent", lambda: "never begun")
+    assert looks.within_limits("other", lambda: "seen") == "seen"
+    with pytest.raises(PlatformUnavailable):
+        looks.within_limits("slow", over.wait)
+    with pytest.raises(PlatformUnavailable, match="2 looks are under way already"):
+        looks.within_limits("other", lambda: "never begun")
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name == "dcluster-look":
+            thread.join()
+    assert looks.within_limits("silent", lambda: "seen") == "seen"
+    with pytest.raises(ZeroDivisionError):
+        looks.within_limits("silent", lambda: 1 / 0)

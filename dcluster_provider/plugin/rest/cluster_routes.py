@@ -13,7 +13,7 @@ from dcluster_provider.core.spec import ClusterSpec, parse
 from dcluster_provider.dags.ids import INSTANCE_SYNC, LAUNCH_CLUSTER, TERMINATE_CLUSTER
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.plugin.rest import bodies
+from dcluster_provider.plugin.rest import bodies, looks
 from dcluster_provider.plugin.rest.access import may_read, may_run
 from dcluster_provider.plugin.rest.requests import (
     ClusterId,
@@ -84,18 +84,18 @@ def launch_flink(
     dependencies=[may_read(LAUNCH_CLUSTER)],
 )
 def status_by_name(
-    name: Annotated[str, Path(description="The cluster's name.")], conn_id: ConnId = None
+    name: Annotated[str, Path(description="The cluster's name.")], response: Response, conn_id: ConnId = None
 ) -> str:
     """The state at this moment, for example ``RUNNING``; of a Spark cluster, too."""
-    return _status(name, conn_id)
+    return _status(name, conn_id, response)
 
 
 @router.get(
     "/status/cluster/{cluster_id}", summary="The state of a cluster", dependencies=[may_read(LAUNCH_CLUSTER)]
 )
-def status(cluster_id: ClusterId, conn_id: ConnId = None) -> str:
+def status(cluster_id: ClusterId, response: Response, conn_id: ConnId = None) -> str:
     """The state at this moment, for example ``RUNNING``; of a Spark cluster, too."""
-    return _status(cluster_id, conn_id)
+    return _status(cluster_id, conn_id, response)
 
 
 @router.get(
@@ -103,9 +103,9 @@ def status(cluster_id: ClusterId, conn_id: ConnId = None) -> str:
     summary="The state of a Spark cluster",
     dependencies=[may_read(LAUNCH_CLUSTER)],
 )
-def spark_status(cluster_id: ClusterId, conn_id: ConnId = None) -> str:
+def spark_status(cluster_id: ClusterId, response: Response, conn_id: ConnId = None) -> str:
     """The state at this moment, for example ``RUNNING``; of a Flink cluster, too."""
-    return _status(cluster_id, conn_id)
+    return _status(cluster_id, conn_id, response)
 
 
 @router.delete(
@@ -174,9 +174,10 @@ def _launch(
     return cluster.id
 
 
-def _status(wanted: int | str, conn_id: str | None) -> str:
-    hook, cluster = cluster_and_hook(conn_id, wanted)
-    return hook.clusters.status(cluster.id).value
+def _status(wanted: int | str, conn_id: str | None, response: Response) -> str:
+    seen = looks.LOOKS.cluster(*cluster_and_hook(conn_id, wanted))
+    seen.tell(response)
+    return seen.record.state.value
 
 
 def _terminate(cluster_id: int, engine: str, user: GetUserDep, conn_id: str | None) -> str:

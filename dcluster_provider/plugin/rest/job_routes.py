@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import LIVE_JOB_STATES, Job, JobState, parse_states
@@ -14,7 +14,7 @@ from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.dags.ids import LONG_RUNNING_ALERT, SUBMIT_JOB, TERMINATE_JOB
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.plugin.rest import bodies
+from dcluster_provider.plugin.rest import bodies, looks
 from dcluster_provider.plugin.rest.access import may_read, may_run
 from dcluster_provider.plugin.rest.requests import (
     ConnId,
@@ -80,7 +80,7 @@ def terminate(
     """Answers at once; a run of ``dcluster_terminate_job`` stops the job."""
     hook, job = job_and_hook(conn_id, job_id)
     if savepoint:
-        hook.jobs.check_savepoint(job.id)
+        looks.LOOKS.within_limits(job.conn_id, lambda: hook.jobs.check_savepoint(job.id))
     if job.state.is_final:
         return f"Job {job.id} ({job.client}/{job.module}) has ended already: {job.state.value}"
     _stop(job, user, savepoint)
@@ -88,18 +88,20 @@ def terminate(
 
 
 @router.get("/job/status/{job_id}", summary="The state of a job", dependencies=[may_read(SUBMIT_JOB)])
-def status(job_id: JobId, conn_id: ConnId = None) -> str:
+def status(job_id: JobId, response: Response, conn_id: ConnId = None) -> str:
     """The state at this moment, for example ``RUNNING``."""
-    hook, job = job_and_hook(conn_id, job_id)
-    return hook.jobs.observe([job.id])[job.id].state.value
+    seen = looks.LOOKS.job(*job_and_hook(conn_id, job_id))
+    seen.tell(response)
+    return seen.record.state.value
 
 
 @router.get("/job/info/{job_id}", summary="Everything about a job", dependencies=[may_read(SUBMIT_JOB)])
-def info(job_id: JobId, conn_id: ConnId = None) -> dict[str, Any]:
+def info(job_id: JobId, response: Response, conn_id: ConnId = None) -> dict[str, Any]:
     """The fields of JobsTableEntity with the job's state, times, cluster, links, exit code and diagnosis."""
     hook, job = job_and_hook(conn_id, job_id)
-    hook.jobs.observe([job.id])
-    return hook.jobs.info(job.id)
+    seen = looks.LOOKS.job(hook, job)
+    seen.tell(response)
+    return hook.jobs.infos([seen.record])[0] | seen.as_json()
 
 
 @router.get("/job/list", summary="Jobs by their state", dependencies=[may_read(SUBMIT_JOB)])
