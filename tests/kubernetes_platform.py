@@ -45,6 +45,7 @@ _FULL = KubernetesSettings(
     ),
     storage_class="fast",
     disk_size="50Gi",
+    cpu_limit="1.5",
     rest_from="10.0.0.0/16",
     flink_storage="s3://bucket/flink",
     new_node_timeout=900,

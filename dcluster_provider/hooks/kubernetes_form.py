@@ -45,6 +45,11 @@ KUBERNETES_FIELDS: dict[str, dict[str, Any]] = {
     "flink_user": number(
         "Flink user", "Numerical user of the Flink images; empty means 9999, the official images'."
     ),
+    "cpu_limit": text(
+        "CPU limit",
+        "Of every pod: none, request (as much as it requests) or a factor of that, such as 2; empty means what the "
+        "namespace demands.",
+    ),
     "engine_access": text(
         "Engine access",
         "How masters and JobManagers are asked: proxy (through the API server) or direct (from inside the cluster).",

@@ -16,6 +16,7 @@ _OBJECTS = ("node_selector", "annotations")
 _NUMBERS = ("spark_user", "flink_user", "unschedulable_timeout", "mount_timeout")
 _CHOICES = {"engine_access": ("proxy", "direct"), "image_pull_policy": ("Always", "IfNotPresent", "Never")}
 _NAMESPACES = ("namespace", "external_namespace")
+_FACTOR = re.compile(r"100|[1-9][0-9]?(?:\.[0-9]{1,3})?", re.ASCII)
 _DNS_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 
 
@@ -63,6 +64,8 @@ class _Field:
             )
         if self._name in _NAMESPACES and not _DNS_LABEL.match(text):
             raise self._refusal("a namespace is at most 63 lower case letters, digits and dashes")
+        if self._name == "cpu_limit" and text not in {"none", "request"} and not _FACTOR.fullmatch(text):
+            raise self._refusal("write none, request or a factor from 1 to 100, such as 1.5")
         if self._name == "disk_size":
             try:
                 memory_bytes(text)

@@ -178,7 +178,7 @@ def test_a_namespace_that_may_not_be_read_is_found_by_trying(place: Place):
 
 
 def test_a_quota_without_room_for_a_cluster_is_named(place: Place):
-    hard = {"pods": "1", "limits.memory": "100Gi"}
+    hard = {"pods": "1", "limits.memory": "100Gi", "limits.cpu": "1"}
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": hard}}
     quota["metadata"] = {"name": "small", "namespace": place.namespace}
     place.testbed.apply(quota)
@@ -187,6 +187,7 @@ def test_a_quota_without_room_for_a_cluster_is_named(place: Place):
     check = place.examined(place.granted())[f"quota of {place.namespace}"]
     assert check.outcome == "failed"
     assert "pods of small: 0 of 1 used" in check.found
+    assert "limits.cpu of small: 0 of 1 used" in check.found  # pods get one where a quota demands it
     assert "limits.memory" not in check.found
 
 

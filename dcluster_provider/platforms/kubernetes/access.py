@@ -56,6 +56,7 @@ PLATFORM = (
     Access("", "pods/log", ("get",), "read the logs of jobs"),
     Access("", "events", ("list",), "tell why pods do not come up", optional=True),
     Access("", "resourcequotas", ("list",), "tell how much of a quota is left", optional=True),
+    Access("", "limitranges", ("list",), "tell which limits pods need", optional=True),
     Access("", "namespaces", ("get",), "tell the Pod Security level", optional=True),
     Access("", "serviceaccounts", ("get",), "tell whether service accounts exist", optional=True),
     # Admission on OpenShift asks for it of whoever makes objects that keep their owner from being deleted.

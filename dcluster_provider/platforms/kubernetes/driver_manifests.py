@@ -127,6 +127,8 @@ def own_executor_settings(
         "spark.kubernetes.allocation.batch.size": "50",
         "spark.kubernetes.executor.missingPodDetectDelta": "60s",
     }
+    if "cpu" in engine["resources"]["limits"]:
+        defaults["spark.kubernetes.executor.limit.cores"] = engine["resources"]["limits"]["cpu"]
     wanted = defaults | job_settings(job, cluster, _OF_DAEMONS)
     return (
         wanted

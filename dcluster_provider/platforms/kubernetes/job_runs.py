@@ -15,6 +15,7 @@ from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.application_files import file_name, pieces
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.external import job_policy
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
 from dcluster_provider.platforms.kubernetes.job_objects import job_secret, part_names
@@ -33,12 +34,18 @@ class JobRuns:
     """The runs of one connection's jobs."""
 
     def __init__(
-        self, settings: KubernetesSettings, api: KubernetesApi, roots: Roots, job_roots: JobRoots
+        self,
+        settings: KubernetesSettings,
+        api: KubernetesApi,
+        roots: Roots,
+        job_roots: JobRoots,
+        cpu_limits: CpuLimits,
     ) -> None:
         self._settings = settings
         self._api = api
         self._roots = roots
         self._job_roots = job_roots
+        self._cpu_limits = cpu_limits
 
     def stage(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets.
@@ -140,11 +147,12 @@ class JobRuns:
 
     def _client_job(self, job: Job, cluster: Cluster, place: Place, parts: int = 0) -> Manifest:
         make = flink_client_manifests.client if cluster.spec.engine == "flink" else driver_manifests.driver
-        return make(self._settings, job, cluster, place, parts)
+        return make(self._cpu_limits.settings_in(place.namespace), job, cluster, place, parts)
 
     def _job_files(self, job: Job, cluster: Cluster) -> dict[str, str]:
         if cluster.spec.engine != "flink":
-            return driver_manifests.driver_files(self._settings, job, cluster)
+            namespace = self._settings.namespace_of(cluster.spec)
+            return driver_manifests.driver_files(self._cpu_limits.settings_in(namespace), job, cluster)
         if flink_jobs.is_jar(job):
             return {}
         return flink_client_manifests.client_files(self._settings, job, cluster)

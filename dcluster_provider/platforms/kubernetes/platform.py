@@ -30,6 +30,7 @@ from dcluster_provider.platforms.kubernetes.cluster_manifests import (
     master_rest,
 )
 from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
+from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
@@ -73,7 +74,8 @@ class KubernetesPlatform:
         self._warnings = {name: Warnings(api, name) for name in settings.namespaces}
         self._roots = Roots(settings, api, registry_id)
         self._job_roots = JobRoots(settings, api, registry_id)
-        self._runs = JobRuns(settings, api, self._roots, self._job_roots)
+        self._cpu_limits = CpuLimits(settings, api)
+        self._runs = JobRuns(settings, api, self._roots, self._job_roots, self._cpu_limits)
         self._looks = JobLooks(settings, api, self._runs, self._pods, self._warnings, self._patience)
 
     def describe(self) -> str:
@@ -122,7 +124,8 @@ class KubernetesPlatform:
             self._api.ensure(
                 collection("Secret", place.namespace), cluster_secret(self.settings, cluster, place)
             )
-            for manifest in cluster_manifests(self.settings, cluster, place):
+            settings = self._cpu_limits.settings_in(place.namespace)
+            for manifest in cluster_manifests(settings, cluster, place):
                 self._api.apply(collection_of(manifest), manifest)
         except ApiRefused as refusal:
             raise self._roots.refused(refusal, str(cluster), cluster) from refusal

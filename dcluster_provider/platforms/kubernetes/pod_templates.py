@@ -119,6 +119,10 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
     ]
     if container.parts[1]:
         mounts.append({"name": "parts", "mountPath": container.parts[0], "readOnly": True})
+    limits = {"memory": memory}
+    cpu_limit = settings.cpu_limit_of(container.cpu)
+    if cpu_limit is not None:
+        limits["cpu"] = cpu_limit
     engine: dict[str, Any] = {
         "name": ENGINE_CONTAINER,
         "image": container.image,
@@ -127,7 +131,7 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
         "workingDir": SCRATCH,
         "env": env,
         "ports": [{"name": name, "containerPort": port} for name, port in container.ports.items()],
-        "resources": {"requests": {"cpu": container.cpu, "memory": memory}, "limits": {"memory": memory}},
+        "resources": {"requests": {"cpu": container.cpu, "memory": memory}, "limits": limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

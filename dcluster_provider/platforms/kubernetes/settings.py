@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
+from math import ceil
 from typing import Any, Literal
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.kubernetes.quantity import amount
 
 SPARK_IMAGE = "apache/spark:3.5.9"
 FLINK_IMAGE = "flink:2.3.0"
@@ -38,6 +41,8 @@ class KubernetesSettings:
     :param disk_size: of each worker's own disk.
     :param spark_user: the numerical user that Spark's images run as.
     :param flink_user: the numerical user that Flink's images run as.
+    :param cpu_limit: of every pod: ``none``, ``request`` (as much as it requests) or a factor of that; empty means as
+        much as it requests where the namespace demands a limit, and none elsewhere.
     :param engine_access: how Spark masters and JobManagers are asked: through the API server, or directly.
     :param ui_url: address of an engine's page, with ``{name}`` and ``{namespace}`` in it.
     :param rest_from: address ranges that may reach the engines' HTTP ports, separated by commas; empty means any.
@@ -68,6 +73,7 @@ class KubernetesSettings:
     disk_size: str = "20Gi"
     spark_user: int = 185
     flink_user: int = 9999
+    cpu_limit: str = ""
     engine_access: Literal["proxy", "direct"] = "proxy"
     ui_url: str = ""
     rest_from: str = ""
@@ -86,6 +92,17 @@ class KubernetesSettings:
     def user(self, engine: str) -> int:
         """The numerical user of an engine's image."""
         return self.flink_user if engine == "flink" else self.spark_user
+
+    def cpu_limit_of(self, request: str) -> str | None:
+        """The CPU limit of a container, a quantity; none where it has none.
+
+        :param request: what it requests, a quantity.
+        """
+        if self.cpu_limit in {"", "none"}:
+            return None
+        if self.cpu_limit == "request":
+            return request
+        return f"{ceil(amount(request) * Decimal(self.cpu_limit) * 1000)}m"
 
     def namespace_of(self, spec: ClusterSpec) -> str:
         """The namespace that a cluster is in."""

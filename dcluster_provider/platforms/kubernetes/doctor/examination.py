@@ -15,6 +15,7 @@ from dcluster_provider.platforms.kubernetes.access import (
     check_access,
 )
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
 from dcluster_provider.platforms.kubernetes.doctor.image_trial import try_images
 from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
@@ -23,7 +24,7 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
     check_pull_secrets,
     check_storage_class,
 )
-from dcluster_provider.platforms.kubernetes.doctor.quota import check_quota
+from dcluster_provider.platforms.kubernetes.doctor.quota import check_limit_ranges, check_quota
 from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.server_identity import read_uid
@@ -63,11 +64,13 @@ def examine(
         yield access
         yield from check_accounts(settings, api, namespace)
         yield from check_pull_secrets(settings, api, namespace)
-        yield check_quota(settings, api, namespace)
+        limited = CpuLimits(settings, api).settings_in(namespace)
+        yield check_quota(limited, api, namespace)
+        yield check_limit_ranges(limited, api, namespace)
         if registry_id:
             yield check_strangers(settings, api, namespace, registry_id)
         if images and access.outcome != "failed":
-            yield from try_images(settings, api, namespace, registry_id)
+            yield from try_images(limited, api, namespace, registry_id)
     yield check_storage_class(settings, api)
     if nodes:
         yield _check_access(api, "", NODES, "access to nodes", "--nodes")
