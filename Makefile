@@ -1,15 +1,16 @@
-# make test    everything this machine can run         make demo   a cluster, a job and its clean-up, on real data
+# make test    one pass through every promise           make demo   a cluster, a job and its clean-up, on real data
 # make lint    style, types and layers                 make docs   the users' pages, into site/
 # make bench   how long things take here               make format what lint can mend by itself
 #              (BENCH_ON=local: without a Kubernetes, which takes an hour)
-# make test-long   every trial of what dies, on both platforms: hours (LONG_ON=kubernetes ARGS="-k crash")
+# make test-all   every trial there is: hours; interrupted, the next one goes on where it was (FRESH=1: from the start)
+#              ARGS="tests/core -k sizing" are pytest's, for both
 # make testbed-up, make testbed-down   a Kubernetes that stays between runs of the tests; testbed-build only builds it
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ENGINE=flink the demo's engine.
 PYTHON ?= python3
 VENV ?= .venv
 ENGINE ?= spark
 ARGS ?=
-LONG_ON ?= local,kubernetes
+FRESH ?=
 BENCH_ON ?= local kubernetes
 BENCHES_local := import_bench.py local_launch_bench.py registry_bench.py waits_bench.py "upkeep_bench.py --on memory"
 BENCHES_kubernetes := kubernetes_launch_bench.py kubernetes_jobs_bench.py kubernetes_waits_bench.py \
@@ -17,7 +18,10 @@ BENCHES_kubernetes := kubernetes_launch_bench.py kubernetes_jobs_bench.py kubern
 BIN := $(VENV)/bin
 ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
 
-.PHONY: demo test test-long lint bench docs testbed-build testbed-up testbed-down format constraints clean
+# Three processes on two processors: one waits for Kubernetes, one for Airflow, most of the time.
+SPREAD := --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
+
+.PHONY: demo test test-all lint bench docs testbed-build testbed-up testbed-down format constraints clean
 
 demo:
 	@$(ENVIRONMENT)
@@ -25,19 +29,12 @@ demo:
 
 test:
 	@$(ENVIRONMENT) test lint docs
-ifdef ARGS
-	$(BIN)/python -m pytest $(ARGS)
-else
-	@failed=0; \
-	for part in "--ignore=tests/live --numprocesses=2 --dist=loadfile" \
-			"tests/live -m 'not kubernetes'" "tests/live -m kubernetes"; do \
-		echo "pytest $$part"; eval "$(BIN)/python -m pytest $$part" || failed=1; \
-	done; exit $$failed
-endif
+	$(BIN)/python -m pytest $(or $(ARGS),$(SPREAD))
 
-test-long:
+test-all:
 	@$(ENVIRONMENT) test lint docs
-	DCLUSTER_TEST_LONG_ON=$(LONG_ON) $(BIN)/python -m pytest tests/live $(ARGS)
+	@$(if $(FRESH),rm -rf .test-all)
+	DCLUSTER_TEST_ALL=true $(BIN)/python -m pytest $(or $(ARGS),$(SPREAD))
 
 lint:
 	@$(ENVIRONMENT) test lint docs
@@ -73,4 +70,4 @@ constraints:
 		--upgrade --no-annotate --no-header --quiet --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) .demo site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .demo .test-all site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -23,7 +23,7 @@ from dcluster_provider.platforms.local.process_end import census
 
 APPLICATIONS = Path(__file__).parent / "live" / "applications"
 READY_SECONDS = 180  # a slow machine starts an engine in this time
-NAMED_SECONDS = 30  # in which a failure has to be known and named
+NAMED_SECONDS = 120  # in which even a busy machine knows and names a failure
 ENDED = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)
 
 NOW = datetime.now(timezone.utc)

@@ -25,11 +25,9 @@ _runs = count()
 
 
 @pytest.fixture(scope="module")
-def airflow_database():
+def airflow_database(database_of_this_process):
     from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.utils.db import initdb
 
-    initdb()
     DagBundlesManager().sync_bundles_to_db()
 
 

@@ -21,6 +21,7 @@ from demo.rest import Rest
 from demo.standalone import Standalone, wait_until
 
 if TYPE_CHECKING:
+    from result_tables import Tables
     from testbed import Testbed
 
     from tests.live.api_server import ApiServer
@@ -98,6 +99,7 @@ class LiveAirflow:
     control: Control
     work: Path
     full_disk: Path
+    tables: Tables
 
 
 @pytest.fixture(scope="session")
@@ -145,6 +147,7 @@ def live_airflow(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     airflow_database: Callable[[str], str],
+    tables: Tables,
 ) -> Iterator[LiveAirflow]:
     platform: str = request.param
     kubernetes: KubernetesConnection | None = None
@@ -187,7 +190,7 @@ def live_airflow(
     try:
         rest = healthy_rest(standalone)
         rest.log_in()
-        yield LiveAirflow(platform, standalone, rest, control, work, full_disk)
+        yield LiveAirflow(platform, standalone, rest, control, work, full_disk, tables)
     finally:
         standalone.stop()
         for cluster in control.clusters.list():

@@ -6,9 +6,9 @@ import pytest
 
 from dcluster_provider.core.record import ClusterState
 from demo.standalone import wait_until
-from tests.live.long_tests import long_except, on_the_platforms_of_long_tests
+from tests.live.trials import long_except, on_both_platforms
 
-pytestmark = [pytest.mark.timeout(1200), on_the_platforms_of_long_tests]
+pytestmark = [pytest.mark.timeout(1200), on_both_platforms]
 
 
 def run(live_airflow, dag_id: str, conf: dict | None = None) -> tuple[str, str]:
@@ -55,6 +55,7 @@ def test_arguments_and_results_pass_through_on_both_paths(live_airflow, path):
     assert not list((live_airflow.standalone.home / "dcluster" / "functions").glob("*.py"))
 
 
+@pytest.mark.long
 def test_mapped_functions_share_the_cluster_of_their_group(live_airflow):
     dag_id = "function_mapped_in_group"
     run_id, state = run(live_airflow, dag_id)
@@ -66,6 +67,7 @@ def test_mapped_functions_share_the_cluster_of_their_group(live_airflow):
     assert_ends(live_airflow, cluster)
 
 
+@pytest.mark.long
 def test_an_error_arrives_with_its_traceback_and_the_cluster_is_ended(live_airflow):
     dag_id = "function_fails_in_group"
     run_id, state = run(live_airflow, dag_id)

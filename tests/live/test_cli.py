@@ -13,7 +13,7 @@ from local_platform import READY_SECONDS
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from tests.live.conftest import engines_folder
-from tests.live.long_tests import long_except
+from tests.live.trials import long_except
 
 pytestmark = pytest.mark.timeout(600)
 CLUSTER = {"tenant": "my-team", "workers": 1, "workerCpu": "2", "workerMemory": "1Gi", "type": "spark3"}
@@ -93,6 +93,7 @@ def test_a_job_is_submitted_followed_and_read(dcluster, cluster_id, tmp_path):
     assert (shown["state"], shown["exitCode"], shown["client"]) == ("SUCCEEDED", 0, "my-team")
 
 
+@pytest.mark.long
 def test_a_failed_job_exits_with_1_and_says_why(dcluster, cluster_id, tmp_path):
     application = tmp_path / "fails.py"
     application.write_text("raise ValueError('no rows')\n")
@@ -108,7 +109,7 @@ def test_a_failed_job_exits_with_1_and_says_why(dcluster, cluster_id, tmp_path):
     assert 'Traceback (most recent call last):\n  File "/' not in done.stderr.split("JobFailed")[0]
 
 
-@pytest.mark.parametrize(("words", "entry", "message"), long_except(MISTAKES[:1] + MISTAKES[3:5], MISTAKES))
+@pytest.mark.parametrize(("words", "entry", "message"), long_except(MISTAKES[:1], MISTAKES))
 def test_a_mistake_gets_one_message_and_exit_code_1(dcluster, words, entry, message):
     done = dcluster(*words, entry=entry, code=1)
     assert message in done.stderr

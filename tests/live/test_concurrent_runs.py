@@ -10,9 +10,9 @@ from airflow_databases import AIRFLOW
 
 from dcluster_provider.core.record import ClusterState, JobState
 from demo.standalone import wait_until
-from tests.live.long_tests import on_the_platforms_of_long_tests
+from tests.live.trials import on_both_platforms
 
-pytestmark = [pytest.mark.timeout(3600), pytest.mark.long, on_the_platforms_of_long_tests]
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.long, on_both_platforms]
 DAGS = ("daily_report_1", "daily_report_2")
 DAYS = 10
 _TEST_RUNS = """

@@ -6,12 +6,13 @@ After each: one cluster and one job for the key, the job ran once, and nothing i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from dcluster_provider.core.record import Cluster, Job, JobState
 from demo.standalone import wait_until
-from tests.live.long_tests import PLATFORMS, one_in
+from tests.live.trials import one_in
 
 CALLS = {
     "launch": [
@@ -94,17 +95,14 @@ def all_cases() -> list[Case]:
     return cases
 
 
-CASES = list(one_in(5, all_cases()))
+CASES = list(one_in(7, all_cases()))
 
 
-def groups() -> list[tuple[str, tuple[str, ...]]]:
+def groups() -> list[Any]:
     """What is run at the same time on each platform: all DAGs, or on Kubernetes what one node has room for."""
     dag_ids = tuple(dict.fromkeys(case.dag_id for case in CASES))
-    return [
-        (platform, group)
-        for platform in PLATFORMS
-        for group in ([dag_ids] if platform == "local" else [(dag_id,) for dag_id in dag_ids])
-    ]
+    on_kubernetes = [pytest.param("kubernetes", (dag_id,), marks=pytest.mark.long) for dag_id in dag_ids]
+    return [("local", dag_ids), *on_kubernetes]
 
 
 def finished(live_airflow, cases: list[Case]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from demo.flights import ROWS
 from demo.standalone import MARK, Standalone, wait_until
-from tests.live.long_tests import long_except
+from tests.live.trials import long_except
 
 pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parent.parent.parent
@@ -84,6 +84,7 @@ def assert_nothing_is_left(clone):
     assert left == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", long_except(["spark"], ["spark", "flink"]))
 def test_demo_computes_what_plain_python_computes(clone, environment, engine, tmp_path):
     out = tmp_path / "out.txt"

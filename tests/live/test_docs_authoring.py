@@ -40,6 +40,7 @@ def block(page: str, needle: str) -> str:
     return next(it for it in blocks if needle in it)
 
 
+@pytest.mark.long
 def test_the_function_of_the_page_counts_its_primes(run):
     code, output, control = run(block("authoring.md", "count_primes"))
     assert code == 0, output[-5000:]
@@ -49,6 +50,7 @@ def test_the_function_of_the_page_counts_its_primes(run):
     control.clusters.wait(cluster.id, [ClusterState.TERMINATED], 60)
 
 
+@pytest.mark.long
 def test_the_group_of_the_page_counts_on_one_cluster(run):
     code, output, control = run(block("authoring.md", "two_counts"))
     assert code == 0, output[-5000:]

@@ -49,6 +49,7 @@ def test_the_hook_runs_a_job_as_the_quickstart_says(tmp_path, monkeypatch):
     hook.clusters.wait(cluster.id, [ClusterState.TERMINATED], 60)
 
 
+@pytest.mark.long
 def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_environment):
     home, counted = Path(airflow_environment["AIRFLOW_HOME"]) / "dcluster", tmp_path / "counted"
     with local_platform(home, "flink") as platform:

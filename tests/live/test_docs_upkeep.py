@@ -56,6 +56,7 @@ def forgotten(tmp_path):
     return claim
 
 
+@pytest.mark.long
 def test_the_dag_ends_what_is_forgotten(airflow, forgotten):
     cluster, state = forgotten("by the DAG")
     printed = airflow("dags", "test", "upkeep")
@@ -64,6 +65,7 @@ def test_the_dag_ends_what_is_forgotten(airflow, forgotten):
     assert "Long-running jobs: seen nothing; done nothing; left 0" in printed
 
 
+@pytest.mark.long
 def test_the_commands_do_the_same(airflow, forgotten):
     commands = re.findall(r"^airflow (dcluster .*)$", PAGE, re.MULTILINE)
     assert commands == ["dcluster check --dry-run", "dcluster check", "dcluster alert"]

@@ -10,14 +10,13 @@ import pytest
 
 from demo.standalone import wait_until
 from tests.live.conftest import EXAMPLE_DAGS
-from tests.live.long_tests import IS_LONG_RUN
+from tests.live.trials import IS_EVERYTHING
 
 pytestmark = pytest.mark.timeout(2400)
 RUN_SECONDS = 1500  # all of them at once, on a machine that other tests use, too
 DAG_IDS = sorted(
     f"dcluster_{path.stem.removeprefix('example_')}" for path in EXAMPLE_DAGS.glob("example_*.py")
 )
-SHORTEST = "dcluster_own_cluster"
 COLUMNS = [
     "year",
     "month",
@@ -48,8 +47,10 @@ FLIGHTS = [
 
 
 def tried_on(platform: str) -> list[str]:
-    """All of them; on Kubernetes, where five at once take ten minutes, only in a long run."""
-    return DAG_IDS if platform == "local" or IS_LONG_RUN else [SHORTEST]
+    """All of them in a run of everything, otherwise one of each engine here and none on Kubernetes."""
+    if IS_EVERYTHING:
+        return DAG_IDS
+    return ["dcluster_flights_flink", "dcluster_shared_cluster"] if platform == "local" else []
 
 
 TRIALS = [(platform, dag_id) for platform in ("local", "kubernetes") for dag_id in tried_on(platform)]

@@ -93,6 +93,7 @@ def _left(place: Place) -> list[str]:
     return [item["metadata"]["name"] for item in items if item["metadata"]["name"].startswith("doctor-")]
 
 
+@pytest.mark.long
 def test_drivers_may_do_what_they_do(place: Place):
     place.granted()
     driver = place.api_of("dcluster-driver")
@@ -101,6 +102,7 @@ def test_drivers_may_do_what_they_do(place: Place):
     assert "create secrets" in missing, "and no more than that"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("without", "outcome"),
     [("patch deployments", "failed"), ("get services/proxy", "failed"), ("list events", "warning")],
@@ -112,6 +114,7 @@ def test_a_missing_verb_is_named(place: Place, without: str, outcome: str):
     assert "airflow dcluster rbac" in check.remedy
 
 
+@pytest.mark.long
 def test_nodes_take_a_role_of_their_own(place: Place):
     api, account = place.granted(), Subject("ServiceAccount", "airflow", place.namespace)
 
@@ -138,6 +141,7 @@ def test_nodes_take_a_role_of_their_own(place: Place):
         place.testbed.kubectl("delete", "clusterrolebinding", f"dcluster-nodes-{place.namespace}")
 
 
+@pytest.mark.long
 def test_engines_asked_directly_need_no_proxy(place: Place):
     api = place.granted("get services/proxy", "create services/proxy")
     assert place.examined(api, engine_access="direct")[f"access to {place.namespace}"].outcome == "ok"
@@ -153,6 +157,7 @@ def test_without_any_right_all_of_it_is_named(place: Place):
     assert not [name for name in checks if name.startswith("image ")], "what may not be made is not tried"
 
 
+@pytest.mark.long
 def test_what_does_not_exist_is_named(place: Place):
     place.testbed.kubectl("create", "secret", "generic", "opaque", f"--namespace={place.namespace}")
     checks = place.examined(
@@ -172,6 +177,7 @@ def test_what_does_not_exist_is_named(place: Place):
     }
 
 
+@pytest.mark.long
 def test_a_namespace_that_may_not_be_read_is_found_by_trying(place: Place):
     api = place.granted("get namespaces")
     assert place.examined(api)[f"namespace {place.namespace}"].outcome == "ok"
@@ -203,6 +209,7 @@ def test_images_that_cannot_be_run_are_named_with_their_fields(place: Place):
     assert checks[f"image {place.testbed.images['spark']} (spark3_image)"].outcome == "ok"
 
 
+@pytest.mark.long
 def test_pods_that_the_namespace_refuses_are_told_of(place: Place):
     template = json.dumps({"spec": {"hostNetwork": True}})
     checks = place.examined(place.granted(), images=True, pod_template=template)
@@ -211,6 +218,7 @@ def test_pods_that_the_namespace_refuses_are_told_of(place: Place):
     assert all("hostNetwork=true" in check.found and "pod_template" in check.remedy for check in found)
 
 
+@pytest.mark.long
 def test_a_node_selector_that_fits_no_node_is_a_warning_for_one_may_come(place: Place):
     selector = json.dumps({"disk": "none"})
     checks = place.examined(
@@ -230,6 +238,7 @@ def test_an_api_server_that_does_not_answer_ends_the_examination():
     assert (check.name, check.outcome) == ("API server", "failed")
 
 
+@pytest.mark.long
 def test_the_command_exits_with_1_when_something_is_missing(place: Place, tmp_path):
     extra = {"platform": "kubernetes", "kubernetes_conn_id": "cluster", "namespace": place.namespace}
     extra["service_account"] = "nobody"
@@ -254,6 +263,7 @@ def test_the_command_exits_with_1_when_something_is_missing(place: Place, tmp_pa
     assert "ok" in lines["API server"]
 
 
+@pytest.mark.long
 def test_the_manifest_can_be_applied_twice(place: Place):
     place.granted()
     api = place.granted()

@@ -70,6 +70,7 @@ def test_a_taken_port_of_spark_is_named_with_its_holder(platform, taken_port, se
     assert observe(platform, cluster).phase is ClusterPhase.ABSENT
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("setting", ["rest.port", "jobmanager.rpc.port"])
 def test_a_taken_port_of_flink_is_named_with_its_holder(tmp_path, taken_port, setting):
     with local_platform(tmp_path, "flink") as platform:
@@ -80,6 +81,7 @@ def test_a_taken_port_of_flink_is_named_with_its_holder(tmp_path, taken_port, se
         assert f"Port {taken_port} ({setting}) is taken by process {os.getpid()} (" in diagnosis.cause
 
 
+@pytest.mark.long
 def test_a_chosen_port_is_used(platform):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -116,6 +118,7 @@ def test_one_lost_worker_leaves_the_cluster_at_work_and_the_last_one_breaks_it(p
     platform.delete_cluster(cluster)
 
 
+@pytest.mark.long
 def test_a_worker_that_never_joined_breaks_the_cluster_at_once(platform):
     cluster = make_cluster(workers=2, **SMALL, extra_configs={"spark.worker.resourcesFile": "/no/such/file"})
     platform.apply_cluster(cluster)
@@ -136,6 +139,7 @@ def test_a_cluster_whose_runner_and_master_were_killed_together_is_lost(platform
     assert observe(platform, cluster).phase is ClusterPhase.ABSENT
 
 
+@pytest.mark.long
 def test_processes_whose_folder_was_removed_are_still_seen_and_ended(platform):
     cluster = launch(platform, **SMALL)
     shutil.rmtree(platform.settings.home / "clusters" / cluster.name)
@@ -145,6 +149,7 @@ def test_processes_whose_folder_was_removed_are_still_seen_and_ended(platform):
     assert not [folder for folder in census() if cluster.name in str(folder)]
 
 
+@pytest.mark.long
 def test_an_end_that_was_interrupted_goes_on_with_the_next_look(platform):
     cluster = launch(platform, **SMALL)
     (platform.settings.home / "logs" / cluster.name / "ended").touch()  # as if the rest had been killed away

@@ -30,7 +30,7 @@ from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.engines.flink_memory import divide_jobmanager, divide_taskmanager
 from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process_end import census
-from tests.live.long_tests import long_except
+from tests.live.trials import long_except
 
 pytestmark = pytest.mark.timeout(900)
 FAILS = str(APPLICATIONS / "flink_fails.py")
@@ -137,6 +137,7 @@ def test_a_pyflink_program_counts_and_gets_what_it_is_handed(platform, cluster):
 PYTHON_EXCEPTIONS = [("client", "ValueError: no rows today"), ("record", "ZeroDivisionError")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("how", "text"), long_except(PYTHON_EXCEPTIONS[:1], PYTHON_EXCEPTIONS))
 def test_a_python_exception_is_the_cause(platform, cluster, how, text):
     job = submit(platform, cluster, application=FAILS, args=(how,))
@@ -145,6 +146,7 @@ def test_a_python_exception_is_the_cause(platform, cluster, how, text):
     assert (seen.diagnosis.reason, text in seen.diagnosis.cause) == ("PythonException", True), seen.diagnosis
 
 
+@pytest.mark.long
 def test_a_stopped_client_leaves_no_job_in_flink(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, job, cluster)
@@ -189,6 +191,7 @@ def test_a_statement_that_fails_ends_a_sql_file(platform, cluster, sql):
     assert "SELECT 3" not in log
 
 
+@pytest.mark.long
 def test_a_statement_that_is_not_waited_for_is_followed_to_its_end(platform, cluster, sql):
     statements = (
         "SET 'table.dml-sync' = 'false';\n"
@@ -303,6 +306,7 @@ def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar
     assert not [folder for folder in census() if cluster.name in str(folder)]
 
 
+@pytest.mark.long
 def test_a_killed_taskmanager_is_noticed_and_the_last_one_breaks_the_cluster(platform):
     cluster = launch(platform, type="flink", workers=2, worker_memory="1Gi", master_memory="1Gi")
     process_of(platform, cluster, "worker-0").kill()

@@ -122,6 +122,7 @@ def test_a_job_goes_on_where_its_savepoint_was_made_although_its_cluster_has_gon
     )
 
 
+@pytest.mark.long
 def test_a_savepoint_that_cannot_be_made_leaves_the_job_at_work(control, cluster, jar, counted, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("where a folder would have to be")
@@ -141,6 +142,7 @@ def test_a_savepoint_that_cannot_be_made_leaves_the_job_at_work(control, cluster
     assert again.savepoint.startswith(f"file:{blocked}/savepoints/"), "the second request is not the first"
 
 
+@pytest.mark.long
 def test_who_is_killed_after_the_wish_was_saved_leaves_it_to_whoever_looks_next(
     control, settings, cluster, jar, counted
 ):
@@ -200,6 +202,7 @@ def test_who_looked_first_without_the_wish_does_not_hide_the_savepoint(control, 
     assert succeeded(control, job).savepoint
 
 
+@pytest.mark.long
 def test_a_sql_file_is_stopped_with_a_savepoint_and_goes_on_from_it(control, settings, cluster):
     first = running(control, SQL, clusterId=cluster.id)
     until(lambda: _counted(settings, cluster), lambda seen: len(seen) > 50, READY_SECONDS)
@@ -234,6 +237,7 @@ def test_two_flink_jobs_of_one_job_cannot_be_stopped_with_a_savepoint(control, c
     killed(control, job)
 
 
+@pytest.mark.long
 def test_a_job_starts_from_a_retained_checkpoint(control, cluster, jar, counted, tmp_path):
     keeping = {
         "execution.checkpointing.interval": "200 ms",
@@ -255,6 +259,7 @@ def test_a_job_starts_from_a_retained_checkpoint(control, cluster, jar, counted,
     assert resumed == [(number, number) for number in range(resumed[0][0], resumed[0][0] + len(resumed))]
 
 
+@pytest.mark.long
 def test_a_savepoint_that_cannot_be_used_fails_the_job_and_is_named(control, cluster, jar, counted, tmp_path):
     missing = f"{tmp_path}/no/such"
     with pytest.raises(JobFailed, match=f"There is no savepoint in {missing}"):

@@ -126,6 +126,7 @@ def test_a_python_exception_is_the_cause(platform, cluster):
     assert any("spark_fails.py" in line for line in seen.diagnosis.evidence)
 
 
+@pytest.mark.long
 def test_an_exception_in_a_task_is_the_cause(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("task",))
     seen = outcome(platform, job, cluster)
@@ -145,6 +146,7 @@ def test_a_job_whose_executors_end_at_start_is_ended_with_their_own_words(platfo
     until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left, READY_SECONDS)
 
 
+@pytest.mark.long
 def test_a_wrong_main_class_is_named(platform, cluster, spark_jar):
     job = submit(platform, cluster, application=str(spark_jar), main_class="no.Such")
     seen = outcome(platform, job, cluster)
@@ -165,6 +167,7 @@ def test_an_executor_larger_than_any_worker_is_refused_before_it_starts(platform
     assert observe_job(platform, job, cluster).phase is JobPhase.ABSENT
 
 
+@pytest.mark.long
 def test_an_executor_that_the_application_makes_too_large_is_named_and_its_driver_ended(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("memory",))
     seen = outcome(platform, job, cluster)
@@ -214,6 +217,7 @@ def test_a_killed_driver_is_named(platform, cluster):
     assert seen.diagnosis.cause == "The driver was killed by signal 9 (SIGKILL)."
 
 
+@pytest.mark.long
 def test_a_driver_that_does_not_know_the_secret_is_refused(platform, cluster, tmp_path):
     home = find_engine("spark", platform.settings).home
     env = {
@@ -253,6 +257,7 @@ def test_nothing_listens_beyond_this_machine_and_no_secret_is_in_a_command_line(
     platform.stop_job(job, cluster)
 
 
+@pytest.mark.long
 def test_a_jobs_own_cluster_gives_all_its_memory_to_the_job(platform, cluster):
     job = replace(make_job(cluster, application=FAILS, args=("sleep",)), owns_cluster=True)
     platform.apply_job(job, cluster)

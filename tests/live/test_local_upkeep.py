@@ -101,6 +101,7 @@ def test_an_idle_cluster_ends_and_one_with_an_application_of_somebody_else_does_
         assert house.platform.list_clusters() == []
 
 
+@pytest.mark.long
 def test_a_flink_job_that_somebody_else_submitted_keeps_its_cluster(tmp_path):
     with local_platform(tmp_path / "home", "flink") as platform:
         house = House(platform, tmp_path / "registry.db")

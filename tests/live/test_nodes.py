@@ -12,6 +12,7 @@ from aws.behaviour import IMAGE
 from aws.server import REGION, AwsServer, running
 
 from demo.standalone import wait_until
+from tests.live.trials import long_except
 
 pytestmark = [
     pytest.mark.timeout(1200),
@@ -56,7 +57,7 @@ def log_of(live_airflow, dag_id: str, run_id: str, task_id: str) -> str:
     return rest.task_log(task)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", long_except(["deferred"], PATHS))
 def test_machines_are_launched_recorded_and_given_back(live_airflow, aws, path):
     aws.begin(pending=3)
     theirs = aws.add_instances(1, {"Name": "somebody's"})
@@ -74,6 +75,7 @@ def test_machines_are_launched_recorded_and_given_back(live_airflow, aws, path):
     assert live_airflow.control.registry.get_instance(ids[0]).info["InstanceType"] == "m5.large"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", PATHS)
 def test_a_person_who_ends_the_launch_gets_its_machines_given_back(live_airflow, aws, path):
     aws.begin(pending=3600)
@@ -88,6 +90,7 @@ def test_a_person_who_ends_the_launch_gets_its_machines_given_back(live_airflow,
     assert wait_until(lambda: not aws.live(), 30), aws.instances()
 
 
+@pytest.mark.long
 def test_mistakes_are_named_and_touch_nothing(live_airflow, aws):
     aws.begin()
     theirs = aws.add_instances(1, {"Name": "somebody's"})

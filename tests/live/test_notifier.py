@@ -37,6 +37,7 @@ def ended_by(live_airflow, cluster: Cluster) -> set[str]:
     return {event.actor for event in live_airflow.control.registry.list_events(cluster_id=cluster.id)}
 
 
+@pytest.mark.long
 def test_of_a_failed_run_no_cluster_is_left(live_airflow):
     run_id = failed_run(live_airflow, "notified_run")
     cluster = cluster_of(live_airflow, "notified_run", run_id, "launch")

@@ -24,10 +24,10 @@ from tests.live.conftest import (
     healthy_rest,
     install_engines,
 )
-from tests.live.long_tests import long_except
 from tests.live.rest_page import abbreviated, compare
 from tests.live.rest_users import curl, log_in, variables
 from tests.live.seed_curls import CALLS, STATUS_10603, TERMINATE_570232, Call
+from tests.live.trials import long_except
 
 pytestmark = pytest.mark.timeout(2400)
 NAME = "spark-dev-myteam-123"  # of the documentation; our own names have a time in them
@@ -221,6 +221,7 @@ def test_what_was_asked_for_is_done_by_runs_that_succeed(answers, dialogue):
         }
 
 
+@pytest.mark.long
 def test_what_a_killed_server_has_stored_is_completed_by_the_check(answers, dialogue):
     # All that such a server leaves is the row; that it does is shown in test_rest_server.
     asked = dialogue.control.clusters.request({"tenant": "cut-short", "workerMemory": "1Gi"}, "a request")

@@ -8,9 +8,9 @@ import pytest
 
 from dcluster_provider.core.record import ClusterState, Job, JobState
 from demo.standalone import wait_until
-from tests.live.long_tests import on_the_platforms_of_long_tests
+from tests.live.trials import on_both_platforms
 
-pytestmark = [pytest.mark.timeout(1500), on_the_platforms_of_long_tests]
+pytestmark = [pytest.mark.timeout(1500), on_both_platforms]
 DAG_ID = "shares_cluster"
 IDLE = 20  # seconds
 
@@ -52,6 +52,7 @@ def check(live_airflow) -> None:
     assert rest.run_state("check_clusters", run_id) == "success"
 
 
+@pytest.mark.long
 def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_airflow):
     control, rest = live_airflow.control, live_airflow.rest
     for dag_id in (DAG_ID, "check_clusters"):

@@ -1,8 +1,9 @@
-"""Every failure is named in the error of the task that it fails, with evidence and what to do, within 30 seconds."""
+"""Every failure is named in the error of the task that it fails, with evidence and what to do."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,9 +17,10 @@ from local_platform import READY_SECONDS
 
 from dcluster_provider.core.record import Cluster, ClusterState, JobState
 from demo.standalone import wait_until
+from tests.live.trials import long_except
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
-NAMED_WITHIN = 30  # seconds: a promise to users, not a measure of this machine
+TABLE = "from a failure to the end of its task"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def job_conf(cluster: Cluster, application: object, **more: object) -> dict:
 
 
 def error_of(live_airflow, dag_id: str, run_id: str, since: float | None = None) -> str:
-    """The error in the log of the run's failed task, which came within the promised time."""
+    """The error in the log of the run's failed task; how long it took stands in a table."""
 
     def task() -> dict:
         (found,) = live_airflow.rest.tasks(dag_id, run_id)
@@ -54,8 +56,14 @@ def error_of(live_airflow, dag_id: str, run_id: str, since: float | None = None)
     log = live_airflow.rest.task_log(ended)
     assert ended["state"] == "failed", log
     began = since or datetime.fromisoformat(ended["start_date"]).timestamp()
-    assert datetime.fromisoformat(ended["end_date"]).timestamp() - began < NAMED_WITHIN, log
+    seconds = datetime.fromisoformat(ended["end_date"]).timestamp() - began
+    live_airflow.tables.add(TABLE, f"{dag_id:<16} {seconds:5.1f} s  {reason_in(log)}")
     return log
+
+
+def reason_in(log: str) -> str:
+    """The reasons that a log names in brackets."""
+    return " ".join(dict.fromkeys(re.findall(r"\[([A-Z][A-Za-z]+)\]", log)))
 
 
 def assert_told(log: str, *words: str) -> None:
@@ -63,6 +71,7 @@ def assert_told(log: str, *words: str) -> None:
         assert word in log, f"{word!r} is not in the log:\n{log}"
 
 
+@pytest.mark.long
 def test_application_file_is_missing(live_airflow, cluster):
     run_id = run(live_airflow, "failing_job", job_conf(cluster, "/no/such/application.py"))
     log = error_of(live_airflow, "failing_job", run_id)
@@ -70,6 +79,7 @@ def test_application_file_is_missing(live_airflow, cluster):
     assert "/no/such/application.py" in log
 
 
+@pytest.mark.long
 def test_main_class_is_wrong(live_airflow, cluster):
     jar = live_airflow.work / "empty.jar"
     with zipfile.ZipFile(jar, "w") as archive:
@@ -83,12 +93,14 @@ def test_python_exception_in_the_job(live_airflow, cluster):
     assert_told(error_of(live_airflow, "failing_job", run_id), "KeyError: 'usd'", "raises.py")
 
 
+@pytest.mark.long
 def test_executors_larger_than_any_worker(live_airflow, cluster):
     conf = job_conf(cluster, live_airflow.work / "endless.py", workerMemGb=64)
     run_id = run(live_airflow, "failing_job", conf)
     assert_told(error_of(live_airflow, "failing_job", run_id), "65536 MiB", "2048 MiB")
 
 
+@pytest.mark.long
 def test_driver_is_killed(live_airflow, cluster):
     run_id = run(live_airflow, "failing_job", job_conf(cluster, live_airflow.work / "endless.py"))
     job = running_job(live_airflow, run_id)
@@ -96,7 +108,7 @@ def test_driver_is_killed(live_airflow, cluster):
     assert_told(error_of(live_airflow, "failing_job", run_id, killed), "signal 9")
 
 
-@pytest.mark.parametrize("role", ["master", "worker"])
+@pytest.mark.parametrize("role", long_except(["worker"], ["master", "worker"]))
 def test_engine_is_killed(live_airflow, role):
     cluster = launch(live_airflow)
     run_id = run(live_airflow, "failing_job", job_conf(cluster, live_airflow.work / "endless.py"))
@@ -107,6 +119,7 @@ def test_engine_is_killed(live_airflow, role):
     assert cluster.name not in live_airflow.control.platform.list_clusters()
 
 
+@pytest.mark.long
 def test_port_is_taken(live_airflow):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -115,18 +128,21 @@ def test_port_is_taken(live_airflow):
         assert_told(error_of(live_airflow, "failing_launch", run_id), str(port), str(os.getpid()))
 
 
+@pytest.mark.long
 def test_no_java(live_airflow):
     conf = {"spec": {"tenant": "errors"}, "conn_id": "without_java"}
     run_id = run(live_airflow, "failing_launch", conf)
     assert_told(error_of(live_airflow, "failing_launch", run_id), "/no/such/java")
 
 
+@pytest.mark.long
 def test_engine_install_without_network(live_airflow):
     conf = {"spec": {"tenant": "errors"}, "conn_id": "not_installed"}
     run_id = run(live_airflow, "failing_launch", conf)
     assert_told(error_of(live_airflow, "failing_launch", run_id), "3.5.8")
 
 
+@pytest.mark.long
 def test_disk_is_full(live_airflow, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("a file system of a fixed size can only be mounted by root")

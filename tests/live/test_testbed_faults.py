@@ -9,14 +9,14 @@ import pytest
 from testbed.pods import pod, run_to_end, wait_until_ready
 from testbed.testbed import CommandFailed
 
-from tests.live.long_tests import long_except
+from tests.live.trials import long_except
 
 if TYPE_CHECKING:
     from testbed.built import BuiltTestbed
 
 FAKE = {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": "kwok", "operator": "Exists"}]}
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]  # what tests stand on, no promise to users
 
 
 @pytest.fixture

@@ -16,14 +16,14 @@ from mail_server import mail_server, text_of
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from demo.standalone import wait_until
-from tests.live.long_tests import on_the_platforms_of_long_tests
+from tests.live.trials import on_both_platforms
 
 FORGET_TRIGGERS_OF_ENDED_TASKS = """
 from airflow.models.trigger import Trigger
 Trigger.clean_unused()
 """
 
-pytestmark = [pytest.mark.timeout(1200), on_the_platforms_of_long_tests]
+pytestmark = [pytest.mark.timeout(1200), on_both_platforms]
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +144,7 @@ def test_a_cluster_that_its_dag_forgot_is_ended_by_the_check_in_a_terminal(live_
     assert live_airflow.control.clusters.status(cluster.id) is ClusterState.TERMINATED
 
 
+@pytest.mark.long
 def test_a_launch_marked_in_the_moment_of_its_deferral_is_ended_by_the_check(live_airflow):
     """Airflow tells nobody: no process runs the task any more, and no triggerer has its trigger yet."""
     with triggerer_held_back(live_airflow):
@@ -161,6 +162,7 @@ def test_a_launch_marked_in_the_moment_of_its_deferral_is_ended_by_the_check(liv
     assert any(actor.startswith("cluster check: its owner ") for actor in actors), actors
 
 
+@pytest.mark.long
 def test_a_job_marked_in_the_moment_of_its_deferral_is_stopped_and_the_shared_cluster_stays(
     live_airflow, shared
 ):
@@ -210,6 +212,7 @@ def test_a_job_that_runs_long_is_mailed_once_however_many_passes_there_are(live_
         control.jobs.terminate(job.id)
 
 
+@pytest.mark.long
 def test_a_job_that_fails_is_mailed_by_the_task_that_submitted_it_and_not_again(live_airflow, shared, mails):
     dag_id, rest = "failing_job_is_mailed", live_airflow.rest
     run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
@@ -225,6 +228,7 @@ def test_a_job_that_fails_is_mailed_by_the_task_that_submitted_it_and_not_again(
     assert len(mails) == 1
 
 
+@pytest.mark.long
 def test_a_failure_that_no_task_could_tell_of_is_mailed_by_the_next_pass(live_airflow, shared, mails):
     control = live_airflow.control
     spec = {

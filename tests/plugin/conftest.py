@@ -22,13 +22,11 @@ def airflow_app():
 
 
 @pytest.fixture(scope="session")
-def airflow_database():
+def airflow_database(database_of_this_process):
     """Airflow's database, with the bundled DAGs as the DAG processor would have stored them."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    from airflow.utils.db import initdb
 
-    initdb()
     DagBundlesManager().sync_bundles_to_db()
     bag = DagBag(str(FOLDER), bundle_path=FOLDER)
     assert bag.import_errors == {}

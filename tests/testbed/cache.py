@@ -16,10 +16,15 @@ Report = Callable[[str], None]
 _KEEP_SECONDS = 14 * 24 * 3600
 
 
+def user_cache() -> Path:
+    """Where this user keeps what is slow to set up for tests."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "dcluster-provider"
+
+
 def cache_folder() -> Path:
     """Where this user's testbeds live: what is built, and what runs."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "dcluster-provider" / "testbed"
+    return user_cache() / "testbed"
 
 
 @dataclass(frozen=True)
@@ -30,30 +35,32 @@ class Piece:
     :param key: a hash of everything it is built from.
     :param build: fills an empty folder, which becomes the piece when the call returns.
     :param cost: what building it takes, for people.
+    :param home: the folder that it is kept in.
     """
 
     name: str
     key: str
     build: Callable[[Path, Report], None]
     cost: str
+    home: Callable[[], Path] = cache_folder
 
     @property
     def folder(self) -> Path:
         """Where it is once it is complete; a half-built one never has this name."""
-        return cache_folder() / f"{self.name}-{self.key}"
+        return self.home() / f"{self.name}-{self.key}"
 
     def ensure(self, report: Report) -> Path:
         """The folder of the complete piece, built if it is not there. Two callers at once build it once."""
         if not self.folder.is_dir():
-            cache_folder().mkdir(parents=True, exist_ok=True)
-            with locked(cache_folder() / f"{self.name}.lock"):
+            self.home().mkdir(parents=True, exist_ok=True)
+            with locked(self.home() / f"{self.name}.lock"):
                 if not self.folder.is_dir():
                     self._build(report)
         os.utime(self.folder)  # it is in use, says its age
         return self.folder
 
     def _build(self, report: Report) -> None:
-        unfinished = _unfinished(self.name)
+        unfinished = self.home() / f"{self.name}.unfinished"
         remove(unfinished)
         unfinished.mkdir()
         report(f"Building {self.name}: {self.cost}")
@@ -80,16 +87,16 @@ def remove_outdated(pieces: Iterable[Piece], in_use: Iterable[Path]) -> list[Pat
     :returns: the folders that are gone.
     """
     oldest = time.time() - _KEEP_SECONDS
-    patterns = [pattern for piece in pieces for pattern in (f"{piece.name}-*", _unfinished(piece.name).name)]
-    builds = [folder for pattern in patterns for folder in cache_folder().glob(pattern)]
+    builds = [
+        folder
+        for piece in pieces
+        for pattern in (f"{piece.name}-*", f"{piece.name}.unfinished")
+        for folder in piece.home().glob(pattern)
+    ]
     outdated = [folder for folder in builds if folder.stat().st_mtime < oldest and folder not in set(in_use)]
     for folder in outdated:
         remove(folder)
     return outdated
-
-
-def _unfinished(name: str) -> Path:
-    return cache_folder() / f"{name}.unfinished"
 
 
 def remove(folder: Path) -> None:

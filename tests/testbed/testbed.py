@@ -48,7 +48,7 @@ class Testbed:
         self.shared = shared
         self.kubeconfig = kubeconfig
         self.images = dict(IMAGES)
-        self._kubectl = kubectl
+        self.program = kubectl
         self.server: str = self.get("config", "view")["clusters"][0]["cluster"]["server"]
         real = self.get("get", "nodes", "--selector=type!=kwok")["items"]
         self.node_name: str = real[0]["metadata"]["name"]
@@ -60,7 +60,7 @@ class Testbed:
         :returns: what it printed.
         :raises CommandFailed: with what it said instead.
         """
-        command = [str(self._kubectl), f"--kubeconfig={self.kubeconfig}", *arguments]
+        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", *arguments]
         content = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(command, input=content, capture_output=True, check=False)
         if done.returncode:

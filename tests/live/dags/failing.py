@@ -9,10 +9,12 @@ from dcluster_provider.operators.job import DClusterSubmitJobOperator
 
 
 class SubmitFromConf(DClusterSubmitJobOperator):
-    """Submits the job that the run's conf describes."""
+    """Submits the job that the run's conf describes, through the connection that it names."""
 
     def execute(self, context):
-        self.spec = context["dag_run"].conf["spec"]
+        conf = context["dag_run"].conf
+        self.spec = conf["spec"]
+        self.dcluster_conn_id = conf.get("conn_id", self.dcluster_conn_id)
         return super().execute(context)
 
 

@@ -67,6 +67,7 @@ def test_a_job_without_a_cluster_brings_executors_of_its_own(bench, control):
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_job_without_a_cluster_gets_a_standalone_one_when_drivers_may_make_nothing(bench, control):
     careful = bench.control(driver_service_account="")
     job = ended(careful, submit(careful, None, EXAMPLES / "pi_spark.py", args=["2"]))
@@ -113,6 +114,7 @@ def test_a_job_that_was_stopped_before_it_was_started_never_starts(control):
     control.jobs.terminate(job.id)
 
 
+@pytest.mark.long
 def test_two_namespaces_at_once(bench, testbed, control):
     with testbed.namespace("second") as second:
         testbed.apply(*roles(second, bench.connection.namespace))
@@ -151,6 +153,7 @@ def test_the_log_is_read_on_from_where_it_was_read_to(control):
     assert len(re.findall("SparkContext: Running Spark version", whole)) == 1
 
 
+@pytest.mark.long
 def test_a_job_ends_although_its_node_gives_no_log(bench, testbed):
     if testbed.kind != "built":
         pytest.skip("needs a node that kwok plays")

@@ -23,7 +23,7 @@ from dcluster_provider.core.record import Cluster, Job, JobState
 from tests.live.kubernetes.conftest import ENDED, GONE, SMALL_FLINK, Bench, gone, running, until
 from tests.live.kubernetes.killed_submission import plan
 from tests.live.kubernetes.their_clusters import their_spark
-from tests.live.long_tests import one_in
+from tests.live.trials import one_in
 
 if TYPE_CHECKING:
     from result_tables import Tables
@@ -134,6 +134,7 @@ def test_a_job_with_executors_of_its_own(bench, tables):
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_job_with_a_standalone_cluster_of_its_own(bench, tables):
     # What is between the answer to a request and the next one was tried above; it is the same code.
     way = Way("standalone cluster", bench, bench.control(driver_service_account=""))
@@ -141,6 +142,7 @@ def test_a_job_with_a_standalone_cluster_of_its_own(bench, tables):
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_flink_job_on_a_session(bench, tables):
     control = bench.control()
     cluster = running(control, SMALL_FLINK | {"workers": 2})

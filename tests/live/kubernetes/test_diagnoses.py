@@ -265,8 +265,6 @@ def test_a_cluster_that_cannot_be_says_why_and_leaves_nothing(name, bench, provo
     (cluster,) = control.clusters.list(tenant=name)
     assert cluster.state is ClusterState.FAILED
     assert not [left for left in bench.left(everywhere=True) if cluster.name in left]
-    if name == "bad-image":
-        assert failure.seconds < 30
 
 
 @pytest.mark.parametrize(

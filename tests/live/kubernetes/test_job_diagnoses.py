@@ -136,6 +136,7 @@ def test_a_job_that_cannot_succeed_says_why(name, provoked, table):
     table.check(case.what, failure, case.reasons, case.parts)
 
 
+@pytest.mark.long
 def test_jobs_whose_pods_are_taken_away_and_one_that_waits_for_the_worker(bench, standing, provoked, table):
     for each in provoked.values():
         each.exception()  # all are over
@@ -158,6 +159,7 @@ def test_jobs_whose_pods_are_taken_away_and_one_that_waits_for_the_worker(bench,
     table.check("driver whose pod is deleted", failure, "PodDeleted", parts)
 
 
+@pytest.mark.long
 def test_a_spark_job_whose_master_is_gone_is_ended_and_its_cluster_recovers(bench, standing, provoked, table):
     control = bench.control()
     job = _at_work(control, submit(control, standing, APPLICATIONS / "endless.py", module="third"))

@@ -26,7 +26,7 @@ from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from dcluster_provider.registry.store import Registry
-from tests.live.long_tests import long_except
+from tests.live.trials import long_except
 
 pytestmark = pytest.mark.timeout(900)
 PROVIDER_ID = "aws:///eu-west-1a/i-{number:05}"
@@ -279,6 +279,7 @@ def _ours(node: ClusterNode) -> tuple[bool, dict[str, str]]:
     }
 
 
+@pytest.mark.long
 def test_labels_and_taints_are_added_to_those_of_others(fleet):
     fleet.make(1)
     node = fleet.node(0)
@@ -302,6 +303,7 @@ def test_labels_and_taints_are_added_to_those_of_others(fleet):
     }
 
 
+@pytest.mark.long
 def test_nodes_are_drained_by_name_and_stay_cordoned(fleet):
     fleet.make(2)
     fleet.deploy("Deployment", "web", 0)
@@ -386,6 +388,7 @@ def _is_refused(call: Any) -> bool:
     return False  # the API server learns a moment later what it has stored
 
 
+@pytest.mark.long
 def test_what_the_credentials_lack_is_named(fleet):
     fleet.make(1)
     fleet.testbed.kubectl("delete", "clusterrolebinding", f"dcluster-nodes-{fleet.namespace}")

@@ -20,7 +20,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import JobSpec
 from tests.forgotten import forget
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, until
-from tests.live.long_tests import long_except
+from tests.live.trials import long_except
 
 pytestmark = pytest.mark.timeout(900)
 APPLICATIONS = Path(__file__).parents[1] / "applications"

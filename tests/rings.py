@@ -1,0 +1,79 @@
+"""Which tests a run makes, in which order, and which of them share a process.
+
+``make test`` makes one live pass through each promise; what is marked ``long`` are further trials, which only
+``make test-all`` makes. A run in several processes keeps together what shares something slow to start: one process has
+the Airflow, one the Kubernetes namespaces, one the API server, and the waits of one overlap with the others' work.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+IS_EVERYTHING = os.environ.get("DCLUSTER_TEST_ALL") == "true"
+_TESTS = Path(__file__).parent
+_LIVE = _TESTS / "live"
+
+
+class Needs(IntEnum):
+    """What a test needs running. In several processes the slowest to start is started first."""
+
+    TESTBED_OF_ITS_OWN = 0
+    AIRFLOW_ON_KUBERNETES = 1
+    KUBERNETES = 2
+    AIRFLOW = 3
+    API_SERVER = 4
+    ENGINES = 5  # or a server, of its own
+    NOTHING = 6
+
+    @property
+    def group(self) -> str:
+        """Whoever is in one group shares a process; empty means that each file is a group of its own."""
+        if self in {Needs.AIRFLOW, Needs.AIRFLOW_ON_KUBERNETES}:
+            return "airflow"
+        return "" if self >= Needs.ENGINES else self.name.lower()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not IS_EVERYTHING:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    in_one_process = not hasattr(config, "workerinput")
+    items.sort(key=needs_of, reverse=in_one_process)  # alone, what fails fast comes first
+    for item in items:
+        needs = needs_of(item)
+        if needs is Needs.TESTBED_OF_ITS_OWN or shares_the_testbed(item):
+            item.add_marker("kubernetes")
+        item.add_marker(pytest.mark.xdist_group(needs.group or str(item.path.relative_to(_TESTS))))
+
+
+def needs_of(item: pytest.Item) -> Needs:
+    """What has to run for a test, read from its fixtures and parameters."""
+    fixtures = getattr(item, "fixturenames", [])
+    if not item.path.is_relative_to(_LIVE):
+        return Needs.NOTHING
+    if "own_testbed" in fixtures:
+        return Needs.TESTBED_OF_ITS_OWN
+    if "live_airflow" in fixtures:
+        return (
+            Needs.AIRFLOW_ON_KUBERNETES
+            if _parameters(item).get("live_airflow") == "kubernetes"
+            else Needs.AIRFLOW
+        )
+    if "testbed" in fixtures:
+        return Needs.KUBERNETES
+    return Needs.API_SERVER if "server" in fixtures else Needs.ENGINES
+
+
+def shares_the_testbed(item: pytest.Item) -> bool:
+    """Whether a test needs the run's Kubernetes: it names its fixture, or a parameter names the platform."""
+    return "testbed" in getattr(item, "fixturenames", []) or "kubernetes" in _parameters(item).values()
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
+    return item.callspec.params if hasattr(item, "callspec") else {}

@@ -1,0 +1,107 @@
+"""A run of tests can be interrupted, says in one line what it lacks, and spreads tests by what they share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from resuming import fingerprint, without_group
+
+TESTS = Path(__file__).parent
+THREE = """
+import pathlib, pytest
+
+def test_passes():
+    with pathlib.Path("ran").open("a") as file:
+        file.write("passes ")
+
+def test_fails_at_first():
+    assert pathlib.Path("mended").exists()
+
+@pytest.mark.parametrize("value", ["a", "b@c"])
+def test_lacks_something(value):
+    pytest.skip("no such component: not installed: thing")
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout of a project with three tests, whose plugins are this project's."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_three.py").write_text(THREE)
+    for name in ("resuming", "skips"):
+        (tmp_path / "tests" / f"{name}.py").write_text((TESTS / f"{name}.py").read_text())
+    (tmp_path / ".gitignore").write_text(".test-all\nran\nmended\n__pycache__\n.pytest_cache\n")
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    return tmp_path
+
+
+def run(checkout, *options, **environment):
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CI", "DCLUSTER", "PYTEST"))
+    }
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "resuming",
+            "-p",
+            "skips",
+            "-p",
+            "no:randomly",
+            "tests",
+            *options,
+        ],
+        cwd=checkout,
+        env=inherited
+        | {
+            "PYTHONPATH": str(checkout / "tests"),
+            "DCLUSTER_TEST_ALL": "true",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "--numprocesses=2", "--dist=loadgroup")])
+def test_what_has_passed_in_the_same_tree_is_left_out(checkout, options):
+    assert "1 failed, 1 passed, 2 skipped" in run(checkout, *options)
+    (checkout / "mended").touch()
+    second = run(checkout, *options)
+    assert "1 passed, 2 skipped" in second
+    assert "1 more tests passed in earlier runs" in second
+    assert (checkout / "ran").read_text() == "passes "
+
+    (checkout / "tests" / "new_file.py").touch()
+    assert "2 passed, 2 skipped" in run(checkout, *options)
+
+
+def test_what_is_missing_is_one_line(checkout):
+    printed = run(checkout)
+    assert "    2 tests  no such component: not installed: thing" in printed
+    assert printed.count("no such component") == 1
+
+
+def test_what_is_missing_fails_in_continuous_integration(checkout):
+    assert "3 failed, 1 passed" in run(checkout, CI="true")
+
+
+def test_a_tree_is_known_by_all_that_git_does_not_ignore(checkout):
+    before = fingerprint(checkout)
+    (checkout / "ran").touch()
+    assert fingerprint(checkout) == before
+    (checkout / "new").touch()
+    assert fingerprint(checkout) != before
+
+
+@pytest.mark.parametrize("nodeid", ["tests/a.py::test_b", "tests/a.py::test_b[x@y]"])
+def test_a_group_is_taken_off_a_name(nodeid):
+    assert without_group(f"{nodeid}@group") == without_group(nodeid) == nodeid
