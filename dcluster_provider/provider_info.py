@@ -44,6 +44,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "triggers": [{"integration-name": "dCluster", "python-modules": [f"{package}.triggers.dcluster"]}],
+        "bundles": [{"integration-name": "dCluster", "python-modules": [f"{package}.dags.bundle"]}],
         "notifications": [f"{package}.notifications.dcluster.DClusterNotifier"],
         "task-decorators": [
             {"class-name": f"{package}.decorators.spark.dcluster_spark_task", "name": "dcluster_spark"}

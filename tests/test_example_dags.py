@@ -1,12 +1,15 @@
-"""Airflow's example loading finds the example DAGs, wherever the package is installed from."""
+"""What a wheel brings, and that Airflow finds the example DAGs of an editable installation."""
 
 from __future__ import annotations
 
+import email
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag
 
@@ -23,11 +26,26 @@ def test_airflow_loads_them_from_the_installed_package(monkeypatch):
     assert found == {path.name for path in FOLDER.glob("*.py")}
 
 
-def test_a_wheel_of_the_source_distribution_brings_every_file_of_them(tmp_path):
-    build = [Path(sys.executable).parent / "uv", "build", "--quiet", "--out-dir", tmp_path, ROOT]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of the source distribution."""
+    folder = tmp_path_factory.mktemp("built")
+    build = [Path(sys.executable).parent / "uv", "build", "--quiet", "--out-dir", folder, ROOT]
     subprocess.run(build, check=True, timeout=120)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        brought = {name for name in archive.namelist() if "/example_dags/" in name}
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def test_a_wheel_brings_every_file_of_the_examples(wheel):
+    brought = {name for name in wheel.namelist() if "/example_dags/" in name}
     files = [path for path in FOLDER.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert brought == {f"dcluster_provider/{path.relative_to(ROOT).as_posix()}" for path in files}
+
+
+def test_what_a_package_index_shows_has_no_link_into_the_repository(wheel):
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    shown = email.message_from_bytes(wheel.read(name)).get_payload()
+    assert "# dcluster-provider" in shown
+    assert "- Quickstart: install it, launch, submit, terminate" in shown
+    assert re.findall(r"\]\((?!https?://)[^)]*\)", shown) == []

@@ -12,32 +12,65 @@ import dcluster_provider
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dcluster_provider"
+# Ours, the standard library's, what lives in the engines' own environments, and types that only a checker reads.
+OURS = {"dcluster_provider", *sys.stdlib_module_names, "pyspark", "pyflink", "types_boto3_ec2"}
+# By a module's name, where it is not the distribution's.
+DISTRIBUTIONS = {
+    "airflow": "apache-airflow",
+    "airflow.providers.amazon": "apache-airflow-providers-amazon",
+    "airflow.providers.cncf.kubernetes": "apache-airflow-providers-cncf-kubernetes",
+    "airflow.providers.google": "apache-airflow",  # whoever names a connection of its type has it
+    "airflow.providers.openlineage": "apache-airflow-providers-openlineage",
+    "airflow.providers.smtp": "apache-airflow-providers-smtp",
+    "google.api_core": "google-api-core",
+    "google.auth": "google-auth",
+    "google.cloud": "google-cloud-container",
+    "grpc": "grpcio",
+    "openlineage": "openlineage-python",
+    "yaml": "pyyaml",
+}
+# SQLAlchemy's driver; connections of type postgres; what the amazon provider makes clients with.
+LOADED_BY_OTHERS = {"psycopg2-binary", "apache-airflow-providers-postgres", "boto3"}
 
 
-def imported_packages(folder):
-    """The top-level packages that the modules under a folder import, anywhere in them."""
+def imported_modules(folder):
+    """The modules that those under a folder import, anywhere in them."""
     found = set()
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
+                found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.split(".")[0])
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
 def test_core_imports_nothing_but_pydantic_and_the_standard_library():
-    third_party = imported_packages(PACKAGE / "core") - set(sys.stdlib_module_names)
-    assert third_party == {"dcluster_provider", "pydantic"}
+    packages = {name.split(".")[0] for name in imported_modules(PACKAGE / "core")}
+    assert packages - set(sys.stdlib_module_names) == {"dcluster_provider", "pydantic"}
 
 
-def test_every_dependency_is_used_and_explained():
-    required = [line for line in requires("dcluster-provider") if "extra ==" not in line]
-    names = {re.match(r"[\w-]+", line)[0] for line in required}
-    modules = {"apache-airflow": "airflow", "pyyaml": "yaml"}
-    assert {name for name in names if modules.get(name, name) not in imported_packages(PACKAGE)} == set()
+def test_every_dependency_is_explained():
     contributing = (ROOT / "CONTRIBUTING.md").read_text()
-    assert {name for name in names if f"**{name}**" not in contributing} == set()
+    assert {name for name in declared() if f"**{name}**" not in contributing} == set()
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    modules = {name for name in imported_modules(PACKAGE) if name.split(".")[0] not in OURS}
+    imported = {name: distribution_of(name) for name in modules}
+    assert {name for name, distribution in imported.items() if distribution not in declared()} == set()
+    assert declared() - set(imported.values()) == LOADED_BY_OTHERS
+
+
+def declared():
+    """The distributions that the package names, with all extras."""
+    return {re.match(r"[\w-]+", line)[0] for line in requires("dcluster-provider")} - {"dcluster-provider"}
+
+
+def distribution_of(module):
+    """Who brings a module: the longest name of the table that it begins with, or a distribution of its own name."""
+    fitting = [name for name in DISTRIBUTIONS if f"{module}.".startswith(f"{name}.")]
+    return DISTRIBUTIONS[max(fitting, key=len)] if fitting else module.split(".")[0].replace("_", "-")
 
 
 def test_make_bench_runs_every_benchmark():

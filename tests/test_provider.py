@@ -22,7 +22,7 @@ def test_everything_that_it_names_exists():
     info = get_provider_info()
     modules = [
         name
-        for kind in ("hooks", "operators", "sensors", "triggers")
+        for kind in ("hooks", "operators", "sensors", "triggers", "bundles")
         for name in info[kind][0]["python-modules"]
     ]
     for name in modules:
