@@ -1,23 +1,19 @@
-"""Why a process of an engine ended, read from its exit code and its last log lines."""
+"""Why a process of an engine ended, read from its exit code and its log."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import takewhile
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.signs import SIGNS, short
+from dcluster_provider.core.known_causes import cause_anywhere, cause_of_failure, cause_that_decides
+from dcluster_provider.core.root_cause import Failure, Log
+from dcluster_provider.core.signs import short
 
-_MOST_LINES = 14
-
-_TRACEBACK = re.compile(r"Traceback \(most recent call last\):\s*$")
-_PYTHON_ERROR = re.compile(r"^[A-Za-z_][\w.]*(?:: .*)?$")
-_JAVA_ERROR = re.compile(
-    r'^(?:Exception in thread "[^"]+" |Caused by: |: )?((?:[a-z]\w*\.)+[\w$]*(?:Exception|Error)(?:: .*)?)$'
-)
-_FRAME = re.compile(r"^\s+at |^\s*\.\.\. \d+ (?:more|common frames omitted)$")
-_STAGE = re.compile(r"Job aborted due to stage failure: (.+)")
+# Frames within the archives of the engine's library.
+_LIBRARY = re.compile(r'^  File "[^"]*/(?:pyspark|py4j|pyflink|cloudpickle)[\w.-]*\.zip/')
+_MAX_LINES = 14
+_MAX_WORDS = 3  # lines of what a program said last, beside the failure that ended it
 
 
 def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis:
@@ -25,91 +21,107 @@ def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis
 
     :param what: the process in words that begin a sentence, ``The driver`` for instance.
     :param code: its exit code, minus the signal's number when a signal killed it; none when it is not known.
-    :param lines: the last lines it printed, oldest first.
+    :param lines: the last lines it printed, oldest first; the more, the farther back a cause is found.
     """
-    shown = [short(line) for line in lines if line.strip() and not _FRAME.match(line)]
-    signal = _signal_of(code)
+    log, signal = Log.of(lines), _signal_of(code)
     if signal == 9:
         return Diagnosis(
             "KilledBySignal",
             f"{what} was killed by signal 9 (SIGKILL).",
             "When nobody killed it, the machine was short of memory: ask for less, or run it where there is more.",
-            _evidence(code, shown),
+            _evidence(code, log.last_words[-_MAX_LINES:]),
         )
-    for sign in SIGNS:
-        for line in lines:
-            found = sign.pattern.search(line)
-            if found:
-                reason, cause, remedy = sign.explain(found)
-                return Diagnosis(reason, cause, remedy, _evidence(code, shown, short(line)))
-    return _exception(what, code, lines, shown) or _plain(what, code, signal, shown)
+    failure = log.failure
+    known = cause_that_decides(log.lines) or (cause_of_failure(failure) if failure else None)
+    known = known or cause_anywhere(log.severe)
+    if known is not None:
+        told = _told(failure, known.line)
+        return Diagnosis(known.reason, known.cause, known.remedy, _evidence(code, told, _after(failure, log)))
+    if failure is None or failure.follows:
+        return _plain(what, code, signal, log)
+    borne = cause_anywhere(log.lines)
+    before = [f"earlier in its log: {borne.line.strip()}"] if borne else []
+    return _thrown(what, code, failure, [*before, *_told(failure, failure.root)], log)
 
 
-def _exception(what: str, code: int | None, lines: Sequence[str], shown: list[str]) -> Diagnosis | None:
-    traceback = _last_traceback(lines)
-    if traceback:
+def last_words(lines: Sequence[str]) -> tuple[str, ...]:
+    """What a process said of its end: the failure that ended it, or what its program printed last.
+
+    :param lines: of its log, oldest first.
+    """
+    log = Log.of(lines)
+    told = _told(log.failure, log.failure.root) if log.failure else log.last_words[-_MAX_LINES:]
+    return tuple(short(line) for line in told)
+
+
+def _thrown(what: str, code: int | None, failure: Failure, told: Sequence[str], log: Log) -> Diagnosis:
+    root = short(failure.root.strip())
+    evidence = _evidence(code, told, _after(failure, log))
+    if failure.tracebacks:
         return Diagnosis(
             "PythonException",
-            f"{what} ended with a Python exception: {short(traceback[-1].strip())}",
+            f"{what} ended with a Python exception: {root}",
             "Correct the application; the traceback is in the job's log.",
-            (*_exit_line(code), *(short(line) for line in _middle_out(traceback))),
+            evidence,
         )
-    thrown = _last_thrown(lines)
-    if thrown:
-        return Diagnosis(
-            "JavaException",
-            f"{what} ended with a Java exception: {short(thrown)}",
-            "Correct the application or its settings; the stack trace is in the log.",
-            _evidence(code, shown, short(thrown)),
-        )
-    return None
+    return Diagnosis(
+        "JavaException",
+        f"{what} ended with a Java exception: {root}",
+        "Correct the application or its settings; the stack trace is in the log.",
+        evidence,
+    )
 
 
-def _last_traceback(lines: Sequence[str]) -> list[str]:
-    """The last Python traceback that tells a cause of its own, not only that Java failed."""
-    starts = [number for number, line in enumerate(lines) if _TRACEBACK.search(line)]
-    blocks = [_block(lines[number:]) for number in starts]
-    telling = [block for block in blocks if "Py4JJavaError" not in block[-1]]
-    if telling:
-        return telling[-1]
-    if not blocks:
-        return []
-    stack = _stack(lines[starts[-1] + len(blocks[-1]) :])
-    stage = next((found[1] for line in lines if (found := _STAGE.search(line))), None)
-    return [*blocks[-1][:-1], stage or _last_thrown(stack) or blocks[-1][-1]]
-
-
-def _block(lines: Sequence[str]) -> list[str]:
-    """A traceback: its first line up to the line of the exception."""
-    block = [lines[0]]
-    for line in lines[1:]:
-        block.append(line)
-        if line and not line[0].isspace() and _PYTHON_ERROR.match(line):
-            break
-    return block
-
-
-def _stack(lines: Sequence[str]) -> list[str]:
-    """The Java stack trace at the beginning of lines."""
-    return list(takewhile(lambda line: _JAVA_ERROR.match(line.strip()) or _FRAME.match(line), lines))
-
-
-def _last_thrown(lines: Sequence[str]) -> str | None:
-    """The last Java exception, which within one stack trace is the innermost cause."""
-    found = [match[1] for line in lines if (match := _JAVA_ERROR.match(line.strip()))]
-    return found[-1] if found else None
-
-
-def _plain(what: str, code: int | None, signal: int | None, shown: list[str]) -> Diagnosis:
+def _plain(what: str, code: int | None, signal: int | None, log: Log) -> Diagnosis:
     if signal is not None:
         return Diagnosis(
             "KilledBySignal",
             f"{what} was killed by signal {signal}.",
             "Find out who ended it, then run it again.",
-            _evidence(code, shown),
+            _evidence(code, log.last_words[-_MAX_LINES:]),
         )
     ending = "in an unknown way" if code is None else f"with exit code {code}"
-    return Diagnosis("ExitCode", f"{what} ended {ending}.", "Read its log.", _evidence(code, shown))
+    evidence = _evidence(code, log.said[-_MAX_LINES:])
+    if not log.printed:
+        return Diagnosis("ExitCode", f"{what} ended {ending}.", "Read its log.", evidence)
+    return Diagnosis(
+        "ExitCode",
+        f"{what} ended {ending}. It printed last: {short(log.printed[-1].strip())}",
+        "Read its log when that does not say why.",
+        evidence,
+    )
+
+
+def _after(failure: Failure | None, log: Log) -> tuple[str, ...]:
+    """What the program printed after the failure that ended it."""
+    return log.printed_since(failure.end if failure else 0)[-_MAX_WORDS:]
+
+
+def _told(failure: Failure | None, telling: str) -> list[str]:
+    """What is shown of a failure: the traceback that ends with its root, or the errors that its stack traces name.
+
+    :param telling: the line that tells the cause, which is shown in any case.
+    """
+    shown: list[str] = []
+    if failure is not None:
+        whole = [block for block in failure.tracebacks if block[-1] == failure.root]
+        if whole:
+            shown = _middle_out(_own_frames(whole[-1]))
+        else:
+            frames = failure.tracebacks[0][:-1] if failure.tracebacks else ()
+            shown = [*_middle_out(_own_frames(frames)), *dict.fromkeys(failure.headings)]
+    return shown if any(telling in line for line in shown) else [telling, *shown]
+
+
+def _own_frames(traceback: Sequence[str]) -> list[str]:
+    """A traceback without what is within the engine's library."""
+    shown, is_own = [], True
+    for line in traceback:
+        if not line.startswith("    "):
+            is_own = not _LIBRARY.search(line)
+        if is_own:
+            shown.append(line)
+    return shown
 
 
 def _signal_of(code: int | None) -> int | None:
@@ -121,18 +133,16 @@ def _signal_of(code: int | None) -> int | None:
     return code - 128 if code in (137, 143, 134, 139) else None
 
 
-def _evidence(code: int | None, shown: list[str], telling: str = "") -> tuple[str, ...]:
-    last = shown[-_MOST_LINES:]
-    lead = [telling] if telling and telling not in last else []
-    return (*_exit_line(code), *lead, *last)
+def _evidence(code: int | None, told: Sequence[str], last: Sequence[str] = ()) -> tuple[str, ...]:
+    """The exit code, what tells the cause, and what the program printed after that."""
+    lines = [] if code is None else [f"exit code {code}"]
+    lines += [short(line) for line in told]
+    after = [short(line) for line in last]
+    return (*lines, *(line for line in after if line not in lines))
 
 
-def _exit_line(code: int | None) -> list[str]:
-    return [] if code is None else [f"exit code {code}"]
-
-
-def _middle_out(lines: list[str]) -> list[str]:
-    if len(lines) <= _MOST_LINES:
-        return lines
-    half = _MOST_LINES // 2
+def _middle_out(lines: Sequence[str]) -> list[str]:
+    if len(lines) <= _MAX_LINES:
+        return list(lines)
+    half = _MAX_LINES // 2
     return [*lines[:half], f"... {len(lines) - 2 * half} lines left out ...", *lines[-half:]]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import re
 
-from dcluster_provider.core.evidence import explain_exit
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcluster_provider.core.evidence import explain_exit, last_words
+from dcluster_provider.core.known_causes import PATTERNS
 
 TRACEBACK = [
     "starting",
@@ -14,17 +20,25 @@ TRACEBACK = [
     "ValueError: no rows",
     "24/11/24 INFO ShutdownHookManager: Shutdown hook called",
 ]
+ABORTED = (
+    ": org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most "
+    "recent failure: "
+)
+LOST = "Lost task 0.3 in stage 0.0 (TID 3) (10.0.0.1 executor 0): "
 STAGE = [
-    "org.apache.SparkException: Job aborted due to stage failure: Task 0 failed: Traceback (most recent call last):",
-    '  File "/etl.py", line 9, in <lambda>',
-    "ZeroDivisionError: division by zero",
-    "",
-    "\tat org.apache.spark.Executor.run(Executor.java:1)",
     "Traceback (most recent call last):",
     '  File "/etl.py", line 12, in <module>',
     "    rows.collect()",
     "py4j.protocol.Py4JJavaError: An error occurred while calling z:collect.",
-    ": org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed",
+    f"{ABORTED}{LOST}PythonException: Traceback (most recent call last):",
+    '  File "/etl.py", line 9, in <lambda>',
+    "ZeroDivisionError: division by zero",
+    "",
+    "\tat org.apache.spark.Executor.run(Executor.java:1)",
+]
+WITHOUT_CAUSE = [
+    *STAGE[:4],
+    f"{ABORTED}Unknown reason",
 ]
 CLIENT = [
     "Traceback (most recent call last):",
@@ -37,6 +51,12 @@ CLIENT = [
     "",
     "org.apache.flink.ProgramAbortException: java.lang.RuntimeException: Python process exits with code: 1",
     "Caused by: java.lang.RuntimeException: Python process exits with code: 1",
+]
+FULL = "java.io.IOException: No space left on device"
+LEARNT = ["24/11/24 10:00:00 WARN DiskBlockObjectWriter: java.io.IOException: No space left on device"]
+FOLLOWS = [
+    "Traceback (most recent call last):",
+    "py4j.protocol.Py4JNetworkError: Answer from Java side is empty",
 ]
 NOT_MAPPED = "Cannot map checkpoint/savepoint state for operator b7 to the new program"
 JAVA = [
@@ -95,7 +115,7 @@ JAVA = [
         (143, ["bye"], "KilledBySignal", "The driver was killed by signal 15."),
         (1, TRACEBACK, "PythonException", "ended with a Python exception: ValueError: no rows"),
         (1, STAGE, "PythonException", "ZeroDivisionError: division by zero"),
-        (1, STAGE[5:], "PythonException", "Task 0 failed"),
+        (1, WITHOUT_CAUSE, "PythonException", "Unknown reason"),
         (31, CLIENT, "PythonException", "java.lang.IllegalStateException: the innermost"),
         (1, JAVA, "JavaException", "java.lang.IllegalStateException: no rows: none at all"),
         (
@@ -116,7 +136,17 @@ JAVA = [
             "ApplicationFileMissing",
             "/etl.py does not exist",
         ),
-        (1, ["java.io.IOException: No space left on device", *TRACEBACK], "DiskFull", "is full"),
+        (1, [FULL, *TRACEBACK], "DiskFull", "is full"),
+        (1, [f"24/11/24 10:00:00 ERROR Writer: {FULL}", *TRACEBACK], "DiskFull", "is full"),
+        (1, [*LEARNT, *TRACEBACK], "PythonException", "ValueError: no rows"),
+        (
+            1,
+            ["24/11/24 10:00:00 ERROR X: All masters are unresponsive! Giving up.", *TRACEBACK],
+            "MasterLost",
+            "reach",
+        ),
+        (1, [*TRACEBACK, *STAGE], "PythonException", "ZeroDivisionError: division by zero"),
+        (1, [*STAGE, *TRACEBACK], "PythonException", "ValueError: no rows"),
         (1, ["java.lang.OutOfMemoryError: Java heap space"], "OutOfMemory", "(Java heap space)"),
         (1, ["java.net.BindException: Address already in use"], "PortTaken", "taken by another process"),
         (1, ['Cannot run program "python9": error=2'], "ProgramMissing", "python9 cannot be executed"),
@@ -163,3 +193,68 @@ def test_a_long_traceback_keeps_its_beginning_and_end():
 def test_a_line_without_end_is_cut():
     found = explain_exit("The driver", 1, ["ValueError: " + "x" * 10_000])
     assert max(map(len, found.evidence)) <= 300
+
+
+def test_an_error_that_was_borne_earlier_is_evidence_only():
+    found = explain_exit("The driver", 1, [*LEARNT, *TRACEBACK])
+    assert found.evidence[:2] == ("exit code 1", f"earlier in its log: {LEARNT[0]}")
+    assert found.evidence[-1] == "ValueError: no rows"
+
+
+def test_what_a_program_says_when_it_ends_itself_is_the_cause_whatever_its_engine_logs_then():
+    chatter = [
+        f"24/11/24 10:00:0{number} INFO ShutdownHookManager: Deleting directory" for number in range(9)
+    ]
+    found = explain_exit("The driver", 1, [*chatter, "no orders of yesterday", *chatter])
+    assert found.cause == "The driver ended with exit code 1. It printed last: no orders of yesterday"
+    assert found.evidence == ("exit code 1", "no orders of yesterday")
+    assert explain_exit("The driver", 1, chatter).evidence == ("exit code 1",), "shutting down is no cause"
+
+
+@pytest.mark.parametrize("sign", PATTERNS, ids=lambda sign: f"{sign.reason}-{sign.pattern[:20]}")
+def test_every_pattern_fills_its_sentences(sign):
+    groups = re.compile(sign.pattern).groups
+    used = {int(number) for number in re.findall(r"\{(\d)\}", sign.cause + sign.remedy)}
+    assert used <= set(range(groups))
+    assert sign.remedy.endswith(".")
+    assert sign.cause.endswith(".")
+
+
+PIECES = [
+    "Traceback (most recent call last):",
+    'Exception in thread "main" ',
+    "Caused by: ",
+    ": ",
+    "a.b.C",
+    "\tat a.B(C.java:1)",
+    "java.lang.OutOfMemoryError: ",
+    "py4j.protocol.Py4JJavaError: An error occurred while calling o.x",
+    "26/11/29 10:00:00 ERROR TaskSetManager: ",
+    LOST,
+    "Failed to rollback to checkpoint/savepoint a. ",
+    "Unexpected magic number. ",
+    "ExecutorLostFailure (executor 1 exited x) Reason: ",
+    "[PATH_NOT_FOUND] Path does not exist: ",
+    "Connection to ",
+    "\n",
+    "  ",
+    "\x00",
+    "\ud800",
+    "\x1b[31m",
+]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES) | st.text(max_size=9)).map("".join), st.none() | st.integers(-20, 300)
+)
+def test_no_log_raises_and_every_diagnosis_can_be_kept(text, code):
+    found = explain_exit("The driver", code, text.splitlines())
+    kept = json.dumps(found.as_json(), ensure_ascii=False).encode()
+    assert b"\x00" not in kept
+    assert len(found.evidence) <= 24
+    last_words(text.splitlines())
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_line_without_end_costs_little(piece):
+    assert len(explain_exit("The driver", 1, [piece * 100_000]).evidence) <= 24

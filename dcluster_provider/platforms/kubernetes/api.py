@@ -168,6 +168,20 @@ class KubernetesApi:
         with self.stream("GET", path, query=query, read_timeout=read_timeout) as response:
             return bytes(response.read()).decode(errors="replace")
 
+    def tail(self, path: str, query: Mapping[str, str], most: int, read_timeout: float) -> str:
+        """The end of what is no JSON, whatever its lines are like; asked once.
+
+        :param most: bytes to keep of it.
+        :param read_timeout: seconds without a byte after which it is given up.
+        """
+        kept = bytearray()
+        with self.stream("GET", path, query=query, read_timeout=read_timeout) as response:
+            for part in response.stream(65536):
+                kept += part
+                if len(kept) > 2 * most:
+                    del kept[:-most]
+        return kept[-most:].decode(errors="replace")
+
     @contextmanager
     def stream(
         self,

@@ -15,7 +15,14 @@ from dcluster_provider.platforms.kubernetes.spark_jobs import observe_on_standal
 
 _REGISTERED = "Registered executor NettyRpcEndpointRef"
 _UNREACHABLE = "All masters are unresponsive"
-_LITTLE = {"ExitCode", "JavaException", "PythonException"}
+_LITTLE = {
+    "ExitCode",
+    "JavaException",
+    "PythonException",
+    "ConnectionRefused",
+    "ConnectionTimedOut",
+    "UnknownHost",
+}
 _SILENCE = timedelta(seconds=120)  # after which a JobManager is not waited for any more
 
 

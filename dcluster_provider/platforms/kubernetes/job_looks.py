@@ -25,7 +25,7 @@ from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Pod
-from dcluster_provider.platforms.kubernetes.pod_logs import read_pod_log
+from dcluster_provider.platforms.kubernetes.pod_logs import read_end, read_pod_log
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 
@@ -114,6 +114,7 @@ class JobLooks:
             lambda pod: read_pod_log(self._api, pod, 0, _LOG_HEAD_BYTES).text,
             self._patience,
             _now(),
+            lambda pod: read_end(self._api, pod),
         )
 
     def _observe_spark_jobs(

@@ -35,6 +35,7 @@ class ClientPod:
     :param what: the process in words that begin a sentence.
     :param find_job: asks for the Kubernetes Job; only when there is no pod.
     :param log_head: asks for the beginning of a pod's log.
+    :param log_end: asks for the end of a pod's log, in which the cause of a failure is looked for.
     """
 
     job: Job
@@ -45,6 +46,7 @@ class ClientPod:
     log_head: Callable[[Pod], str]
     patience: Patience
     now: datetime
+    log_end: Callable[[Pod], Sequence[str]] = lambda _: ()
 
     @property
     def pod(self) -> Pod | None:
@@ -81,12 +83,21 @@ class ClientPod:
         if pod.phase == "Succeeded":
             return JobObservation(JobPhase.SUCCEEDED, exit_code=0)
         if pod.phase == "Failed":
-            return JobObservation(JobPhase.FAILED, exit_code=code, diagnosis=ended_pod(pod, self.what))
+            return JobObservation(
+                JobPhase.FAILED, exit_code=code, diagnosis=self.why_it_ended(pod, self.what)
+            )
         if pod.phase == "Running":
             is_lost = pod.gone_by is not None and self.now - pod.gone_by > _NODE_PATIENCE
             return JobObservation(JobPhase.LOST, diagnosis=silent_node(pod, self.what)) if is_lost else None
         broken = self.why_it_cannot_start(pod)
         return JobObservation(JobPhase.FAILED if broken else JobPhase.PENDING, diagnosis=broken)
+
+    def why_it_ended(self, pod: Pod, what: str) -> Diagnosis:
+        """Why a pod of the job failed, by its log as far as that is there.
+
+        :param what: the pod in words that begin a sentence.
+        """
+        return ended_pod(pod, what, self.log_end(pod))
 
     def why_it_cannot_start(self, pod: Pod) -> Diagnosis | None:
         """Why a pod of the job will not come up; none while it may. Events are asked for once it is late."""

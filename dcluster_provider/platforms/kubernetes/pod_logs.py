@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from dcluster_provider.core.errors import PlatformUnavailable
+from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import collection
@@ -13,6 +13,7 @@ from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 _MOST_ASKED = 64 * 1024 * 1024
 _NANOSECONDS = 10**9
+_DIAGNOSED_LINES, _DIAGNOSED_BYTES = 4000, 1024 * 1024  # of a log in which the cause of an end is looked for
 _READ_SECONDS = 10.0  # for a node to answer; the looks of other waits are late by as much
 
 Line = tuple[int, str]  # nanoseconds since 1970, text
@@ -45,6 +46,18 @@ def read_last_lines(api: KubernetesApi, pod: Pod, most: int) -> list[Line]:
     return _stamped(_request(api, pod, {"tailLines": str(most)}), is_cut=False)
 
 
+def read_end(api: KubernetesApi, pod: Pod) -> list[str]:
+    """The end of the log of a pod's engine, for a diagnosis; nothing when it cannot be read."""
+    query = {"tailLines": str(_DIAGNOSED_LINES)} | _of_engine(pod)
+    try:
+        text = api.tail(_path(pod), query, _DIAGNOSED_BYTES, _READ_SECONDS)
+    except CredentialsRefused:
+        raise
+    except (ApiRefused, PlatformUnavailable):
+        return []
+    return text.splitlines()
+
+
 def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
     query = {"limitBytes": str(most)}
     if start:
@@ -54,13 +67,21 @@ def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
 
 
 def _request(api: KubernetesApi, pod: Pod, query: dict[str, str]) -> str:
-    query |= {"timestamps": "true"} | ({"container": pod.engine.name} if pod.engine else {})
+    query |= {"timestamps": "true"} | _of_engine(pod)
     try:
-        return api.text(f"{collection('Pod', pod.namespace)}/{pod.name}/log", query, _READ_SECONDS)
+        return api.text(_path(pod), query, _READ_SECONDS)
     except ApiRefused as refusal:
         if refusal.status in {400, 404}:  # it has not begun to write, or is gone
             return ""
         raise PlatformUnavailable(f"the log of pod {pod.name} cannot be read: {refusal}") from refusal
+
+
+def _path(pod: Pod) -> str:
+    return f"{collection('Pod', pod.namespace)}/{pod.name}/log"
+
+
+def _of_engine(pod: Pod) -> dict[str, str]:
+    return {"container": pod.engine.name} if pod.engine else {}
 
 
 def _stamped(text: str, *, is_cut: bool) -> list[Line]:

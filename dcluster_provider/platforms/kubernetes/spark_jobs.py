@@ -25,7 +25,6 @@ from dcluster_provider.engines.spark_executors import (
     words_address,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis import (
-    ended_pod,
     is_another_since,
     is_out_of_memory,
     restart_evidence,
@@ -37,7 +36,16 @@ DRIVER = "The driver"
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _NO_APPLICATION = timedelta(seconds=180)  # a driver that has none by then is at work on something else
 _EXECUTORS_END = timedelta(seconds=15)  # in which executors end after their driver, normally
-_LITTLE = {"ExitCode", "JavaException", "PythonException", "ExecutorsFailed"}
+_LITTLE = {
+    "ExitCode",
+    "JavaException",
+    "PythonException",
+    "ExecutorsFailed",
+    "ExecutorLost",
+    "ExecutorOutOfMemory",
+    "PythonWorkerCrashed",
+    "ShuffleLost",
+}
 
 
 def observe_on_standalone(
@@ -146,7 +154,8 @@ def _with_executors(client: ClientPod, seen: JobObservation, executors: list[Pod
     failed = [pod for pod in executors if pod.phase == "Failed" or is_out_of_memory(pod)]
     if not failed:
         return seen
-    told = ended_pod(max(failed, key=lambda pod: (is_out_of_memory(pod), pod.created_at)), "An executor")
+    last = max(failed, key=lambda pod: (is_out_of_memory(pod), pod.created_at))
+    told = client.why_it_ended(last, "An executor")
     if told.reason in _LITTLE or told.reason.startswith(("Killed", "PodDeleted")):
         return seen
     cause = f"{told.cause} {seen.diagnosis.cause}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.core.evidence import explain_exit, last_words
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import contains, last_lines
@@ -17,6 +17,7 @@ from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.ports import holder
 from dcluster_provider.platforms.local.process import Life, ProcessState
 
+_DIAGNOSED_BYTES = 1024 * 1024  # of a log in which the cause of an end is looked for
 _FULL_MIB = 1  # less free than this is a full disk
 
 
@@ -56,7 +57,7 @@ def process_failure(what: str, state: ProcessState, log: Path, folder: Path) -> 
     :param what: the process in words that begin a sentence.
     :param folder: where it writes; a full disk there is part of the evidence.
     """
-    lines: Sequence[str] = last_lines(log)
+    lines: Sequence[str] = last_lines(log, _DIAGNOSED_BYTES)
     if state.error:
         lines = [*lines, state.error]
     if state.life is Life.LOST:
@@ -64,7 +65,7 @@ def process_failure(what: str, state: ProcessState, log: Path, folder: Path) -> 
             "ProcessLost",
             f"{what} runs no more, and how it ended is not known: whoever watched it was killed with it.",
             "Look for a restart of the machine or a kill of all its processes, then run it again.",
-            tuple(lines[-8:]),
+            last_words(lines)[-8:],
         )
     found = explain_exit(what, state.code, lines)
     return _with_disk(found, folder)

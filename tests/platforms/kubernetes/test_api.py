@@ -23,10 +23,10 @@ class Script:
     """An API server that gives each path its answers one after the other, the last one for ever."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, list[tuple[int, dict]]] = {}
+        self.answers: dict[str, list[tuple[int, dict | bytes]]] = {}
         self.asked: list[str] = []
 
-    def answer(self, path: str) -> tuple[int, dict]:
+    def answer(self, path: str) -> tuple[int, dict | bytes]:
         self.asked.append(path)
         left = self.answers[path]
         return left.pop(0) if len(left) > 1 else left[0]
@@ -42,7 +42,7 @@ def api(script: Script) -> Iterator[KubernetesApi]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = script.answer(self.path)
-            content = json.dumps(body).encode()
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -95,3 +95,9 @@ def test_a_server_that_never_tells_whether_it_is_ready_is_believed_after_a_while
 def test_roles_that_are_read_in_that_while_are_used(api, script):
     script.answers = {PATH: [(403, FORBIDDEN), (403, FORBIDDEN), (200, FOUND)], "/readyz": [(403, FORBIDDEN)]}
     assert api.get(PATH) == FOUND
+
+
+def test_the_end_of_a_log_without_newlines_is_read_in_bounded_memory(api, script):
+    script.answers = {f"{PATH}?tailLines=9": [(200, b"x" * 3_000_000 + b"the end\xff")]}
+    tail = api.tail(PATH, {"tailLines": "9"}, 1000, 10.0)
+    assert (len(tail), tail[-8:]) == (1000, "the end\N{REPLACEMENT CHARACTER}")

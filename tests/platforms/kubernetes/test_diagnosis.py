@@ -156,6 +156,24 @@ def test_what_has_ended(name):
     assert found.evidence
 
 
+def test_the_cause_is_found_in_the_log_before_the_end_that_kubernetes_keeps():
+    pod, _ = _read(PODS["failed_python"])
+    chatter = ["26/11/29 10:00:00 INFO ShutdownHookManager: Deleting directory"] * 100
+    oom = 'Exception in thread "task-result-getter-0" java.lang.OutOfMemoryError: Java heap space'
+    told = replace(
+        pod, containers=tuple(replace(each, exit_message="\n".join(chatter)) for each in pod.containers)
+    )
+    assert ended_pod(told, "The driver").reason == "ExitCode"
+    found = ended_pod(told, "The driver", [oom, *chatter])
+    assert (found.reason, found.evidence[1]) == ("OutOfMemory", "java.lang.OutOfMemoryError: Java heap space")
+
+
+def test_the_log_of_the_engine_says_nothing_of_another_container():
+    pod, _ = _read(PODS["failed_init"])
+    found = ended_pod(pod, "The driver of job 17", ["ValueError: of the engine"])
+    assert found == ended_pod(pod, "The driver of job 17")
+
+
 @pytest.mark.parametrize("name", ENDED)
 def test_a_pod_that_is_over_is_broken_only_by_what_came_from_outside(name):
     found = _broken(PODS[name], 1000)

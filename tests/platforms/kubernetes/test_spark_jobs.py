@@ -180,3 +180,9 @@ def test_a_job_works_once_an_executor_has_come(log, seconds, phase):
         ]
     else:
         assert pages == []
+
+
+def test_why_a_driver_failed_is_looked_for_in_its_whole_log():
+    driver = _pod("driver", over=FAILED, phase="Failed")
+    client = replace(_client([driver]), log_end=lambda pod: [f"ValueError: read of {pod.name}"])
+    assert client.observe().diagnosis.evidence == ("exit code 1", "ValueError: read of driver")

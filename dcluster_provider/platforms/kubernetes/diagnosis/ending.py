@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.core.evidence import explain_exit, last_words
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     container_in_words,
@@ -33,11 +33,12 @@ class _End:
     message: str
 
 
-def ended_pod(pod: Pod, what: str) -> Diagnosis:
+def ended_pod(pod: Pod, what: str, log: Sequence[str] = ()) -> Diagnosis:
     """Why a pod that had to do its work and end has failed.
 
     :param pod: one that is over, or is being deleted.
     :param what: it in words that begin a sentence, ``The driver of job 17`` for instance.
+    :param log: the end of its engine's log, of which Kubernetes itself keeps two KiB.
     """
     who = f"{what} (pod {pod.name})"
     from_outside = taken_away(pod, who)
@@ -55,9 +56,8 @@ def ended_pod(pod: Pod, what: str) -> Diagnosis:
         )
     if container is not pod.engine:
         who = f"{who}, in its container {container.name},"
-    return _explained(
-        pod, container, who, _End(container.exit_code, container.exit_reason, container.exit_message)
-    )
+    message = "\n".join(log) if log and container is pod.engine else container.exit_message
+    return _explained(pod, container, who, _End(container.exit_code, container.exit_reason, message))
 
 
 def _is_signalled(container: Container) -> bool:
@@ -163,7 +163,7 @@ def _out_of_memory(pod: Pod, container: Container, who: str, end: _End, lines: l
     remedy = f"Raise {field}, or let it do less at once (fewer cores, smaller partitions), then run it again."
     if container is not pod.engine:
         remedy = f"Raise the memory limit of its container {container.name} in the connection's pod_template."
-    last = [short(line) for line in lines if line.strip()][-6:]
+    last = last_words(lines)[-6:]
     return Diagnosis(
         "OOMKilled",
         f"{who} was killed because it used more memory than its limit.",

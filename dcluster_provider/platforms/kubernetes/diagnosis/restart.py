@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from dcluster_provider.core.evidence import last_words
 from dcluster_provider.platforms.kubernetes.pod import Pod
 
 
@@ -30,5 +31,5 @@ def restart_evidence(pod: Pod) -> tuple[str, ...]:
     evidence = [f"pod {pod.name} runs since {engine.running_since}, {engine.restarts} restarts"]
     if engine.restarts:
         last = f"{engine.last_exit_reason or 'unknown'} (exit code {engine.last_exit_code})"
-        evidence += [f"it ended before: {last}", *engine.last_exit_message.splitlines()[-6:]]
+        evidence += [f"it ended before: {last}", *last_words(engine.last_exit_message.splitlines())[-6:]]
     return tuple(evidence)

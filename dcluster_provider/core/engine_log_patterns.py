@@ -1,0 +1,198 @@
+"""Lines of a log that tell why Spark or Flink ended a job: what only they say, in the form of :mod:`log_patterns`."""
+
+from __future__ import annotations
+
+from dcluster_provider.core.signs import Sign
+
+_SETTING = "Correct the setting in extraCmd of the job or extraConfigs of the cluster."
+
+FLINK_PATTERNS = (
+    Sign(
+        "SavepointMissing",
+        r"Cannot find (?:checkpoint or savepoint file/directory|meta data file '_metadata' in directory) '([^']+)'",
+        "There is no savepoint in {0}, which the job was to start from.",
+        "Correct savepoint to the folder of a savepoint or retained checkpoint: it has a file _metadata in it.",
+        anywhere=True,
+    ),
+    Sign(
+        "SavepointUnreachable",
+        r"Cannot access file system for checkpoint/savepoint path '([^']+)'",
+        "Flink cannot reach {0}, where the savepoint is that the job was to start from.",
+        "Correct savepoint, or give Flink the plugin and the credentials for that file system.",
+        anywhere=True,
+    ),
+    Sign(
+        "SavepointDoesNotFit",
+        r"Failed to rollback to checkpoint/savepoint (\S+)\. (.+)",
+        "The job does not fit the savepoint {0}: {1}.",
+        "Give operators the uids that they had, or set execution.state-recovery.ignore-unclaimed-state to true.",
+        anywhere=True,
+    ),
+    Sign(
+        "SavepointUnreadable",
+        r"Unexpected magic number\. .*savepoint",
+        "What the job was to start from is no savepoint that this Flink can read.",
+        "Correct savepoint to the folder of a whole savepoint or retained checkpoint of this or an older Flink.",
+        anywhere=True,
+    ),
+    Sign(
+        "ConnectorMissing",
+        r"Could not find any (?:factory for identifier|format factory for identifier) '([^']+)'",
+        "Flink has no connector or format {0}.",
+        "Bring its jar (pipeline.jars), or put it into the image's lib folder.",
+    ),
+    Sign(
+        "SlotsMissing",
+        r"NoResourceAvailableException|Could not acquire the minimum required resources",
+        "The cluster has fewer free slots than the job needs.",
+        "Give the cluster more workers or cores, or the job a lower parallelism (parallelism.default).",
+    ),
+    Sign(
+        "NetworkBuffersMissing",
+        r"(Insufficient number of network buffers.+)",
+        "A TaskManager has too few network buffers: {0}.",
+        "Raise taskmanager.memory.network.max and .fraction, or lower the parallelism.",
+    ),
+    Sign(
+        "WorkerLost",
+        r"(?:Heartbeat of )?TaskManager with id (\S+?)(?:\([^)]*\))? (?:timed out|is no longer reachable)|"
+        r"Connection unexpectedly closed by remote task manager '([^']+)'|"
+        r"The TaskExecutor is shutting down|TaskManager (\S+) (?:has )?disconnected",
+        "The job lost a TaskManager while it worked ({0}).",
+        "Read that TaskManager's end in the cluster's diagnosis or log: it ran out of memory, or its machine went.",
+    ),
+)
+
+SPARK_PATTERNS = (
+    Sign(
+        "ExecutorsFailed",
+        r"Master removed our application: FAILED",
+        "The executors of the job failed one after the other, so the Spark master gave it up.",
+        "Read the executors' lines, correct what they complain of, then run the job again.",
+        decides=True,
+    ),
+    Sign(
+        "MasterLost",
+        r"All masters are unresponsive|Master removed our application",
+        "The driver could not reach the Spark master.",
+        "Find out why the cluster's master ended (its log), then run the job again.",
+        decides=True,
+    ),
+    Sign(
+        "ResultTooLarge",
+        r"(Total size of serialized results of \d+ tasks \([^)]*\)) is bigger than .*maxResultSize.*\(([^)]+)\)",
+        "What the job collects at its driver is too large: {0}; spark.driver.maxResultSize allows {1}.",
+        "Write the result to storage instead of collecting it, or raise spark.driver.maxResultSize and driverMemGb.",
+    ),
+    Sign(
+        "ExecutorOutOfMemory",
+        r"ExecutorLostFailure \(executor (\S+) exited.*(?:exit(?:ed with)? code:? 52\b|OOM|OutOfMemory)",
+        "Executor {0} ran out of memory.",
+        "Give executors more memory (workerMemGb), or let each do less at once (more partitions, fewer cores).",
+    ),
+    Sign(
+        "ExecutorLost",
+        r"ExecutorLostFailure \(executor (\S+) exited.*?\) Reason: (.+)",
+        "The job lost executor {0} again and again: {1}.",
+        "Read that executor's log; when it was killed (exit code 137), it or its machine ran short of memory: raise "
+        "workerMemGb.",
+    ),
+    Sign(
+        "ShuffleLost",
+        r"(?:MetadataFetchFailedException|FetchFailedException|FetchFailed\(): ?(.+)",
+        "Parts of a shuffle were lost with an executor: {0}.",
+        "Read why the executor ended; when it ran short of memory, raise workerMemGb.",
+    ),
+    Sign(
+        "PythonWorkerCrashed",
+        r"Python worker exited unexpectedly",
+        "The Python process of an executor crashed.",
+        "Look for native code that crashes (a package of another version), or for too little memory: raise "
+        "workerMemGb or spark.executor.pyspark.memory.",
+    ),
+    Sign(
+        "PythonVersions",
+        r"Python in worker has (?:a )?different version:? '?\(?([\d., ]+\d)\)?'? than that in driver:? '?([\d.]+)|"
+        r"PYTHON_VERSION_MISMATCH\] (.+)",
+        "Driver and workers run different versions of Python ({0}).",
+        "Let both run the same: PYSPARK_PYTHON and spark.pyspark.python, or the same image.",
+    ),
+    Sign(
+        "NotSerializable",
+        r"(Task not serializable.*|Could not serialize object.*|NotSerializableException: .+)",
+        "The job sends something to its executors that cannot be sent: {0}.",
+        "Make connections and sessions within the function that runs on the executors.",
+    ),
+    Sign(
+        "BufferTooSmall",
+        r"Kryo serialization failed: (Buffer overflow.+?)(?:\. To avoid|$)",
+        "One record is too large for the serializer's buffer: {0}.",
+        "Raise spark.kryoserializer.buffer.max.",
+    ),
+    Sign(
+        "BroadcastTooSlow",
+        r"Could not execute broadcast in (\d+) secs",
+        "A table that was to be sent to all executors was not ready within {0} s.",
+        "Raise spark.sql.broadcastTimeout, or disable broadcasts by spark.sql.autoBroadcastJoinThreshold=-1.",
+    ),
+    Sign(
+        "DependencyMissing",
+        r"unresolved dependenc(?:y|ies): \[?(?:unresolved dependency: )?([\w.#;:-]+)",
+        "A package of spark.jars.packages cannot be fetched: {0}.",
+        "Correct its name and version, or let the job reach a repository that has it (spark.jars.repositories).",
+    ),
+    Sign(
+        "BadOption",
+        r"(Unrecognized option '[^']+'|Unknown/unsupported param .+)",
+        "spark-submit does not know an argument: {0}.",
+        _SETTING,
+    ),
+    Sign(
+        "BadSetting",
+        r"(\S+ should be \w+, but was .+|Size must be specified as bytes.+|Time must be specified as .+|"
+        r"[Ff]ailed to parse (?:byte|time) string: .+|Could not parse .+ for key .+)",
+        "A setting has a value that it cannot have: {0}.",
+        _SETTING,
+    ),
+    Sign(
+        "PathMissing",
+        r"\[PATH_NOT_FOUND\] Path does not exist: (\S+?)\.?(?: SQLSTATE.*)?$",
+        "There is no file or folder {0} where the job runs.",
+        "Correct the path, or bring the data: every worker has to see it under that path.",
+    ),
+    Sign(
+        "TableMissing",
+        r"\[TABLE_OR_VIEW_NOT_FOUND\] The table or view (\S+) cannot be found|Table or view not found: ([^;]+)",
+        "There is no table or view {0}.",
+        "Correct its name, or the catalog and database that it is looked for in.",
+    ),
+    Sign(
+        "ColumnMissing",
+        r"\[UNRESOLVED_COLUMN[\w.]*\] A column(?:, variable,)? or function parameter with name (\S+) cannot",
+        "There is no column {0}.",
+        "Correct its name; the evidence names what there is, where the engine told it.",
+    ),
+    Sign(
+        "SyntaxError",
+        r"\[PARSE_SYNTAX_ERROR\] (.+)",
+        "A SQL text is no SQL: {0}.",
+        "Correct it.",
+    ),
+    Sign(
+        "SourceMissing",
+        r"\[DATA_SOURCE_NOT_FOUND\] Failed to find the data source: (\S+?)\.(?:\s|$)",
+        "Spark has no data source {0}.",
+        "Bring its jar (spark.jars.packages), or correct the name of the format.",
+    ),
+)
+
+# Of the SQL runner, which says it of whatever failed: only when nothing more special is known.
+SQL_PATTERNS = (
+    Sign(
+        "SqlStatementFailed",
+        r"SQL statement failed: (.+)",
+        "A SQL statement failed: {0}.",
+        "Correct the statement; the log shows it with its line.",
+        anywhere=True,
+    ),
+)

@@ -1,0 +1,46 @@
+"""Known causes of failures, found in their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from dcluster_provider.core.engine_log_patterns import FLINK_PATTERNS, SPARK_PATTERNS, SQL_PATTERNS
+from dcluster_provider.core.log_patterns import FAILURE_PATTERNS, PROCESS_PATTERNS
+from dcluster_provider.core.root_cause import Failure
+from dcluster_provider.core.signs import KnownCause, Sign
+
+PATTERNS = (*FLINK_PATTERNS, *SPARK_PATTERNS, *PROCESS_PATTERNS, *FAILURE_PATTERNS, *SQL_PATTERNS)
+_ANYWHERE = tuple(sign for sign in PATTERNS if sign.anywhere)
+_DECIDING = tuple(sign for sign in PATTERNS if sign.decides)
+
+
+def cause_of_failure(failure: Failure) -> KnownCause | None:
+    """The known cause of a failure: of its root, or else of what is nearest to that."""
+    lines = (failure.root, *reversed(failure.headings))
+    return _first(lines, PATTERNS) or cause_anywhere(failure.lines)
+
+
+def cause_that_decides(lines: Iterable[str]) -> KnownCause | None:
+    """The known cause of which a line tells after which nothing else counts."""
+    return _first(lines, _DECIDING)
+
+
+def cause_anywhere(lines: Iterable[str]) -> KnownCause | None:
+    """The known cause of which the first line tells that is never harmless."""
+    return _first(lines, _ANYWHERE)
+
+
+def _first(lines: Iterable[str], signs: Sequence[Sign]) -> KnownCause | None:
+    """The cause that the first line tells which tells one, in the words of the line that says most of it."""
+    found = [(number, known) for line in lines for number, known in _search(line, signs)]
+    if not found:
+        return None
+    reason = found[0][1].reason
+    return min((each for each in found if each[1].reason == reason), key=lambda each: each[0])[1]
+
+
+def _search(line: str, signs: Sequence[Sign]) -> Iterator[tuple[int, KnownCause]]:
+    for number, sign in enumerate(signs):
+        known = sign.search(line)
+        if known is not None:
+            yield number, known
