@@ -32,6 +32,7 @@ from dcluster_provider.platforms.local.flink_launch import cluster_settings
 from dcluster_provider.platforms.local.job_process import settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import read_part
+from dcluster_provider.platforms.local.machine import machine_memory, too_large
 from dcluster_provider.platforms.local.plan import ClusterPlan, make_plan, read_plan
 from dcluster_provider.platforms.local.process import Life, StartFailed
 from dcluster_provider.platforms.local.settings import LocalSettings
@@ -103,8 +104,11 @@ class LocalPlatform:
         check_application(spec)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
-        """Install the engine, unless it is installed."""
+        """Install the engine, unless it is installed, and tell of a cluster that is larger than this machine."""
         ensure_engine(spec.engine, self.settings, report)
+        warning = too_large(spec, machine_memory())
+        if warning:
+            report(warning)
 
     def apply_cluster(self, cluster: Cluster) -> None:
         """Start the processes of the cluster, or those that were not started yet."""
