@@ -11,6 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from dcluster_provider.core.sizing import cpu_cores, memory_bytes
 
 LONGEST_LINE = 253  # characters
+# Bytes. Linux hands a program at most 128 KiB in one argument, with the byte that ends it, and 2 MiB in all with its
+# environment; a Kubernetes object, in which a pod's arguments are, holds 1 MiB.
+LONGEST_ARGUMENT = 128 * 1024 - 1
+MOST_ARGUMENTS = 512 * 1024
+MOST_SETTINGS = 64 * 1024  # bytes; they share an object with the application
 _SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
 
@@ -42,7 +47,14 @@ def _settings(value: Any) -> Any:
             ) from None
     if not isinstance(value, dict):
         raise ValueError('is not a JSON object; write one such as {"spark.executor.instances": 2}')
-    return {_setting_name(str(name)): _setting(str(name), item) for name, item in value.items()}
+    read = {_setting_name(str(name)): _setting(str(name), item) for name, item in value.items()}
+    size = sum(len(text.encode()) for item in read.items() for text in item)
+    if size > MOST_SETTINGS:
+        raise ValueError(
+            f"has {size} bytes of settings; the most is {MOST_SETTINGS}; put what is large into a file that the "
+            "application reads"
+        )
+    return read
 
 
 def _setting_name(name: str) -> str:
@@ -83,6 +95,26 @@ def _argument(value: str) -> str:
     return value
 
 
+def _short_argument(value: str) -> str:
+    size = len(_argument(value).encode())
+    if size > LONGEST_ARGUMENT:
+        raise ValueError(
+            f"has {size} bytes; Linux hands a program at most {LONGEST_ARGUMENT} in one argument; put what is longer "
+            "into a file that the application reads"
+        )
+    return value
+
+
+def _few_arguments(value: tuple[str, ...]) -> tuple[str, ...]:
+    size = sum(len(each.encode()) + 1 for each in value)
+    if size > MOST_ARGUMENTS:
+        raise ValueError(
+            f"has {size} bytes of arguments; the most is {MOST_ARGUMENTS} in all; put them into a file that the "
+            "application reads"
+        )
+    return value
+
+
 def _suffix(value: str) -> str:
     if value and not _SUFFIX.fullmatch(value):
         raise ValueError(
@@ -106,6 +138,7 @@ Name = Annotated[Line, AfterValidator(_not_empty)]
 Count = Annotated[int, BeforeValidator(_no_flag)]
 Amount = Annotated[float, BeforeValidator(_no_flag)]
 Suffix = Annotated[str, AfterValidator(_suffix)]
-Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_argument)]
+Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_short_argument)]
+Arguments = Annotated[tuple[Argument, ...], AfterValidator(_few_arguments)]
 Path = Annotated[str, Field(max_length=4096), AfterValidator(_printable)]
 ClusterType = Literal["spark", "spark3", "flink"]

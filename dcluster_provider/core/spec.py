@@ -25,7 +25,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import explain, nearest
 from dcluster_provider.core.fields import (
     Amount,
-    Argument,
+    Arguments,
     ClusterType,
     Count,
     Cpu,
@@ -191,7 +191,7 @@ class JobSpec(Entity):
     cluster_id: Count | None = Field(default=None, ge=1)
     application: Path = ""
     main_class: Line = ""
-    args: tuple[Argument, ...] = ()
+    args: Arguments = ()
     allow_duplicate: bool | None = None
     savepoint: Path = ""
     returns_result: bool = False

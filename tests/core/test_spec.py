@@ -121,6 +121,31 @@ def test_numbers_are_taken_for_the_text_they_write():
     assert parse(JobSpec, REQUIRED[JobSpec] | {"args": [1, "two", 3.5]}).args == ("1", "two", "3.5")
 
 
+@pytest.mark.parametrize(
+    ("args", "refused"),
+    [
+        (["x" * 131071], ""),
+        (["x" * 131072], r"field args\.0: has 131072 bytes; Linux hands a program at most 131071"),
+        (["a", "ä" * 65536], r"field args\.1: has 131072 bytes"),
+        (["x" * 131071] * 4, ""),
+        (["x" * 131071] * 4 + ["y"], "field args: has 524290 bytes of arguments; the most is 524288 in all"),
+    ],
+    ids=range(5),
+)
+def test_arguments_that_no_program_can_be_handed_are_refused(args, refused):
+    if not refused:
+        assert parse(JobSpec, REQUIRED[JobSpec] | {"args": args}).args == tuple(args)
+        return
+    with pytest.raises(InvalidSpec, match=refused) as refusal:
+        parse(JobSpec, REQUIRED[JobSpec] | {"args": args})
+    assert len(str(refusal.value)) < 500
+
+
+def test_settings_that_no_object_holds_are_refused():
+    with pytest.raises(InvalidSpec, match="field extraCmd: has 70007 bytes of settings; the most is 65536"):
+        parse(JobSpec, REQUIRED[JobSpec] | {"extraCmd": {"spark.x": "y" * 70000}})
+
+
 def test_own_cluster_is_sized_by_the_job():
     job = parse(
         JobSpec,

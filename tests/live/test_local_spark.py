@@ -57,9 +57,13 @@ def cluster(platform):
     )
 
 
-def test_a_job_is_counted_by_the_workers_and_gets_what_it_is_handed(platform, cluster):
+def test_a_job_is_counted_by_the_workers_and_gets_what_it_is_handed(platform, cluster, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "POSIX")  # as services run that are given no locale
     config = "ä😀=b: #c! \\d 'e' \"f\" $g"
-    job = submit(platform, cluster, application=PI, pipeline_version="v 1.2", pipeline_config=config)
+    arguments = ("größer 😀", "a\r\nb", "$(HOME) $$", "", "x" * 100_000)
+    job = submit(
+        platform, cluster, application=PI, pipeline_version="v 1.2", pipeline_config=config, args=arguments
+    )
     seen = outcome(platform, job, cluster)
     assert (seen.phase, seen.exit_code) == (JobPhase.SUCCEEDED, 0)
     log = whole_log(platform, job, cluster)
@@ -68,6 +72,7 @@ def test_a_job_is_counted_by_the_workers_and_gets_what_it_is_handed(platform, cl
     assert "pipeline v 1.2 v 1.2" in log
     assert f"config {config}\nconfig {config}\n" in log
     assert "setting 3" in log
+    assert f"arguments {[ascii(each) for each in arguments]}" in log
 
 
 def test_the_job_of_a_killed_submitter_runs_once(platform, cluster):

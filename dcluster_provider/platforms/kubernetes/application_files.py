@@ -25,6 +25,7 @@ def check_application(spec: JobSpec) -> None:
     """
     if not spec.application:
         raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
+    _check_arguments(spec)
     if is_remote(spec):
         _check_remote(spec)
         return
@@ -78,6 +79,15 @@ def file_name(spec: JobSpec) -> str:
     """The name of the application's file in a pod: its own as far as a Secret can keep it, since tracebacks show it."""
     name = re.sub(r"[^A-Za-z0-9._-]", "_", local_path(spec).name).lstrip(".")
     return f"application-{name}" if name in _OURS else name
+
+
+def _check_arguments(spec: JobSpec) -> None:
+    for number, argument in enumerate(spec.args):
+        if spec.engine == "spark" and "\r" in argument:
+            raise InvalidSpec(
+                f"field args.{number}: has a carriage return in it, which the start script of Spark's images takes "
+                "out; end lines by a line feed alone, or put the text into a file that the application reads"
+            )
 
 
 def _check_remote(spec: JobSpec) -> None:

@@ -16,6 +16,9 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 PART = "part"  # the file of a Secret that holds a part of something larger
 SCRATCH = "/var/dcluster"  # where a pod may write whatever it needs while it lives
+_LOCALE = {
+    "LC_ALL": "C.UTF-8"
+}  # or Java makes question marks of letters beyond ASCII, in images that set none
 _SPOT = {
     "karpenter.sh/capacity-type": "spot",
     "eks.amazonaws.com/capacityType": "SPOT",
@@ -107,7 +110,7 @@ def pod_template(
 
 def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any]:
     memory = f"{container.mib}Mi"
-    env = [{"name": name, "value": value} for name, value in container.env.items()]
+    env = [{"name": name, "value": _literal(value)} for name, value in {**_LOCALE, **container.env}.items()]
     env += [_field("POD_IP", "status.podIP"), _field("POD_NAME", "metadata.name")]
     mounts: list[dict[str, Any]] = [
         {"name": "scratch", "mountPath": SCRATCH},
@@ -127,7 +130,7 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
         "name": ENGINE_CONTAINER,
         "image": container.image,
         "command": ["/bin/bash", "-c", container.script, "bash"],
-        "args": list(container.arguments),
+        "args": [_literal(each) for each in container.arguments],
         "workingDir": SCRATCH,
         "env": env,
         "ports": [{"name": name, "containerPort": port} for name, port in container.ports.items()],
@@ -144,6 +147,11 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
     if settings.image_pull_policy:
         engine["imagePullPolicy"] = settings.image_pull_policy
     return engine
+
+
+def _literal(text: str) -> str:
+    """A text that Kubernetes hands on as it is: by itself it replaces ``$(NAME)``, and ``$$`` by ``$``."""
+    return text.replace("$", "$$")
 
 
 def _parts(names: Sequence[str]) -> dict[str, Any]:

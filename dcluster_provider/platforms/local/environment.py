@@ -12,10 +12,14 @@ OWNER = "DCLUSTER_PROCESS"
 def clean_environment(engine_prefixes: tuple[str, ...]) -> dict[str, str]:
     """This process's environment for an engine: without Airflow's settings and secrets and without another engine's.
 
+    Its locale is that of the containers that engines run in elsewhere.
+
     :param engine_prefixes: variables beginning so belong to the engine and are set by whoever starts it.
     """
     foreign = ("AIRFLOW_", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV", "CONDA", OWNER, *engine_prefixes)
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    # Or Java makes question marks of letters beyond ASCII, where Airflow runs without a locale.
+    return own | {"LC_ALL": "C.UTF-8"}
 
 
 def quoted_option(option: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 
 from pyspark.sql import SparkSession
 
@@ -23,3 +24,5 @@ print("pipeline", os.environ["DCLUSTER_PIPELINE_VERSION"], spark.conf.get("spark
 print("setting", spark.conf.get("spark.sql.shuffle.partitions"))
 for config in (os.environ["DCLUSTER_PIPELINE_CONFIG"], spark.conf.get("spark.dcluster.pipelineConfig", "")):
     print("config", config)
+if len(sys.argv) > 1:
+    print("arguments", [ascii(each) for each in sys.argv[1:]])

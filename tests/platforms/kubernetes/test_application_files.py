@@ -89,6 +89,26 @@ def test_flink_runs_a_jar_of_the_image_by_a_client_and_others_by_the_jobmanager(
     assert flink_jobs.is_jar(make_job(cluster, application="/opt/etl.jar"))
 
 
+def test_arguments_reach_the_container_as_they_were_given():
+    cluster = make_cluster()
+    job = make_job(cluster, args=("$(POD_IP)", "$$5", "größer\n", ""), pipeline_config="$(POD_NAME)")
+    made = driver_manifests.driver(KubernetesSettings(), job, cluster, PLACE)
+    (engine,) = made["spec"]["template"]["spec"]["containers"]
+    # Kubernetes replaces $(NAME) and makes $ of $$.
+    assert engine["args"][-4:] == ["$$(POD_IP)", "$$$$5", "größer\n", ""]
+    env = {each["name"]: each.get("value") for each in engine["env"]}
+    assert env["DCLUSTER_PIPELINE_CONFIG"] == "$$(POD_NAME)"
+    assert env["LC_ALL"] == "C.UTF-8"
+
+
+def test_a_carriage_return_that_spark_would_lose_is_refused():
+    remote = {"application": "s3a://bucket/etl.py", "args": ("a", "b\r\nc")}
+    with pytest.raises(InvalidSpec, match=r"field args\.1: has a carriage return"):
+        check_application(JobSpec(client="c", module="m", **remote))
+    flink = {"application": "local:///opt/etl.py", "args": ("b\r\nc",), "job_type": "flink"}
+    check_application(JobSpec(client="c", module="m", **flink))
+
+
 def test_flinks_client_reads_no_object_storage():
     with pytest.raises(InvalidSpec, match="cannot be read by Flink's client"):
         check_application(job_spec("s3://bucket/etl.py", job_type="flink"))
