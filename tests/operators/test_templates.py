@@ -12,7 +12,7 @@ from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from dcluster_provider import decorators, operators, sensors
-from dcluster_provider.decorators.spark import DClusterSparkDecoratedOperator
+from dcluster_provider.decorators.spark import _NOT_TAKEN, DClusterSparkDecoratedOperator
 from tests.live.conftest import connection
 
 # What each operator or sensor is tried with: literals that are accepted, for what has to be given.
@@ -79,6 +79,7 @@ def fields() -> list:
         pytest.param(kind, field, id=f"{kind.__name__}.{field}")
         for kind in kinds()
         for field in kind.template_fields
+        if not (kind is DClusterSparkDecoratedOperator and field in _NOT_TAKEN)
     ]
 
 
@@ -90,8 +91,6 @@ def make(kind: type[BaseOperator], field: str, value: object) -> BaseOperator:
     given = {} if field == "spec" else dict(GIVEN[kind.__name__])
     if kind is DClusterSparkDecoratedOperator:
         given["python_callable"] = function
-        if field in ("spec", "application", "main_class", "args", "savepoint", "returns_result"):
-            pytest.skip("the decorator does not take it")
         if field in ("op_args", "op_kwargs"):
             value = [value] if field == "op_args" else {"n": value}
     if field == "cluster_name":
