@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_clusters, print_record
-from dcluster_provider.cli.session import cluster_reference, command, person, read_spec, tell
+from dcluster_provider.cli.session import cluster_reference, command, own_hook, person, read_spec, tell
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.hooks.dcluster import DClusterHook
 
@@ -20,6 +20,7 @@ def list_clusters(args: Namespace, hook: DClusterHook) -> None:
 def show_clusters(args: Namespace, hook: DClusterHook) -> None:
     """Show a cluster as it is now, and its events."""
     cluster = hook.clusters.get(cluster_reference(args.cluster))
+    hook = own_hook(hook, cluster)
     cluster = hook.clusters.observe([cluster.id])[cluster.id]
     events = hook.control.registry.list_events(cluster_id=cluster.id)
     print_record(cluster, events, args.output, hook.clusters.info(cluster.id) | {"place": cluster.place})
@@ -40,7 +41,9 @@ def launch_clusters(args: Namespace, hook: DClusterHook) -> None:
 @command
 def terminate_clusters(args: Namespace, hook: DClusterHook) -> None:
     """End a cluster and print what it is then."""
-    print_clusters([hook.clusters.terminate(cluster_reference(args.cluster), actor=person())], args.output)
+    cluster = hook.clusters.get(cluster_reference(args.cluster))
+    ended = own_hook(hook, cluster).clusters.terminate(cluster.id, actor=person())
+    print_clusters([ended], args.output)
 
 
 def _tell_state(cluster: Cluster) -> None:

@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_jobs, print_record
-from dcluster_provider.cli.session import command, person, read_spec, tell
+from dcluster_provider.cli.session import command, own_hook, person, read_spec, tell
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.record import Job, JobState
@@ -27,6 +27,7 @@ def list_jobs(args: Namespace, hook: DClusterHook) -> None:
 def show_jobs(args: Namespace, hook: DClusterHook) -> None:
     """Show a job as it is now, and its events."""
     job = hook.jobs.get(args.job_id)
+    hook = own_hook(hook, job)
     job = hook.jobs.observe([job.id])[job.id]
     print_record(job, hook.control.registry.list_events(job_id=job.id), args.output, hook.jobs.info(job.id))
 
@@ -59,6 +60,7 @@ def terminate_jobs(args: Namespace, hook: DClusterHook) -> None:
 
     With ``--savepoint`` its end is waited for, and the savepoint's folder is printed (as JSON, the whole job).
     """
+    hook = own_hook(hook, hook.jobs.get(args.job_id))
     job = hook.jobs.terminate(args.job_id, savepoint=args.savepoint, actor=person())
     if not args.savepoint:
         print_jobs([job], args.output)
@@ -74,7 +76,7 @@ def terminate_jobs(args: Namespace, hook: DClusterHook) -> None:
 @command
 def logs_jobs(args: Namespace, hook: DClusterHook) -> None:
     """Print a job's log, and with ``--follow`` go on until it has ended."""
-    offset, trouble = 0, ""
+    hook, offset, trouble = own_hook(hook, hook.jobs.get(args.job_id)), 0, ""
     while True:
         ended = not args.follow or hook.jobs.observe([args.job_id])[args.job_id].state in _FINAL
         try:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
-from dcluster_provider.core.errors import DClusterError, InvalidSpec
+from dcluster_provider.core.errors import DClusterError, InvalidSpec, NotFound
+from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.hooks.dcluster import DClusterHook
 
 
@@ -29,6 +30,22 @@ def command(function: Callable[[Namespace, DClusterHook], None]) -> Callable[[Na
             sys.stderr.close()  # the reader of our output has gone, and has all it wanted
 
     return run
+
+
+def own_hook(hook: DClusterHook, record: Cluster | Job) -> DClusterHook:
+    """The hook of the connection that a cluster or job was made through, which alone reaches it.
+
+    The given one when that connection does not exist any more, or has another registry by now.
+    """
+    if record.conn_id == hook.dcluster_conn_id:
+        return hook
+    own = DClusterHook(record.conn_id)
+    try:
+        is_of_its_registry = own.settings.registry_url == hook.settings.registry_url
+    except NotFound:
+        tell(f"{record} was made through connection {record.conn_id!r}, which does not exist any more")
+        return hook
+    return own if is_of_its_registry else hook
 
 
 def person() -> str:

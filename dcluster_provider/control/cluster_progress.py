@@ -8,26 +8,27 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dcluster_provider.control.endings import after_cluster
+from dcluster_provider.control.endings import after_cluster, without_platform
 from dcluster_provider.control.isolation import going_on
 from dcluster_provider.control.places import made_elsewhere
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.sightings import Hidden, Sightings
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     Diagnosed,
     NodesFailed,
+    PlatformRefused,
     PlatformUnavailable,
     StaleRecord,
 )
 from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState
-from dcluster_provider.core.state import advance_cluster, fail_cluster, place_cluster
+from dcluster_provider.core.state import advance_cluster, fail_cluster, give_up_cluster, place_cluster
 from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
     from dcluster_provider.control.nodes.dedicated import DedicatedNodes
-    from dcluster_provider.core.diagnosis import Diagnosis
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
@@ -72,8 +73,21 @@ class ClusterProgress:
 
         One that was made elsewhere stays as it is: that nothing of it is here does not mean that it has gone.
 
+        One of which nothing was ever made is given up when its platform is out of reach: it has FAILED, with the cause.
+
         :raises PlatformUnavailable: it cannot be asked just now, so that what is left of it stays.
+        :raises PlatformRefused: it cannot be asked at all, with the same effect.
         """
+        try:
+            return self._remove(cluster)
+        except CredentialsRefused:
+            raise
+        except (PlatformRefused, PlatformUnavailable) as error:
+            if cluster.state.is_final or cluster.master_url or self._registry.was_begun(cluster.id):
+                raise
+            return self._give_up(cluster, error)
+
+    def _remove(self, cluster: Cluster) -> Cluster:
         unseen = made_elsewhere(self._platform, cluster)
         if unseen is not None:
             _LOG.warning("%s is not removed: %s", cluster, unseen.why)
@@ -84,6 +98,8 @@ class ClusterProgress:
         except CredentialsRefused:
             raise
         except PlatformUnavailable as error:  # with the cluster would go what tells how they ended
+            if not self._registry.was_begun(cluster.id):
+                raise
             _LOG.warning("%s is removed at the next look: %s", cluster, error)
             return cluster
         self._platform.delete_cluster(cluster)
@@ -95,6 +111,17 @@ class ClusterProgress:
             return cluster
         seen = self._sightings.seen(self._platform.observe_clusters([cluster])).get(cluster.id)
         return cluster if seen is None else self._advance(cluster, seen)
+
+    def _give_up(self, cluster: Cluster, error: PlatformRefused | PlatformUnavailable) -> Cluster:
+        """Have a cluster FAILED of which nothing was made; should there be something, the cluster check removes it."""
+        cause = error.diagnosis if isinstance(error, PlatformRefused) else _out_of_reach(error)
+        self._give_nodes_back(cluster)
+        failed = self.change(cluster, lambda it, now: give_up_cluster(it, cause, now))
+        jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
+        for job in without_platform(jobs, failed, utc_now()):
+            with suppress(StaleRecord):  # whoever was first saw the same end
+                self._registry.save_job(job)
+        return failed
 
     def fail(self, cluster: Cluster, diagnosis: Diagnosis, actor: str = "") -> Cluster:
         """Note why a cluster failed, and remove it."""
@@ -133,3 +160,12 @@ class ClusterProgress:
         except Diagnosed as refusal:
             _LOG.error("The nodes of %s stay, and cost money: %s", cluster, refusal)
         return True
+
+
+def _out_of_reach(error: PlatformUnavailable) -> Diagnosis:
+    return Diagnosis(
+        "PlatformUnavailable",
+        "Its platform could not be reached, and nothing of it was made.",
+        "See that the platform answers from where Airflow runs, or correct the connection; then run the task again.",
+        tuple(str(error).splitlines()[-4:]),
+    )

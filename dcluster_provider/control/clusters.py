@@ -17,6 +17,7 @@ from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
 from dcluster_provider.control.waiting import Wait
+from dcluster_provider.core.diagnosis import PROVIDER_MISSING
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -114,9 +115,10 @@ class Clusters:
         :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
         :returns: the key's cluster while that is live, otherwise a new one.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored.
-        :raises PlatformRefused: the platform lacks what the cluster needs, or the key's live cluster was made
-            elsewhere.
+        :raises PlatformRefused: the platform lacks what the cluster needs, what is needed to ask it is not installed,
+            or the key's live cluster was made elsewhere.
         """
+        self.require_client()
         return self._claim(self._checked(spec), key or fresh_key(), None, actor, follow_ending)
 
     def external(self, known: ExternalCluster, *, actor: str = "") -> Cluster:
@@ -185,6 +187,19 @@ class Clusters:
             # It was ended while it was being made, so what was made after that has to go as well.
             begun = self._progress.remove(begun)
         return begun
+
+    def require_client(self) -> None:
+        """Refuse a request that nobody could carry out for want of a package.
+
+        Credentials may be missing here: those who carry the request out may have them.
+
+        :raises PlatformRefused: naming the package.
+        """
+        try:
+            self._platform.connect()
+        except PlatformRefused as refusal:
+            if refusal.diagnosis.reason == PROVIDER_MISSING:
+                raise
 
     def require_here(self, cluster: Cluster) -> None:
         """Refuse to go on with a live cluster that was made elsewhere than where the connection leads by now.

@@ -31,6 +31,11 @@ def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: da
     return [_after_cluster(job, cluster, seen.get(job.id), now) for job in jobs]
 
 
+def without_platform(jobs: list[Job], cluster: Cluster, now: datetime) -> list[Job]:
+    """The live jobs of a cluster of which nothing was ever made, each in its final state."""
+    return [_after_cluster(job, cluster, None, now) for job in jobs]
+
+
 def _after_cluster(job: Job, cluster: Cluster, seen: JobObservation | Unseen | None, now: datetime) -> Job:
     if isinstance(seen, JobObservation) and _is_its_own_end(job, cluster, seen):
         return advance_job(job, seen, now)

@@ -117,8 +117,10 @@ class Jobs:
         :raises DuplicateJob: a job of the same client and module is live that is neither of another run of the owner's
             task nor allowed by the specification.
         :raises ClusterFailed: its cluster has ended, or is being ended.
+        :raises PlatformRefused: what is needed to ask the platform is not installed; nothing was stored.
         """
         spec = parse(JobSpec, spec)
+        self._clusters.require_client()
         return self._take(JobRequest(spec, key or fresh_key(), None, actor, silent, only_stored=True))[1]
 
     def resume(self, job_id: int, report: Report = silent) -> Job:

@@ -8,6 +8,10 @@ from typing import Any
 
 from dcluster_provider.core.redaction import redaction
 
+PROVIDER_MISSING = (
+    "ProviderMissing"  # reason: a package that Airflow's own provider comes in is not installed
+)
+
 
 @dataclass(frozen=True)
 class Diagnosis:

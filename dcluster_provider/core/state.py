@@ -79,6 +79,14 @@ def fail_cluster(cluster: Cluster, diagnosis: Diagnosis, now: datetime) -> Clust
     return replace(_in_cluster_state(cluster, ClusterState.TERMINATING, now), diagnosis=diagnosis)
 
 
+def give_up_cluster(cluster: Cluster, diagnosis: Diagnosis, now: datetime) -> Cluster:
+    """The cluster of which nothing was ever made, once its platform turns out to be out of reach."""
+    if cluster.state.is_final:
+        return cluster
+    failed = _in_cluster_state(cluster, ClusterState.FAILED, now)
+    return replace(failed, diagnosis=cluster.diagnosis or diagnosis, workers_ready=0)
+
+
 def advance_job(job: Job, seen: JobObservation, now: datetime) -> Job:
     """The job after an observation; the same object when nothing about it changed."""
     if job.state.is_final:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 
 _LOG = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _client(service: str, conn_id: str, region: str, once: bool) -> Any:
 
 def _no_provider(error: ImportError) -> Diagnosis:
     return Diagnosis(
-        "ProviderMissing",
+        PROVIDER_MISSING,
         "The amazon provider of Airflow is not installed.",
         "Install it where this runs: pip install 'dcluster-provider[ec2]'.",
         (str(error),),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -28,7 +28,7 @@ def _of_connection(conn_id: str) -> Any:
         raise PlatformRefused(
             subject,
             Diagnosis(
-                "ProviderMissing",
+                PROVIDER_MISSING,
                 "The google provider of Airflow, which reads this connection, is not installed.",
                 "Install it where this runs: pip install apache-airflow-providers-google; or leave google_conn_id "
                 "empty, so that the application default credentials are taken.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def kubernetes_client(conn_id: str) -> ApiClient:
 
 def _no_provider(error: ImportError) -> Diagnosis:
     return Diagnosis(
-        "ProviderMissing",
+        PROVIDER_MISSING,
         "The kubernetes provider of Airflow is not installed.",
         "Install it where this runs: pip install 'dcluster-provider[kubernetes]'.",
         (str(error),),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from dcluster_provider.core.record import Cluster, Job, JobState
+from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.models import event_table
 from dcluster_provider.registry.queries import insert_row
@@ -45,6 +45,18 @@ class EventStore(Connected):
         """Record an act that changes no state; claims and saves record theirs by themselves."""
         with self._write() as connection:
             _insert(connection, event)
+
+    def was_begun(self, cluster_id: int) -> bool:
+        """Whether a cluster's platform was ever asked for it, and may have made something of it."""
+        columns = event_table.c
+        query = (
+            select(columns.id)
+            .where(columns.cluster_id == cluster_id, columns.job_id.is_(None))
+            .where(columns.action == ClusterState.PROVISIONING.value)
+            .limit(1)
+        )
+        with self._read() as connection:
+            return connection.execute(query).first() is not None
 
     def list_events(
         self, cluster_id: int | None = None, job_id: int | None = None, limit: int = 100

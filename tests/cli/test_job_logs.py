@@ -28,6 +28,9 @@ class OneJob:
         elif isinstance(self.piece, str):
             self.log += self.piece
 
+    def get(self, job_id):
+        return SimpleNamespace(conn_id="dcluster_default")
+
     def observe(self, ids):
         return {number: SimpleNamespace(state=self.state) for number in ids}
 
@@ -45,7 +48,9 @@ def print_log(monkeypatch, capsys):
     """Print the log of a job; returns what came out, and what was told beside it."""
 
     def print_log(job, *, follow=True):
-        monkeypatch.setattr(session, "DClusterHook", lambda conn_id: SimpleNamespace(jobs=job))
+        monkeypatch.setattr(
+            session, "DClusterHook", lambda conn_id: SimpleNamespace(jobs=job, dcluster_conn_id=conn_id)
+        )
         monkeypatch.setattr(jobs.time, "sleep", job.pass_time)
         jobs.logs_jobs(Namespace(job_id=7, follow=follow, conn_id="dcluster_default"))
         return capsys.readouterr()

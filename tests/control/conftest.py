@@ -89,6 +89,7 @@ class MemoryPlatform:
         return {cluster.id: self.clusters.get(cluster.name, absent) for cluster in clusters}
 
     def delete_cluster(self, cluster: Cluster) -> None:
+        self.connect()
         self.clusters.pop(cluster.name, None)
 
     def stage_job(self, job: Job, cluster: Cluster) -> None:
@@ -106,6 +107,7 @@ class MemoryPlatform:
             self.jobs[place] = JobObservation(JobPhase.RUNNING)
 
     def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
+        self.connect()
         absent = JobObservation(JobPhase.ABSENT)
         for job, _ in jobs:
             if job.savepoint_wish is not None:

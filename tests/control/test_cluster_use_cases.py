@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
     InvalidSpec,
     NotFound,
     PlatformRefused,
+    PlatformUnavailable,
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner
@@ -105,6 +106,47 @@ def test_a_stored_request_waits_for_a_platform_that_can_be_used(control, platfor
     assert control.clusters.get(cluster.id).state is ClusterState.REQUESTED
     platform.unusable = None
     assert control.clusters.resume(cluster.id).state is ClusterState.PROVISIONING
+
+
+def test_a_request_for_which_a_package_is_missing_stores_nothing(control, platform):
+    platform.unusable = Diagnosis(PROVIDER_MISSING, "It is not installed.", "Install it.")
+    with pytest.raises(PlatformRefused, match="not installed"):
+        control.clusters.request(SPEC)
+    with pytest.raises(PlatformRefused, match="not installed"):
+        control.jobs.request({"client": "c", "module": "m", "application": "a.py"})
+    assert (control.clusters.list(), control.jobs.list()) == ([], [])
+
+
+def test_a_cluster_of_which_nothing_was_made_fails_with_the_cause_when_its_platform_is_out_of_reach(
+    control, platform
+):
+    job = control.jobs.request({"client": "c", "module": "m", "application": "a.py"})
+    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    assert control.clusters.terminate(job.cluster_id).state is ClusterState.FAILED
+    assert control.clusters.get(job.cluster_id).diagnosis.reason == "CredentialsMissing"
+    job = control.jobs.get(job.id)
+    assert (job.state, job.diagnosis.reason) == (JobState.KILLED, "CredentialsMissing")
+
+
+def test_one_that_does_not_answer_is_out_of_reach_too(control, platform, monkeypatch):
+    def no_answer(_cluster):
+        raise PlatformUnavailable("10.0.0.1 refused the connection")
+
+    cluster = control.clusters.request(SPEC)
+    monkeypatch.setattr(platform, "delete_cluster", no_answer)
+    ended = control.clusters.terminate(cluster.id)
+    assert (ended.state, ended.diagnosis.reason) == (ClusterState.FAILED, "PlatformUnavailable")
+    assert "10.0.0.1 refused" in ended.diagnosis.render()
+
+
+def test_a_cluster_of_which_something_was_made_is_not_given_up(control, platform):
+    cluster = control.clusters.launch(SPEC)
+    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    with pytest.raises(PlatformRefused, match="There are none"):
+        control.clusters.terminate(cluster.id)
+    assert control.clusters.get(cluster.id).state is ClusterState.TERMINATING
+    platform.unusable = None
+    assert control.clusters.status(cluster.id) is ClusterState.TERMINATED
 
 
 def test_what_was_seen_a_moment_ago_is_not_looked_at_again(control, platform):
