@@ -85,6 +85,12 @@ SPARK_PATTERNS = (
         "Write the result to storage instead of collecting it, or raise spark.driver.maxResultSize and driverMemGb.",
     ),
     Sign(
+        "OutOfMemory",
+        r"executor (\S+)\): java\.lang\.OutOfMemoryError: (.+)",
+        "Executor {0} of the job ran out of memory ({1}).",
+        "Give executors more memory (workerMemGb), or let each do less at once (more partitions, fewer cores).",
+    ),
+    Sign(
         "ExecutorOutOfMemory",
         r"ExecutorLostFailure \(executor (\S+) exited.*(?:exit(?:ed with)? code:? 52\b|OOM|OutOfMemory)",
         "Executor {0} ran out of memory.",
@@ -180,7 +186,7 @@ SPARK_PATTERNS = (
     ),
     Sign(
         "SourceMissing",
-        r"\[DATA_SOURCE_NOT_FOUND\] Failed to find the data source: (\S+?)\.(?:\s|$)",
+        r"ClassNotFoundException: (\S+)\.DefaultSource|Failed to find the data source: (\S+?)\.(?:\s|$)",
         "Spark has no data source {0}.",
         "Bring its jar (spark.jars.packages), or correct the name of the format.",
     ),

@@ -226,10 +226,14 @@ def _is_in_traceback(current: Sequence[str]) -> bool:
 
 
 def _traceback(lines: Sequence[str]) -> tuple[str, ...]:
+    """A traceback: from its first line to that of the exception, with the beginning of a message that follows it."""
     block = [lines[0]]
-    for line in lines[1:]:
+    for number, line in enumerate(lines[1:], 1):
         block.append(line)
         if line and not line[0].isspace() and _PYTHON_ERROR.match(line):
+            message = next((each for each in lines[number + 1 : number + 3] if each.strip()), "")
+            if line.endswith(":") and message and not message[0].isspace():
+                block[-1] = f"{line} {message}"
             break
     return tuple(block)
 

@@ -115,6 +115,16 @@ JAVA = [
         (143, ["bye"], "KilledBySignal", "The driver was killed by signal 15."),
         (1, TRACEBACK, "PythonException", "ended with a Python exception: ValueError: no rows"),
         (1, STAGE, "PythonException", "ZeroDivisionError: division by zero"),
+        (
+            1,
+            [
+                *STAGE[:4],
+                f"{ABORTED}{LOST}java.lang.OutOfMemoryError: Java heap space",
+                "\tat a.B.c(B.java:1)",
+            ],
+            "OutOfMemory",
+            "Executor 0 of the job ran out of memory (Java heap space).",
+        ),
         (1, WITHOUT_CAUSE, "PythonException", "Unknown reason"),
         (31, CLIENT, "PythonException", "java.lang.IllegalStateException: the innermost"),
         (1, JAVA, "JavaException", "java.lang.IllegalStateException: no rows: none at all"),

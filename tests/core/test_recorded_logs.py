@@ -153,6 +153,41 @@ ENDED = {
         "following? [`amount`]",
         "evidence names",
     ),
+    "spark_syntax_error": (
+        1,
+        "SyntaxError",
+        "Syntax error at or near 'selekt'",
+        "ParseException: [PARSE_SYN",
+        "Correct",
+    ),
+    "spark_path_exists": (
+        1,
+        "PathExists",
+        "file:/dags/orders, which exists",
+        "[PATH_ALREADY_EXISTS]",
+        "overwrite",
+    ),
+    "spark_source_missing": (
+        1,
+        "SourceMissing",
+        "no data source iceberg",
+        "DATA_SOURCE_NOT_FOUND",
+        "jars.packages",
+    ),
+    "spark_error_after_a_caught_one": (
+        1,
+        "PythonException",
+        "KeyError: 'usd'",
+        ", in caught",
+        "Correct the appl",
+    ),
+    "spark_cast_fails": (
+        1,
+        "PythonException",
+        "[CAST_INVALID_INPUT] The value 'x'",
+        ", in cast",
+        "Correct the appl",
+    ),
     "spark_connection_refused": (1, "ConnectionRefused", "at localhost:9,", "Call From", "network policy"),
 }
 
