@@ -40,7 +40,7 @@ def root_exception(engine: EngineRest, job_id: str) -> str:
     except (NoAnswer, Refused):
         return ""
     entries = (found.get("exceptionHistory") or {}).get("entries") or []
-    return found.get("root-exception") or (entries[0]["stacktrace"] if entries else "")
+    return _writable(found.get("root-exception") or (entries[0]["stacktrace"] if entries else ""))
 
 
 def upload_jar(engine: EngineRest, jar: BinaryIO, size: int) -> str:
@@ -127,7 +127,12 @@ def refusal_text(refusal: Refused) -> str:
         errors = json.loads(refusal.text)["errors"]
     except (ValueError, KeyError, TypeError):
         return refusal.text
-    return "\n".join(str(error) for error in errors)
+    return _writable("\n".join(str(error) for error in errors))
+
+
+def _writable(text: str) -> str:
+    """A text without halves of characters: JSON can name them, and no file or database takes them."""
+    return text.encode(errors="replace").decode()
 
 
 def _parts(head: bytes, jar: BinaryIO, tail: bytes) -> Iterator[bytes]:

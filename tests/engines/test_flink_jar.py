@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
+from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.flink_jar import run_jar_once
 from dcluster_provider.engines.rest import NoAnswer, Refused
 from tests.kubernetes_platform import make_cluster, make_job
@@ -74,3 +75,10 @@ def test_a_jar_whose_main_method_may_be_running_is_left_to_it():
     with pytest.raises(PlatformUnavailable, match="does not answer: timed out"):
         run(engine, keep=False)
     assert len(engine.asked) == 2
+
+
+def test_what_flink_says_of_a_failure_can_be_written_whatever_it_is():
+    half = "order \ud800 has no amount"
+    engine = Answers(exceptions={"root-exception": half})
+    assert flink_rest.root_exception(engine, "7").encode() == b"order ? has no amount"
+    assert flink_rest.refusal_text(refusal(half)).splitlines()[1].encode() == b"order ? has no amount"
