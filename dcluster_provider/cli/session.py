@@ -72,7 +72,7 @@ def read_spec(source: str) -> str:
 
 def cluster_reference(text: str) -> int | str:
     """A cluster's id when the text is a number, else its name."""
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def tell(message: str) -> None:

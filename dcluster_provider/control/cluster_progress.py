@@ -92,7 +92,7 @@ class ClusterProgress:
         if unseen is not None:
             _LOG.warning("%s is not removed: %s", cluster, unseen.why)
             return cluster
-        jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
+        jobs = list(self._registry.every_job(states=LIVE_JOB_STATES, cluster_id=cluster.id))
         try:
             settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
         except CredentialsRefused:

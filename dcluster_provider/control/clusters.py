@@ -249,7 +249,7 @@ class Clusters:
 
     def of_run(self, dag_id: str, run_id: str) -> builtins.list[Cluster]:
         """The clusters that a DAG run's tasks have asked for, newest first."""
-        found = self._registry.list_clusters(owner_run=(dag_id, run_id))
+        found = self._registry.every_cluster(owner_run=(dag_id, run_id))
         return [cluster for cluster in found if cluster.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
@@ -334,7 +334,7 @@ class Clusters:
             raise InvalidSpec(f"{found} is external: jobs are run on it, and whoever runs it ends it")
         if asked_by is not None and found.spec.long_living and not force:
             found = self._end_unless_used(found.id, asked_by, actor)
-        for job in self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=found.id):
+        for job in self._registry.every_job(states=LIVE_JOB_STATES, cluster_id=found.id):
             with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
                 self._registry.save_job(stop_job(job, utc_now()), actor=actor)
         return self._progress.remove(self._progress.change(found, end_cluster, actor))

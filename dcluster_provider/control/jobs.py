@@ -29,6 +29,7 @@ from dcluster_provider.core.errors import (
     PlatformUnavailable,
     WaitTimeout,
 )
+from dcluster_provider.core.fields import LONGEST_TIME
 from dcluster_provider.core.identity import Owner, fresh_key
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, Job, JobState, parse_states
 from dcluster_provider.core.redaction import REDACTED
@@ -178,7 +179,7 @@ class Jobs:
 
     def of_run(self, dag_id: str, run_id: str) -> builtins.list[Job]:
         """The jobs that a DAG run's tasks have asked for, newest first."""
-        found = self._registry.list_jobs(owner_run=(dag_id, run_id))
+        found = self._registry.every_job(owner_run=(dag_id, run_id))
         return [job for job in found if job.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
@@ -257,7 +258,7 @@ class Jobs:
 
         :returns: those that were live, as they are now.
         """
-        live = self._registry.list_jobs(states=LIVE_JOB_STATES, client=client, module=module)
+        live = self._registry.every_job(states=LIVE_JOB_STATES, client=client, module=module)
         return tuple(self.terminate(job.id, actor=actor) for job in live)
 
     def read_log(self, job_id: int, start: int = 0) -> LogPart:
@@ -320,8 +321,10 @@ class Jobs:
         """
         if not client.strip():
             raise InvalidSpec("field client: is empty")
-        if alert_after is not None and alert_after < 1:
-            raise InvalidSpec(f"field alertAfter: {alert_after!r} is not a number of seconds above 0")
+        if alert_after is not None and not 1 <= alert_after <= LONGEST_TIME:
+            raise InvalidSpec(
+                f"field alertAfter: {alert_after!r} is not a number of seconds from 1 to {LONGEST_TIME}"
+            )
         self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
 
     def _look(self, job_id: int) -> Job:

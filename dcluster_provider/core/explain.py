@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 # By pydantic's name of the error; the braces are filled from its context.
 _MESSAGES = {
     "missing": "is required",
-    "greater_than": "has to be more than {gt:g}",
-    "greater_than_equal": "has to be at least {ge:g}",
-    "less_than_equal": "can be at most {le:g}",
+    "greater_than": "has to be more than {gt:.12g}",
+    "greater_than_equal": "has to be at least {ge:.12g}",
+    "less_than_equal": "can be at most {le:.12g}",
     "int_type": "has to be a whole number",
     "int_parsing": "has to be a whole number",
     "int_from_float": "has to be a whole number",

@@ -16,6 +16,7 @@ LONGEST_LINE = 253  # characters
 LONGEST_ARGUMENT = 128 * 1024 - 1
 MOST_ARGUMENTS = 512 * 1024
 MOST_SETTINGS = 64 * 1024  # bytes; they share an object with the application
+LONGEST_TIME = 2**31 - 1  # seconds; what a database and a clock can hold
 _SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
 

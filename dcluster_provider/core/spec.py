@@ -24,6 +24,7 @@ from pydantic.alias_generators import to_camel
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import explain, nearest
 from dcluster_provider.core.fields import (
+    LONGEST_TIME,
     Amount,
     Arguments,
     ClusterType,
@@ -117,8 +118,8 @@ class ClusterSpec(Entity):
     cluster_suffix: Suffix = ""
 
     long_living: bool = False
-    idle_timeout: Count | None = Field(default=None, ge=1)
-    max_lifetime: Count | None = Field(default=None, ge=1)
+    idle_timeout: Count | None = Field(default=None, ge=1, le=LONGEST_TIME)
+    max_lifetime: Count | None = Field(default=None, ge=1, le=LONGEST_TIME)
     single_job: bool = False
 
     @property

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.fields import LONGEST_TIME
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.hooks.form import FIELDS
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
     from dcluster_provider.control.nodes.settings import NodeSettings
     from dcluster_provider.control.settings import Settings
     from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -125,31 +124,15 @@ def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str
         return f"sqlite:///{home / 'registry.db'}"
     from airflow.sdk import BaseHook
 
+    from dcluster_provider.hooks.registry_connection import postgresql_url
+
     connection = BaseHook.get_connection(registry_conn_id)
     if connection.conn_type not in ("postgres", "postgresql"):
         raise InvalidSpec(
             f"connection {conn_id!r}: field registry_conn_id: {registry_conn_id!r} is of type "
             f"{connection.conn_type!r}; name a connection of type 'postgres'"
         )
-    return _postgresql_url(connection)
-
-
-def _postgresql_url(connection: Connection) -> str:
-    from importlib.util import find_spec
-
-    from sqlalchemy.engine import URL
-
-    driver = "psycopg2" if find_spec("psycopg2") else "psycopg"
-    url = URL.create(
-        f"postgresql+{driver}",
-        username=connection.login,
-        password=connection.password,
-        host=connection.host,
-        port=connection.port,
-        database=connection.schema,
-        query={name: str(value) for name, value in connection.extra_dejson.items()},
-    )
-    return url.render_as_string(hide_password=False)
+    return postgresql_url(registry_conn_id, connection)
 
 
 def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None:
@@ -159,9 +142,10 @@ def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None
         seconds = int(given[name])
     except (TypeError, ValueError):
         seconds = 0
-    if seconds < 1:
+    if not 1 <= seconds <= LONGEST_TIME:
         raise InvalidSpec(
-            f"connection {conn_id!r}: field {name}: {given[name]!r} is not a number of seconds above 0"
+            f"connection {conn_id!r}: field {name}: {given[name]!r} is not a number of seconds above 0, at most "
+            f"{LONGEST_TIME}"
         )
     return timedelta(seconds=seconds)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.identity import registry_id_of
 from dcluster_provider.registry.models import cluster_table as table
 from dcluster_provider.registry.queries import (
+    every_row,
     insert_row,
     latest_of_key,
     live_rows,
@@ -160,6 +161,10 @@ class ClusterStore(Connected):
         with self._read() as connection:
             rows = page_of(connection, table, wanted, states, after_id=after_id, limit=limit)
         return [cluster_of(row) for row in rows]
+
+    def every_cluster(self, **wanted: Any) -> Iterator[Cluster]:
+        """All clusters that :meth:`list_clusters` lists with these conditions, newest first, read page by page."""
+        return every_row(lambda last: self.list_clusters(**wanted, after_id=last))
 
     def find_long_living(self, tenant: str, engine: str, deployment: str, conn_id: str) -> Cluster | None:
         """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""

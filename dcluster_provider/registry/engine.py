@@ -13,7 +13,8 @@ from weakref import WeakSet
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from dcluster_provider.core.errors import InvalidSpec, RegistryUnusable
@@ -82,13 +83,16 @@ class Database:
 
     @contextmanager
     def explain(self) -> Iterator[None]:
-        """Tell what the operating system, the database or the way to it refuses as ``RegistryUnusable``."""
+        """Tell what the operating system, the database or the way to it refuses as ``RegistryUnusable``.
+
+        So is a connection that its driver has given up (InterfaceError), and one that none of the pool was free for.
+        """
         try:
             yield
-        except (OSError, DatabaseError) as error:
+        except (OSError, DBAPIError, PoolTimeout) as error:
             if isinstance(error, (DataError, IntegrityError, ProgrammingError)):
                 raise
-            reason = error.orig if isinstance(error, DatabaseError) else error
+            reason = error.orig if isinstance(error, DBAPIError) else error
             raise RegistryUnusable(
                 f"The registry {self} cannot be used: {str(reason).strip()}. "
                 "Check that its folder or server can be reached, and can be written by this user."

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.registry.connected import Connected
 from dcluster_provider.registry.models import event_table
-from dcluster_provider.registry.queries import insert_row
+from dcluster_provider.registry.queries import can_be_id, insert_row
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -62,6 +62,8 @@ class EventStore(Connected):
         self, cluster_id: int | None = None, job_id: int | None = None, limit: int = 100
     ) -> list[Event]:
         """The latest events, newest first, of a cluster, a job or all."""
+        if not all(number is None or can_be_id(number) for number in (cluster_id, job_id)):
+            return []
         columns = [column for column in event_table.c if column is not event_table.c.id]
         query = select(*columns).order_by(event_table.c.id.desc()).limit(limit)
         if cluster_id is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from dcluster_provider.registry.leases import refuse_ending_cluster
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
 from dcluster_provider.registry.queries import (
+    every_row,
     insert_row,
     latest_of_key,
     live_rows,
@@ -146,6 +147,10 @@ class JobStore(Connected):
         with self._read() as connection:
             rows = page_of(connection, table, wanted, states, after_id=after_id, limit=limit)
         return [job_of(row) for row in rows]
+
+    def every_job(self, **wanted: Any) -> Iterator[Job]:
+        """All jobs that :meth:`list_jobs` lists with these conditions, newest first, read page by page."""
+        return every_row(lambda last: self.list_jobs(**wanted, after_id=last))
 
     def live_jobs_of_older_epochs(self, owner: Owner) -> list[Job]:
         """What the owner's task still has alive from before a person cleared it, newest first."""

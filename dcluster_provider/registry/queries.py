@@ -5,7 +5,7 @@ A statement is built once and gets its values when it runs: building one takes S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Table, bindparam, insert, select, union_all
 
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.record import Cluster, Job
 
 if TYPE_CHECKING:
     from sqlalchemy import Insert, Select
     from sqlalchemy.engine import Connection
 
 Value = TypeVar("Value")
+Record = TypeVar("Record", Cluster, Job)
 _HIGHEST_ID = 2**31 - 1  # SQLite takes no number beyond 64 bits, PostgreSQL stores 32
 _CHUNK = 500
 _KEPT = 256  # statements: one for each combination of columns and states that is asked for
@@ -46,14 +48,14 @@ def row_of(connection: Connection, table: Table, number: int, *, locked: bool = 
 
     :param locked: no other transaction changes it until this one is over.
     """
-    if number > _HIGHEST_ID:
+    if not can_be_id(number):
         return None
     return connection.execute(_by_id(table, locked), {"id": number}).first()
 
 
 def rows_of(connection: Connection, table: Table, ids: Iterable[int]) -> list[Any]:
     """The rows with these ids, in their order; an id without a row is left out."""
-    wanted = [number for number in dict.fromkeys(ids) if number <= _HIGHEST_ID]
+    wanted = [number for number in dict.fromkeys(ids) if can_be_id(number)]
     found = {}
     for chunk in chunks(wanted):
         found.update({row.id: row for row in connection.execute(_by_ids(table), {"ids": chunk})})
@@ -74,7 +76,12 @@ def page_of(
     :param wanted: the values that columns have.
     :param states: the states to look for; none means any, and is quick only when no column's value is wanted.
     :param after_id: only rows with lower ids; 0 means all.
+    :param limit: rows at most; with none, there are none.
     """
+    if any(isinstance(value, int) and abs(value) > _HIGHEST_ID for value in wanted.values()):
+        return []
+    after_id = after_id if can_be_id(after_id) else 0
+    limit = min(max(0, limit), _HIGHEST_ID)
     if states is not None:
         states = tuple(state.value for state in states)
         if not states:
@@ -103,6 +110,22 @@ def live_rows_of_older_epochs(
         "deployment": owner.deployment,
     }
     return [row for row in live_rows(connection, table, wanted, states) if row.owner_epoch < owner.epoch]
+
+
+def every_row(page: Callable[[int], Sequence[Record]]) -> Iterator[Record]:
+    """What all pages have, however many there are, a page in memory at a time.
+
+    :param page: the page after the row of an id; 0 gives the first.
+    """
+    last = 0
+    while found := page(last):
+        yield from found
+        last = found[-1].id
+
+
+def can_be_id(number: int) -> bool:
+    """Whether a row can have this id: a database refuses numbers that it cannot store, instead of finding none."""
+    return 0 < number <= _HIGHEST_ID
 
 
 @cache

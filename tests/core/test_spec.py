@@ -204,3 +204,9 @@ def test_only_flink_jobs_start_from_a_savepoint_and_from_one():
     for setting in ("execution.state-recovery.path", "execution.savepoint.path"):
         with pytest.raises(InvalidSpec, match=f"field savepoint: extraCmd names one too, in {setting}"):
             parse(JobSpec, job | {"jobType": "flink", "extraCmd": {setting: "/other"}})
+
+
+@pytest.mark.parametrize("name", ["idle_timeout", "max_lifetime"])
+def test_a_time_that_no_clock_holds_is_refused(name):
+    with pytest.raises(InvalidSpec, match="can be at most 2147483647"):
+        parse(ClusterSpec, {"tenant": "t", name: 10**30})

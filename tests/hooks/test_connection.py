@@ -85,3 +85,31 @@ def test_the_connection_test_tells_what_is_reached_or_why_not(monkeypatch, tmp_p
     works, message = DClusterHook("mine").test_connection()
     assert not works
     assert "3.5" in message
+
+
+def test_the_registry_takes_the_extras_that_postgresql_knows_and_drops_airflows_own(monkeypatch):
+    extra = '{"sslmode": "require", "connect_timeout": 5, "cursor": "dictcursor", "iam": false}'
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PG",
+        f'{{"conn_type": "postgres", "login": "me", "host": "db", "schema": "registry", "extra": {extra}}}',
+    )
+    url = settings_from("mine", {"registry_conn_id": "pg"}).registry_url
+    assert url == "postgresql+psycopg2://me@db/registry?connect_timeout=5&sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ('{"iam": true}', "extra iam: the registry signs in by login and password alone"),
+        ('{"sslmod": "require"}', "extra sslmod: is unknown to PostgreSQL's client; did you mean 'sslmode'"),
+    ],
+)
+def test_an_extra_that_the_registry_does_not_heed_is_named(monkeypatch, extra, message):
+    monkeypatch.setenv("AIRFLOW_CONN_PG", f'{{"conn_type": "postgres", "host": "db", "extra": {extra}}}')
+    with pytest.raises(InvalidSpec, match=message):
+        settings_from("mine", {"registry_conn_id": "pg"})
+
+
+def test_a_time_that_no_clock_holds_is_refused():
+    with pytest.raises(InvalidSpec, match="field idle_timeout"):
+        settings_from("mine", {"idle_timeout": 10**30})

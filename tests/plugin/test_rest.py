@@ -375,3 +375,20 @@ def test_looks_are_few_at_a_time_and_another_connection_is_looked_at_meanwhile()
     assert looks.within_limits("silent", lambda: "seen") == "seen"
     with pytest.raises(ZeroDivisionError):
         looks.within_limits("silent", lambda: 1 / 0)
+
+
+@pytest.mark.parametrize("number", [-(10**30), -1, 0, 2**31, 10**30])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/job/info/{}"),
+        ("GET", "/job/status/{}"),
+        ("POST", "/job/terminate/{}"),
+        ("GET", "/status/cluster/{}"),
+        ("DELETE", "/terminate/spark/{}"),
+        ("GET", "/terminate/flink/{}"),
+        ("GET", "/dcluster_default/jobs/{}/log"),
+    ],
+)
+def test_a_number_that_nothing_has_is_not_found(admin, method, path, number):
+    assert admin.request(method, path.format(number)).status_code == 404

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dcluster_provider.core.errors import InvalidSpec, RegistryUnusable
+from dcluster_provider.core.errors import InvalidSpec, NotFound, RegistryUnusable
 from dcluster_provider.registry import engine as engine_module
 from dcluster_provider.registry.engine import Database
 from dcluster_provider.registry.store import Registry
@@ -163,3 +165,40 @@ def test_folder_that_cannot_be_made_is_told(tmp_path, claim_cluster):
     (tmp_path / "file").touch()
     with pytest.raises(RegistryUnusable, match=r"file/registry\.db"):
         claim_cluster(Registry(f"sqlite:///{tmp_path}/file/registry.db"))
+
+
+def _raise(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InterfaceError("SELECT 1", {}, Exception("connection already closed")),
+        PoolTimeout("QueuePool limit of size 4 overflow 28 reached, connection timed out"),
+        OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly")),
+    ],
+)
+def test_a_connection_that_is_gone_or_not_free_is_a_registry_that_cannot_be_used(registry, error):
+    with pytest.raises(RegistryUnusable, match="cannot be used"), registry._read():
+        _raise(error)
+
+
+def test_a_mistake_in_a_query_is_no_absence_of_the_registry(registry):
+    with pytest.raises(ProgrammingError), registry._read():
+        _raise(ProgrammingError("SELEC 1", {}, Exception("syntax error")))
+
+
+@pytest.mark.parametrize("number", [-(10**30), -1, 0, 2**31, 2**63, 10**30])
+def test_a_number_that_no_row_can_have_is_no_row(registry, claim_cluster, claim_job, number):
+    cluster = claim_cluster(registry).record
+    job = claim_job(registry, cluster_id=cluster.id).record
+    for read in (registry.get_cluster, registry.get_job):
+        with pytest.raises(NotFound, match=str(number)):
+            read(number)
+    assert registry.get_clusters([number, cluster.id]) == [cluster]
+    assert registry.get_jobs([number, job.id]) == [job]
+    assert registry.list_jobs(cluster_id=number) == []
+    assert registry.list_jobs(after_id=number) == [job]
+    assert registry.list_events(cluster_id=number) == registry.list_events(job_id=number) == []
+    assert registry.list_jobs(limit=number) == ([job] if number > 0 else [])

@@ -277,3 +277,21 @@ def test_what_became_of_a_savepoint_is_kept_and_told_in_the_events(registry, cla
         ("RUNNING", "It failed. [JobFailed]"),
         ("STOPPING", "with a savepoint"),
     ]
+
+
+def test_every_job_is_read_page_by_page(registry, claim_cluster, claim_job, monkeypatch):
+    cluster = claim_cluster(registry).record
+    made = [
+        claim_job(registry, key=f"job-{n}", cluster_id=cluster.id, allow_duplicate=True).record.id
+        for n in range(7)
+    ]
+    page, sizes = registry.list_jobs, []
+
+    def short_page(**wanted):
+        found = page(**wanted, limit=3)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(registry, "list_jobs", short_page)
+    assert [job.id for job in registry.every_job(cluster_id=cluster.id)] == made[::-1]
+    assert sizes == [3, 3, 1, 0]

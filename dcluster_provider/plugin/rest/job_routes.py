@@ -147,14 +147,15 @@ def check(client: Client, module: Module, conn_id: ConnId = None) -> bool:
 def stopped(client: Client, module: Module, user: GetUserDep, conn_id: ConnId = None) -> bool:
     """Whether there were live jobs; a run of ``dcluster_terminate_job`` stops each."""
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
-    live = hook.control.registry.list_jobs(
+    live = hook.control.registry.every_job(
         states=LIVE_JOB_STATES,
         client=name_in_path("client", client),
         module=name_in_path("module", module),
     )
-    for job in live:
+    number = 0
+    for number, job in enumerate(live, 1):  # noqa: B007  # counted
         _stop(job, user)
-    return bool(live)
+    return number > 0
 
 
 @router.get(
