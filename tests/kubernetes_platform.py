@@ -163,6 +163,7 @@ def combinations() -> dict[str, list[dict[str, Any]]]:
     return {
         "spark": cluster_objects(plain, spark),
         "spark-everything": cluster_objects(_FULL, make_cluster(**every)),
+        "spark-another-user": cluster_objects(replace(plain, spark_user=1000650000), spark),
         "spark-single-job": cluster_objects(own, single),
         "flink": cluster_objects(plain, flink),
         "flink-everything": cluster_objects(

@@ -40,10 +40,14 @@ KUBERNETES_FIELDS: dict[str, dict[str, Any]] = {
     ),
     "disk_size": text("Disk size", "Of each worker's own disk, a quantity; empty means 20Gi."),
     "spark_user": number(
-        "Spark user", "Numerical user of the Spark images; empty means 185, the official images'."
+        "Spark user",
+        "Numerical user of the Spark images, 0 when the namespace decides it (OpenShift); empty means 185, the "
+        "official images'.",
     ),
     "flink_user": number(
-        "Flink user", "Numerical user of the Flink images; empty means 9999, the official images'."
+        "Flink user",
+        "Numerical user of the Flink images, 0 when the namespace decides it (OpenShift); empty means 9999, the "
+        "official images'.",
     ),
     "cpu_limit": text(
         "CPU limit",

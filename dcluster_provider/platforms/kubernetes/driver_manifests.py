@@ -36,10 +36,13 @@ from dcluster_provider.platforms.kubernetes.spark_manifests import (
 
 # Settings of a cluster that mean only its own processes.
 _OF_DAEMONS = frozenset({"spark.master.port", "spark.master.ui.port"})
+_DEFAULTS = {
+    "spark.ui.port": str(DRIVER_UI_PORT),
+    "spark.jars.ivy": f"{SCRATCH}/ivy",  # the home of an image's user cannot be written
+}
 _SECURED = f"{CONF}/secured.properties"
 _SUBMIT = f"""\
-umask 077
-cat SETTINGS >/tmp/spark.properties || exit 1
+(umask 077 && cat SETTINGS >/tmp/spark.properties) || exit 1
 {put_together("$DCLUSTER_APPLICATION")}\
 exec {SPARK_HOME}/bin/spark-submit --properties-file /tmp/spark.properties --conf spark.driver.host="$POD_IP" \
 --conf spark.kubernetes.driver.pod.name="$POD_NAME" "$@"
@@ -101,8 +104,7 @@ def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
 
 def driver_settings(job: Job, cluster: Cluster) -> dict[str, str]:
     """The Spark settings of a job on a standalone cluster, without what its pod adds when it starts."""
-    defaults = {"spark.ui.port": str(DRIVER_UI_PORT)}
-    wanted = defaults | job_settings(job, cluster, _OF_DAEMONS)
+    wanted = _DEFAULTS | job_settings(job, cluster, _OF_DAEMONS)
     wanted |= {
         "spark.master": f"spark://{cluster.name}:{MASTER_PORT}",
         "spark.submit.deployMode": "client",
@@ -120,7 +122,7 @@ def own_executor_settings(
     }
     (engine,) = (each for each in executor["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
     defaults = {
-        "spark.ui.port": str(DRIVER_UI_PORT),
+        **_DEFAULTS,
         "spark.executor.instances": str(cluster.spec.workers),
         "spark.kubernetes.executor.request.cores": engine["resources"]["requests"]["cpu"],
         # A job of few executors had better have them all at once than in batches.

@@ -9,13 +9,14 @@ from typing import Any
 from dcluster_provider.core.identity import NODES_OF
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import MIB
-from dcluster_provider.platforms.kubernetes.metadata import Role
+from dcluster_provider.platforms.kubernetes.metadata import PREFIX, Role
 from dcluster_provider.platforms.kubernetes.overlay import overlaid
 from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 PART = "part"  # the file of a Secret that holds a part of something larger
 SCRATCH = "/var/dcluster"  # where a pod may write whatever it needs while it lives
+_USERS = PREFIX + "users"  # annotation: the pod's /etc/passwd
 _LOCALE = {
     "LC_ALL": "C.UTF-8"
 }  # or Java makes question marks of letters beyond ASCII, in images that set none
@@ -75,9 +76,7 @@ def pod_template(
         "terminationGracePeriodSeconds": grace_seconds,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": user,
-            "runAsGroup": user,
-            "fsGroup": user,
+            **({"runAsUser": user, "runAsGroup": user, "fsGroup": user} if user else {}),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_engine(settings, container)],
@@ -103,6 +102,8 @@ def pod_template(
         },
         "spec": spec,
     }
+    if not settings.is_named_user(cluster.spec.engine):
+        _name_user(template, user)
     if settings.has_own_nodes(cluster.spec) and role in {"master", "worker"}:
         template = overlaid(template, _own_nodes(cluster))
     return overlaid(overlaid(template, settings.common_pod), settings.overlay)
@@ -147,6 +148,17 @@ def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any
     if settings.image_pull_policy:
         engine["imagePullPolicy"] = settings.image_pull_policy
     return engine
+
+
+def _name_user(template: dict[str, Any], user: int) -> None:
+    """Give a user that the image does not know a name and a home, without which Java and Hadoop do not start."""
+    known = f"root:x:0:0:root:/root:/sbin/nologin\nengine:x:{user}:{user}:engine:/tmp:/sbin/nologin\n"
+    template["metadata"]["annotations"][_USERS] = known
+    source = {"path": "passwd", "fieldRef": {"fieldPath": f"metadata.annotations['{_USERS}']"}}
+    spec = template["spec"]
+    spec["volumes"].append({"name": "users", "downwardAPI": {"items": [source]}})
+    mount = {"name": "users", "mountPath": "/etc/passwd", "subPath": "passwd", "readOnly": True}
+    spec["containers"][0]["volumeMounts"].append(mount)
 
 
 def _literal(text: str) -> str:

@@ -13,6 +13,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.kubernetes.quantity import amount
 
+SPARK_USER, FLINK_USER = 185, 9999  # of the official images, which have a name for them
 SPARK_IMAGE = "apache/spark:3.5.9"
 FLINK_IMAGE = "flink:2.3.0"
 
@@ -39,8 +40,9 @@ class KubernetesSettings:
         called ``engine``.
     :param storage_class: of the workers' own disks (``launchDynamicDisk``); empty means the cluster's default.
     :param disk_size: of each worker's own disk.
-    :param spark_user: the numerical user that Spark's images run as.
-    :param flink_user: the numerical user that Flink's images run as.
+    :param spark_user: the numerical user that Spark's images run as; 0 leaves it to the namespace's admission, as
+        OpenShift decides it.
+    :param flink_user: the same of Flink's images.
     :param cpu_limit: of every pod: ``none``, ``request`` (as much as it requests) or a factor of that; empty means as
         much as it requests where the namespace demands a limit, and none elsewhere.
     :param engine_access: how Spark masters and JobManagers are asked: through the API server, or directly.
@@ -71,8 +73,8 @@ class KubernetesSettings:
     pod_template: str = ""
     storage_class: str = ""
     disk_size: str = "20Gi"
-    spark_user: int = 185
-    flink_user: int = 9999
+    spark_user: int = SPARK_USER
+    flink_user: int = FLINK_USER
     cpu_limit: str = ""
     engine_access: Literal["proxy", "direct"] = "proxy"
     ui_url: str = ""
@@ -103,6 +105,10 @@ class KubernetesSettings:
         if self.cpu_limit == "request":
             return request
         return f"{ceil(amount(request) * Decimal(self.cpu_limit) * 1000)}m"
+
+    def is_named_user(self, engine: str) -> bool:
+        """Whether an engine's user has a name in its image, or is given one by who decides it."""
+        return self.user(engine) in {0, FLINK_USER if engine == "flink" else SPARK_USER}
 
     def namespace_of(self, spec: ClusterSpec) -> str:
         """The namespace that a cluster is in."""
