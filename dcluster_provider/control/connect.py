@@ -108,7 +108,7 @@ def _platform(
         raise ValueError("the Kubernetes platform needs somebody who makes its client")
     conn_id = settings.kubernetes.conn_id
     return KubernetesPlatform(
-        settings.kubernetes, KubernetesApi(lambda: kubernetes_client(conn_id)), registry_id
+        settings.kubernetes, KubernetesApi(lambda: kubernetes_client(conn_id)), registry_id, settings.home
     )
 
 

@@ -31,11 +31,13 @@ class LogPart:
     :param text: whole lines, or all there is when the job has ended.
     :param end: the position to read on from; only the platform knows what it counts.
     :param is_cut: whether there is more of it already, which was not asked for.
+    :param kept_at: where the log is, when this machine alone can read on; empty when others can, too.
     """
 
     text: str
     end: int
     is_cut: bool = False
+    kept_at: str = ""
 
 
 class Platform(Protocol):

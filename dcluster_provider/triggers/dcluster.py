@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import TriggerEvent
 
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 
 
 _MOST_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
-_PIECE = 100  # lines; with what Airflow adds to each, they fit into a pipe to the triggerer, which a full one stops
-_PIECE_SECONDS = 0.2  # between two pieces
+# Of lines that are logged at once: with what Airflow adds to each, they fit into a pipe to the triggerer, which a full
+# one stops. All waits of the triggerer's loop take turns.
+_PIECE_LINES, _PIECE_CHARACTERS = 100, 16 * 1024
+_PIECE_SECONDS = 0.1  # between two pieces
+_MOST_AFTER_END = 64 * 1024 * 1024  # characters of a log that are copied after the job's end
 _SEEN_OUT_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
 _SEEN_OUT_PACE = 1.0  # seconds between two looks at it
 _READ_SECONDS = 1.0  # in which the triggerer has surely read the last of them
@@ -88,9 +93,11 @@ class RecordTrigger(OwnedTrigger):
                     yield await self._event("timeout", last, wait.log_start)
                     return
                 decides = sight.record.state.is_final or sight.record.state.value in self.states
-                self._tell(last, sight, is_last=decides)
+                await self._tell(last, sight, is_last=decides)
                 last = sight
                 if decides:
+                    # Nobody on another machine can read on: the pod goes with the job.
+                    last = await self._read_to_the_end(sights, last)
                     yield await self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:
@@ -143,12 +150,33 @@ class RecordTrigger(OwnedTrigger):
         finally:
             await sights.aclose()
 
-    def _tell(self, before: Sight | None, sight: Sight, *, is_last: bool) -> None:
+    async def _read_to_the_end(self, sights: AsyncIterator[Sight], last: Sight) -> Sight:
+        """Pass on the rest of a log that is kept on this machine alone, however late it is."""
+        copied = len(last.log_text)
+        while self._is_to_read_on(last):
+            if copied > _MOST_AFTER_END:
+                self._held_lines.append(
+                    f"The log goes on after {copied} characters; all of it is in {last.log_kept_at}"
+                )
+                return replace(last, log_is_cut=False)
+            await self._pass_on(self._held_lines)
+            self._held_lines = []
+            last = await anext(sights)
+            self._held_lines = _log_lines_of(last)
+            copied += len(last.log_text)
+        return last
+
+    def _is_to_read_on(self, sight: Sight) -> bool:
+        if self.log_start is None or not sight.record.state.is_final:
+            return False
+        return not sight.log_was_read or (sight.log_is_cut and bool(sight.log_kept_at))
+
+    async def _tell(self, before: Sight | None, sight: Sight, *, is_last: bool) -> None:
         """Hold back what a look showed; what the one before did is logged, if there is time for it to be read."""
         if not is_last:
-            self._log_lines(self._held_lines)
+            await self._pass_on(self._held_lines)
             self._held_lines = []
-        self._held_lines += [f"  | {line}" for line in without_handback(sight.log_text)]
+        self._held_lines += _log_lines_of(sight)
         known = before.record if before else None
         if known is None or known.state is not sight.record.state:
             self._held_lines.append(describe_change(known, sight.record))
@@ -177,13 +205,22 @@ class RecordTrigger(OwnedTrigger):
         left = _first_that_fits(self._held_lines)
         if not left:
             return
-        while left:
-            count = min(left, _PIECE)
-            piece, self._held_lines = self._held_lines[:count], self._held_lines[count:]
-            self._log_lines(piece)
-            left -= count
-            await asyncio.sleep(_PIECE_SECONDS)
+        first, self._held_lines = self._held_lines[:left], self._held_lines[left:]
+        await self._pass_on(first)
         await asyncio.sleep(_READ_SECONDS)
+
+    async def _pass_on(self, lines: Sequence[str]) -> None:
+        """Log lines no faster than the triggerer takes them from all its waits together."""
+        begin = 0
+        while begin < len(lines):
+            end = _end_of_piece(lines, begin)
+            if end - begin < _FEW_LINES:
+                self._log_lines(lines[begin:end])
+            else:
+                async with _turn():
+                    self._log_lines(lines[begin:end])
+                    await asyncio.sleep(_PIECE_SECONDS)
+            begin = end
 
 
 class ClusterTrigger(RecordTrigger):
@@ -196,6 +233,27 @@ class JobTrigger(RecordTrigger):
     """Waits for a job, copying its log to the task's."""
 
     kind = "job"
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+_FEW_LINES = 10  # that a pipe takes beside everything else
+
+
+def _turn() -> asyncio.Lock:
+    """Held by the one wait of this event loop that logs many lines now."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+def _end_of_piece(lines: Sequence[str], begin: int) -> int:
+    end, size = begin, 0
+    while end < len(lines) and end - begin < _PIECE_LINES and (end == begin or size < _PIECE_CHARACTERS):
+        size += len(lines[end])
+        end += 1
+    return end
+
+
+def _log_lines_of(sight: Sight) -> list[str]:
+    return [f"  | {line}" for line in without_handback(sight.log_text)]
 
 
 def _first_that_fits(lines: Sequence[str]) -> int:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 _MOST_LOG_PAUSE = 300.0
 _LOG_READS_A_SECOND = 20  # of all waits together, at most
-# Bytes of all logs that a look shows, about, and of one at least. The triggerer takes lines slowly, and a full pipe to
-# it would block its loop; the resumed task reads the rest.
-_LOG_BYTES_A_LOOK = 32 * 1024
-_LEAST_LOG_BYTES = 4 * 1024
+# Bytes of all logs that a look shows, about, and of one at least and at most. A wait is shown more as soon as it has
+# passed on what it was shown, so what is held in memory is bounded however fast a job writes.
+_LOG_BYTES_A_LOOK = 256 * 1024
+_LEAST_LOG_BYTES, _MOST_LOG_BYTES = 8 * 1024, 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Sight:
     """What a look showed to one wait: the record, and the log from where the wait had read to, or a piece of that.
 
     :param trouble: why the record is not of this moment, as its platform does not tell of it.
+    :param log_is_cut: whether there is more of the log already.
+    :param log_kept_at: where the log is, when this machine alone can read on.
+    :param log_was_read: whether the log was looked at, which it is not before everything shown has been passed on.
     """
 
     record: Cluster | Job
@@ -35,6 +38,8 @@ class Sight:
     log_text: str = ""
     log_end: int = 0
     log_is_cut: bool = False
+    log_kept_at: str = ""
+    log_was_read: bool = False
 
 
 @dataclass(eq=False)
@@ -45,6 +50,7 @@ class Subscription:
     :param log_start: position to read the job's log from; none means that the log is not wanted.
     :param log_pause: seconds until the log is read again; it grows while nothing is written.
     :param log_due: when that is, by the monotonic clock.
+    :param takes_log: whether everything of the log that was shown has been passed on.
     :param cluster_id: the cluster of what is waited for; none until the first look.
     """
 
@@ -54,6 +60,7 @@ class Subscription:
     log_start: int | None = None
     log_pause: float = 0.0
     log_due: float = 0.0
+    takes_log: bool = True
     cluster_id: int | None = None
     sights: asyncio.Queue[Sight | Exception] = field(default_factory=asyncio.Queue)
 
@@ -92,13 +99,18 @@ def look(
             shown.append((wait, Sight(record, log_end=wait.log_start)))  # its log is not due yet
         else:
             shown.append((wait, Sight(record)))
-    most = max(_LEAST_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs)))
+    most = min(_MOST_LOG_BYTES, max(_LEAST_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs))))
     parts = control.jobs.read_logs([(job, start) for _, job, start in logs], most) if logs else ()
     least_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
     for (wait, _, _), part in zip(logs, parts, strict=True):
-        _pace_log(wait, least_pause if control.platform.log_pause else 0.0, has_grown=bool(part.text))
+        _pace_log(
+            wait,
+            least_pause if control.platform.log_pause else 0.0,
+            has_grown=bool(part.text),
+            is_cut=part.is_cut,
+        )
     shown += [
-        (wait, Sight(job, "", part.text, part.end, part.is_cut))
+        (wait, Sight(job, "", part.text, part.end, part.is_cut, part.kept_at, log_was_read=True))
         for (wait, job, _), part in zip(logs, parts, strict=True)
     ]
     return shown, not_over
@@ -111,10 +123,13 @@ def _hidden(control: Control, record: Cluster | Job) -> Hidden | None:
 
 
 def _log_is_due(wait: Subscription, job: Job) -> bool:
-    return job.state.is_final or time.monotonic() >= wait.log_due
+    return wait.takes_log and (job.state.is_final or time.monotonic() >= wait.log_due)
 
 
-def _pace_log(wait: Subscription, least: float, *, has_grown: bool) -> None:
-    """A log that grows is read on soon; one that does not is read ever more seldom."""
+def _pace_log(wait: Subscription, least: float, *, has_grown: bool, is_cut: bool) -> None:
+    """A log that grows is read on soon, one of which there is more at once, one that does not ever more seldom."""
+    if is_cut and has_grown:
+        wait.log_pause, wait.log_due = least, 0.0
+        return
     wait.log_pause = least if has_grown else min(_MOST_LOG_PAUSE, max(least, wait.log_pause * 2))
     wait.log_due = time.monotonic() + wait.log_pause

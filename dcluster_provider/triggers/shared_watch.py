@@ -92,10 +92,19 @@ class SharedWatch:
                 self._look_while_needed(), name=f"dcluster watch {self._conn_id}"
             )
         try:
+            wants_more = False
             while True:
+                # Whoever asks for the next has passed on what it was shown.
+                subscription.takes_log = subscription.sights.empty()
+                if wants_more and subscription.takes_log:
+                    self._note(subscription.cluster_id)
                 sight = await subscription.sights.get()
                 if isinstance(sight, Exception):
                     raise sight
+                if sight.log_was_read:
+                    wants_more = sight.log_is_cut and bool(sight.log_text)
+                elif subscription.log_start is not None and sight.record.state.is_final:
+                    wants_more = True
                 yield sight
         finally:
             self._subscriptions.discard(subscription)
@@ -189,6 +198,7 @@ class SharedWatch:
                 wait.log_start = sight.log_end if wait.log_start is not None else None
                 if isinstance(record, Job) and record.state.is_final and record.owns_cluster:
                     self._endings.setdefault(record.cluster_id, time.monotonic() + _ENDING_SECONDS)
+                wait.takes_log = wait.takes_log and not sight.log_text
             wait.sights.put_nowait(sight)
 
 

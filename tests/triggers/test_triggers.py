@@ -210,6 +210,47 @@ def test_lines_that_no_event_carries_are_logged_in_pieces_before_it(monkeypatch)
     assert logged_at_pauses[-1] == (len(told), 1.0)
 
 
+class Writer(Calls):
+    """A job that has written a line more at every byte that is read of it, until it ends; its log goes with it."""
+
+    def __init__(self, count, running_looks):
+        super().__init__(*[JobState.RUNNING] * running_looks, JobState.SUCCEEDED)
+        self.text = "".join(f"line {number}\n" for number in range(count))
+        self.sizes = []
+
+    def read_logs(self, wanted, most):
+        parts = []
+        for _, start in wanted:
+            end = min(len(self.text), self.text.rfind("\n", start, start + most) + 1 or len(self.text))
+            self.sizes.append(end - start)
+            parts.append(LogPart(self.text[start:end], end, end < len(self.text), kept_at="/home on here"))
+        return tuple(parts)
+
+
+@pytest.mark.parametrize("running_looks", [0, 3])
+def test_a_log_that_is_written_faster_than_it_is_passed_on_is_passed_on_whole(monkeypatch, running_looks):
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._PIECE_SECONDS", 0.0)
+    trigger = job_trigger(log_start=0)
+    told = listen_to(trigger)
+    writer = Writer(20_000, running_looks)
+    event = fire(trigger, writer)
+    passed = [line[4:] for line in told + event["lines"] if line.startswith("  | ")]
+    assert passed == writer.text.splitlines()
+    assert event["log_is_cut"] is False
+    assert max(writer.sizes) <= 64 * 1024
+
+
+def test_more_than_is_copied_of_a_log_after_the_end_is_told_with_its_place(monkeypatch):
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._PIECE_SECONDS", 0.0)
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._MOST_AFTER_END", 100_000)
+    trigger = job_trigger(log_start=0)
+    told = listen_to(trigger)
+    event = fire(trigger, Writer(20_000, 0))
+    (last,) = [line for line in told + event["lines"] if "goes on after" in line]
+    assert last.endswith("characters; all of it is in /home on here")
+    assert event["log_is_cut"] is False
+
+
 def test_what_was_held_back_is_told_when_the_wait_ends_otherwise():
     trigger = JobTrigger("c", 7, ["SUCCEEDED"], 60, log_start=0)
     told = listen_to(trigger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, InvalidSpec, PlatformUnavailable
@@ -41,6 +42,7 @@ class JobLooks:
 
     :param pods_of: the pods of a cluster.
     :param warnings: by namespace.
+    :param home: below which the logs of ended jobs are kept; none means a folder for temporary files.
     """
 
     def __init__(  # noqa: PLR0917  # each is one of the platform's parts
@@ -51,6 +53,7 @@ class JobLooks:
         pods_of: Callable[[Cluster], tuple[Pod, ...]],
         warnings: Mapping[str, Warnings],
         patience: Patience,
+        home: Path | None = None,
     ) -> None:
         self._settings = settings
         self._api = api
@@ -58,7 +61,7 @@ class JobLooks:
         self._pods = pods_of
         self._warnings = warnings
         self._patience = patience
-        self._ended_logs = EndedLogs(api)
+        self._ended_logs = EndedLogs(api, home)
         self._silent = external_looks.FirstLooks()  # JobManagers that somebody else runs, by the cluster's id
         self._missing = external_looks.FirstLooks()  # jobs that those knew before, by id
 
@@ -95,7 +98,7 @@ class JobLooks:
         """The output of the driver or client; nothing after its pod has gone."""
         if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
             return self._jar_log(job, cluster, start)
-        kept = self._ended_logs.read(job, start)
+        kept = self._ended_logs.read(job, start, most)
         if kept is not None:
             return kept
         pod = self._client(job, cluster, self._pods(cluster)).pod

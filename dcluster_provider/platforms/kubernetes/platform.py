@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -59,7 +60,11 @@ class KubernetesPlatform:
     log_pause = 2.0
 
     def __init__(
-        self, settings: KubernetesSettings, api: KubernetesApi, registry_id: Callable[[], str] = no_registry
+        self,
+        settings: KubernetesSettings,
+        api: KubernetesApi,
+        registry_id: Callable[[], str] = no_registry,
+        home: Path | None = None,
     ) -> None:
         self.settings = settings
         self.nodes: ClusterNodes | None = KubernetesNodes(api)
@@ -76,7 +81,7 @@ class KubernetesPlatform:
         self._job_roots = JobRoots(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
         self._runs = JobRuns(settings, api, self._roots, self._job_roots, self._cpu_limits)
-        self._looks = JobLooks(settings, api, self._runs, self._pods, self._warnings, self._patience)
+        self._looks = JobLooks(settings, api, self._runs, self._pods, self._warnings, self._patience, home)
 
     def describe(self) -> str:
         """The API server's version and the namespaces."""

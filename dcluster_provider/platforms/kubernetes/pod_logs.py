@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
@@ -14,6 +15,7 @@ from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 _MOST_ASKED = 64 * 1024 * 1024
 _NANOSECONDS = 10**9
 _DIAGNOSED_LINES, _DIAGNOSED_BYTES = 4000, 1024 * 1024  # of a log in which the cause of an end is looked for
+_END_OF_TIME = "9999-12-31T23:59:59.999999999Z"
 _READ_SECONDS = 10.0  # for a node to answer; the looks of other waits are late by as much
 
 Line = tuple[int, str]  # nanoseconds since 1970, text
@@ -30,20 +32,37 @@ def read_pod_log(api: KubernetesApi, pod: Pod, start: int, most: int) -> LogPart
     while True:
         text = _ask(api, pod, start, asked)
         is_cut = len(text.encode()) >= asked
-        lines = [line for line in _stamped(text, is_cut=is_cut) if line[0] > start]
+        there = _stamped(text, is_cut=is_cut)
+        lines = [line for line in there if line[0] > start]
         if lines or not is_cut or asked >= _MOST_ASKED:
             break
         asked *= 4  # more than this was written within the second that the known line is of
     end = lines[-1][0] if lines else start
-    return LogPart("".join(f"{line}\n" for _, line in lines), end, is_cut)
+    # What is asked for begins with the second of the known line: where that is missing, so is what followed it.
+    gap = _gap(start, lines[0][0]) if start and lines and there[0][0] > start else ""
+    return LogPart(gap + "".join(f"{line}\n" for _, line in lines), end, is_cut)
 
 
-def read_last_lines(api: KubernetesApi, pod: Pod, most: int) -> list[Line]:
-    """The last lines of the log of a pod's engine, with their times.
+def whole_log(api: KubernetesApi, pod: Pod, most: int) -> Iterator[bytes]:
+    """Everything that there is of the log of a pod's engine, each line with its time, in blocks.
 
+    :param most: bytes, after which a line says that the rest is left out.
     :raises PlatformUnavailable: the API server or the node does not answer.
     """
-    return _stamped(_request(api, pod, {"tailLines": str(most)}), is_cut=False)
+    size, last = 0, b"\n"
+    query = _query(pod, {"limitBytes": str(most)})
+    try:
+        with api.stream("GET", _path(pod), query=query, read_timeout=_READ_SECONDS) as response:
+            for block in response.stream(65536, decode_content=True):
+                size, last = size + len(block), block
+                yield block
+    except ApiRefused as refusal:
+        if refusal.status not in {400, 404}:  # it never began to write, or is gone
+            raise PlatformUnavailable(f"the log of pod {pod.name} cannot be read: {refusal}") from refusal
+    if not last.endswith(b"\n"):
+        yield b"\n"
+    if size >= most:
+        yield f"{_END_OF_TIME} [The log goes on after {most} bytes, which is the most that is kept]\n".encode()
 
 
 def read_end(api: KubernetesApi, pod: Pod) -> list[str]:
@@ -67,9 +86,8 @@ def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
 
 
 def _request(api: KubernetesApi, pod: Pod, query: dict[str, str]) -> str:
-    query |= {"timestamps": "true"} | _of_engine(pod)
     try:
-        return api.text(_path(pod), query, _READ_SECONDS)
+        return api.text(_path(pod), _query(pod, query), _READ_SECONDS)
     except ApiRefused as refusal:
         if refusal.status in {400, 404}:  # it has not begun to write, or is gone
             return ""
@@ -84,18 +102,33 @@ def _of_engine(pod: Pod) -> dict[str, str]:
     return {"container": pod.engine.name} if pod.engine else {}
 
 
+def _query(pod: Pod, query: dict[str, str]) -> dict[str, str]:
+    return query | {"timestamps": "true"} | _of_engine(pod)
+
+
+def _gap(start: int, end: int) -> str:
+    told = [
+        datetime.fromtimestamp(at / _NANOSECONDS, timezone.utc).strftime("%H:%M:%S.%f") for at in (start, end)
+    ]
+    return (
+        f"[Lines are missing that were written between {told[0]} and {told[1]} UTC: more was written than the node "
+        "keeps of a container's log (containerLogMaxSize of its kubelet) before it was read]\n"
+    )
+
+
 def _stamped(text: str, *, is_cut: bool) -> list[Line]:
     """The lines of a log with their times; a last one that was cut off is left for the next time."""
     lines = text.split("\n")
     if is_cut or not lines[-1]:
         lines.pop()
-    found = []
-    for line in lines:
-        stamp, _, content = line.partition(" ")
-        at = _nanoseconds(stamp)
-        if at is not None:
-            found.append((at, content))
-    return found
+    return [found for line in lines if (found := stamped_line(line)) is not None]
+
+
+def stamped_line(line: str) -> Line | None:
+    """A line with its time; none when it has none."""
+    stamp, _, content = line.partition(" ")
+    at = _nanoseconds(stamp)
+    return None if at is None else (at, content)
 
 
 def _nanoseconds(stamp: str) -> int | None:

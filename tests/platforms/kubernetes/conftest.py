@@ -29,6 +29,7 @@ class Server:
         self.configmaps: dict[str, dict[str, Any]] = {}
         self.objects: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.logs: dict[str, str] = {}  # by the name of the pod: lines, each with its time
         self.ends = threading.Event()
 
     def add(self, manifest: dict[str, Any]) -> None:
@@ -50,6 +51,13 @@ class Server:
             return _list([each for each in there if _selected(each, query.get("labelSelector", [""])[0])])
         found = {"/readyz": {}, **self.objects, **self.configmaps}.get(path)
         return _NOT_FOUND if found is None else (200, found)
+
+
+def _log(text: str, query: dict[str, list[str]]) -> str:
+    """What a kubelet answers of a log: from a second on, at most so many bytes."""
+    since = query.get("sinceTime", [""])[0].removesuffix("Z")
+    lines = [line for line in text.splitlines(keepends=True) if line[: len(since)] >= since]
+    return "".join(lines)[: int(query.get("limitBytes", ["1000000000"])[0])]
 
 
 def _list(items: list[dict[str, Any]]) -> Answer:
@@ -75,6 +83,9 @@ def api(server: Server) -> Iterator[KubernetesApi]:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, body = server.answer(self.command, asked.path, query)
             content = json.dumps(body).encode()
+            if asked.path.endswith("/log"):
+                found = server.logs.get(asked.path.split("/")[-2])
+                status, content = (404, b"{}") if found is None else (200, _log(found, query).encode())
             watches = "watch" in query
             self.send_response(status)
             if not watches:
