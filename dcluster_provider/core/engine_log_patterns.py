@@ -118,9 +118,8 @@ SPARK_PATTERNS = (
     ),
     Sign(
         "PythonVersions",
-        r"Python in worker has (?:a )?different version:? '?\(?([\d., ]+\d)\)?'? than that in driver:? '?([\d.]+)|"
-        r"PYTHON_VERSION_MISMATCH\] (.+)",
-        "Driver and workers run different versions of Python ({0}).",
+        r"Python in worker has (?:a )?different version:? '?\(?([\d., ]+\d)\)?'? than that in driver:? '?([\d.]*\d)",
+        "The workers run Python {0} and the driver Python {1}; PySpark needs the same version.",
         "Let both run the same: PYSPARK_PYTHON and spark.pyspark.python, or the same image.",
     ),
     Sign(
@@ -155,8 +154,14 @@ SPARK_PATTERNS = (
     ),
     Sign(
         "BadSetting",
+        r"[Ff]ailed to parse (?:byte|time) string: (\S+)",
+        "A setting has the value {0}, which is no size and no time.",
+        _SETTING,
+    ),
+    Sign(
+        "BadSetting",
         r"(\S+ should be \w+, but was .+|Size must be specified as bytes.+|Time must be specified as .+|"
-        r"[Ff]ailed to parse (?:byte|time) string: .+|Could not parse .+ for key .+)",
+        r"Could not parse .+ for key .+)",
         "A setting has a value that it cannot have: {0}.",
         _SETTING,
     ),

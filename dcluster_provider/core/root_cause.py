@@ -38,11 +38,14 @@ _GOES_ON = re.compile(
 _FOLLOWS = re.compile(
     r"SparkContext (?:was|has been) shut ?down|stopped SparkContext|Python process exits with code|"
     r"SparkUserAppException|ProgramAbortException|Py4JNetworkError|Answer from Java side is empty|"
-    r"Error while (?:sending|receiving)|An error occurred while calling|^[\w.]*PythonException:\s*$"
+    r"Error while (?:sending|receiving)|Job \d+ cancelled (?:as part of|because)|"
+    r"An error occurred while calling|^[\w.]*PythonException:\s*$"
 )
+_WORDS = re.compile(r"[A-Za-z\[(]")
 _GATEWAY = re.compile(r"py4j/(?:clientserver|java_gateway)\.py")
 _NO_ANSWER = re.compile(r"ConnectionRefusedError|ConnectionResetError|BrokenPipeError")
-_TELLING = ("WARN", "ERROR", "FATAL", "CRITICAL")
+_ERRORS = ("ERROR", "FATAL", "CRITICAL")
+_TELLING = ("WARN", *_ERRORS)
 _NOISE = re.compile(
     r"^Setting default log level|^To adjust logging level|^Using Spark's default log4j|^SLF4J|^WARNING: |"
     r"^OpenJDK 64-Bit Server VM warning|^\[Stage \d+:|^Picked up |^#|^:: |^-+$|^\) \[duplicate |dcluster-handback "
@@ -67,7 +70,10 @@ class Failure:
         """The error and what caused it, one line each, the innermost cause last."""
         found = []
         for number, line in enumerate(self.lines):
-            found += list(_errors_in(line, is_first=number == 0))
+            errors = list(_errors_in(line, is_first=number == 0))
+            if errors:
+                errors[-1] = " ".join([errors[-1], *_rest_of_message(self.lines[number + 1 : number + 3])])
+            found += errors
         return tuple(found)
 
     @cached_property
@@ -114,7 +120,7 @@ class Log:
     def failure(self) -> Failure | None:
         """The failure that ended the process: the last that nobody caught, or else the last that was logged."""
         uncaught = [each for each in self.failures if not each.level]
-        logged = [each for each in self.failures if each.level and each.level != "WARN"]
+        logged = [each for each in self.failures if each.level in _ERRORS]
         for group in (uncaught, logged):
             telling = [each for each in group if not each.follows]
             if telling:
@@ -145,7 +151,7 @@ class Log:
     @cached_property
     def said(self) -> tuple[str, ...]:
         """What the program itself printed, or else what its engine logged as errors."""
-        return self.printed or tuple(line for line in self.lines if _level(line) in ("ERROR", "FATAL"))
+        return self.printed or tuple(line for line in self.lines if _level(line) in _ERRORS)
 
     @cached_property
     def last_words(self) -> tuple[str, ...]:
@@ -252,6 +258,16 @@ def _errors_in(line: str, *, is_first: bool) -> Iterator[str]:
     task = _TASK.search(text)
     if task and not _TRACEBACK.search(text):
         yield task[1] or task[2]
+
+
+def _rest_of_message(lines: Sequence[str]) -> list[str]:
+    """The lines of a message that follow its first one, up to the stack frames."""
+    rest = []
+    for line in lines:
+        if not _WORDS.match(line) or _is_of_stack(line) or _LOGGED.match(line) or _TRACEBACK.search(line):
+            break
+        rest.append(line)
+    return rest
 
 
 def _level(line: str) -> str:

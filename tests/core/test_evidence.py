@@ -20,6 +20,7 @@ TRACEBACK = [
     "ValueError: no rows",
     "24/11/24 INFO ShutdownHookManager: Shutdown hook called",
 ]
+OTHER_PYTHON = "Python in worker has different version 3.13 than that in driver 3.11"
 ABORTED = (
     ": org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most "
     "recent failure: "
@@ -125,6 +126,15 @@ JAVA = [
             "OutOfMemory",
             "Executor 0 of the job ran out of memory (Java heap space).",
         ),
+        (
+            1,
+            [
+                "Traceback (most recent call last):",
+                f"RuntimeError: {OTHER_PYTHON}, PySpark cannot run with different minor versions.",
+            ],
+            "PythonVersions",
+            "The workers run Python 3.13 and the driver Python 3.11;",
+        ),
         (1, WITHOUT_CAUSE, "PythonException", "Unknown reason"),
         (31, CLIENT, "PythonException", "java.lang.IllegalStateException: the innermost"),
         (1, JAVA, "JavaException", "java.lang.IllegalStateException: no rows: none at all"),
@@ -209,6 +219,18 @@ def test_an_error_that_was_borne_earlier_is_evidence_only():
     found = explain_exit("The driver", 1, [*LEARNT, *TRACEBACK])
     assert found.evidence[:2] == ("exit code 1", f"earlier in its log: {LEARNT[0]}")
     assert found.evidence[-1] == "ValueError: no rows"
+
+
+@pytest.mark.parametrize(
+    ("level", "reason"), [("INFO", "ExitCode"), ("WARN", "ExitCode"), ("ERROR", "JavaException")]
+)
+def test_an_exception_that_was_logged_is_the_cause_only_as_an_error(level, reason):
+    lines = [
+        f"24/11/24 10:00:00 {level} Client: no answer",
+        "java.io.IOException: closed",
+        "\tat a.B.c(B.java:1)",
+    ]
+    assert explain_exit("The driver", 1, lines).reason == reason
 
 
 def test_what_a_program_says_when_it_ends_itself_is_the_cause_whatever_its_engine_logs_then():

@@ -104,7 +104,7 @@ CASES = {
     ),
     "crash": Case(
         "setting that ends the master",
-        "JavaException|CrashLoopBackOff",
+        "BadSetting|CrashLoopBackOff",
         ("spark.deploy.retainedApplications", "exit code 1", "ended"),
         spec={"extraConfigs": {"spark.deploy.retainedApplications": "many"}},
     ),
