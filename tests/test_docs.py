@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -51,7 +53,7 @@ def test_every_block_is_of_a_kind_that_is_read():
     }
     assert languages == {"python", "bash", "json", "ini", "{toctree}"}
     programs = {shlex.split(line)[0] for block in blocks("bash") for line in block.values[0].splitlines()}
-    assert programs == {"make", "pip", "airflow", "curl"}
+    assert programs == {"make", "pip", "airflow", "curl", "export"}
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -96,20 +98,46 @@ def test_json_blocks_are_accepted(text):
         parse(JobSpec if "client" in value else ClusterSpec, value)
 
 
-@pytest.mark.parametrize("text", blocks("ini"))
-def test_ini_blocks_name_bundles_that_there_are(text, tmp_path, monkeypatch):
-    from configparser import ConfigParser
-
+def enabled_bundles():
     from airflow.dag_processing.bundles.manager import DagBundlesManager
 
-    parser = ConfigParser(interpolation=None)
-    parser.read_string(text)
-    for section in parser.sections():
-        for option, value in parser[section].items():
-            monkeypatch.setenv(f"AIRFLOW__{section}__{option}".upper(), value)
-    bundles = {bundle.name: bundle.path for bundle in DagBundlesManager().get_all_dag_bundles()}
+    return {bundle.name: bundle.path for bundle in DagBundlesManager().get_all_dag_bundles()}
+
+
+@pytest.mark.parametrize("text", blocks("ini"))
+def test_ini_blocks_in_place_of_an_option_of_airflows_own_file_enable_the_bundle(text, monkeypatch):
+    from configparser import ConfigParser
+
+    from airflow.configuration import conf
+
+    name = text.split(" =")[0]
+    written = io.StringIO()
+    # As Airflow writes it at its first start.
+    conf.write(written, include_sources=False, only_defaults=True, show_values=True, extra_spacing=True)
+    own = written.getvalue()
+    option = re.compile(rf"^{name} = .*\n(?:[ \t].*\n)*", re.MULTILINE)
+    assert len(option.findall(own)) == 1
+    changed = ConfigParser(interpolation=None)
+    changed.read_string(option.sub(lambda _: text, own))  # refuses a section or an option that is there twice
+    monkeypatch.setenv(f"AIRFLOW__DAG_PROCESSOR__{name}".upper(), changed.get("dag_processor", name))
+    bundles = enabled_bundles()
     assert sorted(bundles) == ["dags-folder", "dcluster"]
     assert (bundles["dcluster"] / "launch_cluster.py").exists()
+
+
+@pytest.mark.parametrize("line", commands("export"))
+def test_variables_enable_the_bundle(line, monkeypatch):
+    name, value = shlex.split(line)[1].split("=", 1)
+    monkeypatch.setenv(name, value)
+    assert sorted(enabled_bundles()) == ["dags-folder", "dcluster"]
+
+
+@pytest.mark.parametrize("line", commands("pip"))
+def test_pip_installs_this_package_beside_an_airflow_that_it_supports(line):
+    words = shlex.split(line)
+    assert re.match(r"pip install (\.|dcluster-provider\[\w+\])( |$)", " ".join(words))
+    for version in re.findall(r"(?:apache-airflow==|constraints-)(3\.\d+\.\d+)", line):
+        assert version == metadata.version("apache-airflow")
 
 
 @pytest.mark.parametrize("line", commands("curl"))

@@ -130,9 +130,18 @@ def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str
     if connection.conn_type not in ("postgres", "postgresql"):
         raise InvalidSpec(
             f"connection {conn_id!r}: field registry_conn_id: {registry_conn_id!r} is of type "
-            f"{connection.conn_type!r}; name a connection of type 'postgres'"
+            f"{connection.conn_type!r}; name a connection of type 'postgres'{_hint_for(connection.conn_type)}"
         )
     return postgresql_url(registry_conn_id, connection)
+
+
+def _hint_for(conn_type: str | None) -> str:
+    if conn_type != "generic":
+        return ""
+    return (
+        ". Airflow stores 'generic' for a type whose provider is not installed: install dcluster-provider[postgres], "
+        "then delete the connection and add it again"
+    )
 
 
 def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None:

@@ -66,11 +66,13 @@ def test_the_registry_can_be_postgresql_and_its_password_is_not_shown(monkeypatc
         ({"args_template": "--a"}, "connection 'mine': field args_template: is not JSON"),
         ({"application_template": "a.py", "args_template": "[1]"}, "args_template: is not a list of texts"),
         ({"grafana_url": "{job}"}, "connection 'mine': field grafana_url: .* mean 'jobId'"),
-        ({"registry_conn_id": "mysql"}, "'mysql' is of type 'mysql'"),
+        ({"registry_conn_id": "mysql"}, "'mysql' is of type 'mysql'; name a connection of type 'postgres'$"),
+        ({"registry_conn_id": "generic"}, r"of type 'generic'; .* install dcluster-provider\[postgres\]"),
     ],
 )
 def test_what_cannot_be_accepted_is_named(monkeypatch, extra, message):
     monkeypatch.setenv("AIRFLOW_CONN_MYSQL", "mysql://db/x")
+    monkeypatch.setenv("AIRFLOW_CONN_GENERIC", "generic://db/x")
     with pytest.raises(InvalidSpec, match=message):
         settings_from("mine", extra)
 
