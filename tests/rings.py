@@ -38,18 +38,20 @@ class Needs(IntEnum):
         return "" if self >= Needs.ENGINES else self.name.lower()
 
 
-@pytest.hookimpl(trylast=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test before anything is selected by marks or spread over processes."""
+    needs = needs_of(item)
+    if needs is Needs.TESTBED_OF_ITS_OWN or shares_the_testbed(item):
+        item.add_marker("kubernetes")
+    item.add_marker(pytest.mark.xdist_group(needs.group or str(item.path.relative_to(_TESTS))))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not IS_EVERYTHING:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
         items[:] = [item for item in items if not item.get_closest_marker("long")]
     in_one_process = not hasattr(config, "workerinput")
     items.sort(key=needs_of, reverse=in_one_process)  # alone, what fails fast comes first
-    for item in items:
-        needs = needs_of(item)
-        if needs is Needs.TESTBED_OF_ITS_OWN or shares_the_testbed(item):
-            item.add_marker("kubernetes")
-        item.add_marker(pytest.mark.xdist_group(needs.group or str(item.path.relative_to(_TESTS))))
 
 
 def needs_of(item: pytest.Item) -> Needs:

@@ -102,6 +102,16 @@ def test_a_tree_is_known_by_all_that_git_does_not_ignore(checkout):
     assert fingerprint(checkout) != before
 
 
+def test_tests_that_share_an_airflow_or_a_kubernetes_share_a_process(request):
+    groups: dict[str, set[str]] = {}
+    for item in request.session.items:
+        (name,) = item.get_closest_marker("xdist_group").args
+        for fixture in {"live_airflow", "server", "testbed"} & set(item.fixturenames):
+            groups.setdefault(fixture, set()).add(name)
+    assert groups.get("live_airflow", {"airflow"}) == {"airflow"}
+    assert groups.get("server", {"api_server"}) == {"api_server"}
+
+
 @pytest.mark.parametrize("nodeid", ["tests/a.py::test_b", "tests/a.py::test_b[x@y]"])
 def test_a_group_is_taken_off_a_name(nodeid):
     assert without_group(f"{nodeid}@group") == without_group(nodeid) == nodeid
