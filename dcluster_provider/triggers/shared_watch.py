@@ -142,6 +142,10 @@ class SharedWatch:
                 await self._wait_for_change(
                     max(0.0, min(following, _ENDING_PACE) if self._endings else following)
                 )
+        except Exception as error:  # whoever waits has to hear of it: nobody looks any more
+            log.exception("The watch of connection %s has ended", self._conn_id)
+            for wait in self._subscriptions:
+                wait.sights.put_nowait(error)
         finally:
             self._listen_to(None)
             thread.shutdown(wait=False)  # the loop does not wait for a look that nobody needs any more

@@ -288,3 +288,16 @@ def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls, monkeypatch):
         slow.cancel()
 
     asyncio.run(run())
+
+
+def test_a_watch_that_ends_is_an_error_that_its_waits_see_and_another_begins(calls, monkeypatch):
+    async def run():
+        watch = watch_over(calls)
+        monkeypatch.setattr(watch, "_is_needed", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(wait_for(watch, 3), 10)
+        monkeypatch.undo()
+        watch._control = watch_over(calls)._control
+        return await asyncio.wait_for(wait_for(watch, 3), 10)
+
+    assert asyncio.run(run())[-1].record.is_over

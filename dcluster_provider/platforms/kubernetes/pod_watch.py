@@ -25,6 +25,7 @@ _IDLE_SECONDS = 90.0  # without a question the thread ends; the next question st
 _STALE_SECONDS = 45.0  # what was seen longer ago than this is not told as the present
 _FIRST_SECONDS = 75.0  # to wait for the first list
 _MOST_PAUSE = 5.0
+_EXPECTED = (PlatformUnavailable, ApiRefused)  # after which the watch goes on from where it was
 
 
 class _Gone(Exception):
@@ -71,8 +72,8 @@ class PodWatch:
         :raises ApiRefused: the pods may not be seen.
         """
         self._api.connect()  # here, where somebody hears of it when that fails
-        self._asked_at = time.monotonic()
         with self._lock:
+            self._asked_at = time.monotonic()
             if self._thread is None or not self._thread.is_alive():
                 self._listed.clear()
                 self._failure = None
@@ -82,9 +83,10 @@ class PodWatch:
                 self._thread.start()
         deadline = time.monotonic() + _FIRST_SECONDS
         while not self._listed.wait(0.25):
-            if self._failure is not None and (
-                isinstance(self._failure, (ApiRefused, CredentialsRefused)) or time.monotonic() > deadline
-            ):
+            is_late = time.monotonic() > deadline
+            if isinstance(self._failure, (ApiRefused, CredentialsRefused)) or (self._failure and is_late):
+                raise self._unavailable(self._failure)
+            if not self._is_watched():  # the next question begins another watch
                 raise self._unavailable(self._failure)
         if time.monotonic() - self._current_at > _STALE_SECONDS:
             raise self._unavailable(self._failure)
@@ -92,11 +94,16 @@ class PodWatch:
     def _unavailable(self, failure: DClusterError | None) -> DClusterError:
         if isinstance(failure, (CredentialsRefused, ApiRefused)):
             return failure
-        return PlatformUnavailable(f"the pods of namespace {self._namespace!r} cannot be watched: {failure}")
+        why = failure or "the watch has ended"
+        return PlatformUnavailable(f"the pods of namespace {self._namespace!r} cannot be watched: {why}")
+
+    def _is_watched(self) -> bool:
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     def _keep_current(self) -> None:
         version, failures = "", 0
-        while time.monotonic() - self._asked_at < _IDLE_SECONDS:
+        while self._is_needed():
             try:
                 if not version:
                     version = self._list()
@@ -104,12 +111,33 @@ class PodWatch:
                     version, failures = reached, 0
             except _Gone:
                 version = ""
-            except (PlatformUnavailable, ApiRefused, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is: waits depend on this thread
                 failures += 1
-                self._current_at = min(self._current_at, time.monotonic())
-                self._failure = error if isinstance(error, DClusterError) else DClusterError(str(error))
-                _LOG.info("Watch of namespace %s broke off (%d): %s", self._namespace, failures, error)
+                if not isinstance(error, _EXPECTED):
+                    version = ""
+                self._break_off(error, failures)
                 time.sleep(min(_MOST_PAUSE, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
+
+    def _is_needed(self) -> bool:
+        """Whether somebody has asked lately; nobody takes this thread for one that goes on when it does not."""
+        with self._lock:
+            is_needed = time.monotonic() - self._asked_at < _IDLE_SECONDS
+            if not is_needed and self._thread is threading.current_thread():
+                self._thread = None
+            return is_needed
+
+    def _break_off(self, error: Exception, failures: int) -> None:
+        self._current_at = min(self._current_at, time.monotonic())
+        expected = isinstance(error, _EXPECTED)
+        self._failure = error if isinstance(error, DClusterError) else DClusterError(_in_words(error))
+        _LOG.log(
+            logging.INFO if expected else logging.ERROR,
+            "Watch of namespace %s broke off (%d): %s",
+            self._namespace,
+            failures,
+            error,
+            exc_info=None if expected else error,
+        )
 
     def _list(self) -> str:
         items, version = self._api.list(self._path, {"labelSelector": self._selector})
@@ -166,6 +194,10 @@ class PodWatch:
         self._current_at = time.monotonic() + (_SILENCE_SECONDS if listening else 0.0)
         self._failure = None
         self._listed.set()
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:

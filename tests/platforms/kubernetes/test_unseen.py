@@ -12,10 +12,12 @@ from kubernetes.client import ApiClient, Configuration
 from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterPhase, JobPhase, Unseen
 from dcluster_provider.core.record import JobState
+from dcluster_provider.platforms.kubernetes import pod_watch
 from dcluster_provider.platforms.kubernetes.access import Access, check_access
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from demo.standalone import wait_until
 from tests.kubernetes_platform import make_cluster, make_job
 
 
@@ -78,6 +80,27 @@ def test_who_comes_without_credentials_gets_others(platform, server, here):
     server.refused = {"configmaps": forbidden("system:anonymous")}
     with pytest.raises(CredentialsRefused, match="system:anonymous"):
         platform.observe_clusters([here])
+
+
+def test_an_answer_that_nobody_expects_is_told_and_waited_out(platform, server, here, monkeypatch):
+    monkeypatch.setattr(pod_watch, "_FIRST_SECONDS", 0.5)
+    server.refused = {"/namespaces/data/pods": (200, {"items": []})}  # without the metadata of a list
+    seen = platform.observe_clusters([here])[here.id]
+    assert "cannot be watched: KeyError: 'metadata'" in str(seen.why)
+    server.refused = {}
+    assert wait_until(lambda: not isinstance(platform.observe_clusters([here])[here.id], Unseen), 30, 0.1)
+
+
+def test_a_watch_outlives_a_listener_that_fails(platform, server, here):
+    platform.observe_clusters([here])
+    (thread,) = {watch._thread for watch in platform._watches.values()} - {None}
+    forget = platform.on_change(lambda _: 1 / 0)
+    server.ends.set()  # the watch ends, and is begun anew
+    asked = len(server.asked)
+    assert wait_until(lambda: len(server.asked) > asked + 4, 30, 0.1)
+    assert thread.is_alive()
+    forget()
+    assert platform.observe_clusters([here])[here.id].phase is ClusterPhase.ABSENT
 
 
 def test_a_new_client_is_made_of_the_credentials_of_the_time():
