@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _MAX_LINE = 2000  # characters that are read of a line
+_MAX_LOG = 10_000  # lines that are read of a log, its last ones
 _MAX_LINES = 5000  # of one failure
 
 _LOGGED = re.compile(
@@ -109,7 +110,7 @@ class Log:
     @classmethod
     def of(cls, lines: Sequence[str]) -> Log:
         """Read lines, oldest first."""
-        return cls(tuple(line[:_MAX_LINE].rstrip() for line in lines))
+        return cls(tuple(line[:_MAX_LINE].rstrip() for line in lines[-_MAX_LOG:]))
 
     @cached_property
     def failures(self) -> tuple[Failure, ...]:
@@ -200,6 +201,8 @@ def _begins(line: str, current: Sequence[str], before: str) -> bool:
     if _TRACEBACK.match(line):
         return not _goes_on(current)
     if _THREAD.match(line):
+        return True
+    if line.startswith("Caused by: ") and not current:  # the log begins within a stack trace
         return True
     if not _JAVA_ERROR.match(line) or before in _TELLING:
         return False

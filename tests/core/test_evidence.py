@@ -135,6 +135,12 @@ JAVA = [
             "PythonVersions",
             "The workers run Python 3.13 and the driver Python 3.11;",
         ),
+        (
+            1,
+            ["\tat a.B.c(B.java:1)", "Caused by: java.io.IOException: cut", "\t... 2 more"],
+            "JavaException",
+            "cut",
+        ),
         (1, WITHOUT_CAUSE, "PythonException", "Unknown reason"),
         (31, CLIENT, "PythonException", "java.lang.IllegalStateException: the innermost"),
         (1, JAVA, "JavaException", "java.lang.IllegalStateException: no rows: none at all"),

@@ -1,7 +1,7 @@
 """Logs of jobs that failed on real engines: the cause is found wherever it stands.
 
-Each was recorded once from Spark 3.5.9 or Flink on this package's local platform; runs of lines that engines log and of
-stack frames are shortened, and paths of the machine are replaced.
+Each was recorded once from Spark 3.5.9 or Flink 2.3.0 on this package's platforms; runs of lines that engines log and
+of stack frames are shortened, and paths of the machine are replaced.
 """
 
 from __future__ import annotations
@@ -236,6 +236,22 @@ ENDED = {
         "com.example.Missing",
         "ClassNotFoundException",
         "Bring the jar",
+    ),
+    "spark_jar_task_fails": (
+        1,
+        "JavaException",
+        "ArithmeticException: / by zero",
+        "Lost task 1.3",
+        "Correct the",
+    ),
+    "spark_jar_heap": (1, "OutOfMemory", "ran out of memory (Java heap space)", HEAP, "driverMemGb"),
+    "spark_stack_overflow": (1, "StackOverflow", "ran out of stack", "StackOverflowError", "raise -Xss"),
+    "kubernetes_master_setting": (
+        1,
+        "BadSetting",
+        "spark.deploy.retainedApplications should be int, but was many.",
+        "java.lang.IllegalArgumentException: spark.deploy.retainedApplications",
+        "extraConfigs of the cluster",
     ),
     "spark_connection_refused": (1, "ConnectionRefused", "at localhost:9,", "Call From", "network policy"),
 }

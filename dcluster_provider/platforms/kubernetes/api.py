@@ -176,7 +176,7 @@ class KubernetesApi:
         """
         kept = bytearray()
         with self.stream("GET", path, query=query, read_timeout=read_timeout) as response:
-            for part in response.stream(65536):
+            for part in response.stream(65536, decode_content=True):
                 kept += part
                 if len(kept) > 2 * most:
                     del kept[:-most]
