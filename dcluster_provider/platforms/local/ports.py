@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 from collections.abc import Collection
 
@@ -71,6 +72,6 @@ def chosen_port(spec: ClusterSpec, setting: str) -> int | None:
     :raises InvalidSpec: it is no port.
     """
     text = spec.extra_configs.get(setting, "0")
-    if not text.isdigit() or int(text) > 65535:
-        raise InvalidSpec(f"field extraConfigs: {setting} is {text!r}, not a port from 1 to 65535")
+    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII) or int(text) > 65535:
+        raise InvalidSpec(f"field extraConfigs: {setting} is {text[:40]!r}, not a port from 1 to 65535")
     return int(text) or None

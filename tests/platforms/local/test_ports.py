@@ -41,6 +41,6 @@ def test_a_port_of_the_settings():
     assert chosen_port(spec(7077), "spark.master.port") == 7077
     assert chosen_port(spec(0), "spark.master.port") is None
     assert chosen_port(spec(7077), "spark.master.ui.port") is None
-    for wrong in ("http", "-1", "65536", "70 77"):
+    for wrong in ("http", "-1", "65536", "70 77", "²", "7" * 5000):
         with pytest.raises(InvalidSpec, match=r"spark\.master\.port"):
             chosen_port(spec(wrong), "spark.master.port")
