@@ -80,10 +80,10 @@ def test_every_accepted_suffix_ends_a_name(suffix):
 
 @given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=300))
 def test_labels_are_valid_whatever_goes_into_them(dag, run, task):
-    labels = identity.labels("deployment", 7, "name", "key", Owner("deployment", dag, run, task))
+    labels = identity.labels("deployment", "registry", 7, "name", "key", Owner("deployment", dag, run, task))
     assert set(labels) == {
         f"dcluster.io/{part}"
-        for part in ("deployment", "cluster-id", "cluster-name", "key", "dag", "run", "task")
+        for part in ("deployment", "registry", "cluster-id", "cluster-name", "key", "dag", "run", "task")
     }
     for value in labels.values():
         assert len(value) <= 63
@@ -91,7 +91,7 @@ def test_labels_are_valid_whatever_goes_into_them(dag, run, task):
 
 
 def test_labels_without_an_owner():
-    assert "dcluster.io/dag" not in identity.labels("deployment", 7, "name", "key", None)
+    assert "dcluster.io/dag" not in identity.labels("deployment", "registry", 7, "name", "key", None)
 
 
 @given(st.lists(st.text(max_size=100), min_size=2, max_size=2, unique=True))
