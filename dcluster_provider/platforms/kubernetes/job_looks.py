@@ -221,9 +221,9 @@ class JobLooks:
     def _keep_log(self, job: Job, cluster: Cluster, seen: JobObservation, pod: Pod | None) -> None:
         """The pods of a job's own cluster go as soon as its end is known, and with them what it printed last.
 
-        So do those of a job on a cluster that somebody else runs.
+        So do those of a job on a cluster that somebody else runs, and one whose other containers are ended for it.
         """
-        goes = job.owns_cluster or cluster.is_external
+        goes = job.owns_cluster or cluster.is_external or (pod is not None and not pod.is_over)
         if pod is None or not goes or seen.phase not in flink.FINAL_PHASES:
             return
         try:
@@ -234,13 +234,19 @@ class JobLooks:
             _LOG.warning("The end of the log of %s is lost: %s", job, error)  # with its node, perhaps
 
     def _end_what_is_decided(self, job: Job, cluster: Cluster, seen: JobObservation, pod: Pod | None) -> None:
-        """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made."""
-        if not (seen.savepoint or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
+        """The process of a job judged to have failed is ended and stays failed; so is one whose savepoint is made.
+
+        So are containers that live on beside an engine that has ended.
+        """
+        lives_on = pod is not None and seen.phase is JobPhase.SUCCEEDED and pod.phase == "Running"
+        if not (seen.savepoint or lives_on or (seen.phase is JobPhase.FAILED and seen.diagnosis)):
             return
         if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
             return
         if pod is None or not pod.is_over:
-            self._runs.suspend(job, cluster, {VERDICT: verdict_annotation(seen)} if seen.diagnosis else {})
+            self._runs.suspend(
+                job, cluster, {VERDICT: verdict_annotation(seen)} if seen.diagnosis or lives_on else {}
+            )
 
     def _jar_log(self, job: Job, cluster: Cluster, start: int) -> LogPart:
         if start or job.state is not JobState.FAILED:

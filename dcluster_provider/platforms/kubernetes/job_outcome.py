@@ -18,6 +18,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     ended_pod,
     refused_pods,
     silent_node,
+    taken_away,
 )
 from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.pod import Pod
@@ -80,9 +81,10 @@ class ClientPod:
             return self._without_pod()
         engine = pod.engine
         code = engine.exit_code if engine else None
-        if pod.phase == "Succeeded":
+        # Its containers beside the engine's may fail or live on: they do not decide.
+        if pod.phase == "Succeeded" or (code == 0 and taken_away(pod) is None):
             return JobObservation(JobPhase.SUCCEEDED, exit_code=0)
-        if pod.phase == "Failed":
+        if pod.phase == "Failed" or code is not None:
             return JobObservation(
                 JobPhase.FAILED, exit_code=code, diagnosis=self.why_it_ended(pod, self.what)
             )
@@ -124,16 +126,19 @@ class ClientPod:
 
 
 def verdict_annotation(seen: JobObservation) -> str:
-    """A judgement on a job that the platform ends for it; it outlives what it was made from."""
-    assert seen.diagnosis is not None
-    return json.dumps(seen.diagnosis.as_json())
+    """A judgement on a job whose pod the platform ends for it; it outlives what it was made from."""
+    judged: dict[str, Any] = {"phase": seen.phase.value, "exitCode": seen.exit_code}
+    return json.dumps(judged | (seen.diagnosis.as_json() if seen.diagnosis else {}))
 
 
 def _verdict(found: dict[str, Any]) -> JobObservation | None:
     stored = (found["metadata"].get("annotations") or {}).get(VERDICT)
     if not stored:
         return None
-    return JobObservation(JobPhase.FAILED, diagnosis=Diagnosis.from_json(json.loads(stored)))
+    judged = json.loads(stored)
+    phase = JobPhase(judged.pop("phase", JobPhase.FAILED.value))
+    code = judged.pop("exitCode", None)
+    return JobObservation(phase, exit_code=code, diagnosis=Diagnosis.from_json(judged) if judged else None)
 
 
 def _pod_gone(what: str, condition: dict[str, Any]) -> Diagnosis:

@@ -81,7 +81,9 @@ class KubernetesPlatform:
         self._job_roots = JobRoots(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
         self._runs = JobRuns(settings, api, self._roots, self._job_roots, self._cpu_limits)
-        self._looks = JobLooks(settings, api, self._runs, self._pods, self._warnings, self._patience, home)
+        self._looks = JobLooks(
+            settings, api, self._runs, self._pods_and_ended, self._warnings, self._patience, home
+        )
 
     def describe(self) -> str:
         """The API server's version and the namespaces."""
@@ -259,6 +261,15 @@ class KubernetesPlatform:
         pods = self._watches[self.settings.namespace_of(cluster.spec)].pods_of(cluster.name)
         # Two registries may give two clusters one name; those made before registries had ids carry none.
         return tuple(pod for pod in pods if pod.registry_id in {"", cluster.registry_id})
+
+    def _pods_and_ended(self, cluster: Cluster) -> tuple[Pod, ...]:
+        pods = self._pods(cluster)
+        ended = self._watches[self.settings.namespace_of(cluster.spec)].ended_of(cluster.name)
+        there = {pod.uid for pod in pods}
+        return (
+            *(pod for pod in ended if pod.uid not in there and pod.registry_id in {"", cluster.registry_id}),
+            *pods,
+        )
 
     def _is_busy(self, cluster: Cluster) -> bool | None:
         if self.settings.makes_own_executors(cluster.spec):

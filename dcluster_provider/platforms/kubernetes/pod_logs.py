@@ -59,6 +59,8 @@ def whole_log(api: KubernetesApi, pod: Pod, most: int) -> Iterator[bytes]:
     except ApiRefused as refusal:
         if refusal.status not in {400, 404}:  # it never began to write, or is gone
             raise PlatformUnavailable(f"the log of pod {pod.name} cannot be read: {refusal}") from refusal
+        if refusal.status == 404:
+            yield f"{_END_OF_TIME} [The end of the log is missing: its pod {pod.name} was deleted]\n".encode()
     if not last.endswith(b"\n"):
         yield b"\n"
     if size >= most:

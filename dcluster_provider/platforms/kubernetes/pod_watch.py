@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ _IDLE_SECONDS = 90.0  # without a question the thread ends; the next question st
 _STALE_SECONDS = 45.0  # what was seen longer ago than this is not told as the present
 _FIRST_SECONDS = 75.0  # to wait for the first list
 _MOST_PAUSE = 5.0
+_MOST_ENDED = 1000
+_SIGNALLED = {137, 143}  # exit codes of what was ended from outside, of which its Kubernetes Job tells more
 _EXPECTED = (PlatformUnavailable, ApiRefused)  # after which the watch goes on from where it was
 
 
@@ -48,6 +51,9 @@ class PodWatch:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._by_cluster: dict[str, dict[str, Pod]] = {}
+        self._ended: OrderedDict[str, Pod] = (
+            OrderedDict()
+        )  # by uid: those that are gone, as they were at the last
         self._listed = threading.Event()
         self._current_at = 0.0
         self._asked_at = 0.0
@@ -63,6 +69,11 @@ class PodWatch:
         self.require_current()
         with self._lock:
             return tuple(self._by_cluster.get(cluster_name, {}).values())
+
+    def ended_of(self, cluster_name: str) -> tuple[Pod, ...]:
+        """The drivers and clients of a cluster that are gone, and that had ended before; only those of late."""
+        with self._lock:
+            return tuple(pod for pod in self._ended.values() if pod.cluster_name == cluster_name)
 
     def require_current(self) -> None:
         """Begin to watch, unless that is done, and wait for the first list.
@@ -180,6 +191,7 @@ class PodWatch:
                 pods = self._by_cluster.setdefault(pod.cluster_name, {})
                 if kind == "DELETED":
                     pods.pop(pod.uid, None)
+                    self._remember(pod)
                     if not pods:
                         self._by_cluster.pop(pod.cluster_name, None)
                 else:
@@ -188,6 +200,14 @@ class PodWatch:
         if kind != "BOOKMARK":
             self._on_change(pod.cluster_id)
         return str(item["metadata"]["resourceVersion"])
+
+    def _remember(self, pod: Pod) -> None:
+        """Keep how a driver or client ended by itself that somebody deleted: nothing else tells of its exit code."""
+        code = pod.engine.exit_code if pod.engine is not None else None
+        if pod.role in {"driver", "client"} and code is not None and code not in _SIGNALLED:
+            self._ended[pod.uid] = pod
+            while len(self._ended) > _MOST_ENDED:
+                self._ended.popitem(last=False)
 
     def _seen(self, *, listening: bool = False) -> None:
         # While a watch is open and silent, nothing has changed; its silence is bounded by the read timeout.

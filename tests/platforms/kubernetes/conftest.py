@@ -30,6 +30,7 @@ class Server:
         self.objects: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self.logs: dict[str, str] = {}  # by the name of the pod: lines, each with its time
+        self.watched: list[dict[str, Any]] = []  # events that each watch of pods tells
         self.ends = threading.Event()
 
     def add(self, manifest: dict[str, Any]) -> None:
@@ -88,11 +89,17 @@ def api(server: Server) -> Iterator[KubernetesApi]:
                 status, content = (404, b"{}") if found is None else (200, _log(found, query).encode())
             watches = "watch" in query
             self.send_response(status)
-            if not watches:
+            if watches:
+                self.send_header("Transfer-Encoding", "chunked")
+            else:
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if watches:
+                for each in server.watched:
+                    line = json.dumps(each).encode() + b"\n"
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
                 server.ends.wait(60)
+                self.wfile.write(b"0\r\n\r\n")
             else:
                 self.wfile.write(content)
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from kubernetes_platform import AT, make_cluster, make_job
 
-from dcluster_provider.core.observation import JobPhase
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark import Worker, application_name
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
-from dcluster_provider.platforms.kubernetes.pod import read_pod
+from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
+from dcluster_provider.platforms.kubernetes.pod import Container, read_pod
 from dcluster_provider.platforms.kubernetes.spark_jobs import (
     observe_on_standalone,
     observe_with_own_executors,
@@ -48,6 +49,46 @@ def _pod(role, *, began=0.0, over: dict | None = None, phase="Running", gone_by:
             "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
         }
     )
+
+
+def _beside(pod, phase, **sidecar):
+    """The pod with a container beside the engine's."""
+    return replace(pod, phase=phase, containers=(*pod.containers, Container("proxy", False, "i", **sidecar)))
+
+
+@pytest.mark.parametrize(
+    ("code", "phase", "sidecar", "expected"),
+    [
+        (0, "Running", {"running_since": AT}, JobPhase.SUCCEEDED),
+        (0, "Failed", {"exit_code": 143}, JobPhase.SUCCEEDED),
+        (3, "Running", {"running_since": AT}, JobPhase.FAILED),
+        (None, "Running", {"exit_code": 1}, JobPhase.RUNNING),
+    ],
+)
+def test_a_job_is_judged_by_the_container_of_its_engine(code, phase, sidecar, expected):
+    over = None if code is None else {"exitCode": code, "reason": "Error" if code else "Completed"}
+    pod = _beside(_pod("driver", over=over), phase, **sidecar)
+    seen = observe_with_own_executors(_client([pod]))
+    assert (seen.phase, seen.exit_code) == (expected, code)
+    if expected is JobPhase.FAILED:
+        assert seen.diagnosis.reason == "ExitCode"
+
+
+def test_an_engine_that_ends_well_because_its_pod_is_evicted_has_not_succeeded():
+    pod = replace(_pod("driver", over={"exitCode": 0}, phase="Failed"), reason="Evicted")
+    seen = observe_with_own_executors(_client([pod]))
+    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "Evicted")
+
+
+def test_what_was_judged_of_a_pod_that_was_ended_for_it_is_told_when_that_is_gone():
+    succeeded = JobObservation(JobPhase.SUCCEEDED, exit_code=0)
+    failed = JobObservation(JobPhase.FAILED, exit_code=3, diagnosis=Diagnosis("R", "C.", "D.", ("e",)))
+    for judged in (succeeded, failed):
+        found = {
+            "metadata": {"annotations": {"dcluster.io/verdict": verdict_annotation(judged)}},
+            "spec": {"suspend": True},
+        }
+        assert replace(_client([]), find_job=lambda found=found: found).observe() == judged
 
 
 def _client(pods, job=JOB, log=LOG, seconds=100.0):

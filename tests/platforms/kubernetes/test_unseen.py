@@ -15,6 +15,7 @@ from dcluster_provider.core.record import JobState
 from dcluster_provider.platforms.kubernetes import pod_watch
 from dcluster_provider.platforms.kubernetes.access import Access, check_access
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.metadata import JOB, cluster_labels
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from demo.standalone import wait_until
@@ -100,6 +101,34 @@ def test_a_watch_outlives_a_listener_that_fails(platform, server, here):
     assert wait_until(lambda: len(server.asked) > asked + 4, 30, 0.1)
     assert thread.is_alive()
     forget()
+    assert platform.observe_clusters([here])[here.id].phase is ClusterPhase.ABSENT
+
+
+@pytest.mark.parametrize(("code", "phase"), [(0, JobPhase.SUCCEEDED), (7, JobPhase.FAILED)])
+def test_the_exit_code_of_a_driver_that_ended_and_was_deleted_is_not_lost(
+    platform, server, here, code, phase
+):
+    job = replace(make_job(here), state=JobState.RUNNING)
+    state = {"terminated": {"exitCode": code, "finishedAt": "2026-01-31T10:00:00Z"}}
+    pod = {
+        "metadata": {
+            "name": "driver",
+            "uid": "u",
+            "namespace": "data",
+            "resourceVersion": "2",
+            "labels": cluster_labels(here, "driver") | {JOB: str(job.id)},
+            "deletionTimestamp": "2026-01-31T10:00:00Z",
+        },
+        "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
+        "status": {
+            "phase": "Failed" if code else "Succeeded",
+            "containerStatuses": [{"name": "engine", "state": state}],
+        },
+    }
+    server.watched = [{"type": "DELETED", "object": pod}]
+    platform.observe_clusters([here])
+    assert wait_until(lambda: platform.observe_jobs([(job, here)])[job.id].phase is phase, 30, 0.1)
+    assert platform.observe_jobs([(job, here)])[job.id].exit_code == code
     assert platform.observe_clusters([here])[here.id].phase is ClusterPhase.ABSENT
 
 

@@ -1,6 +1,6 @@
 """Why something on Kubernetes does not work: pods, events and refusals in, an explanation out; no input or output."""
 
-from dcluster_provider.platforms.kubernetes.diagnosis.disruption import silent_node
+from dcluster_provider.platforms.kubernetes.diagnosis.disruption import silent_node, taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import ended_pod, is_out_of_memory
 from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import refused_pods
@@ -19,4 +19,5 @@ __all__ = [
     "refused_request",
     "restart_evidence",
     "silent_node",
+    "taken_away",
 ]
