@@ -17,7 +17,7 @@ from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
 from dcluster_provider.control.waiting import Wait
-from dcluster_provider.core.diagnosis import PROVIDER_MISSING
+from dcluster_provider.core.diagnosis import PROVIDER_MISSING, WRONG_CONNECTION
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -189,16 +189,16 @@ class Clusters:
         return begun
 
     def require_client(self) -> None:
-        """Refuse a request that nobody could carry out for want of a package.
+        """Refuse a request that nobody could carry out: a package is missing, or a connection is of another type.
 
         Credentials may be missing here: those who carry the request out may have them.
 
-        :raises PlatformRefused: naming the package.
+        :raises PlatformRefused: naming the package or connection.
         """
         try:
             self._platform.connect()
         except PlatformRefused as refusal:
-            if refusal.diagnosis.reason == PROVIDER_MISSING:
+            if refusal.diagnosis.reason in {PROVIDER_MISSING, WRONG_CONNECTION}:
                 raise
 
     def require_here(self, cluster: Cluster) -> None:

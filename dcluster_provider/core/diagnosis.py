@@ -8,9 +8,9 @@ from typing import Any
 
 from dcluster_provider.core.redaction import redaction
 
-PROVIDER_MISSING = (
-    "ProviderMissing"  # reason: a package that Airflow's own provider comes in is not installed
-)
+# Reasons that code tells apart: a package is not installed, a connection is none of what it is named for.
+PROVIDER_MISSING = "ProviderMissing"
+WRONG_CONNECTION = "WrongConnectionType"
 
 
 @dataclass(frozen=True)

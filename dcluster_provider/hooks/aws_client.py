@@ -7,6 +7,7 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.hooks.connection_type import require_type
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_SECONDS = 10
@@ -47,6 +48,7 @@ def _client(service: str, conn_id: str, region: str, once: bool) -> Any:
         raise PlatformRefused(subject, _no_provider(error)) from error
     from botocore.exceptions import BotoCoreError
 
+    require_type(conn_id, ("aws",), "aws_conn_id")
     retries: Any = {"total_max_attempts": 1} if once else {"total_max_attempts": 8, "mode": "adaptive"}
     hook: AwsGenericHook[Any] = AwsGenericHook(
         aws_conn_id=conn_id, client_type=service, region_name=region or None

@@ -12,6 +12,7 @@ from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.fields import LONGEST_TIME
 from dcluster_provider.core.lifetime import Limits
+from dcluster_provider.hooks.connection_type import require_dcluster
 from dcluster_provider.hooks.form import FIELDS
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read_settings(conn_id: str) -> Settings:
     """The settings of a connection; ``dcluster_default`` need not exist and then means every default.
 
     :raises NotFound: another connection does not exist.
-    :raises InvalidSpec: the connection has an unknown field, or a value that cannot be accepted.
+    :raises InvalidSpec: the connection is of another type, has an unknown field, or a value that cannot be accepted.
     """
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
@@ -42,6 +43,7 @@ def read_settings(conn_id: str) -> Settings:
                 f"{DEFAULT_CONN_ID!r} need not exist"
             ) from None
         return settings_from(conn_id, {})
+    require_dcluster(conn_id, connection)
     return settings_from(conn_id, dict(connection.extra_dejson))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.hooks.connection_type import require_type
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
@@ -35,6 +36,7 @@ def _of_connection(conn_id: str) -> Any:
                 (str(error),),
             ),
         ) from error
+    require_type(conn_id, ("google_cloud_platform",), "google_conn_id")
     try:
         return GoogleBaseHook(gcp_conn_id=conn_id).get_credentials()
     except Exception as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.hooks.connection_type import require_type
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -17,13 +18,15 @@ def kubernetes_client(conn_id: str) -> ApiClient:
     In a cluster, from a kubeconfig, or by the plug-ins that a kubeconfig names (EKS, GKE), as the provider's
     KubernetesHook does it.
 
-    :raises PlatformRefused: the provider is not installed, or the connection has no credentials that can be used.
+    :raises PlatformRefused: the provider is not installed, or the connection is of another type or has no credentials
+        that can be used.
     """
     subject = f"connection {conn_id!r}"
     try:
         from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     except ImportError as error:
         raise PlatformRefused(subject, _no_provider(error)) from error
+    require_type(conn_id, ("kubernetes",), "kubernetes_conn_id")
     try:
         return KubernetesHook(conn_id=conn_id).get_conn()
     except Exception as error:
