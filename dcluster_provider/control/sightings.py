@@ -57,9 +57,10 @@ class Sightings:
             else:
                 observations[number] = found
                 self._hidden.pop(number, None)
-        self._hidden = {
-            it: hidden for it, hidden in self._hidden.items() if now - hidden.last < _KEPT_SECONDS
-        }
+        # Other threads look, too: a copy is made in one go, and what they add meanwhile is left alone.
+        for number, hidden in self._hidden.copy().items():
+            if now - hidden.last >= _KEPT_SECONDS:
+                self._hidden.pop(number, None)
         return observations
 
     def hidden(self, number: int) -> Hidden | None:
