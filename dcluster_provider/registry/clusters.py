@@ -23,7 +23,6 @@ from dcluster_provider.registry.queries import (
     every_row,
     insert_row,
     latest_of_key,
-    live_rows,
     live_rows_of_older_epochs,
     page_of,
     row_of,
@@ -171,7 +170,7 @@ class ClusterStore(Connected):
         wanted: dict[str, Any] = {"tenant": tenant, "engine": engine, "long_living": True}
         wanted |= {"deployment": deployment, "conn_id": conn_id}
         with self._read() as connection:
-            rows = live_rows(connection, table, wanted, _USABLE)
+            rows = page_of(connection, table, wanted, _USABLE, after_id=0, limit=1)
         return cluster_of(rows[0]) if rows else None
 
     def live_clusters_of_older_epochs(self, owner: Owner) -> list[Cluster]:

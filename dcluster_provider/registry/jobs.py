@@ -44,6 +44,7 @@ _SEE_JOB = (
     .where(cluster_table.c.id == bindparam("cluster"), cluster_table.c.job_seen_at < bindparam("seen_at"))
     .values(job_seen_at=bindparam("seen_at"))
 )
+_MOST_DUPLICATES = 20  # looked at before a job is refused for one; a client may have thousands at work
 _LIST_COMMAND = "see the known ones with: airflow dcluster jobs list"
 
 
@@ -161,7 +162,7 @@ class JobStore(Connected):
     def find_duplicate(self, client: str, module: str) -> Job | None:
         """The newest live job of this client and module, or nothing."""
         with self._read() as connection:
-            rows = live_rows(connection, table, {"client": client, "module": module}, _LIVE)
+            rows = _newest_of_module(connection, client, module, 1)
         return job_of(rows[0]) if rows else None
 
     def duplicates(self, spec: JobSpec, owner: Owner | None) -> list[Job]:
@@ -246,11 +247,18 @@ def _refuse_duplicate(connection: Connection, spec: JobSpec, owner: Owner | None
 def _duplicates(connection: Connection, spec: JobSpec, owner: Owner | None) -> list[Job]:
     if spec.allow_duplicate:
         return []
-    rows = live_rows(connection, table, {"client": spec.client, "module": spec.module}, _LIVE)
-    if spec.allow_duplicate is None and owner is not None:
+    if spec.allow_duplicate is not None or owner is None:
+        rows = _newest_of_module(connection, spec.client, spec.module, _MOST_DUPLICATES)
+    else:
+        rows = live_rows(connection, table, {"client": spec.client, "module": spec.module}, _LIVE)
         task = (owner.deployment, owner.dag_id, owner.task_id)
         rows = [row for row in rows if (row.deployment, row.owner_dag_id, row.owner_task_id) != task]
     return [job_of(row) for row in rows]
+
+
+def _newest_of_module(connection: Connection, client: str, module: str, limit: int) -> list[Any]:
+    wanted = {"client": client, "module": module}
+    return page_of(connection, table, wanted, _LIVE, after_id=0, limit=limit)
 
 
 def _see_job(connection: Connection, cluster_id: int, at: datetime) -> None:

@@ -9,6 +9,8 @@ import pytest
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.registry import jobs as jobs_module
+from dcluster_provider.registry.rows import job_of
 from dcluster_provider.registry.store import Registry
 
 LIVE = [state for state in JobState if not state.is_final]
@@ -295,3 +297,17 @@ def test_every_job_is_read_page_by_page(registry, claim_cluster, claim_job, monk
     monkeypatch.setattr(registry, "list_jobs", short_page)
     assert [job.id for job in registry.every_job(cluster_id=cluster.id)] == made[::-1]
     assert sizes == [3, 3, 1, 0]
+
+
+def test_of_many_live_duplicates_the_newest_alone_is_read(registry, claim_cluster, claim_job, monkeypatch):
+    cluster = claim_cluster(registry).record
+    made = [
+        claim_job(registry, key=f"{n}", cluster_id=cluster.id, allow_duplicate=True).record for n in range(30)
+    ]
+    read = []
+    monkeypatch.setattr(jobs_module, "job_of", lambda row: read.append(row.id) or job_of(row))
+    assert registry.find_duplicate(made[0].client, made[0].module).id == made[-1].id
+    assert read == [made[-1].id]
+    with pytest.raises(DuplicateJob, match=f"job {made[-1].id} "):
+        claim_job(registry, key="one-more", cluster_id=cluster.id, allow_duplicate=False)
+    assert len(read) == 1 + 20
