@@ -49,7 +49,7 @@ FLINK_PATTERNS = (
     ),
     Sign(
         "NetworkBuffersMissing",
-        r"(Insufficient number of network buffers.+)",
+        r"Insufficient number of network buffers: (required \d+, but only \d+ available)",
         "A TaskManager has too few network buffers: {0}.",
         "Raise taskmanager.memory.network.max and .fraction, or lower the parallelism.",
     ),

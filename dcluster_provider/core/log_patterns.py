@@ -31,7 +31,7 @@ PROCESS_PATTERNS = (
     ),
     Sign(
         "MetaspaceFull",
-        r"OutOfMemoryError: ((?:Metaspace|Compressed class space).*)",
+        r"OutOfMemoryError: (Metaspace|Compressed class space)",
         "Its Java ran out of room for classes ({0}).",
         "Raise the limit: -XX:MaxMetaspaceSize of Spark's Java options, taskmanager.memory.jvm-metaspace.size or "
         "jobmanager.memory.jvm-metaspace.size of Flink.",
@@ -39,7 +39,7 @@ PROCESS_PATTERNS = (
     ),
     Sign(
         "DirectMemoryFull",
-        r"OutOfMemoryError: ((?:Direct buffer memory|Cannot reserve \d+ bytes of direct buffer memory).*)"
+        r"OutOfMemoryError: (Direct buffer memory|Cannot reserve \d+ bytes of direct buffer memory[^.]*)"
         r"|OutOfDirectMemoryError: (.+)",
         "Its Java ran out of direct memory, which is outside the heap ({0}).",
         "Raise the limit: -XX:MaxDirectMemorySize of Spark's Java options, taskmanager.memory.task.off-heap.size or "
@@ -69,7 +69,7 @@ PROCESS_PATTERNS = (
     ),
     Sign(
         "OutOfMemory",
-        r"OutOfMemoryError:? ?(.+)",
+        r"OutOfMemoryError:? ?([^.]+)",  # Flink goes on with advice
         "Its Java ran out of memory ({0}).",
         _MEMORY + ", or let it keep less at once (no collect of much, smaller partitions).",
         anywhere=True,

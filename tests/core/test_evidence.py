@@ -20,6 +20,7 @@ TRACEBACK = [
     "ValueError: no rows",
     "24/11/24 INFO ShutdownHookManager: Shutdown hook called",
 ]
+TOO_LARGE = "Total size of serialized results of 3 tasks (1757.8 KiB) is bigger than spark.driver.maxResultSize (1 MiB)"
 OTHER_PYTHON = "Python in worker has different version 3.13 than that in driver 3.11"
 ABORTED = (
     ": org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most "
@@ -140,6 +141,21 @@ JAVA = [
             ["\tat a.B.c(B.java:1)", "Caused by: java.io.IOException: cut", "\t... 2 more"],
             "JavaException",
             "cut",
+        ),
+        (
+            None,
+            [
+                "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy",
+                "Caused by: java.lang.OutOfMemoryError: Java heap space. A heap space-related out-of-memory error has",
+            ],
+            "OutOfMemory",
+            "Its Java ran out of memory (Java heap space).",
+        ),
+        (
+            1,
+            ["org.apache.spark.SparkException: Job aborted due to stage failure: " + TOO_LARGE],
+            "ResultTooLarge",
+            "of 3 tasks (1757.8 KiB); spark.driver.maxResultSize allows 1 MiB.",
         ),
         (1, WITHOUT_CAUSE, "PythonException", "Unknown reason"),
         (31, CLIENT, "PythonException", "java.lang.IllegalStateException: the innermost"),
