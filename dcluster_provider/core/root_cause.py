@@ -17,7 +17,7 @@ _MAX_LOG = 10_000  # lines that are read of a log, its last ones
 _MAX_LINES = 5000  # of one failure
 
 _LOGGED = re.compile(
-    r"^(?:\d{2,4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d\S* +)?(?:\[[^\]]{0,100}\] +)?"
+    r"^(?:\[?\d[\dTZ:.,/+\- ]{1,40}\]? +)?(?:\[[^\]]{0,100}\] +)?"
     r"(TRACE|DEBUG|INFO|WARN|ERROR|FATAL|CRITICAL)(?:ING)?(?: +|:[\w.]+:)(.*)"
 )
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):\s*$")
@@ -102,7 +102,7 @@ class Failure:
 class Log:
     """The end of a log.
 
-    :param lines: those that tell something; of a long one the beginning.
+    :param lines: its lines, oldest first; of a long one the beginning.
     """
 
     lines: tuple[str, ...]
@@ -183,10 +183,14 @@ def _failures(lines: Sequence[str]) -> Iterator[Failure]:
 
 def _failure(lines: Sequence[str], level: str, end: int) -> Failure:
     """A failure that was read up to a line; what follows its last stack frame or error was printed by somebody else."""
-    last = len(lines)
-    if not any(_TRACEBACK.search(line) for line in lines):
-        last = max((number for number, line in enumerate(lines, 1) if _is_of_stack(line)), default=1)
-    return Failure(tuple(lines[:last]), level, end - len(lines) + last)
+    last = max((number for number, line in enumerate(lines, 1) if _is_of_stack(line)), default=1)
+    for number, line in enumerate(lines):
+        if _TRACEBACK.search(line):
+            block = _traceback(lines[number:])
+            after = number + len(block)
+            goes_on = block[-1] != lines[after - 1]  # the message is in a line of its own
+            last = max(last, after + (2 if goes_on else 0))
+    return Failure(tuple(lines[:last]), level, end - len(lines) + min(last, len(lines)))
 
 
 def _is_of_stack(line: str) -> bool:
