@@ -140,12 +140,12 @@ def test_an_exception_in_a_task_is_the_cause(platform, cluster):
 
 
 def test_a_job_whose_executors_end_at_start_is_ended_with_their_own_words(platform, cluster):
-    wrong = {"spark.executor.extraJavaOptions": "-XX:NoSuchThing=1 -Dpassword=hidden"}
+    wrong = {"spark.executor.extraJavaOptions": "--add-modules=no.such.module -Dpassword=hidden"}
     job = submit(platform, cluster, application=FAILS, args=("nothing",), extra_cmd=wrong)
     seen = outcome(platform, job, cluster)
     assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "ExecutorsFailed")
     assert "10 executors of the job ended one after the other" in seen.diagnosis.cause
-    assert any("NoSuchThing" in line for line in seen.diagnosis.evidence)
+    assert any("Module no.such.module not found" in line for line in seen.diagnosis.evidence)
     assert "hidden" not in seen.diagnosis.render()
     assert observe_job(platform, job, cluster) == seen
     until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left, READY_SECONDS)

@@ -79,8 +79,11 @@ CASES = {
     "executor-start": Case(
         "executors that end at their start",
         "ExecutorsFailed",
-        ("10 executors of the job", "NoSuchThing"),
-        {"application": "once.py", "extraCmd": {"spark.executor.extraJavaOptions": "-XX:NoSuchThing=1"}},
+        ("10 executors of the job", "Module no.such.module not found"),
+        {
+            "application": "once.py",
+            "extraCmd": {"spark.executor.extraJavaOptions": "--add-modules=no.such.module"},
+        },
     ),
     "too-large": Case(
         "executor that no worker can hold, by the job's fields",
