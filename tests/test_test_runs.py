@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from resuming import fingerprint, without_group
+from rings import Needs
 
 TESTS = Path(__file__).parent
 THREE = """
@@ -102,14 +103,34 @@ def test_a_tree_is_known_by_all_that_git_does_not_ignore(checkout):
     assert fingerprint(checkout) != before
 
 
-def test_tests_that_share_an_airflow_or_a_kubernetes_share_a_process(request):
-    groups: dict[str, set[str]] = {}
-    for item in request.session.items:
-        (name,) = item.get_closest_marker("xdist_group").args
-        for fixture in {"live_airflow", "server", "testbed"} & set(item.fixturenames):
-            groups.setdefault(fixture, set()).add(name)
-    assert groups.get("live_airflow", {"airflow"}) == {"airflow"}
-    assert groups.get("server", {"api_server"}) == {"api_server"}
+GROUPED = """
+import os, pathlib, pytest
+
+@pytest.mark.parametrize("group", ["a", "b"] * 10)
+def test_shares(group):
+    with pathlib.Path(f"ran-{group}").open("a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + " ")
+
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.xdist_group(item.callspec.params["group"]))
+"""
+
+
+def test_a_group_stays_in_one_process(checkout):
+    """Which versions of pytest and pytest-xdist together may break."""
+    (checkout / "tests" / "test_three.py").write_text(GROUPED)
+    (checkout / "tests" / "conftest.py").write_text("from test_three import pytest_itemcollected")
+    assert "20 passed" in run(checkout, "-p", "xdist", "--numprocesses=2", "--dist=loadgroup")
+    processes = [set((checkout / f"ran-{group}").read_text().split()) for group in "ab"]
+    assert [len(each) for each in processes] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("needs", "group"),
+    [(Needs.AIRFLOW, "airflow"), (Needs.AIRFLOW_ON_KUBERNETES, "airflow"), (Needs.ENGINES, "")],
+)
+def test_who_shares_something_slow_to_start_has_one_group(needs, group):
+    assert needs.group == group
 
 
 @pytest.mark.parametrize("nodeid", ["tests/a.py::test_b", "tests/a.py::test_b[x@y]"])
