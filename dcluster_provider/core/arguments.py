@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from inspect import signature
 from typing import Any
 
@@ -88,4 +89,4 @@ def is_literal(value: Any) -> bool:
         return all(is_literal(item) for item in value.values())
     if isinstance(value, (list, tuple)):
         return all(is_literal(item) for item in value)
-    return value is None or isinstance(value, (int, float))
+    return value is None or isinstance(value, (int, float, timedelta))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -131,12 +132,17 @@ def _no_flag(value: Any) -> Any:
     return value
 
 
+def _seconds(value: Any) -> Any:
+    return value.total_seconds() if isinstance(value, timedelta) else _no_flag(value)
+
+
 Cpu = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_cpu)]
 Memory = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_memory)]
 Settings = Annotated[dict[str, str], BeforeValidator(_settings)]
 Line = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_line)]
 Name = Annotated[Line, AfterValidator(_not_empty)]
 Count = Annotated[int, BeforeValidator(_no_flag)]
+Seconds = Annotated[int, BeforeValidator(_seconds)]
 Amount = Annotated[float, BeforeValidator(_no_flag)]
 Suffix = Annotated[str, AfterValidator(_suffix)]
 Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_short_argument)]

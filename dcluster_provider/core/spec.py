@@ -34,6 +34,7 @@ from dcluster_provider.core.fields import (
     Memory,
     Name,
     Path,
+    Seconds,
     Settings,
     Suffix,
 )
@@ -118,8 +119,8 @@ class ClusterSpec(Entity):
     cluster_suffix: Suffix = ""
 
     long_living: bool = False
-    idle_timeout: Count | None = Field(default=None, ge=1, le=LONGEST_TIME)
-    max_lifetime: Count | None = Field(default=None, ge=1, le=LONGEST_TIME)
+    idle_timeout: Seconds | None = Field(default=None, ge=1, le=LONGEST_TIME)
+    max_lifetime: Seconds | None = Field(default=None, ge=1, le=LONGEST_TIME)
     single_job: bool = False
 
     @property

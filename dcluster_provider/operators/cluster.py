@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.arguments import flag, record_id
@@ -14,7 +15,7 @@ from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.ownership import (
     DClusterOperator,
     ends_own_when_killed,
-    require_seconds,
+    in_seconds,
     states_named,
 )
 
@@ -68,11 +69,11 @@ class DClusterLaunchOperator(DClusterOperator):
         use_external_namespace: bool | str | None = None,
         cluster_suffix: str | None = None,
         long_living: bool | str | None = None,
-        idle_timeout: int | str | None = None,
-        max_lifetime: int | str | None = None,
+        idle_timeout: int | str | timedelta | None = None,
+        max_lifetime: int | str | timedelta | None = None,
         single_job: bool | str | None = None,
         spec: dict[str, Any] | str | None = None,
-        launch_timeout: float = 900,
+        launch_timeout: float | timedelta = 900,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -94,8 +95,7 @@ class DClusterLaunchOperator(DClusterOperator):
         self.max_lifetime = max_lifetime
         self.single_job = single_job
         self.spec = spec
-        require_seconds(self.task_id, launch_timeout=launch_timeout)
-        self.launch_timeout = launch_timeout
+        self.launch_timeout = in_seconds(self.task_id, "launch_timeout", launch_timeout)
         literal = literal_spec(self, ClusterSpec, _FIELDS)
         if literal is not None:
             self._checked(literal)
@@ -236,7 +236,7 @@ class DClusterTerminateOperator(DClusterOperator):
         cluster_id: int | str | XComArg | None = None,
         cluster_name: str | None = None,
         force: bool | str = False,
-        terminate_timeout: float = 300,
+        terminate_timeout: float | timedelta = 300,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -245,8 +245,7 @@ class DClusterTerminateOperator(DClusterOperator):
         self.cluster_id = cluster_id
         self.cluster_name = cluster_name
         self.force = force
-        require_seconds(self.task_id, terminate_timeout=terminate_timeout)
-        self.terminate_timeout = terminate_timeout
+        self.terminate_timeout = in_seconds(self.task_id, "terminate_timeout", terminate_timeout)
 
     @ends_own_when_killed
     def execute(self, context: Context) -> None:

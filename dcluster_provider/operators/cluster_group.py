@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskGroup
@@ -47,7 +48,7 @@ class DClusterCluster(TaskGroup):
         *,
         type: str = "spark3",  # noqa: A002  # the name of the field
         on_failure_fail_dagrun: bool = False,
-        terminate_timeout: float = 300,
+        terminate_timeout: float | timedelta = 300,
         **kwargs: Any,
     ) -> None:
         if kwargs.get("long_living"):

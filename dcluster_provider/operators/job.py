@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.arguments import flag, record_id
@@ -13,7 +14,7 @@ from dcluster_provider.operators.cluster import seconds_until
 from dcluster_provider.operators.ownership import (
     DClusterOperator,
     ends_own_when_killed,
-    require_seconds,
+    in_seconds,
     states_named,
 )
 
@@ -86,7 +87,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         savepoint: str | XComArg | None = None,
         returns_result: bool | str | None = None,
         spec: dict[str, Any] | str | None = None,
-        job_timeout: float | None = None,
+        job_timeout: float | timedelta | None = None,
         wait_for_completion: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -120,8 +121,9 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.savepoint = savepoint
         self.returns_result = returns_result
         self.spec = spec
-        require_seconds(self.task_id, job_timeout=job_timeout)
-        self.job_timeout = job_timeout
+        self.job_timeout = (
+            None if job_timeout is None else in_seconds(self.task_id, "job_timeout", job_timeout)
+        )
         self.wait_for_completion = wait_for_completion
         self._job: Job | None = None
         literal_spec(self, JobSpec, _FIELDS)
@@ -266,14 +268,13 @@ class DClusterTerminateJobOperator(DClusterOperator):
         *,
         job_id: int | str | XComArg,
         savepoint: bool | str = False,
-        terminate_timeout: float = 300,
+        terminate_timeout: float | timedelta = 300,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
         self.savepoint = savepoint
-        require_seconds(self.task_id, terminate_timeout=terminate_timeout)
-        self.terminate_timeout = terminate_timeout
+        self.terminate_timeout = in_seconds(self.task_id, "terminate_timeout", terminate_timeout)
 
     @ends_own_when_killed
     def execute(self, context: Context) -> str:

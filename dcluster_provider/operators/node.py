@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from dcluster_provider.core.arguments import listed
 from dcluster_provider.core.node_spec import NodeRequest
 from dcluster_provider.operators.arguments import build_spec, literal_spec
-from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, require_seconds
+from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, in_seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -26,10 +26,15 @@ class _WaitingOperator(DClusterOperator):
     :param timeout: seconds for the whole wait; none means as long as the connection's own timeouts let it take.
     """
 
-    def __init__(self, *, timeout: float | None = None, poll_interval: float = 10.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float | timedelta | None = None,
+        poll_interval: float | timedelta = 10.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(poll_interval=poll_interval, **kwargs)
-        require_seconds(self.task_id, timeout=timeout)
-        self.timeout = timeout
+        self.timeout = None if timeout is None else in_seconds(self.task_id, "timeout", timeout)
 
     def defer_for(
         self, context: Context, action: str, request: Entity, key: str, owner: Owner | None

@@ -39,7 +39,7 @@ class DClusterOperator(BaseOperator):
     :param dcluster_conn_id: the connection; the default one need not exist.
     :param deferrable: wait in the triggerer instead of on a worker; Airflow's ``[operators] default_deferrable``
         unless given.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two looks, or a timedelta.
     """
 
     ui_color = "#e6f0fa"
@@ -49,17 +49,16 @@ class DClusterOperator(BaseOperator):
         *,
         dcluster_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool | None = None,
-        poll_interval: float = 5.0,
+        poll_interval: float | timedelta = 5.0,
         **kwargs: Any,
     ) -> None:
         refuse_unknown_arguments(type(self), kwargs)
         super().__init__(**kwargs)
-        require_seconds(self.task_id, poll_interval=poll_interval)
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.dcluster_conn_id = dcluster_conn_id
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
+        self.poll_interval = in_seconds(self.task_id, "poll_interval", poll_interval)
         self._in_execution = False
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
@@ -197,14 +196,18 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
     return execute
 
 
-def require_seconds(task_id: str, **times: float | None) -> None:
-    """Refuse a length of time that is not above zero; none is no length at all.
+def in_seconds(task_id: str, name: str, length: float | timedelta) -> float:
+    """The seconds of a length of time as people give it in Airflow: a number of them, or a timedelta.
 
-    :raises ValueError: naming the task and the argument.
+    :param name: of the argument.
+    :raises ValueError: it is not above zero; the message names the task and the argument.
     """
-    for name, seconds in times.items():
-        if seconds is not None and seconds <= 0:
-            raise ValueError(f"{task_id}: {name}: {seconds!r} is not a number of seconds above 0")
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds <= 0:
+        raise ValueError(
+            f"{task_id}: {name}: {length!r} is not a number of seconds above 0, nor such a timedelta"
+        )
+    return seconds
 
 
 def will_retry(context: Context) -> bool:

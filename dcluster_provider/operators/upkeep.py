@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +72,15 @@ class DClusterCheckClustersOperator(DClusterUpkeepOperator):
     :raises PlatformUnavailable: the platform's clusters cannot be listed; nothing was changed.
     """
 
-    def __init__(self, *, unknown_after: float = 600, **kwargs: Any) -> None:
+    def __init__(self, *, unknown_after: float | timedelta = 600, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if unknown_after < 0:
+        seconds = unknown_after.total_seconds() if isinstance(unknown_after, timedelta) else unknown_after
+        if seconds < 0:
             raise ValueError(
-                f"{self.task_id}: unknown_after: {unknown_after!r} is not a number of seconds, 0 or above"
+                f"{self.task_id}: unknown_after: {unknown_after!r} is not a number of seconds, 0 or above, nor such a "
+                "timedelta"
             )
-        self.unknown_after = unknown_after
+        self.unknown_after = seconds
 
     def make_pass(self, *, dry_run: bool) -> Report:
         """One cluster check."""

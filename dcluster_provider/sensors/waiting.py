@@ -49,7 +49,7 @@ class RecordSensor(BaseSensorOperator):
         states: str | Sequence[str],
         dcluster_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool | None = None,
-        poke_interval: float = 10,
+        poke_interval: float | timedelta = 10,
         **kwargs: Any,
     ) -> None:
         refuse_unknown_arguments(type(self), kwargs)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 
+import pendulum
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
@@ -15,7 +17,9 @@ from dcluster_provider.operators.cluster import (
     DClusterLaunchSparkOperator,
     DClusterTerminateOperator,
 )
-from dcluster_provider.operators.job import DClusterSubmitJobOperator
+from dcluster_provider.operators.job import DClusterSubmitJobOperator, DClusterTerminateJobOperator
+from dcluster_provider.operators.node import DClusterLaunchNodesOperator
+from dcluster_provider.operators.upkeep import DClusterCheckClustersOperator
 from dcluster_provider.sensors.cluster import DClusterClusterSensor
 from dcluster_provider.sensors.job import DClusterJobSensor
 
@@ -45,6 +49,28 @@ def test_spec_is_taken_whole_from_the_seeds_json():
     )
     spec = build_spec(launch, ClusterSpec, tuple(ClusterSpec.model_fields))
     assert (spec.type, spec.worker_memory) == ("flink", "8Gi")
+
+
+@pytest.mark.parametrize("length", [timedelta(minutes=2), pendulum.duration(minutes=2), 120])
+def test_a_length_of_time_is_a_timedelta_or_seconds(length):
+    launch = DClusterLaunchSparkOperator(
+        task_id="launch", tenant="a", idle_timeout=length, max_lifetime=length, launch_timeout=length
+    )
+    spec = build_spec(launch, ClusterSpec, tuple(ClusterSpec.model_fields))
+    assert (spec.idle_timeout, spec.max_lifetime, launch.launch_timeout) == (120, 120, 120)
+    end = DClusterTerminateOperator(
+        task_id="end", cluster_id=1, terminate_timeout=length, poll_interval=length
+    )
+    assert (end.terminate_timeout, end.poll_interval) == (120, 120)
+    job = DClusterSubmitJobOperator(**JOB, job_timeout=length)
+    nodes = DClusterLaunchNodesOperator(
+        task_id="nodes", node_count=1, instance_type="m5.large", timeout=length
+    )
+    stop = DClusterTerminateJobOperator(task_id="stop", job_id=1, terminate_timeout=length)
+    check = DClusterCheckClustersOperator(task_id="check", unknown_after=length)
+    sensor = DClusterClusterSensor(task_id="sensor", cluster_id=1, poke_interval=length, timeout=length)
+    lengths = [job.job_timeout, nodes.timeout, stop.terminate_timeout, check.unknown_after]
+    assert [*lengths, sensor.poke_interval, sensor.timeout] == [120] * 6
 
 
 @pytest.mark.parametrize(
