@@ -155,7 +155,7 @@ class JobSpec(Entity):
     :param use_external_cluster: run on a cluster that is not ours.
     :param use_external_namespace: run in the namespace for external work.
     :param worker_cpu: cores of each worker or executor.
-    :param worker_daemon_memory: memory of the worker's own process (``2g``).
+    :param worker_daemon_memory: heap of each worker's own process on the job's own Spark cluster (``2g``).
     :param master_memory: memory of the master of the job's own cluster (``4g``).
     :param docker_image_name: image of the job where the platform runs images.
     :param cluster_id: the cluster to run on, by id instead of name.

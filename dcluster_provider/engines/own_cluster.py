@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.spark_sizes import BESIDE_HEAP
+from dcluster_provider.engines.spark_sizes import BESIDE_HEAP, WORKER_HEAP
 from dcluster_provider.engines.spark_values import core_count, memory_mib, whole_number
 
 _OF_FLINKS_PROCESSES = ("taskmanager.", "jobmanager.", "env.java.opts.")
@@ -31,7 +32,10 @@ def _flink(given: Mapping[str, str]) -> dict[str, object]:
 
 def _spark(spec: JobSpec) -> dict[str, object]:
     given = spec.extra_cmd
-    sized: dict[str, object] = {"extra_configs": {name: given[name] for name in BESIDE_HEAP if name in given}}
+    configs = {name: given[name] for name in BESIDE_HEAP if name in given}
+    if spec.worker_daemon_memory is not None:
+        configs[WORKER_HEAP] = f"{memory_bytes(spec.worker_daemon_memory) // MIB}m"
+    sized: dict[str, object] = {"extra_configs": configs}
     if "spark.executor.memory" in given:
         mib = memory_mib("spark.executor.memory", given["spark.executor.memory"])
         sized["worker_memory"] = f"{max(1, mib)}Mi"

@@ -33,6 +33,7 @@ def _bytes_or_never(name: str, text: str) -> object:
 KINDS: dict[str, Callable[[str, str], object]] = {
     "spark.driver.memory": values.positive_mib,
     "spark.executor.memory": values.positive_mib,
+    "spark.dcluster.workerDaemonMemory": values.positive_mib,
     "spark.driver.memoryOverhead": values.memory_mib,
     "spark.executor.memoryOverhead": values.memory_mib,
     "spark.executor.pyspark.memory": values.memory_mib,

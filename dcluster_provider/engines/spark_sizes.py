@@ -10,7 +10,9 @@ from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.spark_sharing import Workers, executors_on_each
 from dcluster_provider.engines.spark_values import core_count, factor, memory_mib
 
-WORKER_HEAP_MIB = 512  # of the worker's own process; its executors have their own
+# Of a cluster: the heap of each worker's own process, beside those of its executors. Spark has no such setting.
+WORKER_HEAP = "spark.dcluster.workerDaemonMemory"
+_WORKER_HEAP_MIB, _LEAST_WORKER_HEAP_MIB = 512, 192
 _LEAST_OVERHEAD_MIB = 384
 _LEGACY_FACTOR = "spark.kubernetes.memoryOverheadFactor"
 # Of executors, beside their heap: their workers are made for these.
@@ -63,7 +65,13 @@ def worker_pod_mib(spec: ClusterSpec) -> int:
     number = 1 if spec.single_job else executors_on_each(workers, None, None, spec.extra_configs)
     each = _overhead(spec.extra_configs, "executor", mib // number, 0.1)
     beside = max(overhead(mib), number * each) + number * _off_heap(spec.extra_configs)
-    return mib + beside + WORKER_HEAP_MIB
+    return mib + beside + worker_heap_mib(spec)
+
+
+def worker_heap_mib(spec: ClusterSpec) -> int:
+    """The heap of a worker's own process, in MiB."""
+    given = spec.extra_configs.get(WORKER_HEAP)
+    return max(_LEAST_WORKER_HEAP_MIB, memory_mib(WORKER_HEAP, given)) if given else _WORKER_HEAP_MIB
 
 
 def beside_heap_mib(settings: Mapping[str, str], heap_mib: int) -> int:

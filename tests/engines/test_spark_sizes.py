@@ -33,6 +33,10 @@ def test_a_driver_needs(settings, is_python, size):
         ({"single_job": True}, 2048 + 384 + 512),
         ({"worker_cpu": "1"}, 2048 + 384 + 512),
         ({"worker_cpu": "4"}, 2048 + 2 * 384 + 512),  # two executors side by side
+        (
+            {"single_job": True, "extra_configs": {"spark.dcluster.workerDaemonMemory": "2g"}},
+            2048 + 384 + 2048,
+        ),
         ({"single_job": True, "worker_memory": "20Gi"}, 20480 + 2048 + 512),
         ({"single_job": True, "extra_configs": {"spark.executor.memoryOverhead": "1g"}}, 2048 + 1024 + 512),
         (
@@ -58,6 +62,7 @@ def test_the_pod_of_a_worker_holds(fields, mib):
     [
         ({}, {"workers": 1, "worker_cpu": "1", "worker_memory": "2Gi", "extra_configs": {}}),
         ({"worker_mem_gb": 3, "num_workers": 2}, {"workers": 2, "worker_memory": "3Gi"}),
+        ({"worker_daemon_memory": "2Gi"}, {"extra_configs": {"spark.dcluster.workerDaemonMemory": "2048m"}}),
         ({"extra_cmd": {"spark.executor.memory": "4g"}}, {"worker_memory": "4096Mi"}),
         ({"extra_cmd": {"spark.executor.cores": "3"}}, {"worker_cpu": "3"}),
         ({"extra_cmd": {"spark.executor.instances": 5}}, {"workers": 5}),

@@ -9,7 +9,7 @@ from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import memory_bytes
 from dcluster_provider.engines.properties import properties_text
 from dcluster_provider.engines.spark import DAEMON_SETTINGS, Worker
-from dcluster_provider.engines.spark_sizes import WORKER_HEAP_MIB, worker_pod_mib
+from dcluster_provider.engines.spark_sizes import worker_heap_mib, worker_pod_mib
 from dcluster_provider.platforms.kubernetes.cluster_objects import (
     Manifest,
     deployment,
@@ -121,7 +121,7 @@ def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
         arguments=(cluster.name, str(worker.cores), str(worker.mib)),
         cpu=cluster.spec.worker_cpu,
         mib=worker_pod_mib(cluster.spec),
-        env=_environment(WORKER_HEAP_MIB) | {"SPARK_LOCAL_DIRS": f"{SCRATCH}/local"},
+        env=_environment(worker_heap_mib(cluster.spec)) | {"SPARK_LOCAL_DIRS": f"{SCRATCH}/local"},
         ports={"ui": WORKER_UI_PORT},
         probes={
             "readinessProbe": {

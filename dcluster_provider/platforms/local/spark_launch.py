@@ -10,7 +10,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.handover import handed_environment
 from dcluster_provider.engines.spark import DAEMON_SETTINGS, check_sizes
-from dcluster_provider.engines.spark_sizes import driver_size
+from dcluster_provider.engines.spark_sizes import driver_size, worker_heap_mib
 from dcluster_provider.platforms.local.application import application_location
 from dcluster_provider.platforms.local.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.files import write_text
@@ -26,7 +26,6 @@ from dcluster_provider.platforms.local.spark_settings import (
     write_properties,
 )
 
-_WORKER_HEAP = "512m"  # of the worker's own process; its executors have their own
 _MASTER_WAIT_SECONDS = 90
 
 _OPENED = (
@@ -95,7 +94,8 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
     settings = DAEMON_SETTINGS | cluster.spec.extra_configs | _secret(plan)
     write_properties(properties, settings)
     daemon = _DaemonCommands(place, plan, properties)
-    return {"master": daemon.master()} | {role: daemon.worker(role) for role in plan.worker_roles}
+    heap = worker_heap_mib(cluster.spec)
+    return {"master": daemon.master()} | {role: daemon.worker(role, heap) for role in plan.worker_roles}
 
 
 class _DaemonCommands:
@@ -108,7 +108,7 @@ class _DaemonCommands:
         arguments = ["--host", HOST, "--port", str(ports[MASTER_PORT]), "--webui-port", str(ports[UI_PORT])]
         return self._command("master", heap, "org.apache.spark.deploy.master.Master", arguments)
 
-    def worker(self, role: str) -> Command:
+    def worker(self, role: str, heap_mib: int) -> Command:
         plan = self._plan
         arguments = [
             "--host",
@@ -123,7 +123,7 @@ class _DaemonCommands:
         # A worker that asks before the master listens asks again only after 5 to 15 seconds.
         wait = (HOST, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS)
         master = f"spark://{plan.address(MASTER_PORT)}"
-        return self._command(role, f"-Xmx{_WORKER_HEAP}", main, arguments, wait, master)
+        return self._command(role, f"-Xmx{heap_mib}m", main, arguments, wait, master)
 
     def _command(
         self,
