@@ -36,7 +36,7 @@ from dcluster_provider.core.state import (
     reach_cluster,
     stop_job,
 )
-from dcluster_provider.platforms.base import Platform, Report, silent
+from dcluster_provider.platforms.base import Platform, Report, logged
 
 if TYPE_CHECKING:
     from dcluster_provider.control.external_clusters import ExternalCluster
@@ -70,7 +70,7 @@ class Clusters:
         owner: Owner | None = None,
         launched_for: Owner | None = None,
         actor: str = "",
-        report: Report = silent,
+        report: Report = logged,
         follow_ending: bool = False,
     ) -> Cluster:
         """Ask for a cluster, and return without waiting for it to be ready.
@@ -83,7 +83,7 @@ class Clusters:
         :param launched_for: the Airflow task on whose behalf a job asks for its own cluster; its older epochs are the
             job's concern.
         :param actor: who asks, for the cluster's events.
-        :param report: told of progress that may take long (an engine being installed).
+        :param report: told of progress that may take long (an engine being installed); the log unless given.
         :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises PlatformRefused: the platform cannot be used at all, or the key's live cluster was made elsewhere;
@@ -143,7 +143,7 @@ class Clusters:
             claim.record, lambda it, now: reach_cluster(it, master, known.rest, now), actor
         )
 
-    def resume(self, cluster_id: int, report: Report = silent) -> Cluster:
+    def resume(self, cluster_id: int, report: Report = logged) -> Cluster:
         """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
 
         :raises PlatformRefused: the platform cannot be used at all, or the cluster was made elsewhere; the launch stays
@@ -290,7 +290,8 @@ class Clusters:
 
         :param timeout: seconds; none means for ever.
         :param poll_interval: seconds between two looks.
-        :param on_change: called with the cluster whenever its state has changed, first of all with the present one.
+        :param on_change: called with the cluster whenever its state has changed, first of all with the present one;
+            without it, that goes to the log.
         :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
         :raises ClusterFailed: it ended in a state that is not one of them.
         :raises WaitTimeout: time is up; the cluster is left as it is.
@@ -306,7 +307,8 @@ class Clusters:
             told = cluster.state
 
         wait = Wait(self._platform, lambda: self._look(cluster_id), timeout, poll_interval)
-        return wait.until(states, first=first, on_look=tell, check=raise_if_ended, so_far=_workers_so_far)
+        on_look = tell if on_change is not None else None
+        return wait.until(states, first=first, on_look=on_look, check=raise_if_ended, so_far=_workers_so_far)
 
     def terminate(
         self,

@@ -35,7 +35,7 @@ from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, Job, JobStat
 from dcluster_provider.core.redaction import REDACTED
 from dcluster_provider.core.spec import JobSpec, parse, refuse_redacted
 from dcluster_provider.core.state import fail_job, stop_job
-from dcluster_provider.platforms.base import LogPart, Platform, Report, silent
+from dcluster_provider.platforms.base import LogPart, Platform, Report, logged, silent
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import ClientSetting, Registry
@@ -69,7 +69,7 @@ class Jobs:
         *,
         owner: Owner | None = None,
         actor: str = "",
-        report: Report = silent,
+        report: Report = logged,
     ) -> Job:
         """Ask for a job to be run, and return without waiting for it.
 
@@ -81,7 +81,7 @@ class Jobs:
         :param key: what makes the request the same request; none means the owner's, or a fresh one.
         :param owner: the Airflow task that asks; jobs that older epochs of it still have are stopped first.
         :param actor: who asks, for the job's events.
-        :param report: told of progress that may take long.
+        :param report: told of progress that may take long; the log unless given.
         :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
         :raises NotFound: the cluster that it names does not exist.
         :raises DuplicateJob: a job of the same client and module is live that is neither of another run of the owner's
@@ -124,10 +124,10 @@ class Jobs:
         self._clusters.require_client()
         return self._take(JobRequest(spec, key or fresh_key(), None, actor, silent, only_stored=True))[1]
 
-    def resume(self, job_id: int, report: Report = silent) -> Job:
+    def resume(self, job_id: int, report: Report = logged) -> Job:
         """Go on with a submission that may have been cut short; a job that is past it is only looked at.
 
-        :param report: told of progress that may take long.
+        :param report: told of progress that may take long; the log unless given.
         :raises NotFound: there is no such job.
         :raises ClusterFailed: its cluster is refused by the platform.
         :raises PlatformRefused: its cluster was made elsewhere; the submission stays as it was.
@@ -208,7 +208,7 @@ class Jobs:
 
         :param timeout: seconds; none means for ever.
         :param poll_interval: seconds between two looks.
-        :param on_look: called with the job at every look.
+        :param on_look: called with the job at every look; without it, its changes of state go to the log.
         :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
         :raises JobFailed: it ended in a state that is not one of them.
         :raises WaitTimeout: time is up; the job is left as it is.

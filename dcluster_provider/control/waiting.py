@@ -52,17 +52,17 @@ class Wait(Generic[Record]):
         """The record once it is in one of the states.
 
         :param first: the record as somebody saw it a moment ago, instead of a first look.
-        :param on_look: called with each record seen.
+        :param on_look: called with each record seen; without it, changes of state go to the log.
         :param check: called with each that is in none of them; raises when it will be in none.
         :param so_far: how far a record has come, for the error when time is up.
         :raises WaitTimeout: time is up.
         :raises DClusterError: looks have failed for a minute, or until time was up.
         """
+        on_look = on_look or _log_changes()
         while True:
             record, first = first or self._look_patiently(), None
             if record is not None:
-                if on_look is not None:
-                    on_look(record)
+                on_look(record)
                 if record.state in states:
                     return record
                 check(record)
@@ -88,3 +88,16 @@ class Wait(Generic[Record]):
             return None
         self._patience.renew()
         return found
+
+
+def _log_changes() -> Callable[[Cluster | Job], None]:
+    """Tells the log of a record's state whenever that is another than before."""
+    told: ClusterState | JobState | None = None
+
+    def log(record: Cluster | Job) -> None:
+        nonlocal told
+        if record.state is not told:
+            _LOG.info("%s is %s", record, record.state.value)
+        told = record.state
+
+    return log

@@ -109,9 +109,13 @@ class DClusterLaunchOperator(DClusterOperator):
 
         owner = self.task_owner(context)
         spec = self._checked(build_spec(self, ClusterSpec, _FIELDS))
+        earlier = self.launched_before(owner)
         launched = self.ask_for(spec, owner)
-        self.log.info("Launched %s", describe_launch(launched))
-        count_launch(launched)
+        if earlier is not None and earlier.id == launched.id:
+            self.log.info("An earlier try launched %s: this one goes on with it", describe_launch(launched))
+        else:
+            self.log.info("Launched %s", describe_launch(launched))
+            count_launch(launched)
         cluster = self._look(launched)
         self._known(cluster)
         deadline = self.deadline_of(context, self.launch_timeout)
@@ -135,6 +139,10 @@ class DClusterLaunchOperator(DClusterOperator):
         cluster = self.hook.clusters.get(event["id"])
         self._known(cluster)
         return self._wait(cluster, 0, just_seen=event["cause"] == "state")
+
+    def launched_before(self, owner: Owner) -> Cluster | None:
+        """What an earlier try of the task has asked for, if any."""
+        return self.hook.clusters.of_key(owner.key)
 
     def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
         """Have the cluster made, without waiting for it to be ready."""

@@ -138,9 +138,13 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
         owner = self.task_owner(context)
         spec = with_lineage(build_spec(self, JobSpec, _FIELDS), context)
+        earlier = self.submitted_before(owner)
         job = self.ask_for(spec, owner)
-        self.log.info("Submitted %s", describe_submission(job))
-        count_submission(job)
+        if earlier is not None and earlier.id == job.id:
+            self.log.info("An earlier try submitted %s: this one goes on with it", describe_submission(job))
+        else:
+            self.log.info("Submitted %s", describe_submission(job))
+            count_submission(job)
         # One look before deferring: what has started or failed by now is known without the triggerer.
         job = self.hook.jobs.observe([job.id])[job.id]
         self.log_change(None, job)
@@ -171,6 +175,10 @@ class DClusterSubmitJobOperator(DClusterOperator):
         just_seen = event["cause"] == "state"
         log_start = event["log_end"] if event["log_is_cut"] or not just_seen else None
         return self._wait(job, 0, log_start, just_seen=just_seen)
+
+    def submitted_before(self, owner: Owner) -> Job | None:
+        """What an earlier try of the task has asked for, if any."""
+        return self.hook.jobs.of_key(owner.key)
 
     def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
         """Have the job run, without waiting for it."""

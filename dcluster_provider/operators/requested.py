@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, JobFailed
 from dcluster_provider.core.identity import derived_key
+from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.operators.cluster import DClusterLaunchOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
@@ -50,6 +51,11 @@ class DClusterRequestedLaunchOperator(DClusterLaunchOperator):
         """Go on after the wait in the triggerer."""
         with _failing_for_good():
             return super().execute_complete(context, event)
+
+    def launched_before(self, owner: Owner) -> Cluster | None:
+        """The request's cluster, once somebody has begun to make it."""
+        cluster = self.hook.clusters.of_key(request_key_of(self.request_key, owner))
+        return None if cluster is None or cluster.state is ClusterState.REQUESTED else cluster
 
     def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
         """Go on with the request's cluster, which is stored here unless it was before."""
@@ -89,6 +95,11 @@ class DClusterRequestedJobOperator(DClusterSubmitJobOperator):
         """Go on after the wait in the triggerer."""
         with _failing_for_good():
             return super().execute_complete(context, event)
+
+    def submitted_before(self, owner: Owner) -> Job | None:
+        """The request's job, once somebody has begun to run it."""
+        job = self.hook.jobs.of_key(request_key_of(self.request_key, owner))
+        return None if job is None or job.state is JobState.REQUESTED else job
 
     def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
         """Go on with the request's job, which is stored here unless it was before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.nodes import ClusterNodes
 
+_LOG = logging.getLogger(__name__)
 Report = Callable[[str], None]
 OnChange = Callable[[int | None], None]
 
@@ -22,6 +24,11 @@ def no_registry() -> str:
 
 def silent(_message: str) -> None:
     """A report that tells nobody."""
+
+
+def logged(message: str) -> None:
+    """A report to the log, which is a task's own where a task calls from Python."""
+    _LOG.info("%s", message)
 
 
 @dataclass(frozen=True)

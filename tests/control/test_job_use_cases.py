@@ -235,6 +235,18 @@ def test_the_runs_of_a_task_have_their_jobs_beside_each_other(control, cluster):
         control.jobs.submit(on(cluster))
 
 
+def test_whoever_waits_from_python_finds_the_states_in_the_log(control, platform, caplog):
+    caplog.set_level("INFO", "dcluster_provider")
+    cluster = control.clusters.launch({"tenant": "team"})
+    control.clusters.wait(cluster.id, timeout=5)
+    job = control.jobs.submit(on(cluster))
+    control.jobs.observe([job.id])
+    platform.set_job(job, JobPhase.SUCCEEDED)
+    control.jobs.wait(job.id, timeout=5)
+    assert f"{cluster} is RUNNING" in caplog.text
+    assert f"{job} is SUCCEEDED" in caplog.text
+
+
 def test_terminating_a_job_that_has_not_started_keeps_it_from_starting(control, platform, cluster):
     platform.set_cluster(cluster, ClusterPhase.STARTING)
     job = control.jobs.submit(on(cluster))
