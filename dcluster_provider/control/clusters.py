@@ -17,7 +17,7 @@ from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
 from dcluster_provider.control.waiting import Wait
-from dcluster_provider.core.diagnosis import PROVIDER_MISSING, WRONG_CONNECTION
+from dcluster_provider.core.diagnosis import PROVIDER_MISSING, WRONG_CONNECTION, Diagnosis
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -290,7 +290,7 @@ class Clusters:
 
         :param timeout: seconds; none means for ever.
         :param poll_interval: seconds between two looks.
-        :param on_change: called with the cluster whenever its state has changed, first of all with the present one;
+        :param on_change: called with the cluster whenever its state or diagnosis has changed, first of all as it is;
             without it, that goes to the log.
         :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
         :raises ClusterFailed: it ended in a state that is not one of them.
@@ -298,13 +298,14 @@ class Clusters:
         :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
         """
         first = self.get(cluster_id) if just_seen else None
-        told: ClusterState | None = None
+        told: tuple[ClusterState, Diagnosis | None] | None = None
 
         def tell(cluster: Cluster) -> None:
             nonlocal told
-            if on_change is not None and cluster.state is not told:
+            now = (cluster.state, cluster.diagnosis)
+            if on_change is not None and now != told:
                 on_change(cluster)
-            told = cluster.state
+            told = now
 
         wait = Wait(self._platform, lambda: self._look(cluster_id), timeout, poll_interval)
         on_look = tell if on_change is not None else None

@@ -76,7 +76,7 @@ class JobProgress:
         for job, cluster in going:
             if job.id in seen:
                 with going_on(job):
-                    whole = self._with_handback(job, cluster, seen[job.id])
+                    whole = self._with_handback(job, cluster, _with_hint_of(cluster, seen[job.id]))
                     after[job.id] = self._advance(job, whole) if whole else job
                     self._stop_again(after[job.id], cluster)
         for job in after.values():
@@ -189,3 +189,10 @@ class JobProgress:
             return advance_job(it, seen, now) if knows else it
 
         return self.change(job, decide)
+
+
+def _with_hint_of(cluster: Cluster, seen: JobObservation) -> JobObservation:
+    """What was seen of a job that waits, with why its cluster makes no progress."""
+    if seen.phase is not JobPhase.PENDING or seen.hint is not None or cluster.diagnosis is None:
+        return seen
+    return replace(seen, hint=cluster.diagnosis)

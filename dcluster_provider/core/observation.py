@@ -46,6 +46,7 @@ class ClusterObservation:
     """A cluster as it was seen.
 
     :param diagnosis: why, when the phase is BROKEN.
+    :param hint: why it makes no progress, though it may yet.
     """
 
     phase: ClusterPhase
@@ -53,6 +54,7 @@ class ClusterObservation:
     ui_url: str = ""
     workers_ready: int = 0
     diagnosis: Diagnosis | None = None
+    hint: Diagnosis | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class JobObservation:
     """A job as it was seen.
 
     :param diagnosis: why, when the phase is FAILED or LOST.
+    :param hint: why it makes no progress, though it may yet.
     :param savepoint: the folder of the savepoint that it was stopped with.
     :param savepoint_failure: why it cannot be stopped with the savepoint that is wanted.
     :param result: what the application handed back, as JSON text.
@@ -72,3 +75,4 @@ class JobObservation:
     savepoint: str = ""
     savepoint_failure: Diagnosis | None = None
     result: str | None = None
+    hint: Diagnosis | None = None

@@ -83,6 +83,7 @@ class Cluster:
         was made before this was remembered. What it leaves out is added when the cluster is seen.
     :param registry_id: of the registry that it was claimed in; empty when it was before registries had ids.
     :param state_since: when the present state began.
+    :param diagnosis: why it has failed; of one that goes on, why it makes no progress.
     :param job_seen_at: when a job last was live on it; its launch before the first.
     """
 

@@ -45,7 +45,8 @@ def advance_cluster(cluster: Cluster, seen: ClusterObservation, now: datetime) -
         return _without_cluster(cluster, now)
     if seen.phase is ClusterPhase.BROKEN and cluster.state is not ClusterState.TERMINATING:
         return fail_cluster(_with_addresses(cluster, seen), seen.diagnosis or _CLUSTER_BROKEN, now)
-    return _in_cluster_state(_with_addresses(cluster, seen), _alive_state(cluster.state, seen.phase), now)
+    after = _in_cluster_state(_with_addresses(cluster, seen), _alive_state(cluster.state, seen.phase), now)
+    return after if after.state.is_ending else _with_hint(after, seen.hint)
 
 
 def place_cluster(cluster: Cluster, seen: ClusterObservation, place: str) -> Cluster:
@@ -69,7 +70,9 @@ def reach_cluster(cluster: Cluster, master_url: str, ui_url: str, now: datetime)
 
 def end_cluster(cluster: Cluster, now: datetime) -> Cluster:
     """The cluster once its end has been asked for."""
-    return cluster if cluster.state.is_final else _in_cluster_state(cluster, ClusterState.TERMINATING, now)
+    if cluster.state.is_ending:
+        return cluster
+    return replace(_in_cluster_state(cluster, ClusterState.TERMINATING, now), diagnosis=None)
 
 
 def fail_cluster(cluster: Cluster, diagnosis: Diagnosis, now: datetime) -> Cluster:
@@ -103,7 +106,7 @@ def advance_job(job: Job, seen: JobObservation, now: datetime) -> Job:
         exit_code=seen.exit_code if seen.exit_code is not None else job.exit_code,
         started_at=job.started_at or (now if working else None),
         ended_at=ended,
-        diagnosis=diagnosis or job.diagnosis,
+        diagnosis=diagnosis if state.is_final else _hint_of(job, seen.hint),
         savepoint_wanted=wanted,
         savepoint=seen.savepoint or job.savepoint,
         result=seen.result if seen.result is not None else job.result,
@@ -144,6 +147,19 @@ def fail_job(job: Job, diagnosis: Diagnosis, now: datetime, state: JobState = Jo
     return replace(
         job, state=state, state_since=now, ended_at=now, diagnosis=diagnosis, savepoint_wanted=False
     )
+
+
+def _with_hint(cluster: Cluster, hint: Diagnosis | None) -> Cluster:
+    told = _hint_of(cluster, hint)
+    return cluster if told == cluster.diagnosis else replace(cluster, diagnosis=told)
+
+
+def _hint_of(record: Cluster | Job, hint: Diagnosis | None) -> Diagnosis | None:
+    """What is told of a record that goes on; as it was told before when only the evidence is another."""
+    known = record.diagnosis
+    if known is not None and hint is not None and (known.reason, known.cause) == (hint.reason, hint.cause):
+        return known
+    return hint
 
 
 def _without_cluster(cluster: Cluster, now: datetime) -> Cluster:

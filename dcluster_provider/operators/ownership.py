@@ -132,10 +132,10 @@ class DClusterOperator(BaseOperator):
         self.defer(trigger=trigger, method_name=method_name, timeout=timeout)
 
     def log_change(self, before: Cluster | Job | None, after: Cluster | Job) -> None:
-        """Tell the task's log of a change of state."""
-        from dcluster_provider.triggers.task_log import describe_change
+        """Tell the task's log of a change of state, or of why there is no progress."""
+        from dcluster_provider.triggers.task_log import describe_change, is_news
 
-        if before is None or before.state is not after.state:
+        if is_news(before, after):
             self.log.info(describe_change(before, after))
 
     def log_lines(self, event: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.triggers.look import Sight, Subscription
 from dcluster_provider.triggers.owned import OwnedTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch
-from dcluster_provider.triggers.task_log import describe_change
+from dcluster_provider.triggers.task_log import describe_change, is_news
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
@@ -178,7 +178,7 @@ class RecordTrigger(OwnedTrigger):
             self._held_lines = []
         self._held_lines += _log_lines_of(sight)
         known = before.record if before else None
-        if known is None or known.state is not sight.record.state:
+        if is_news(known, sight.record):
             self._held_lines.append(describe_change(known, sight.record))
         if sight.trouble and (before is None or before.trouble != sight.trouble):
             self._held_lines.append(f"Nothing can be told just now: {sight.trouble}; the wait goes on")

@@ -19,6 +19,13 @@ def describe_submission(job: Job) -> str:
     return f"{job}: {job.spec.application} on {whose} {job.cluster_id}, generation {job.generation}"
 
 
+def is_news(before: Cluster | Job | None, after: Cluster | Job) -> bool:
+    """Whether the log has to tell of a record: its state is another, or why it makes no progress."""
+    if before is None or before.state is not after.state:
+        return True
+    return after.diagnosis is not None and after.diagnosis != before.diagnosis
+
+
 def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
     """A change of state with its time, and what became known with it."""
     at = after.state_since.strftime("%H:%M:%S")
@@ -26,6 +33,8 @@ def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
         took = f" after {(after.state_since - before.state_since).total_seconds():.1f} s"
     else:
         took = f" {(after.state_since - after.created_at).total_seconds():.1f} s after it was asked for"
+    if before is not None and before.state is after.state and after.diagnosis is not None:
+        return f"{after}: {after.state.value}, and makes no progress:\n{after.diagnosis.render()}"
     came_from = f"{before.state.value} -> " if before else ""
     return f"{at}Z {after}: {came_from}{after.state.value}{took}{_known(after)}"
 

@@ -22,7 +22,7 @@ from dcluster_provider.core.errors import (
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.observation import ClusterPhase, JobPhase
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import JobSpec
 
@@ -357,3 +357,15 @@ def test_a_log_that_cannot_be_read_keeps_nobody_from_theirs(control, platform, c
     ]
     with pytest.raises(PlatformUnavailable, match="does not answer"):
         control.jobs.read_log(jobs[1].id)
+
+
+def test_a_job_that_waits_on_a_cluster_without_progress_says_what_that_says(control, platform):
+    why = Diagnosis("DeploymentDeleted", "The workers were deleted.", "Terminate it.")
+    job = control.jobs.submit(SPEC)
+    platform.set_job(control.jobs.observe([job.id])[job.id], JobPhase.PENDING)
+    cluster = control.clusters.get(job.cluster_id)
+    platform.clusters[cluster.name] = ClusterObservation(ClusterPhase.STARTING, hint=why)
+    waiting = control.jobs.observe([job.id])[job.id]
+    assert waiting.diagnosis == why
+    platform.set_job(waiting, JobPhase.RUNNING)
+    assert control.jobs.observe([job.id])[job.id].diagnosis is None

@@ -275,3 +275,21 @@ def test_a_plain_stop_gives_up_the_savepoint():
 def test_a_job_whose_cluster_fails_before_the_savepoint_was_seen_is_not_called_killed():
     lost = fail_job(WISHING, WHY, NOW, JobState.UNKNOWN)
     assert (lost.state, lost.savepoint_wanted) == (JobState.UNKNOWN, False)
+
+
+def test_why_one_makes_no_progress_is_told_as_long_as_that_is_so_and_is_no_cause_of_its_end():
+    running = replace(JOB, state=JobState.RUNNING, started_at=BEFORE)
+    stuck = advance_job(running, JobObservation(JobPhase.RUNNING, hint=WHY), NOW)
+    assert (stuck.state, stuck.diagnosis) == (JobState.RUNNING, WHY)
+    again = replace(WHY, evidence=("seen 7 times",))
+    assert advance_job(stuck, JobObservation(JobPhase.RUNNING, hint=again), NOW) is stuck
+    assert advance_job(stuck, JobObservation(JobPhase.RUNNING), NOW).diagnosis is None
+    assert advance_job(stuck, JobObservation(JobPhase.SUCCEEDED), NOW).diagnosis is None
+    assert advance_job(stop_job(stuck, NOW), JobObservation(JobPhase.KILLED), NOW).diagnosis is None
+
+    degraded = replace(CLUSTER, state=ClusterState.DEGRADED)
+    stuck = advance_cluster(degraded, ClusterObservation(ClusterPhase.STARTING, hint=WHY), NOW)
+    assert (stuck.state, stuck.diagnosis) == (ClusterState.DEGRADED, WHY)
+    assert advance_cluster(stuck, ClusterObservation(ClusterPhase.READY), NOW).diagnosis is None
+    gone = advance_cluster(end_cluster(stuck, NOW), ClusterObservation(ClusterPhase.ABSENT), NOW)
+    assert (gone.state, gone.diagnosis) == (ClusterState.TERMINATED, None)

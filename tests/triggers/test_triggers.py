@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from dcluster_provider.control.sightings import Hidden
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
@@ -71,10 +72,12 @@ class Calls:
         self.log_text = log_text
         self.log_is_cut = log_is_cut
         self.terminated = []
+        self.hints = []
 
     def observe(self, ids):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return {number: replace(JOB, id=number, state=state) for number in ids}
+        hint = self.hints.pop(0) if self.hints else None
+        return {number: replace(JOB, id=number, state=state, diagnosis=hint) for number in ids}
 
     def get(self, job_id):
         return replace(JOB, id=job_id, state=self.states[0])
@@ -181,6 +184,17 @@ def test_why_nothing_is_seen_is_told_once():
         "Nothing can be told just now: the API server restarts; the wait goes on"
     ]
     assert lines.count("  | hello") == 3, "a log was read of what cannot be seen"
+
+
+def test_why_there_is_no_progress_is_told_once_for_each_reason():
+    trigger = job_trigger(log_start=None)
+    told = listen_to(trigger)
+    why = Diagnosis("QuotaExceeded", "The quota is used up.", "End something.")
+    calls = Calls(*[JobState.RUNNING] * 4, JobState.SUCCEEDED)
+    calls.hints = [None, why, why, replace(why, reason="MainEnded", cause="Its main has ended."), None]
+    lines = told + fire(trigger, calls)["lines"]
+    stuck = [line for line in lines if "RUNNING, and makes no progress" in line]
+    assert ["quota is used up" in line for line in stuck] == [True, False]
 
 
 def test_an_event_carries_no_more_lines_than_a_database_keeps():

@@ -50,7 +50,8 @@ class ClusterView:
             pod.ready and not pod.deleting for pod in self._of("master")
         ):
             phase = ClusterPhase.READY
-        return ClusterObservation(phase, addresses.master_url, addresses.ui_url, ready, failure)
+        hint = self._broken("worker", self.cluster.spec.workers) if phase is ClusterPhase.STARTING else None
+        return ClusterObservation(phase, addresses.master_url, addresses.ui_url, ready, failure, hint)
 
     def _of(self, role: str) -> list[Pod]:
         return [pod for pod in self.pods if pod.role == role and not pod.is_over]

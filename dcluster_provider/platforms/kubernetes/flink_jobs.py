@@ -136,6 +136,20 @@ class FlinkJobs:
             return seen
         return None if self.highly_available else JobObservation(JobPhase.LOST, exit_code=seen.exit_code)
 
+    def why_restarting(self, job: Job) -> Diagnosis | None:
+        """Why a job is being restarted just now; none when it is not."""
+        for job_id in self.ids_of(job):
+            if self.overview[job_id]["state"] in {"RESTARTING", "FAILING"}:
+                found = self._explain(job_id)
+                return Diagnosis(
+                    "JobRestarts",
+                    f"{_RESTARTS} {found.cause}" if found else _RESTARTS,
+                    f"{found.remedy if found else 'Read the log of its TaskManagers.'} A restart strategy with an end "
+                    "(restart-strategy.type in extraCmd) has it fail instead.",
+                    found.evidence if found else (),
+                )
+        return None
+
     def _stopped_with_savepoint(self, job: Job, seen: JobObservation, folder: str) -> JobObservation | None:
         """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already."""
         phases = {job_id: job_phase(self.overview[job_id]) for job_id in self.ids_of(job)}
@@ -188,6 +202,9 @@ class FlinkJobs:
             + ("The JobManager's log says why it did not go on." if self.highly_available else _AVAILABLE),
             restart_evidence(self.master),
         )
+
+
+_RESTARTS = "The Flink job restarts after a failure of its tasks."
 
 
 def _went_on_without(client: ClientPod, job: Job) -> bool:

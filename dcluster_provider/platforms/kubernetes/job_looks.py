@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.observation import JobObservation, JobPhase, Unseen
 from dcluster_provider.core.record import Cluster, Job, JobState
@@ -21,6 +23,7 @@ from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_add
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
+from dcluster_provider.platforms.kubernetes.job_hints import JobHints
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
@@ -62,6 +65,7 @@ class JobLooks:
         self._warnings = warnings
         self._patience = patience
         self._ended_logs = EndedLogs(api, home)
+        self._hints = JobHints()
         self._silent = external_looks.FirstLooks()  # JobManagers that somebody else runs, by the cluster's id
         self._missing = external_looks.FirstLooks()  # jobs that those knew before, by id
 
@@ -125,7 +129,12 @@ class JobLooks:
     ) -> dict[int, JobObservation]:
         clients = [self._client(job, cluster, pods) for job in jobs]
         if self._settings.makes_own_executors(cluster.spec):
-            return {client.job.id: spark_jobs.observe_with_own_executors(client) for client in clients}
+            return {
+                client.job.id: self._hinted(
+                    client, spark_jobs.observe_with_own_executors(client), self._hints.without_executors
+                )
+                for client in clients
+            }
         answers: list[Any] = []
 
         def ask_master() -> Any:
@@ -150,9 +159,22 @@ class JobLooks:
         worker = spark.Worker.of(cluster.spec)
         master = _master(pods)
         return {
-            client.job.id: spark_jobs.observe_on_standalone(client, worker, master, ask_master, read_page)
+            client.job.id: self._hinted(
+                client,
+                spark_jobs.observe_on_standalone(client, worker, master, ask_master, read_page),
+                lambda client: self._hints.after_application(client, ask_master),
+            )
             for client in clients
         }
+
+    def _hinted(
+        self, client: ClientPod, seen: JobObservation, why: Callable[[ClientPod], Diagnosis | None]
+    ) -> JobObservation:
+        """What was seen of a job that goes on, with why it makes no progress, if it does not."""
+        if seen.phase in {JobPhase.PENDING, JobPhase.RUNNING}:
+            return replace(seen, hint=why(client))
+        self._hints.forget([client.job.id])
+        return seen
 
     def _observe_flink_jobs(
         self, jobs: Sequence[Job], cluster: Cluster, pods: Sequence[Pod]
@@ -174,7 +196,9 @@ class JobLooks:
             folder = self.savepoint_folder(job, cluster) if job.savepoint_wanted else ""
             found = known.observe(job, client, folder)
             if found is not None and not (cluster.is_external and self._may_be_recovered(job, found)):
-                seen[job.id] = found
+                is_live = found.phase in {JobPhase.PENDING, JobPhase.RUNNING}
+                hint = self._hints.lasting(job.id, known.why_restarting(job)) if is_live else None
+                seen[job.id] = replace(found, hint=hint)
         return seen
 
     def _may_be_recovered(self, job: Job, seen: JobObservation) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from dcluster_provider.core.errors import (
@@ -32,6 +32,7 @@ from dcluster_provider.platforms.kubernetes.cluster_manifests import (
 )
 from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
+from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
@@ -51,6 +52,9 @@ from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 from dcluster_provider.platforms.nodes import ClusterNodes
 
 _LOG = logging.getLogger(__name__)
+_LATE = timedelta(
+    seconds=10
+)  # in a state without the pods that it lacks, a cluster's Deployments are asked after
 
 
 class KubernetesPlatform:
@@ -77,6 +81,7 @@ class KubernetesPlatform:
             for name in settings.namespaces
         }
         self._warnings = {name: Warnings(api, name) for name in settings.namespaces}
+        self._deployments = Deployments(settings, api)
         self._roots = Roots(settings, api, registry_id)
         self._job_roots = JobRoots(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
@@ -315,6 +320,9 @@ class KubernetesPlatform:
         patience = self._patience
         if self.settings.has_own_nodes(cluster.spec):
             patience = replace(patience, unschedulable=self.settings.new_node_timeout)
-        return ClusterView(cluster, pods, warnings.about, patience, datetime.now(timezone.utc)).observe(
-            addresses
+        now = datetime.now(timezone.utc)
+        seen = ClusterView(cluster, pods, warnings.about, patience, now).observe(addresses)
+        is_late = (
+            seen.phase is ClusterPhase.STARTING and seen.hint is None and now - cluster.state_since > _LATE
         )
+        return replace(seen, hint=self._deployments.why_missing(cluster)) if is_late else seen

@@ -29,6 +29,7 @@ class Server:
         self.configmaps: dict[str, dict[str, Any]] = {}
         self.objects: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.missing: dict[str, Answer] = {}  # what making an object answers, by kind, when there is none
         self.logs: dict[str, str] = {}  # by the name of the pod: lines, each with its time
         self.watched: list[dict[str, Any]] = []  # events that each watch of pods tells
         self.ends = threading.Event()
@@ -45,6 +46,10 @@ class Server:
         refused = [answer for part, answer in self.refused.items() if part in path]
         if refused:
             return refused[0]
+        if method == "POST":
+            return self.missing.get(
+                path.rpartition("/")[2], (409, {"kind": "Status", "reason": "AlreadyExists"})
+            )
         if method == "DELETE":
             return (200, {}) if self.configmaps.pop(path, None) else _NOT_FOUND
         if path.endswith(("/pods", "/configmaps")):

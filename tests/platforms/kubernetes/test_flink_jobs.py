@@ -70,6 +70,13 @@ def concluded(
     return seen.phase if seen else None
 
 
+@pytest.mark.parametrize(("state", "told"), [("RUNNING", False), ("RESTARTING", True), ("FAILING", True)])
+def test_a_job_that_is_being_restarted_says_so(state, told):
+    known = FlinkJobs(NOBODY, {"1": entry(state)}, "", jobmanager(BEFORE))
+    found = known.why_restarting(SQL)
+    assert (found is not None and found.reason == "JobRestarts") is told
+
+
 @pytest.mark.parametrize(
     ("started_ago", "keeps_nothing", "keeps_jobs"),
     [
