@@ -27,7 +27,10 @@ def is_news(before: Cluster | Job | None, after: Cluster | Job) -> bool:
 
 
 def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
-    """A change of state with its time, and what became known with it."""
+    """A change of state with its time, and what became known with it.
+
+    Of a failure it is the cause alone: the error that ends the wait has the evidence and what to do.
+    """
     at = after.state_since.strftime("%H:%M:%S")
     if before is not None:
         took = f" after {(after.state_since - before.state_since).total_seconds():.1f} s"
@@ -41,7 +44,7 @@ def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
 
 def _known(record: Cluster | Job) -> str:
     if record.diagnosis is not None:
-        return f"\n{record.diagnosis.render()}"
+        return f": {record.diagnosis.cause} [{record.diagnosis.reason}]"
     return _known_of_job(record) if isinstance(record, Job) else _known_of_cluster(record)
 
 
