@@ -233,11 +233,20 @@ class Jobs:
             return stop_with_savepoint(self._registry, self._platform, self._progress, job, actor)
         if not job.state.is_final:
             job = self._progress.change(job, stop_job, actor)
+        if self._is_only_asked_for(job):
+            self._clusters.terminate(job.cluster_id, actor=actor)
+            return self.get(job_id)
         if not job.state.is_final:
             cluster = self._registry.get_cluster(job.cluster_id)
             if made_elsewhere(self._platform, cluster) is None:
                 self._platform.stop_job(job, cluster)
         return self._progress.observe([job.id])[job.id]
+
+    def _is_only_asked_for(self, job: Job) -> bool:
+        """Whether nothing was made for a job yet, nor for its own cluster, with which it is over."""
+        if job.state.is_final or not job.owns_cluster or job.spec.keep_alive:
+            return False
+        return not self._registry.was_begun(job.cluster_id)
 
     def check_savepoint(self, job_id: int) -> None:
         """Refuse the wish for a savepoint of a job that cannot be made; nothing is stopped.

@@ -128,6 +128,13 @@ def test_a_cluster_of_which_nothing_was_made_fails_with_the_cause_when_its_platf
     assert (job.state, job.diagnosis.reason) == (JobState.KILLED, "CredentialsMissing")
 
 
+def test_a_job_of_which_nothing_was_made_ends_when_its_platform_is_out_of_reach(control, platform):
+    job = control.jobs.request({"client": "c", "module": "m", "application": "a.py"})
+    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    assert control.jobs.terminate(job.id).state is JobState.KILLED
+    assert control.clusters.get(job.cluster_id).state is ClusterState.FAILED
+
+
 def test_one_that_does_not_answer_is_out_of_reach_too(control, platform, monkeypatch):
     def no_answer(_cluster):
         raise PlatformUnavailable("10.0.0.1 refused the connection")
