@@ -74,7 +74,7 @@ SPARK_PATTERNS = (
     Sign(
         "MasterLost",
         r"All masters are unresponsive|Master removed our application",
-        "The driver could not reach the Spark master.",
+        "It could not reach the Spark master.",
         "Find out why the cluster's master ended (its log), then run the job again.",
         decides=True,
     ),
@@ -142,7 +142,7 @@ SPARK_PATTERNS = (
     ),
     Sign(
         "DependencyMissing",
-        r"unresolved dependenc(?:y|ies): \[?(?:unresolved dependency: )?([\w.#;:-]+)",
+        r"unresolved dependenc(?:y|ies): \[?(?:unresolved dependency: )?([\w.#;-]+)",
         "A package of spark.jars.packages cannot be fetched: {0}.",
         "Correct its name and version, or let the job reach a repository that has it (spark.jars.repositories).",
     ),

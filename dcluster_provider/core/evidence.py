@@ -110,7 +110,9 @@ def _told(failure: Failure | None, telling: str) -> list[str]:
         else:
             frames = failure.tracebacks[0][:-1] if failure.tracebacks else ()
             shown = [*_middle_out(_own_frames(frames)), *dict.fromkeys(failure.headings)]
-    return shown if any(telling in line for line in shown) else [telling, *shown]
+    if any(telling in line for line in shown):
+        return shown
+    return [telling, *(line for line in shown if line not in telling)]
 
 
 def _own_frames(traceback: Sequence[str]) -> list[str]:

@@ -43,6 +43,11 @@ _FOLLOWS = re.compile(
     r"An error occurred while calling|^[\w.]*PythonException:\s*$"
 )
 _WORDS = re.compile(r"[A-Za-z\[(]")
+_BETWEEN = (
+    "Driver stacktrace",
+    "JVM stacktrace",
+    "End of exception",
+)  # lines between two parts of one failure
 _GATEWAY = re.compile(r"py4j/(?:clientserver|java_gateway)\.py")
 _NO_ANSWER = re.compile(r"ConnectionRefusedError|ConnectionResetError|BrokenPipeError")
 _ERRORS = ("ERROR", "FATAL", "CRITICAL")
@@ -217,9 +222,7 @@ def _is_output(line: str, current: Sequence[str]) -> bool:
     """Whether a line that follows the frames of a stack trace is no part of it."""
     if not line or line[0].isspace() or not _FRAME.match(current[-1]):
         return False
-    return not (
-        _CAUSE.match(line) or line.startswith(("Driver stacktrace", "JVM stacktrace", "End of exception"))
-    )
+    return not (_CAUSE.match(line) or line.startswith(_BETWEEN))
 
 
 def _goes_on(current: Sequence[str]) -> bool:
@@ -271,7 +274,9 @@ def _rest_of_message(lines: Sequence[str]) -> list[str]:
     """The lines of a message that follow its first one, up to the stack frames."""
     rest = []
     for line in lines:
-        if not _WORDS.match(line) or _is_of_stack(line) or _LOGGED.match(line) or _TRACEBACK.search(line):
+        if not _WORDS.match(line) or line.startswith(_BETWEEN):
+            break
+        if _is_of_stack(line) or _LOGGED.match(line) or _TRACEBACK.search(line):
             break
         rest.append(line)
     return rest

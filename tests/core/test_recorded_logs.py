@@ -68,14 +68,14 @@ ENDED = {
     "spark_package_missing": (
         1,
         "DependencyMissing",
-        "cannot be fetched: com.example#missing;1.0",
+        "cannot be fetched: com.example#missing;1.0.",
         "unresolved dependency: com.example#missing;1.0: not found",
         "spark.jars.repositories",
     ),
     "spark_executor_killed": (
         1,
         "ExecutorLost",
-        "lost executor 3 again and again: Command exited with code 137",
+        "lost executor 3 again and again: Command exited with code 137.",
         "Task 0 in stage 0.0 failed 4 times, most recent failure: Lost task 0.3",
         "raise workerMemGb",
     ),
@@ -252,6 +252,13 @@ ENDED = {
         "spark.deploy.retainedApplications should be int, but was many.",
         "java.lang.IllegalArgumentException: spark.deploy.retainedApplications",
         "extraConfigs of the cluster",
+    ),
+    "kubernetes_worker_without_master": (
+        1,
+        "MasterLost",
+        "It could not reach the Spark master.",
+        "ERROR Worker: All masters are unresponsive! Giving up.",
+        "why the cluster's master ended",
     ),
     "spark_connection_refused": (1, "ConnectionRefused", "at localhost:9,", "Call From", "network policy"),
 }
