@@ -58,13 +58,15 @@ class Entity(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown_fields(cls, value: Any) -> Any:
+    def _read_fields(cls, value: Any) -> Any:
+        """Refuse unknown fields; take one that is null as one that was not given, as answers show it."""
         if isinstance(value, dict):
             known = field_names(cls)
             for name in value:
                 if name not in known:
                     hint = nearest(str(name), known) or f"; the fields are {', '.join(cls.model_fields)}"
                     raise ValueError(f"unknown field {name!r}{hint}")
+            return {name: item for name, item in value.items() if item is not None}
         return value
 
     def as_json(self) -> dict[str, Any]:

@@ -17,8 +17,17 @@ def _served_apps() -> list[dict[str, Any]]:
     return [{"app": app, "url_prefix": "/dcluster", "name": "dCluster"}]
 
 
+def _middlewares() -> list[dict[str, Any]]:
+    if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") != "server":
+        return []
+    from dcluster_provider.plugin.rest.paths import ServiceWithoutSlash
+
+    return [{"middleware": ServiceWithoutSlash, "args": [], "kwargs": {}, "name": "dCluster"}]
+
+
 class DClusterPlugin(AirflowPlugin):
     """Serves the REST API, and the logs of jobs to those who may read the log of the task that asked for them."""
 
     name = "dcluster"
     fastapi_apps: list[dict[str, Any]] = _served_apps()
+    fastapi_root_middlewares: list[dict[str, Any]] = _middlewares()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
 from dcluster_provider.core.identity import Owner
@@ -148,6 +148,14 @@ class JobStore(Connected):
         with self._read() as connection:
             rows = page_of(connection, table, wanted, states, after_id=after_id, limit=limit)
         return [job_of(row) for row in rows]
+
+    def count_jobs(self, states: Collection[JobState] | None = None) -> int:
+        """How many jobs there are in these states; none means in all."""
+        query = select(func.count()).select_from(table)
+        if states is not None:
+            query = query.where(table.c.state.in_([state.value for state in states]))
+        with self._read() as connection:
+            return int(connection.execute(query).scalar() or 0)
 
     def every_job(self, **wanted: Any) -> Iterator[Job]:
         """All jobs that :meth:`list_jobs` lists with these conditions, newest first, read page by page."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.core.state import end_cluster
 from dcluster_provider.dags import ids
+from dcluster_provider.plugin.rest import bodies
 
+JOB_FIELDS = list(JobSpec(client="c", module="m").as_json())
 CLUSTER = {"tenant": "team", "workers": 2, "extraConfigs": '{"spark.executor.instances": 2}'}
 JOB = {"client": "team", "module": "etl", "application": "local:///app.py"}
 
@@ -392,3 +396,88 @@ def test_looks_are_few_at_a_time_and_another_connection_is_looked_at_meanwhile()
 )
 def test_a_number_that_nothing_has_is_not_found(admin, method, path, number):
     assert admin.request(method, path.format(number)).status_code == 404
+
+
+def test_null_is_a_field_that_was_not_given(admin):
+    job = admin.post("/job/submit", json=JOB | {"numWorkers": None, "savepoint": None, "extraCmd": None})
+    assert job.status_code == 200
+    told = admin.get("/job/info/1").json()
+    entity = {name: told[name] for name in JOB_FIELDS if name not in {"clusterName", "clusterId"}}
+    assert None in entity.values()
+    assert admin.post("/job/submit", json=entity | {"module": "again"}).status_code == 200
+    assert "field client: is required" in error(admin.post("/job/submit", json=JOB | {"client": None}))
+
+
+def test_settings_are_answered_as_the_text_that_the_entity_has(admin):
+    settings = {"spark.executor.instances": "2"}
+    text = admin.post("/job/submit", json=JOB | {"extraCmd": settings}).json()["extraCmd"]
+    assert json.loads(text) == settings
+    assert admin.get("/job/info/1").json()["extraCmd"] == admin.get("/job/list").json()[0]["extraCmd"] == text
+    again = admin.post("/job/submit", json=JOB | {"module": "again", "extraCmd": text})
+    assert again.json()["extraCmd"] == text
+
+
+def test_names_may_have_a_slash_in_them(admin, api):
+    admin.post("/job/submit", json=JOB | {"client": "a/b", "module": "100%2Fc"})
+    assert admin.get("/job/check/a%2Fb/100%252Fc").json() is True
+    assert admin.get("/cluster/job/check/a%2fb/100%252Fc").json() is True
+    assert admin.get("/job/check/a%2Fb/other").json() is False
+    assert admin.post("/job/stopped/a%2Fb/100%252Fc").json() is True
+    missing = admin.get("/status/cluster/name/a%2Fb")
+    assert (missing.status_code, missing.json()["path"]) == (404, "/status/cluster/name/a%2Fb")
+    assert admin.post("/log/instance/gce%2Fone", json={"state": "running"}).status_code == 200
+    assert api.control.registry.get_instance("gce/one").info == {"state": "running"}
+
+
+def test_head_is_answered_as_get_without_a_body_where_nothing_is_changed(admin, api):
+    admin.post("/job/submit", json=JOB)
+    for path in ("/", "/job/list", "/job/status/1", "/job/info/1"):
+        head, get = admin.head(path), admin.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == get.headers["content-length"]
+    assert admin.head("/job/info/9").status_code == 404
+    for path in ("/cluster/check", "/terminate/flink/1", "/job/terminate/1"):
+        assert admin.head(path).status_code == 405
+    assert api.runs(ids.CLUSTER_CHECK) == []
+
+
+def test_a_list_says_how_many_there_are_and_where_the_next_page_is(admin):
+    for number in range(5):
+        admin.post("/job/submit", json=JOB | {"module": f"m{number}"})
+    path, pages = "/job/list?status=requested&limit=2", []
+    while path:
+        answer = admin.get(path)
+        assert answer.headers["X-Total-Count"] == "5"
+        pages.append([job["jobId"] for job in answer.json()])
+        link = answer.headers.get("Link")
+        path = link and "/job/list" + link.removeprefix("<").removesuffix('>; rel="next"')
+    assert pages == [[5, 4], [3, 2], [1]]
+    assert admin.get("/job/list?status=failed").headers["X-Total-Count"] == "0"
+
+
+@pytest.mark.parametrize("root_path", ["", "/airflow"])
+def test_the_service_is_found_without_its_slash(root_path):
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    from dcluster_provider.plugin.rest.paths import ServiceWithoutSlash
+
+    app = FastAPI()
+    app.add_middleware(ServiceWithoutSlash)
+    app.add_api_route("/{path:path}", lambda path: f"page of {path}")
+    client = TestClient(app, follow_redirects=False, root_path=root_path)
+    answer = client.get(f"{root_path}/dcluster")
+    assert (answer.status_code, answer.headers["location"]) == (307, "dcluster/")
+    assert client.get(f"{root_path}/dclusters").json() == "page of dclusters"
+
+
+def test_the_entity_of_the_documentation_needs_an_application(admin, monkeypatch, tmp_path):
+    body = {name: value for name, value in bodies.JOB.items() if name != "clusterName"}
+    refused = admin.post("/job/submit", json=body)
+    assert (refused.status_code, "field application: missing" in error(refused)) == (400, True)
+    page = (Path(__file__).parents[2] / "docs" / "rest-api.md").read_text()
+    assert "`application_template`" in page.partition("<!-- calls: generated")[0]
+    (tmp_path / "team.py").write_text("")
+    extra = {"home": str(tmp_path / "home"), "application_template": f"{tmp_path}/team.py"}
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", json.dumps({"conn_type": "dcluster", "extra": extra}))
+    assert admin.post("/job/submit", json=body).status_code == 200

@@ -12,6 +12,7 @@ from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request
 
 from dcluster_provider.plugin.rest.parameters import refuse_unknown_parameters
+from dcluster_provider.plugin.rest.paths import IS_HEAD
 
 
 def may_read(dag_id: str) -> Any:
@@ -37,6 +38,8 @@ def may_run(dag_id: str) -> Any:
 
 def _run_check(dag_id: str) -> Callable[..., None]:
     def check(request: Request, user: GetUserDep) -> None:
+        if request.scope.get(IS_HEAD):
+            raise HTTPException(405, "HEAD changes nothing, and this call does", headers={"Allow": "GET"})
         _refuse_forged(request)
         _require(user, "POST", DagAccessEntity.RUN, dag_id)
         refuse_unknown_parameters(request)

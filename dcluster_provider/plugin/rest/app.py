@@ -14,6 +14,7 @@ from dcluster_provider import __version__
 from dcluster_provider.plugin import job_log
 from dcluster_provider.plugin.rest import cluster_routes, job_routes, node_routes, upkeep_routes
 from dcluster_provider.plugin.rest.errors import RESPONSES, add_handlers
+from dcluster_provider.plugin.rest.paths import NamesAndHead
 
 _DESCRIPTION = """
 Launches, watches and ends Spark and Flink clusters and their jobs.
@@ -40,6 +41,7 @@ def make_app() -> FastAPI:
         responses=RESPONSES,
     )
     add_handlers(app)
+    app.add_middleware(NamesAndHead)
     for router in _ROUTERS:
         app.include_router(router)
     for router in _ROUTERS:

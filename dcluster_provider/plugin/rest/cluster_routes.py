@@ -15,6 +15,7 @@ from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.plugin.rest import bodies, looks
 from dcluster_provider.plugin.rest.access import may_read, may_run
+from dcluster_provider.plugin.rest.paths import with_slashes
 from dcluster_provider.plugin.rest.requests import (
     ClusterId,
     ConnId,
@@ -87,7 +88,7 @@ def status_by_name(
     name: Annotated[str, Path(description="The cluster's name.")], response: Response, conn_id: ConnId = None
 ) -> str:
     """The state at this moment, for example ``RUNNING``; of a Spark cluster, too."""
-    return _status(name, conn_id, response)
+    return _status(with_slashes(name), conn_id, response)
 
 
 @router.get(
@@ -141,7 +142,7 @@ def record_instance(
     conn_id: ConnId = None,
 ) -> Response:
     """Replaces what the instance told before; answers with nothing."""
-    DClusterHook(conn_id or DEFAULT_CONN_ID).nodes.record_instance(instance_id, body)
+    DClusterHook(conn_id or DEFAULT_CONN_ID).nodes.record_instance(with_slashes(instance_id), body)
     return Response()
 
 

@@ -22,6 +22,7 @@ from dcluster_provider.core.errors import (
     SavepointFailed,
 )
 from dcluster_provider.core.redaction import redaction
+from dcluster_provider.plugin.rest.paths import as_asked
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -66,7 +67,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     message = error.detail
     if error.status_code == 404 and message == "Not Found":
         message = "There is nothing at this path; see /dcluster/docs for the calls that there are"
-    if error.status_code == 405:
+    if error.status_code == 405 and message == "Method Not Allowed":
         message = f"{request.method} is not allowed at this path; allowed: {headers.get('allow', headers.get('Allow'))}"
     return _answer(request, error.status_code, message, headers)
 
@@ -95,7 +96,7 @@ def _answer(
     body = {
         "error": printable(redaction().text(message)),
         "timestamp": now,
-        "path": printable(request.url.path),
+        "path": printable(as_asked(request.scope["path"])),
     }
     return JSONResponse(body, status_code=status, headers=headers)
 

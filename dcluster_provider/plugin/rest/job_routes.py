@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import LIVE_JOB_STATES, Job, JobState, parse_states
@@ -64,7 +65,7 @@ def submit(
             "request_key": stored,
         }
         ensure_run(SUBMIT_JOB, f"rest__job_{job.id}", conf, user.get_name())
-    return hook.jobs.info(job.id)
+    return _entity(hook.jobs.info(job.id))
 
 
 @router.post("/job/terminate/{job_id}", summary="Terminate a job", dependencies=[may_run(TERMINATE_JOB)])
@@ -101,7 +102,7 @@ def info(job_id: JobId, response: Response, conn_id: ConnId = None) -> dict[str,
     hook, job = job_and_hook(conn_id, job_id)
     seen = looks.LOOKS.job(hook, job)
     seen.tell(response)
-    return hook.jobs.infos([seen.record])[0] | seen.as_json()
+    return _entity(hook.jobs.infos([seen.record])[0]) | seen.as_json()
 
 
 @router.get("/job/list", summary="Jobs by their state", dependencies=[may_read(SUBMIT_JOB)])
@@ -115,16 +116,27 @@ def list_jobs(
         Query(ge=0, le=_HIGHEST_ID, description="The last id of the page before; 0 begins with the newest."),
     ] = 0,
     conn_id: ConnId = None,
+    *,
+    request: Request,
+    response: Response,
 ) -> list[dict[str, Any]]:
-    """Jobs as they were last seen, newest first, each as ``/job/info`` shows it."""
+    """Jobs as they were last seen, newest first, each as ``/job/info`` shows it.
+
+    The header ``X-Total-Count`` says how many there are, and ``Link`` where the next page is, if there is one.
+    """
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     try:
         states = parse_states(JobState, status)
     except InvalidSpec as error:
         raise InvalidSpec(str(error).replace("field state", "query parameter status", 1)) from None
-    return list(
-        hook.jobs.infos(hook.control.registry.list_jobs(states=states, after_id=after_id, limit=limit))
-    )
+    registry = hook.control.registry
+    found = registry.list_jobs(states=states, after_id=after_id, limit=limit + 1)
+    page = found[:limit]
+    response.headers["X-Total-Count"] = str(registry.count_jobs(states))
+    if len(found) > limit:
+        following = request.url.include_query_params(after_id=page[-1].id, limit=limit)
+        response.headers["Link"] = f'<?{following.query}>; rel="next"'
+    return [_entity(each) for each in hook.jobs.infos(page)]
 
 
 @router.get(
@@ -176,6 +188,11 @@ def alert(user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None) 
 def monitored(client: Client, conn_id: ConnId = None) -> bool:
     """Whether long-running jobs of the client raise an alert."""
     return DClusterHook(conn_id or DEFAULT_CONN_ID).jobs.is_monitored(name_in_path("client", client))
+
+
+def _entity(info: dict[str, Any]) -> dict[str, Any]:
+    """A job as JobsTableEntity has it: the settings are text."""
+    return info | {"extraCmd": json.dumps(info["extraCmd"], ensure_ascii=False)}
 
 
 def _stop(job: Job, user: GetUserDep, savepoint: bool = False) -> None:

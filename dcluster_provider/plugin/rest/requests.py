@@ -15,6 +15,7 @@ from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.plugin.rest.paths import with_slashes
 
 _MOST_BYTES = 1024 * 1024
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
@@ -77,7 +78,7 @@ def name_in_path(field: str, value: str) -> str:
     :raises InvalidSpec: no specification can have such a one.
     """
     try:
-        return _NAME.validate_python(value)
+        return _NAME.validate_python(with_slashes(value))
     except ValidationError as error:
         raise InvalidSpec(f"path parameter {field}: {explain(error)}") from None
 

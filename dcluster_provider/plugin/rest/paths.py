@@ -1,0 +1,72 @@
+"""Paths as the API's own routes need them: names with a slash in them, HEAD, and the service without its slash."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+IS_HEAD = "dcluster.is_head"
+_SLASH = "\ue000"  # of the private use area: no name has it
+_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+
+
+def with_slashes(name: str) -> str:
+    """A name from a path, with the slashes that were encoded in it."""
+    return name.replace(_SLASH, "/")
+
+
+def as_asked(path: str) -> str:
+    """A path as it came, for an answer."""
+    return path.replace(_SLASH, "%2F")
+
+
+class NamesAndHead:
+    """Keeps an encoded slash from parting a name, and answers HEAD as GET without the body."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, with its path and method as the routes expect them."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = (scope.get("raw_path") or b"").decode("latin-1")
+        if _ENCODED_SLASH.search(path):
+            scope = {**scope, "path": unquote(_ENCODED_SLASH.sub(_SLASH, path))}
+        if scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: MutableMapping[str, Any]) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET", IS_HEAD: True}, receive, send_head)
+
+
+class ServiceWithoutSlash:
+    """Sends ``/dcluster`` to ``/dcluster/``, which Airflow's own page for unknown paths would answer otherwise."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on what is asked for anything else."""
+        path = (
+            scope.get("path", "").removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
+        )
+        if path != "/dcluster":
+            await self._app(scope, receive, send)
+            return
+        # Relative, so that it leads through whatever proxy the caller came by.
+        await send({"type": "http.response.start", "status": 307, "headers": [(b"location", b"dcluster/")]})
+        await send({"type": "http.response.body", "body": b""})
