@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 from dcluster_provider.core.errors import (
@@ -52,9 +52,6 @@ from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 from dcluster_provider.platforms.nodes import ClusterNodes
 
 _LOG = logging.getLogger(__name__)
-_LATE = timedelta(
-    seconds=10
-)  # in a state without the pods that it lacks, a cluster's Deployments are asked after
 
 
 class KubernetesPlatform:
@@ -322,7 +319,6 @@ class KubernetesPlatform:
             patience = replace(patience, unschedulable=self.settings.new_node_timeout)
         now = datetime.now(timezone.utc)
         seen = ClusterView(cluster, pods, warnings.about, patience, now).observe(addresses)
-        is_late = (
-            seen.phase is ClusterPhase.STARTING and seen.hint is None and now - cluster.state_since > _LATE
-        )
-        return replace(seen, hint=self._deployments.why_missing(cluster)) if is_late else seen
+        # Only a cluster that was ready once is known to have had its Deployments.
+        lacks_pods = seen.phase is ClusterPhase.STARTING and seen.hint is None and cluster.state.takes_jobs
+        return replace(seen, hint=self._deployments.why_missing(cluster)) if lacks_pods else seen

@@ -52,7 +52,7 @@ class Server:
             )
         if method == "DELETE":
             return (200, {}) if self.configmaps.pop(path, None) else _NOT_FOUND
-        if path.endswith(("/pods", "/configmaps")):
+        if path.endswith(("/pods", "/configmaps", "/events")):
             there = [each for name, each in self.configmaps.items() if name.startswith(f"{path}/")]
             return _list([each for each in there if _selected(each, query.get("labelSelector", [""])[0])])
         found = {"/readyz": {}, **self.objects, **self.configmaps}.get(path)

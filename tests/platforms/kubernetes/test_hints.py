@@ -8,13 +8,17 @@ from datetime import timedelta
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.observation import ClusterPhase
+from dcluster_provider.core.record import ClusterState
 from dcluster_provider.platforms.kubernetes import job_hints
+from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.job_hints import JobHints
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.metadata import JOB as JOB_LABEL
 from dcluster_provider.platforms.kubernetes.metadata import cluster_labels
+from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.pod import read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_platform import AT, make_cluster, make_job
@@ -119,6 +123,18 @@ def test_a_restart_is_told_of_for_a_while(hints, monkeypatch):
     assert [hints.lasting(JOB.id, why), hints.lasting(JOB.id, None)] == [why, why]
     monkeypatch.setattr(job_hints, "_RESTARTS_SECONDS", 0.0)
     assert hints.lasting(JOB.id, None) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [(ClusterState.RUNNING, "DeploymentDeleted"), (ClusterState.PROVISIONING, None)]
+)
+def test_a_deployment_is_missed_of_a_cluster_that_had_it(api, server, state, told):
+    cluster = replace(CLUSTER, state=state)
+    server.add(root(cluster, "data"))
+    server.missing = {"deployments": (201, {})}
+    platform = KubernetesPlatform(KubernetesSettings(deployment="airflow", namespace="data"), api)
+    seen = platform.observe_clusters([cluster])[cluster.id]
+    assert (seen.phase, seen.hint and seen.hint.reason) == (ClusterPhase.STARTING, told)
 
 
 def test_a_deployment_that_was_deleted_is_named(api, server):
