@@ -35,6 +35,9 @@ from dcluster_provider.platforms.kubernetes.pod import Pod
 DRIVER = "The driver"
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _NO_APPLICATION = timedelta(seconds=180)  # a driver that has none by then is at work on something else
+_WHOLE_HEAD_BYTES = (
+    200_000  # a head of a log that is shorter has all of it, and what is not there was not said
+)
 _EXECUTORS_END = timedelta(seconds=15)  # in which executors end after their driver, normally
 _LITTLE = {
     "ExitCode",
@@ -89,7 +92,7 @@ def _with_first_executor(
         address = words_address(log, diagnosis)
         words = executor_words(read_page(address).splitlines()) if address else []
         return JobObservation(JobPhase.FAILED, diagnosis=with_words(diagnosis, words) if words else diagnosis)
-    is_waiting = awaits_executor(log) and not _is_long(client)
+    is_waiting = awaits_executor(log) and len(log.encode()) < _WHOLE_HEAD_BYTES
     return JobObservation(JobPhase.PENDING if is_waiting else JobPhase.RUNNING)
 
 

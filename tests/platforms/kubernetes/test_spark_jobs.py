@@ -200,7 +200,12 @@ PAGE = (
     [
         (LOG, 10, JobPhase.RUNNING),  # at a level of logging that tells of no executors
         (GRANTED, 10, JobPhase.PENDING),
-        (GRANTED, 190, JobPhase.RUNNING),  # the line may be far down in what the application prints
+        (GRANTED, 1900, JobPhase.PENDING),
+        (
+            GRANTED + "printed\n" * 26_000,
+            10,
+            JobPhase.RUNNING,
+        ),  # the line may be far down in what the application prints
         (GRANTED + "INFO Registered executor NettyRpcEndpointRef\n" + ENDS, 10, JobPhase.RUNNING),
         (GRANTED + ENDS, 10, JobPhase.FAILED),
     ],
