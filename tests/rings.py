@@ -32,7 +32,7 @@ class Needs(IntEnum):
 
     @property
     def group(self) -> str:
-        """Whoever is in one group shares a process; empty means that each file is a group of its own."""
+        """Whoever is in one group shares a process; empty means that a file or a folder is a group of its own."""
         if self in {Needs.AIRFLOW, Needs.AIRFLOW_ON_KUBERNETES}:
             return "airflow"
         return "" if self >= Needs.ENGINES else self.name.lower()
@@ -43,7 +43,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     needs = needs_of(item)
     if needs is Needs.TESTBED_OF_ITS_OWN or shares_the_testbed(item):
         item.add_marker("kubernetes")
-    item.add_marker(pytest.mark.xdist_group(needs.group or str(item.path.relative_to(_TESTS))))
+    place = item.path.parent if needs is Needs.NOTHING else item.path
+    item.add_marker(pytest.mark.xdist_group(needs.group or str(place.relative_to(_TESTS))))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

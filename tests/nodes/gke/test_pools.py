@@ -8,7 +8,6 @@ import pytest
 from google.cloud import container_v1
 from hypothesis import given
 from hypothesis import strategies as st
-from nodes.gke.fake_compute_api import _ROUTES
 from nodes.gke.orders import MARK, order
 
 from dcluster_provider.core.errors import PlatformRefused
@@ -104,6 +103,8 @@ def test_a_pool_of_our_name_that_is_not_ours_is_left(world):
 def test_the_fake_refuses_fields_that_the_client_does_not_know(world):
     import json
     from urllib.request import Request, urlopen
+
+    from nodes.gke.fake_compute_api import _ROUTES
 
     base = f"{world.settings.compute_endpoint}/compute/v1/projects/analytics-1234/zones/europe-west1-b"
     for url, body in [

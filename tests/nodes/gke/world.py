@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
-from nodes.gke.fake_compute_api import FakeComputeApi
-from nodes.gke.fake_container_api import FakeContainerApi
 from nodes.gke.fake_google import CLUSTER, PROJECT, REGION, FakeGoogle
 
 from dcluster_provider.nodes.gke.api import GkeApi
@@ -42,6 +40,10 @@ class Servers:
     """The two servers, over one project that is emptied for each test."""
 
     def __init__(self) -> None:
+        # Google's own types take seconds to import: whoever collects tests does not need them.
+        from nodes.gke.fake_compute_api import FakeComputeApi
+        from nodes.gke.fake_container_api import FakeContainerApi
+
         self.google = FakeGoogle()
         self._world: World | None = None
         self.container = FakeContainerApi(self.google, self._answered)
