@@ -5,15 +5,33 @@ from __future__ import annotations
 from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_clusters, print_record
-from dcluster_provider.cli.session import cluster_reference, command, own_hook, person, read_spec, tell
-from dcluster_provider.core.record import Cluster
+from dcluster_provider.cli.session import (
+    cluster_reference,
+    command,
+    moment,
+    own_hook,
+    paged,
+    person,
+    read_spec,
+    tell,
+)
+from dcluster_provider.core.record import Cluster, ClusterState, parse_states
 from dcluster_provider.hooks.dcluster import DClusterHook
 
 
 @command
 def list_clusters(args: Namespace, hook: DClusterHook) -> None:
     """List clusters, newest first."""
-    print_clusters(hook.clusters.list(args.state, limit=args.limit), args.output)
+    clusters = paged(
+        hook.control.registry.list_clusters,
+        args.limit,
+        states=parse_states(ClusterState, args.state),
+        tenant=args.tenant,
+        owner_dag=args.dag_id,
+        since=moment("--since", args.since),
+        until=moment("--until", args.until),
+    )
+    print_clusters(clusters, args.output)
 
 
 @command

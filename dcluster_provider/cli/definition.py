@@ -20,6 +20,14 @@ _OUTPUT = _argument(
 _CLUSTER = _argument("cluster", help="id or name of the cluster")
 _JOB = _argument("job_id", type=int, help="id of the job")
 _STATE = _argument("--state", help="only those in this state, in any letter case")
+_TENANT = _argument("--tenant", help="only those of this tenant")
+_OF_CLIENT = _argument("--client", help="only those of this client")
+_MODULE = _argument("--module", help="only those of this module")
+_DAG = _argument("--dag-id", help="only those that runs of this DAG asked for")
+_SINCE = _argument(
+    "--since", help="only those asked for then or later; ISO 8601, UTC unless it says otherwise"
+)
+_UNTIL = _argument("--until", help="only those asked for before; as --since")
 _LIMIT = _argument("--limit", type=int, default=100, help="at most so many, newest first")
 _SPEC = _argument(
     "spec", nargs="?", default="-", help="file with the JSON; - (the default) is standard input"
@@ -89,7 +97,19 @@ def _single(name: str, text: str, *args: Arg) -> ActionCommand:
 def get_dcluster_cli_commands() -> list[CLICommand]:
     """The ``dcluster`` command group, for Airflow's command line."""
     clusters = (
-        _command("clusters", "list", "List clusters, newest first", _STATE, _LIMIT, _CONN_ID, _OUTPUT),
+        _command(
+            "clusters",
+            "list",
+            "List clusters, newest first",
+            _STATE,
+            _TENANT,
+            _DAG,
+            _SINCE,
+            _UNTIL,
+            _LIMIT,
+            _CONN_ID,
+            _OUTPUT,
+        ),
         _command("clusters", "show", "Show a cluster and its events", _CLUSTER, _CONN_ID, _OUTPUT),
         _command(
             "clusters",
@@ -105,7 +125,20 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
         _command("clusters", "terminate", "End a cluster and the jobs on it", _CLUSTER, _CONN_ID, _OUTPUT),
     )
     jobs = (
-        _command("jobs", "list", "List jobs, newest first", _STATE, _LIMIT, _CONN_ID, _OUTPUT),
+        _command(
+            "jobs",
+            "list",
+            "List jobs, newest first",
+            _STATE,
+            _OF_CLIENT,
+            _MODULE,
+            _DAG,
+            _SINCE,
+            _UNTIL,
+            _LIMIT,
+            _CONN_ID,
+            _OUTPUT,
+        ),
         _command("jobs", "show", "Show a job and its events", _JOB, _CONN_ID, _OUTPUT),
         _command(
             "jobs",

@@ -7,10 +7,10 @@ import time
 from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_jobs, print_record
-from dcluster_provider.cli.session import command, own_hook, person, read_spec, tell
+from dcluster_provider.cli.session import command, moment, own_hook, paged, person, read_spec, tell
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
 from dcluster_provider.core.errors import PlatformUnavailable
-from dcluster_provider.core.record import Job, JobState
+from dcluster_provider.core.record import Job, JobState, parse_states
 from dcluster_provider.hooks.dcluster import DClusterHook
 
 _FINAL = tuple(state for state in JobState if state.is_final)
@@ -20,7 +20,17 @@ _STARTED = tuple(state for state in JobState if state not in {JobState.REQUESTED
 @command
 def list_jobs(args: Namespace, hook: DClusterHook) -> None:
     """List jobs, newest first."""
-    print_jobs(hook.jobs.list(args.state, limit=args.limit), args.output)
+    jobs = paged(
+        hook.control.registry.list_jobs,
+        args.limit,
+        states=parse_states(JobState, args.state),
+        client=args.client,
+        module=args.module,
+        owner_dag=args.dag_id,
+        since=moment("--since", args.since),
+        until=moment("--until", args.until),
+    )
+    print_jobs(jobs, args.output)
 
 
 @command

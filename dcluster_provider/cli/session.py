@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
 from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 from dcluster_provider.core.errors import DClusterError, InvalidSpec, NotFound
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.hooks.dcluster import DClusterHook
+
+Record = TypeVar("Record", Cluster, Job)
+_PAGE = 1000
 
 
 def command(function: Callable[[Namespace, DClusterHook], None]) -> Callable[[Namespace], None]:
@@ -22,6 +28,7 @@ def command(function: Callable[[Namespace, DClusterHook], None]) -> Callable[[Na
     def run(args: Namespace) -> None:
         # The command line reads connections from Airflow's own database, as Airflow's commands do.
         os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+        _logs_beside_results()
         try:
             function(args, DClusterHook(args.conn_id))
         except DClusterError as error:
@@ -73,6 +80,40 @@ def read_spec(source: str) -> str:
 def cluster_reference(text: str) -> int | str:
     """A cluster's id when the text is a number, else its name."""
     return int(text) if text.isascii() and text.isdigit() else text
+
+
+def moment(name: str, text: str | None) -> datetime | None:
+    """The time that an argument means; none for none.
+
+    :raises InvalidSpec: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise InvalidSpec(
+            f"{name}: {text!r} is not a time; write one such as 2026-01-31 or 2026-01-31T08:30"
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+
+
+def paged(list_page: Callable[..., Sequence[Record]], limit: int, **wanted: Any) -> Iterator[Record]:
+    """Rows of the registry, newest first and a page in memory at a time.
+
+    :param limit: rows at most.
+    """
+    last = 0
+    while limit > 0 and (found := list_page(**wanted, after_id=last, limit=min(limit, _PAGE))):
+        yield from found
+        limit, last = limit - len(found), found[-1].id
+
+
+def _logs_beside_results() -> None:
+    """Have what is logged go to standard error: standard output is for results, which programs read."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.__stdout__):
+            handler.setStream(sys.stderr)
 
 
 def tell(message: str) -> None:

@@ -143,6 +143,9 @@ class ClusterStore(Connected):
         states: Collection[ClusterState] | None = None,
         tenant: str | None = None,
         owner_run: tuple[str, str] | None = None,
+        owner_dag: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         after_id: int = 0,
         limit: int = 1000,
     ) -> list[Cluster]:
@@ -150,15 +153,21 @@ class ClusterStore(Connected):
 
         :param states: only these; none means all.
         :param owner_run: only those that this DAG run (``dag_id``, ``run_id``) launched.
+        :param owner_dag: only those that runs of this DAG launched.
+        :param since: only those asked for then or later; ``until`` only those asked for before.
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
         wanted = {"tenant": tenant} if tenant is not None else {}
         if owner_run is not None:
             wanted |= {"owner_dag_id": owner_run[0], "owner_run_id": owner_run[1]}
+        if owner_dag is not None:
+            wanted["owner_dag_id"] = owner_dag
         if states is None and wanted:
             states = list(ClusterState)
         with self._read() as connection:
-            rows = page_of(connection, table, wanted, states, after_id=after_id, limit=limit)
+            rows = page_of(
+                connection, table, wanted, states, after_id=after_id, limit=limit, since=since, until=until
+            )
         return [cluster_of(row) for row in rows]
 
     def every_cluster(self, **wanted: Any) -> Iterator[Cluster]:

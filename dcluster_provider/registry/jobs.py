@@ -130,6 +130,9 @@ class JobStore(Connected):
         module: str | None = None,
         cluster_id: int | None = None,
         owner_run: tuple[str, str] | None = None,
+        owner_dag: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         after_id: int = 0,
         limit: int = 1000,
     ) -> list[Job]:
@@ -137,16 +140,20 @@ class JobStore(Connected):
 
         :param states: only these; none means all.
         :param owner_run: only those that this DAG run (``dag_id``, ``run_id``) submitted.
+        :param owner_dag: only those that runs of this DAG submitted.
+        :param since: only those asked for then or later; ``until`` only those asked for before.
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
-        asked = {"client": client, "module": module, "cluster_id": cluster_id}
+        asked = {"client": client, "module": module, "cluster_id": cluster_id, "owner_dag_id": owner_dag}
         wanted: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         if owner_run is not None:
             wanted |= {"owner_dag_id": owner_run[0], "owner_run_id": owner_run[1]}
         if states is None and wanted:
             states = list(JobState)
         with self._read() as connection:
-            rows = page_of(connection, table, wanted, states, after_id=after_id, limit=limit)
+            rows = page_of(
+                connection, table, wanted, states, after_id=after_id, limit=limit, since=since, until=until
+            )
         return [job_of(row) for row in rows]
 
     def count_jobs(self, states: Collection[JobState] | None = None) -> int:

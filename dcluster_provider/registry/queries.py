@@ -6,6 +6,7 @@ A statement is built once and gets its values when it runs: building one takes S
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,6 +71,8 @@ def page_of(
     *,
     after_id: int,
     limit: int,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[Any]:
     """A page of rows, newest first.
 
@@ -77,6 +80,7 @@ def page_of(
     :param states: the states to look for; none means any, and is quick only when no column's value is wanted.
     :param after_id: only rows with lower ids; 0 means all.
     :param limit: rows at most; with none, there are none.
+    :param since: only those made then or later; ``until`` only those made before.
     """
     if any(isinstance(value, int) and abs(value) > _HIGHEST_ID for value in wanted.values()):
         return []
@@ -86,8 +90,9 @@ def page_of(
         states = tuple(state.value for state in states)
         if not states:
             return []
-    statement = _page(table, tuple(wanted), states, after_id > 0)
-    return list(connection.execute(statement, {**wanted, "after_id": after_id, "most": limit}))
+    statement = _page(table, tuple(wanted), states, after_id > 0, (since is not None, until is not None))
+    values = {**wanted, "after_id": after_id, "most": limit, "since": since, "until": until}
+    return list(connection.execute(statement, values))
 
 
 def live_rows(
@@ -157,12 +162,20 @@ def _in_states(table: Table, names: tuple[str, ...]) -> Select[Any]:
 
 @lru_cache(_KEPT)
 def _page(
-    table: Table, names: tuple[str, ...], states: tuple[str, ...] | None, is_later: bool
+    table: Table,
+    names: tuple[str, ...],
+    states: tuple[str, ...] | None,
+    is_later: bool,
+    has_bounds: tuple[bool, bool],
 ) -> Select[Any]:
     most: Any = bindparam("most")
     page = _newest_first(table, names).limit(most)
     if is_later:
         page = page.where(table.c.id < bindparam("after_id"))
+    if has_bounds[0]:
+        page = page.where(table.c.created_at >= bindparam("since"))
+    if has_bounds[1]:
+        page = page.where(table.c.created_at < bindparam("until"))
     if states is None:
         return page
     if len(states) == 1:

@@ -83,6 +83,7 @@ def test_no_command_prints_a_secret(failed, capsys, monkeypatch):
     cluster, job, _ = failed
     for output in ("table", "json"):
         common = {"conn_id": "dcluster_default", "output": output, "state": None, "limit": 10}
+        common |= dict.fromkeys(("client", "module", "tenant", "dag_id", "since", "until"))
         cluster_commands.list_clusters(Namespace(**common))
         cluster_commands.show_clusters(Namespace(**common, cluster=str(cluster.id)))
         job_commands.list_jobs(Namespace(**common))
