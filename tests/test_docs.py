@@ -53,7 +53,7 @@ def test_every_block_is_of_a_kind_that_is_read():
     }
     assert languages == {"python", "bash", "json", "ini", "{toctree}"}
     programs = {shlex.split(line)[0] for block in blocks("bash") for line in block.values[0].splitlines()}
-    assert programs == {"make", "pip", "airflow", "curl", "export"}
+    assert programs == {"make", "pip", "airflow", "curl", "export", "kubectl"}
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -71,6 +71,13 @@ def test_airflow_commands_are_understood(line):
     from airflow.cli.cli_parser import get_parser
 
     get_parser().parse_args(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("line", commands("kubectl"))
+def test_kubectl_commands_are_those_that_were_tried(line):
+    words = iter(shlex.split(line)[1:])
+    verb = next(word for word in words if not (word in {"-n", "--kubeconfig"} and next(words)))
+    assert verb in {"create", "config", "port-forward"}
 
 
 @pytest.mark.parametrize("line", commands("make"))
