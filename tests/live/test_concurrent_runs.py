@@ -15,12 +15,26 @@ from tests.live.trials import on_both_platforms
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.long, on_both_platforms]
 DAGS = ("daily_report_1", "daily_report_2")
 DAYS = 10
+# dag.test() whose deferred task goes on only once the triggerer has begun to run its trigger too.
 _TEST_RUNS = """
-import sys
+import sys, time
+from pathlib import Path
+from airflow.configuration import conf
 from airflow.dag_processing.dagbag import DagBag
-dag = DagBag(sys.argv[1]).dags["tested"]
-for _ in range(int(sys.argv[2])):
-    dag.test(run_conf={"cluster_id": int(sys.argv[3])})
+from airflow.models.taskinstance import TaskInstance
+
+file, runs, cluster = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+logs, set_state = Path(conf.get("logging", "base_log_folder")), TaskInstance.set_state
+
+def set_when_found(ti, state, *args, **kwargs):
+    while state == "deferred" and not list(logs.glob(f"**/run_id={ti.run_id}/**/*.trigger.*")):
+        time.sleep(0.1)
+    return set_state(ti, state, *args, **kwargs)
+
+TaskInstance.set_state = set_when_found
+dag = DagBag(file).dags["tested"]
+for _ in range(runs):
+    dag.test(run_conf={"cluster_id": cluster})
 """
 
 
