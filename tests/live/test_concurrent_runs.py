@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from airflow_databases import AIRFLOW
 
-from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.core.record import ClusterState, Job, JobState
 from demo.standalone import wait_until
 from tests.live.trials import on_both_platforms
 
@@ -53,10 +54,18 @@ def test_two_backfills_of_ten_days_beside_each_other_run_every_day_once(live_air
     assert days == {(dag_id, (f"2026-01-{day:02}",)) for dag_id in DAGS for day in range(1, DAYS + 1)}
     assert {job.state for job in jobs} == {JobState.SUCCEEDED}
     assert len(jobs) == len({job.owner.run_id + job.owner.dag_id for job in jobs})
+    for dag_id in DAGS:
+        assert are_beside_each_other([job for job in jobs if job.owner.dag_id == dag_id])
     clusters = live_airflow.control.clusters
     assert wait_until(
         lambda: all(clusters.status(job.cluster_id) is ClusterState.TERMINATED for job in jobs), 120
     )
+
+
+def are_beside_each_other(jobs: list[Job]) -> bool:
+    """Whether one was asked for before another had ended, which a refused duplicate would not have been."""
+    jobs = sorted(jobs, key=lambda job: job.created_at)
+    return any(later.created_at < job.ended_at for job, later in pairwise(jobs))
 
 
 def test_no_job_of_dag_test_is_ended_by_the_triggerer_that_runs_beside_it(live_airflow):

@@ -22,6 +22,8 @@ for number in (1, 2):
             num_workers=2,
             worker_mem_gb=1,
             deferrable=True,
+            retries=3,  # of tasks that a busy Airflow fails before they begin
+            retry_delay=1,
         )
 
 with DAG("tested", schedule=None, params={"cluster_id": 1}) as tested:
