@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import socket
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,6 @@ from dcluster_provider.hooks import metrics
 def received(monkeypatch):
     """A StatsD server; calling it gives the next lines that it got."""
     from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-    from airflow.sdk.observability import stats
     from airflow.sdk.observability.metrics.statsd_logger import get_statsd_logger
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
@@ -31,9 +31,19 @@ def received(monkeypatch):
             ("STATSD_INFLUXDB_ENABLED", "True"),
         ):
             monkeypatch.setenv(f"AIRFLOW__METRICS__{name}", value)
-        stats.initialize(factory=get_statsd_logger, export_legacy_names=False)
+        initialize(get_statsd_logger)
         yield lambda count: [server.recv(4096).decode() for _ in range(count)]
-        stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
+        initialize(NoStatsLogger)
+
+
+def initialize(factory):
+    """Have Airflow report to what a factory makes; since 3.3 it wants to know about the names of before, too."""
+    from airflow.sdk.observability.stats import Stats
+
+    wanted = inspect.signature(Stats.initialize).parameters
+    Stats.initialize(
+        factory=factory, **{"export_legacy_names": False} if "export_legacy_names" in wanted else {}
+    )
 
 
 def test_clusters_are_counted_and_timed(received):
