@@ -80,6 +80,7 @@ def test_what_runs_the_job_still_gets_the_secrets(failed, api):
 
 
 def test_no_command_prints_a_secret(failed, capsys, monkeypatch):
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # and not for the tests that follow
     cluster, job, _ = failed
     for output in ("table", "json"):
         common = {"conn_id": "dcluster_default", "output": output, "state": None, "limit": 10}
