@@ -44,8 +44,19 @@ def airflow_database(postgres_server: postgres.Server) -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def database_of_this_process(migrated_sqlite: Path) -> Path:
-    """The database of the Airflow that is imported in this process, which has no DAGs yet."""
-    return Path(shutil.copy(migrated_sqlite, os.environ["AIRFLOW_HOME"]))
+    """The database of the Airflow that is imported in this process, which has no DAGs yet.
+
+    What a test before it has opened, empty as it was, is closed and forgotten.
+    """
+    from airflow import settings
+
+    file = Path(os.environ["AIRFLOW_HOME"]) / "airflow.db"
+    settings.dispose_orm()
+    for earlier in file.parent.glob(f"{file.name}*"):  # with its write-ahead log
+        earlier.unlink()
+    shutil.copy(migrated_sqlite, file)
+    settings.configure_orm()
+    return file
 
 
 def _piece(name: str, build: Callable[[Path, Report], None]) -> Piece:
