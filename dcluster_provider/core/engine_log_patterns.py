@@ -8,6 +8,13 @@ _SETTING = "Correct the setting in extraCmd of the job or extraConfigs of the cl
 
 FLINK_PATTERNS = (
     Sign(
+        "MainClassMissing",
+        r"The program's entry point class '([^']+)' was not found in the jar file",
+        "The application has no class {0}.",
+        "Correct mainClass: it has to be the full name of a class in the jar.",
+        decides=True,  # its own cause is a ClassNotFoundException like any other
+    ),
+    Sign(
         "SavepointMissing",
         r"Cannot find (?:checkpoint or savepoint file/directory|meta data file '_metadata' in directory) '([^']+)'",
         "There is no savepoint in {0}, which the job was to start from.",

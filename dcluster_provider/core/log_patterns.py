@@ -123,7 +123,7 @@ PROCESS_PATTERNS = (
     ),
     Sign(
         "MainClassMissing",
-        r"(?:Failed to load class|entry point class|Error: class not found:?|Could not find or load main class)"
+        r"(?:Failed to load class|Error: class not found:?|Could not find or load main class)"
         r"\s*['\"]?([\w.$]+)",
         "The application has no class {0}.",
         "Correct mainClass: it has to be the full name of a class in the jar.",

@@ -69,6 +69,8 @@ JAVA = [
     "INFO done",
 ]
 
+NO_CLASS = "The program's entry point class 'no.Such' was not found in the jar file."
+
 
 @pytest.mark.parametrize(
     ("code", "lines", "reason", "cause"),
@@ -168,7 +170,12 @@ JAVA = [
         ),
         (
             1,
-            ["org...: The program's entry point class 'no.Such' was not found in the jar file."],
+            [
+                f"org.apache.flink.client.program.ProgramInvocationException: {NO_CLASS}",
+                "\tat org.apache.flink.client.program.PackagedProgram.loadMainClass(PackagedProgram.java:528)",
+                "Caused by: java.lang.ClassNotFoundException: no.Such",
+                "\tat java.base/java.net.URLClassLoader.findClass(URLClassLoader.java:445)",
+            ],
             "MainClassMissing",
             "The application has no class no.Such.",
         ),
