@@ -49,7 +49,7 @@ CLUSTER_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("useOnDemandMaster", "maybe", ["field useOnDemandMaster", "true or false", "'maybe'"]),
     ("tenant", "", ["field tenant", "empty"]),
     ("tenant", " ", ["field tenant", "empty"]),
-    ("tenant", None, ["field tenant", "text"]),
+    ("tenant", None, ["field tenant", "is required"]),
     ("tenant", "x" * 300, ["field tenant", "300 characters", "253"]),
     ("tenant", "\ud800", ["field tenant"]),
     ("extraConfigs", {"a": "\ud800"}, ["field extraConfigs"]),

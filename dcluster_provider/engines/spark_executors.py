@@ -21,6 +21,7 @@ _ENDED = re.compile(r"Executor (\S+/\d+) removed: (Command exited with code (?!0
 _HEADER = "==== Bytes "  # what a worker's page writes before a part of a log
 _RULE, _COMMAND = re.compile(r"={20,}"), "Spark Executor Command: "
 _JOINED = "Registered executor "
+OUTPUTS = ("stderr", "stdout")  # names of an executor's logs
 
 
 def awaits_executor(driver_log: str) -> bool:
@@ -28,25 +29,30 @@ def awaits_executor(driver_log: str) -> bool:
     return _GRANTED in driver_log and _JOINED not in driver_log
 
 
-def words_address(driver_log: str, diagnosis: Diagnosis) -> str | None:
+def words_addresses(driver_log: str, diagnosis: Diagnosis) -> tuple[str, ...]:
     """Where a master that is a proxy of its workers' pages shows what the executor that ended last has printed.
 
     :param diagnosis: of :func:`ended_at_start`.
+    :returns: the addresses of both outputs: Java complains of its options on the standard one. Empty when the log does
+        not tell the executor's worker.
     """
     workers = {f"{app}/{number}": worker for app, number, worker in _ADDED.findall(driver_log)}
     name = diagnosis.evidence[-1].removeprefix("executor ").partition(":")[0]
     if name not in workers:
-        return None
+        return ()
     app, _, number = name.partition("/")
-    return f"/proxy/{workers[name]}/log?appId={app}&executorId={number}&logType=stderr&byteLength=65536"
+    page = f"/proxy/{workers[name]}/log?appId={app}&executorId={number}&byteLength=65536&logType="
+    return tuple(page + output for output in OUTPUTS)
 
 
 def with_words(diagnosis: Diagnosis, lines: Sequence[str]) -> Diagnosis:
-    """The diagnosis of executors that failed, told by one of them.
+    """The diagnosis of executors that failed, told by one of them, once however often it is told.
 
     :param lines: what it printed last.
     """
     told = explain_exit("An executor", None, lines)
+    if diagnosis.cause.endswith(told.cause):
+        return diagnosis
     cause = diagnosis.cause if told.reason == "ExitCode" else f"{diagnosis.cause} {told.cause}"
     return replace(diagnosis, cause=cause, evidence=(*diagnosis.evidence[:1], *told.evidence))
 
@@ -76,7 +82,7 @@ def ended_at_start(driver_log: str, settings: Mapping[str, str]) -> Diagnosis | 
 def executor_words(lines: Sequence[str]) -> list[str]:
     """What an executor printed, without the command that Spark writes before it: that one may hold secrets.
 
-    :param lines: the last ones of its standard error.
+    :param lines: the last ones of one of its outputs.
     """
     rule = next((number for number, line in enumerate(lines) if _RULE.fullmatch(line)), -1)
     return [line for line in lines[rule + 1 :] if line.strip() and not line.startswith((_COMMAND, _HEADER))]

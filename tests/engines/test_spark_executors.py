@@ -9,7 +9,7 @@ from dcluster_provider.engines.spark_executors import (
     ended_at_start,
     executor_words,
     with_words,
-    words_address,
+    words_addresses,
 )
 
 APP = "app-20261129203752-0000"
@@ -75,8 +75,9 @@ def test_the_last_one_tells_by_its_worker_at_the_masters_proxy():
     )
     log = START + added + "".join(removed(number) for number in range(10))
     found = ended_at_start(log, {})
-    address = f"/proxy/worker-2026-10.1.2.3-7078/log?appId={APP}&executorId=9&logType=stderr&byteLength=65536"
-    assert words_address(log, found) == address
-    assert words_address(START + "".join(removed(number) for number in range(10)), found) is None
+    page = f"/proxy/worker-2026-10.1.2.3-7078/log?appId={APP}&executorId=9&byteLength=65536&logType="
+    assert words_addresses(log, found) == (f"{page}stderr", f"{page}stdout")
+    assert words_addresses(START + "".join(removed(number) for number in range(10)), found) == ()
     told = with_words(found, ["Unrecognized VM option 'NoSuch'"])
+    assert with_words(told, ["Unrecognized VM option 'NoSuch'"]) == told
     assert "Unrecognized VM option 'NoSuch'" in told.evidence

@@ -22,7 +22,7 @@ from dcluster_provider.engines.spark_executors import (
     ended_at_start,
     executor_words,
     with_words,
-    words_address,
+    words_addresses,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     is_another_since,
@@ -89,8 +89,8 @@ def _with_first_executor(
     log = client.log_head(client.pod) if client.pod is not None else ""
     diagnosis = ended_at_start(log, client.job.spec.extra_cmd)
     if diagnosis is not None:
-        address = words_address(log, diagnosis)
-        words = executor_words(read_page(address).splitlines()) if address else []
+        pages = [read_page(address) for address in words_addresses(log, diagnosis)]
+        words = [line for page in pages for line in executor_words(page.splitlines())]
         return JobObservation(JobPhase.FAILED, diagnosis=with_words(diagnosis, words) if words else diagnosis)
     is_waiting = awaits_executor(log) and len(log.encode()) < _WHOLE_HEAD_BYTES
     return JobObservation(JobPhase.PENDING if is_waiting else JobPhase.RUNNING)

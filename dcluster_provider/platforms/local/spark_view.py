@@ -11,7 +11,7 @@ from dcluster_provider.core.observation import ClusterObservation, ClusterPhase,
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
 from dcluster_provider.engines.spark import Worker, find_application, is_busy, never_satisfied, workers_alive
-from dcluster_provider.engines.spark_executors import ended_at_start, executor_words, with_words
+from dcluster_provider.engines.spark_executors import OUTPUTS, ended_at_start, executor_words, with_words
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -21,6 +21,7 @@ from dcluster_provider.platforms.local.spark_settings import MASTER_PORT, PORT_S
 
 _TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered with master", PORT_SETTINGS)
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
+_NAMED_EXECUTOR = re.compile(r"executor \S+/(\d+): ")
 _PAGE_PORT = re.compile(r"Successfully started service 'SparkUI' on port (\d+)")
 _NO_APPLICATION_SECONDS = 60  # a driver that has none by then is at work on something else
 
@@ -95,16 +96,14 @@ class SparkView:
         return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING, ui_url)
 
     def _with_executors(self, own: JobPlace, seen: JobObservation) -> JobObservation:
-        """A failure whose cause only the executors know, told by the last of them."""
+        """A failure whose cause only the executors know, told by one that it names, or else by the last of them."""
         found = _APPLICATION_ID.search(first_text(own.facts))
         if seen.diagnosis is None or seen.diagnosis.reason != "ExecutorsFailed" or found is None:
             return seen
-        logs = self.place.work.glob(f"worker-*/work/{found[1]}/*/stderr")
-        words = [
-            (log.stat().st_mtime, last_words)
-            for log in logs
-            if (last_words := executor_words(last_lines(log)))
-        ]
-        if not words:
+        named = _NAMED_EXECUTOR.match("".join(seen.diagnosis.evidence[:1]))
+        logs = self.place.work.glob(f"worker-*/work/{found[1]}/{named[1] if named else '*'}/stderr")
+        last = max(logs, key=lambda log: log.stat().st_mtime, default=None)
+        if last is None:
             return seen
-        return replace(seen, diagnosis=with_words(seen.diagnosis, max(words)[1]))
+        words = [line for name in OUTPUTS for line in executor_words(last_lines(last.with_name(name)))]
+        return replace(seen, diagnosis=with_words(seen.diagnosis, words)) if words else seen

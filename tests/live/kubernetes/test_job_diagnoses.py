@@ -79,9 +79,10 @@ CASES = {
     "executor-start": Case(
         "executors that end at their start",
         "ExecutorsFailed",
-        ("10 executors of the job", "Module no.such.module not found"),
+        (" executors of the job ended one after the other", "Module no.such.module not found"),
         {
-            "application": "once.py",
+            "application": "spark_fails.py",
+            "args": ["nothing"],
             "extraCmd": {"spark.executor.extraJavaOptions": "--add-modules=no.such.module"},
         },
     ),
