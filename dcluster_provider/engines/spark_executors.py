@@ -41,7 +41,8 @@ def words_addresses(driver_log: str, diagnosis: Diagnosis) -> tuple[str, ...]:
     if name not in workers:
         return ()
     app, _, number = name.partition("/")
-    page = f"/proxy/{workers[name]}/log?appId={app}&executorId={number}&byteLength=65536&logType="
+    # With its last slash: without it Spark answers with a redirection.
+    page = f"/proxy/{workers[name]}/log/?appId={app}&executorId={number}&byteLength=65536&logType="
     return tuple(page + output for output in OUTPUTS)
 
 

@@ -75,7 +75,7 @@ def test_the_last_one_tells_by_its_worker_at_the_masters_proxy():
     )
     log = START + added + "".join(removed(number) for number in range(10))
     found = ended_at_start(log, {})
-    page = f"/proxy/worker-2026-10.1.2.3-7078/log?appId={APP}&executorId=9&byteLength=65536&logType="
+    page = f"/proxy/worker-2026-10.1.2.3-7078/log/?appId={APP}&executorId=9&byteLength=65536&logType="
     assert words_addresses(log, found) == (f"{page}stderr", f"{page}stdout")
     assert words_addresses(START + "".join(removed(number) for number in range(10)), found) == ()
     told = with_words(found, ["Unrecognized VM option 'NoSuch'"])

@@ -221,7 +221,7 @@ def test_a_job_works_once_an_executor_has_come(log, seconds, phase):
     assert seen.phase is phase
     if phase is JobPhase.FAILED:
         assert "Unrecognized option: -no" in seen.diagnosis.evidence
-        page = "/proxy/worker-1-10.0.0.9-7078/log?appId=app-7-0001&executorId=9&byteLength=65536&logType="
+        page = "/proxy/worker-1-10.0.0.9-7078/log/?appId=app-7-0001&executorId=9&byteLength=65536&logType="
         assert pages == [f"{page}stderr", f"{page}stdout"]
     else:
         assert pages == []
