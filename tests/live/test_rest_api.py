@@ -73,6 +73,8 @@ class Dialogue:
 
 @pytest.fixture(scope="module", params=long_except(["local"], ["local", "kubernetes"]))
 def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not on the path")
     platform = request.param
     kubernetes = request.getfixturevalue("kubernetes_connection") if platform == "kubernetes" else None
     home = tmp_path_factory.mktemp("airflow")
