@@ -66,7 +66,7 @@ def test_the_command_of_an_executor_is_none_of_its_words():
     assert executor_words([command, "=" * 40, "", *words]) == words
     assert executor_words(words) == words
     assert executor_words([command]) == []
-    assert executor_words(["==== Bytes 900-1000 of 1000 of /work/stderr ====", *words]) == words
+    assert executor_words(["==== Bytes 900-1000 of 1000 of /var/dcluster/work/stderr ====", *words]) == words
 
 
 def test_the_last_one_tells_by_its_worker_at_the_masters_proxy():
