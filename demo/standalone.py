@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -92,8 +93,9 @@ class Standalone:
         """End the processes of an earlier one in the same home, which its demonstration could not end."""
         if self._pid_file.exists():
             pid, started = self._pid_file.read_text().split()
-            if psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).create_time() == float(started):
-                end_tree(int(pid))
+            with suppress(psutil.NoSuchProcess):
+                if psutil.Process(int(pid)).create_time() == float(started):
+                    end_tree(int(pid))
         end(self.processes())
 
     def processes(self) -> list[psutil.Process]:

@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from dcluster_provider.core.identity import cluster_name, fresh_key
@@ -184,12 +187,23 @@ def _java(folder: Path):
     """The runner's child, once there is one."""
 
     def children():
-        members = census().get(folder, [])
-        numbers = {member.pid for member in members}
-        runners = [member.pid for member in members if member.ppid() not in numbers]
-        return [member for member in members if member.ppid() in runners]
+        parents = answers(census().get(folder, []), psutil.Process.ppid)
+        numbers = {member.pid for member, _ in parents}
+        runners = {member.pid for member, parent in parents if parent not in numbers}
+        return [member for member, parent in parents if parent in runners]
 
     return until(children, bool, NAMED_SECONDS)[0]
+
+
+def answers(
+    processes: Iterable[psutil.Process], ask: Callable[[psutil.Process], Any]
+) -> list[tuple[psutil.Process, Any]]:
+    """What each process answers; those that have ended since they were found are left out."""
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found.append((process, ask(process)))
+    return found
 
 
 def build_jar(folder: Path, source: Path, library: Path) -> Path:

@@ -17,6 +17,7 @@ from local_platform import (
     APPLICATIONS,
     NAMED_SECONDS,
     READY_SECONDS,
+    answers,
     launch,
     local_platform,
     local_settings,
@@ -132,8 +133,7 @@ def test_a_cluster_whose_runner_and_master_were_killed_together_is_lost(platform
     platform.apply_cluster(cluster)
     process_of(platform, cluster, "master")  # which its runner starts only after the launch has returned
     folder = platform.settings.home / "clusters" / cluster.name / "processes" / "master"
-    for member in census()[folder]:
-        member.kill()
+    answers(census()[folder], psutil.Process.kill)
     assert broken(platform, cluster).reason == "ProcessLost"
     platform.delete_cluster(cluster)
     assert observe(platform, cluster).phase is ClusterPhase.ABSENT

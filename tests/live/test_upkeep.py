@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 from airflow_databases import AIRFLOW
+from local_platform import answers
 from mail_server import mail_server, text_of
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
@@ -54,11 +55,10 @@ def triggerer_held_back(live_airflow) -> Iterator[None]:
     Where in its round it was stopped decides whether it would first take the new trigger or first forget the
     ended task's, as a second triggerer may do any time: here it is forgotten before it goes on.
     """
-    found = [
-        process
-        for process in live_airflow.standalone.processes()
-        if "triggerer" in " ".join(process.cmdline()) or "triggerer" in process.name()
-    ]
+    everyone = answers(
+        live_airflow.standalone.processes(), lambda process: [process.name(), *process.cmdline()]
+    )
+    found = [process for process, words in everyone if any("triggerer" in word for word in words)]
     assert found
     for process in found:
         process.send_signal(signal.SIGSTOP)
@@ -148,7 +148,8 @@ def test_a_cluster_that_its_dag_forgot_is_ended_by_the_check_in_a_terminal(live_
 def test_a_launch_marked_in_the_moment_of_its_deferral_is_ended_by_the_check(live_airflow):
     """Airflow tells nobody: no process runs the task any more, and no triggerer has its trigger yet."""
     with triggerer_held_back(live_airflow):
-        run_id = start(live_airflow, "ended_launch_deferred")
+        resources = live_airflow.resources_that_do_not_come()
+        run_id = start(live_airflow, "ended_launch_deferred", {"resources": str(resources)})
         assert wait_until(
             lambda: task_state(live_airflow, "ended_launch_deferred", run_id) == "deferred", 120
         )

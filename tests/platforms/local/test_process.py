@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from local_platform import answers
 
 from dcluster_provider.platforms.local.environment import clean_environment
 from dcluster_provider.platforms.local.process import Command, Life, Process, StartFailed
@@ -50,7 +51,11 @@ def members(process: Process) -> list[psutil.Process]:
 
 
 def program(process: Process, name: str) -> psutil.Process:
-    return until(lambda: next((each for each in members(process) if each.name() == name), None))
+    return until(
+        lambda: next(
+            (each for each, called in answers(members(process), psutil.Process.name) if called == name), None
+        )
+    )
 
 
 def test_the_outcome_and_the_output_are_on_disk(process):
@@ -234,7 +239,16 @@ def test_everything_it_started_is_ended_even_in_another_session(process):
     process.start(
         command(process, "sh", "-c", "setsid sleep 301 & sleep 302 & trap '' TERM; while :; do sleep 1; done")
     )
-    until(lambda: {"301", "302"} <= {argument for each in members(process) for argument in each.cmdline()})
+    until(
+        lambda: (
+            {"301", "302"}
+            <= {
+                argument
+                for _, words in answers(members(process), psutil.Process.cmdline)
+                for argument in words
+            }
+        )
+    )
     before = members(process)
     assert end([process], 0.3)
     assert not members(process)
