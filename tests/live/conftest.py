@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -100,6 +101,23 @@ class LiveAirflow:
     work: Path
     full_disk: Path
     tables: Tables
+
+    def waits(self, path: str, dag_id: str, run_id: str) -> bool:
+        """Whether the only task of a run waits, ``running`` on a worker or ``deferred`` in the triggerer.
+
+        A task whose trigger has not begun yet is deferred, too, and nobody would tell that trigger of its end.
+        """
+        (task,) = self.rest.tasks(dag_id, run_id)
+        log = f"logs/dag_id={dag_id}/run_id={run_id}/**/attempt={task['try_number']}.log.trigger.*"
+        has_begun = any(self.standalone.home.glob(log))
+        return task["state"] == path and (has_begun or path != "deferred")
+
+    def resources_that_do_not_come(self) -> Path:
+        """A pipe that nobody writes into: a Spark worker that reads its resources from it does not join."""
+        path = self.work / f"{secrets.token_hex(8)}.resources"
+        os.mkfifo(path)
+        path.chmod(0o666)
+        return path
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from itertools import product
 
-import psutil
 import pytest
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
@@ -56,26 +54,6 @@ def job_state(live_airflow, job: Job) -> JobState:
     return live_airflow.control.jobs.observe([job.id])[job.id].state
 
 
-def hold_back_workers(cluster: Cluster) -> None:
-    """Stop the cluster's workers, so that its launch goes on until somebody ends it."""
-
-    def stop() -> bool:
-        found = False
-        for process in psutil.process_iter():
-            try:
-                line = process.cmdline()
-            except psutil.Error:
-                continue
-            if any("deploy.worker.Worker" in word for word in line) and any(
-                cluster.name in word for word in line
-            ):
-                process.send_signal(signal.SIGSTOP)
-                found = True
-        return found
-
-    assert wait_until(stop, 30, 0.1)
-
-
 def end_as(live_airflow, action: str, dag_id: str, run_id: str) -> None:
     if action == "clear":
         live_airflow.rest.clear_task(dag_id, run_id, "task")
@@ -89,11 +67,13 @@ def end_as(live_airflow, action: str, dag_id: str, run_id: str) -> None:
 )
 def test_launch_that_a_person_ends_leaves_no_cluster(live_airflow, path, action):
     dag_id = f"ended_launch_{path}"
-    run_id = start(live_airflow, dag_id)
-    assert wait_until(lambda: clusters_of(live_airflow, dag_id, run_id), 120, 0.1)
+    resources = live_airflow.resources_that_do_not_come()
+    run_id = start(live_airflow, dag_id, {"resources": str(resources)})
+    assert wait_until(lambda: clusters_of(live_airflow, dag_id, run_id), 120)
     (first,) = clusters_of(live_airflow, dag_id, run_id)
-    hold_back_workers(first)
-    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == path, 60)
+    assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id), 120)
+    resources.unlink()
+    resources.write_text("[]")  # for the worker of the next launch, if there is one
     end_as(live_airflow, action, dag_id, run_id)
     assert_cluster_goes(live_airflow, first)
     if action == "clear":
@@ -122,7 +102,7 @@ def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, s
         return [job.state for job in jobs_of(live_airflow, dag_id, run_id)] == [JobState.RUNNING]
 
     assert wait_until(at_work, 120)
-    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == path, 60)
+    assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id), 120)
     (first,) = jobs_of(live_airflow, dag_id, run_id)
     end_as(live_airflow, action, dag_id, run_id)
     assert_job_ends(live_airflow, first)
@@ -133,7 +113,7 @@ def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, s
         assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2, 120)
         again = jobs_of(live_airflow, dag_id, run_id)[0]
         assert wait_until(lambda: job_state(live_airflow, again) is JobState.RUNNING, 120)
-        assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == path, 60)
+        assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id), 120)
         end_as(live_airflow, "mark failed", dag_id, run_id)
         assert wait_until(lambda: job_state(live_airflow, again).is_final, GONE_SECONDS)
 

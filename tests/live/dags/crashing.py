@@ -64,7 +64,15 @@ def _owner_of(call: str) -> tuple[type, str]:
 
 
 class CrashingLaunch(Crashing, DClusterLaunchSparkOperator):
-    pass
+    _killed_in = "execute"
+
+    def _arm(self, context: Any, method: str) -> None:
+        self._killed_in = context["dag_run"].conf.get("method")
+        super()._arm(context, method)
+
+    def _look(self, before: Any) -> Any:
+        """What a look sees that comes before the cluster is ready, where the task has to wait in the triggerer."""
+        return before if self._killed_in == "execute_complete" else super()._look(before)
 
 
 class CrashingSubmit(Crashing, DClusterSubmitJobOperator):

@@ -26,7 +26,12 @@ for deferrable in (False, True):
     path = "deferred" if deferrable else "running"
     with DAG(f"ended_launch_{path}", schedule=None, max_active_runs=16):
         DClusterLaunchSparkOperator(
-            task_id="task", tenant="ended", worker_memory="1Gi", deferrable=deferrable, poll_interval=1
+            task_id="task",
+            tenant="ended",
+            worker_memory="1Gi",
+            extra_configs={"spark.worker.resourcesFile": "{{ dag_run.conf['resources'] }}"},
+            deferrable=deferrable,
+            poll_interval=1,
         )
     with DAG(f"ended_job_{path}", schedule=None, max_active_runs=16):
         DClusterSubmitJobOperator(
