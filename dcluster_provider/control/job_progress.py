@@ -25,6 +25,7 @@ from dcluster_provider.core.errors import (
     StaleRecord,
 )
 from dcluster_provider.core.handback import Handback, HandbackReader
+from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, begin_job, fail_job
@@ -76,7 +77,11 @@ class JobProgress:
         for job, cluster in going:
             if job.id in seen:
                 with going_on(job):
-                    whole = self._with_handback(job, cluster, _with_hint_of(cluster, seen[job.id]))
+                    found = _with_hint_of(cluster, seen[job.id])
+                    judged = judge_main_end(job, found, utc_now())
+                    whole = self._with_handback(job, cluster, judged)
+                    if whole and judged.phase is not found.phase:
+                        self._platform.end_job(job, cluster, whole)
                     after[job.id] = self._advance(job, whole) if whole else job
                     self._stop_again(after[job.id], cluster)
         for job in after.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -58,6 +59,24 @@ class ClusterObservation:
 
 
 @dataclass(frozen=True)
+class ApplicationEnd:
+    """The end of a driver's Spark application, after which the driver goes on and has no other one.
+
+    :param at: when, by whoever tells.
+    :param is_finished: its master counts it as finished, or there is none.
+    :param words: what the driver logged after it had stopped the application; none when its log does not tell that.
+    :param evidence: lines that tell of the end.
+    :param stack_command: what shows the driver's threads.
+    """
+
+    at: datetime
+    is_finished: bool = True
+    words: tuple[str, ...] | None = None
+    evidence: tuple[str, ...] = ()
+    stack_command: str = "jstack"
+
+
+@dataclass(frozen=True)
 class JobObservation:
     """A job as it was seen.
 
@@ -66,6 +85,7 @@ class JobObservation:
     :param savepoint: the folder of the savepoint that it was stopped with.
     :param savepoint_failure: why it cannot be stopped with the savepoint that is wanted.
     :param result: what the application handed back, as JSON text.
+    :param application_end: its application has ended, though it is RUNNING.
     """
 
     phase: JobPhase
@@ -76,3 +96,4 @@ class JobObservation:
     savepoint_failure: Diagnosis | None = None
     result: str | None = None
     hint: Diagnosis | None = None
+    application_end: ApplicationEnd | None = None

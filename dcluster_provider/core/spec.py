@@ -168,6 +168,8 @@ class JobSpec(Entity):
         of the same task of a DAG (its other runs and mapped instances) may be live beside it.
     :param savepoint: Flink: folder of a savepoint (or retained checkpoint) that the job starts from.
     :param returns_result: the application hands back a small result in its log, which is kept with the job.
+    :param main_ended_timeout: Spark: seconds after the end of the job's application at which a driver that goes on is
+        ended, and with it the job; none means never.
     """
 
     client: Name
@@ -199,6 +201,7 @@ class JobSpec(Entity):
     allow_duplicate: bool | None = None
     savepoint: Path = ""
     returns_result: bool = False
+    main_ended_timeout: Seconds | None = Field(default=None, ge=1, le=LONGEST_TIME)
 
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:
@@ -215,6 +218,14 @@ class JobSpec(Entity):
             raise ValueError("field mainClass: a .py application has no main class; leave it out")
         if self.cluster_id is not None and self.cluster_name:
             raise ValueError("field clusterId: clusterName names a cluster too; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _check_main_ended_timeout(self) -> JobSpec:
+        if self.main_ended_timeout is not None and self.engine != "spark":
+            raise ValueError(
+                f"field mainEndedTimeout: only Spark has drivers; jobType is {self.job_type!r}, leave it out"
+            )
         return self
 
     @model_validator(mode="after")

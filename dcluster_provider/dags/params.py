@@ -51,7 +51,14 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "code_version",
             "module_type",
         ),
-        "More": ("extra_cmd", "docker_image_name", "savepoint", "email_recipients", "allow_duplicate"),
+        "More": (
+            "extra_cmd",
+            "docker_image_name",
+            "savepoint",
+            "email_recipients",
+            "allow_duplicate",
+            "main_ended_timeout",
+        ),
     },
 }
 _KEPT = {"minimum": "minimum", "ge": "minimum", "maximum": "maximum", "le": "maximum", "enum": "enum"}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.main_end import after_stop
+from dcluster_provider.core.observation import ApplicationEnd
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
@@ -132,6 +135,42 @@ def find_application(
         if application["name"] == application_name(job):
             return dict(application)
     return None
+
+
+def find_ended_application(
+    answer: Mapping[str, Any] | None, job: Job, application_ids: Collection[str] = ()
+) -> dict[str, Any] | None:
+    """The last of the job's applications that a master counts as ended; none while another one of it is there.
+
+    :param application_ids: of the applications of the job's driver, as far as they are known.
+    """
+
+    def is_own(application: Mapping[str, Any]) -> bool:
+        return application["id"] in application_ids or application["name"] == application_name(job)
+
+    if answer is None or any(is_own(each) for each in answer.get("activeapps", ())):
+        return None
+    return max(
+        (dict(each) for each in answer.get("completedapps", ()) if is_own(each)),
+        key=lambda each: int(each["starttime"]),
+        default=None,
+    )
+
+
+def application_end(application: Mapping[str, Any], log: Sequence[str], stack_command: str) -> ApplicationEnd:
+    """The end of an application that a master tells of.
+
+    :param log: the end of the driver's log.
+    """
+    at = datetime.fromtimestamp((application["starttime"] + application["duration"]) / 1000, timezone.utc)
+    words = after_stop(log)
+    return ApplicationEnd(
+        at,
+        is_finished=application["state"] == "FINISHED",
+        words=None if words is None else tuple(words),
+        evidence=(f"application {application['id']}: {application['state']} at {at:%Y-%m-%d %H:%M:%S} UTC",),
+        stack_command=stack_command,
+    )
 
 
 def never_satisfied(application: Mapping[str, Any], worker: Worker) -> Diagnosis | None:

@@ -136,6 +136,12 @@ class Platform(Protocol):
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         """Begin to stop the job; one that is not there is no error, and can no longer be started."""
 
+    def end_job(self, job: Job, cluster: Cluster, outcome: JobObservation) -> None:
+        """End the process of a job whose outcome is decided while it runs; every look from then on sees that outcome.
+
+        :param outcome: the job as it is seen once it has ended.
+        """
+
     def delete_job(self, job: Job, cluster: Cluster) -> bool:
         """Begin to remove what was made for an ended job on a cluster that somebody else runs.
 

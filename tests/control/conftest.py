@@ -121,6 +121,14 @@ class MemoryPlatform:
     def stop_job(self, job: Job, cluster: Cluster) -> None:
         self.jobs[job.key, job.generation] = JobObservation(JobPhase.KILLED, exit_code=143)
 
+    def end_job(self, job: Job, cluster: Cluster, outcome: JobObservation) -> None:
+        if self.silent:
+            raise PlatformUnavailable("no answer")
+        self.jobs[job.key, job.generation] = outcome
+
+    def of(self, job: Job) -> JobObservation:
+        return self.jobs[job.key, job.generation]
+
     def delete_job(self, job: Job, cluster: Cluster) -> bool:
         if self.silent:
             raise PlatformUnavailable("no answer")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -22,9 +23,11 @@ from dcluster_provider.core.errors import (
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobPhase
+from dcluster_provider.core.main_end import judge_main_end
+from dcluster_provider.core.observation import ApplicationEnd, ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import JobSpec
+from tests.core.test_handback import lines as result_lines
 
 OWNER = Owner("airflow", "dag", "run", "task")
 SPEC = {"client": "team", "module": "etl", "application": "etl.py"}
@@ -369,3 +372,22 @@ def test_a_job_that_waits_on_a_cluster_without_progress_says_what_that_says(cont
     assert waiting.diagnosis == why
     platform.set_job(waiting, JobPhase.RUNNING)
     assert control.jobs.observe([job.id])[job.id].diagnosis is None
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_driver_that_outlives_its_application_is_ended_with_what_it_handed_back(
+    control, platform, cluster, is_killed
+):
+    job = control.jobs.submit(on(cluster, mainEndedTimeout=60, returnsResult=True))
+    job = control.jobs.observe([job.id])[job.id]
+    ended = ApplicationEnd(job.created_at - timedelta(seconds=60), words=())
+    platform.set_job(job, JobPhase.RUNNING, application_end=ended)
+    platform.logs[job.id] = "".join(result_lines("[1, 2]", job=job.id))
+    platform.silent = True
+    assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
+    platform.silent = False
+    if is_killed:  # between the end of the driver and the registry
+        platform.end_job(job, cluster, judge_main_end(job, platform.of(job), job.created_at))
+    job = control.jobs.observe([job.id])[job.id]
+    assert (job.state, job.diagnosis.reason, job.result) == (JobState.SUCCEEDED, "MainEnded", "[1, 2]")
+    assert platform.of(job).phase is JobPhase.SUCCEEDED

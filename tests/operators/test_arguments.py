@@ -62,7 +62,8 @@ def test_a_length_of_time_is_a_timedelta_or_seconds(length):
         task_id="end", cluster_id=1, terminate_timeout=length, poll_interval=length
     )
     assert (end.terminate_timeout, end.poll_interval) == (120, 120)
-    job = DClusterSubmitJobOperator(**JOB, job_timeout=length)
+    job = DClusterSubmitJobOperator(**JOB, job_timeout=length, main_ended_timeout=length)
+    assert build_spec(job, JobSpec, tuple(JobSpec.model_fields)).main_ended_timeout == 120
     nodes = DClusterLaunchNodesOperator(
         task_id="nodes", node_count=1, instance_type="m5.large", timeout=length
     )

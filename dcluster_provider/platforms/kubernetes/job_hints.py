@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.engines.spark import application_name
+from dcluster_provider.core.main_end import after_stop, has_begun
+from dcluster_provider.core.observation import ApplicationEnd
+from dcluster_provider.engines.spark import application_end, find_ended_application
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import explain_refusal
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
+from dcluster_provider.platforms.kubernetes.pod_logs import Line
+from dcluster_provider.platforms.kubernetes.spark_jobs import application_ids
 
 _EXECUTORS_SECONDS = 15.0  # between two looks at the log of a driver that has no executor
 _MASTER_SECONDS = 30.0  # between two questions to a master about the applications of drivers that run
+_NANOSECONDS = 10**9
 _RESTARTS_SECONDS = 120.0  # for which a restart of a Flink job is told of: it is at work in between
-_STOPPED = "Successfully stopped SparkContext"
+
+Hint = Diagnosis | ApplicationEnd
 
 
 class JobHints:
     """What is known of the jobs of one connection that make no progress, by the job's id."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[float, Diagnosis | None]] = {}
-        self._ended_before: set[int] = set()
+        self._known: dict[int, tuple[float, Hint | None]] = {}
+        self._ended_at: dict[int, datetime] = {}  # since when jobs without executors have no application
 
-    def without_executors(self, client: ClientPod) -> Diagnosis | None:
+    def without_executors(self, client: ClientPod) -> Hint | None:
         """Why a driver that makes its executors itself has none; none while it has, or while nothing tells."""
         pod = client.pod
         alive = [each for each in client.pods if each.role == "executor" and each.job_id == client.job.id]
         alive = [each for each in alive if not each.is_over]
         if pod is None or client.running_since is None or any(each.phase == "Running" for each in alive):
-            self._known.pop(client.job.id, None)
+            self.forget([client.job.id])
             return None
         for each in alive:
             broken = client.why_it_cannot_start(each)
@@ -40,22 +47,21 @@ class JobHints:
         if alive:
             return None
         return self._at_most_every(
-            _EXECUTORS_SECONDS, client, lambda: self._by_its_log(client, pod, client.log_end(pod))
+            _EXECUTORS_SECONDS, client, lambda: self._by_its_log(client, pod, client.stamped_end(pod))
         )
 
     def after_application(
         self, client: ClientPod, ask_master: Callable[[], Mapping[str, Any] | None]
-    ) -> Diagnosis | None:
+    ) -> Hint | None:
         """Whether a driver goes on although its application on a standalone cluster has ended."""
-        if client.running_since is None:
+        pod = client.pod
+        if pod is None or client.running_since is None:
             return None
 
-        def ask() -> Diagnosis | None:
-            answer = ask_master() or {}
-            ended = {each["name"] for each in answer.get("completedapps", ())}
-            active = {each["name"] for each in answer.get("activeapps", ())}
-            name = application_name(client.job)
-            return self._main_ended(client, is_over=name in ended and name not in active)
+        def ask() -> Hint | None:
+            answer = ask_master()
+            found = find_ended_application(answer, client.job, application_ids(client, answer))
+            return application_end(found, client.log_end(pod), stack_command(pod)) if found else None
 
         return self._at_most_every(_MASTER_SECONDS, client, ask)
 
@@ -65,46 +71,42 @@ class JobHints:
         if found is not None:
             self._known[job_id] = (now, found)
         at, known = self._known.get(job_id, (0.0, None))
-        return known if now - at < _RESTARTS_SECONDS else None
+        return known if now - at < _RESTARTS_SECONDS and isinstance(known, Diagnosis) else None
 
     def forget(self, job_ids: Sequence[int]) -> None:
         """Forget jobs that have ended."""
         for job_id in job_ids:
             self._known.pop(job_id, None)
-            self._ended_before.discard(job_id)
+            self._ended_at.pop(job_id, None)
 
-    def _by_its_log(self, client: ClientPod, pod: Pod, lines: Sequence[str]) -> Diagnosis | None:
+    def _by_its_log(self, client: ClientPod, pod: Pod, log: Sequence[Line]) -> Hint | None:
+        lines, job_id = [text for _, text in log], client.job.id
+        words = after_stop(lines)
+        if words is not None:
+            at, said = log[len(log) - len(words) - 1]
+            self._ended_at[job_id] = datetime.fromtimestamp(at / _NANOSECONDS, timezone.utc)
+            return ApplicationEnd(
+                self._ended_at[job_id],
+                words=tuple(words),
+                evidence=(said.strip(),),
+                stack_command=stack_command(pod),
+            )
         for line in reversed(lines):
-            if _STOPPED in line:
-                return self._main_ended(client, is_over=True)
             refused = explain_refusal(line, pod.namespace)
             if refused is not None:
                 reason, cause, remedy = refused
                 return Diagnosis(
                     reason, f"The driver gets no executor: {cause}", remedy, (line.strip()[:500],)
                 )
+        if job_id in self._ended_at and not has_begun(lines):  # what has been printed since hides it
+            return ApplicationEnd(
+                self._ended_at[job_id], words=tuple(lines), stack_command=stack_command(pod)
+            )
         return None
 
-    def _main_ended(self, client: ClientPod, *, is_over: bool) -> Diagnosis | None:
-        """A driver whose application was over at the last look, too: one may take a moment to end."""
-        job_id = client.job.id
-        was_over = job_id in self._ended_before
-        (self._ended_before.add if is_over else self._ended_before.discard)(job_id)
-        if not (is_over and was_over):
-            return None
-        pod = client.pod
-        name = pod.name if pod is not None else "the driver's pod"
-        return Diagnosis(
-            "MainEnded",
-            f"{client.what}'s Spark application has ended, and its process goes on: a thread that is no daemon, or "
-            "something after spark.stop(), keeps it.",
-            "Make such threads daemons, or end the program with sys.exit (System.exit); stop the job if its work is "
-            f"done. kubectl exec {name} -- jstack 1 tells what it does.",
-        )
-
     def _at_most_every(
-        self, seconds: float, client: ClientPod, ask: Callable[[], Diagnosis | None]
-    ) -> Diagnosis | None:
+        self, seconds: float, client: ClientPod, ask: Callable[[], Hint | None]
+    ) -> Hint | None:
         began = client.running_since
         if began is None or (client.now - began).total_seconds() < seconds:
             return None
@@ -114,3 +116,8 @@ class JobHints:
             known = ask()
             self._known[client.job.id] = (now, known)
         return known
+
+
+def stack_command(pod: Pod) -> str:
+    """What shows the threads of a driver, which is the first process of its pod."""
+    return f"kubectl exec {pod.name} --namespace {pod.namespace} -- jstack 1"

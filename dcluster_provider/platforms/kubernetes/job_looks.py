@@ -9,9 +9,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, InvalidSpec, PlatformUnavailable
-from dcluster_provider.core.observation import JobObservation, JobPhase, Unseen
+from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase, Unseen
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.engines import flink, spark
 from dcluster_provider.engines.flink_savepoints import SAVEPOINT_FOLDER, savepoint_folder
@@ -23,13 +22,13 @@ from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_add
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
-from dcluster_provider.platforms.kubernetes.job_hints import JobHints
+from dcluster_provider.platforms.kubernetes.job_hints import Hint, JobHints
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Pod
-from dcluster_provider.platforms.kubernetes.pod_logs import read_end, read_pod_log
+from dcluster_provider.platforms.kubernetes.pod_logs import read_end, read_pod_log, read_stamped_end
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 
@@ -122,6 +121,7 @@ class JobLooks:
             self._patience,
             _now(),
             lambda pod: read_end(self._api, pod),
+            lambda pod: read_stamped_end(self._api, pod),
         )
 
     def _observe_spark_jobs(
@@ -151,28 +151,30 @@ class JobLooks:
             except (NoAnswer, Refused):
                 return ""
 
-        if cluster.is_external:
-            return {
-                client.job.id: external_looks.observe_on_external(client, cluster.master_url, ask_master)
-                for client in clients
-            }
         worker = spark.Worker.of(cluster.spec)
         master = _master(pods)
+
+        def observe(client: ClientPod) -> JobObservation:
+            if cluster.is_external:
+                return external_looks.observe_on_external(client, cluster.master_url, ask_master)
+            return spark_jobs.observe_on_standalone(client, worker, master, ask_master, read_page)
+
         return {
             client.job.id: self._hinted(
-                client,
-                spark_jobs.observe_on_standalone(client, worker, master, ask_master, read_page),
-                lambda client: self._hints.after_application(client, ask_master),
+                client, observe(client), lambda client: self._hints.after_application(client, ask_master)
             )
             for client in clients
         }
 
     def _hinted(
-        self, client: ClientPod, seen: JobObservation, why: Callable[[ClientPod], Diagnosis | None]
+        self, client: ClientPod, seen: JobObservation, why: Callable[[ClientPod], Hint | None]
     ) -> JobObservation:
         """What was seen of a job that goes on, with why it makes no progress, if it does not."""
         if seen.phase in {JobPhase.PENDING, JobPhase.RUNNING}:
-            return replace(seen, hint=why(client))
+            found = why(client)
+            if isinstance(found, ApplicationEnd):
+                return replace(seen, phase=JobPhase.RUNNING, application_end=found)
+            return replace(seen, hint=found)
         self._hints.forget([client.job.id])
         return seen
 
@@ -222,6 +224,16 @@ class JobLooks:
                 if found is not None:
                     seen[job.id] = found
         return seen
+
+    def end_job(self, job: Job, cluster: Cluster, outcome: JobObservation) -> None:
+        """Keep a running job's log and the outcome that is decided for it, and end its pod.
+
+        :raises DClusterError: it cannot be done just now, or may not be done.
+        """
+        pod = self._client(job, cluster, self._pods(cluster)).pod
+        if pod is not None and not pod.is_over:
+            self._keep_log(job, cluster, outcome, pod)
+            self._runs.suspend(job, cluster, {VERDICT: verdict_annotation(outcome)})
 
     def _with_its_end(
         self, job: Job, cluster: Cluster, seen: JobObservation, pods: Sequence[Pod]

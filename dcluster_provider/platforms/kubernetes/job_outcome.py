@@ -22,6 +22,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
 )
 from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.pod import Pod
+from dcluster_provider.platforms.kubernetes.pod_logs import Line
 
 _LATE = timedelta(seconds=15)
 # A node that answers has ended a pod by the time that its deletion sets, and told of it soon after.
@@ -37,6 +38,7 @@ class ClientPod:
     :param find_job: asks for the Kubernetes Job; only when there is no pod.
     :param log_head: asks for the beginning of a pod's log.
     :param log_end: asks for the end of a pod's log, in which the cause of a failure is looked for.
+    :param stamped_end: asks for the same with the time of each line.
     """
 
     job: Job
@@ -48,6 +50,7 @@ class ClientPod:
     patience: Patience
     now: datetime
     log_end: Callable[[Pod], Sequence[str]] = lambda _: ()
+    stamped_end: Callable[[Pod], Sequence[Line]] = lambda _: ()
 
     @property
     def pod(self) -> Pod | None:
@@ -85,7 +88,7 @@ class ClientPod:
         if pod.phase == "Succeeded" or (code == 0 and taken_away(pod) is None):
             return JobObservation(JobPhase.SUCCEEDED, exit_code=0)
         if pod.phase == "Failed" or code is not None:
-            return JobObservation(
+            return self._judged(pod) or JobObservation(
                 JobPhase.FAILED, exit_code=code, diagnosis=self.why_it_ended(pod, self.what)
             )
         if pod.phase == "Running":
@@ -105,6 +108,11 @@ class ClientPod:
         """Why a pod of the job will not come up; none while it may. Events are asked for once it is late."""
         late = self.now - pod.created_at > _LATE
         return broken_pod(pod, self.now, self.patience, self.events(pod.name) if late else ())
+
+    def _judged(self, pod: Pod) -> JobObservation | None:
+        """The judgement for which a pod was ended; none when it ended by itself."""
+        found = self.find_job() if pod.deleting else None
+        return _verdict(found) if found is not None else None
 
     def _without_pod(self) -> JobObservation:
         found = self.find_job()

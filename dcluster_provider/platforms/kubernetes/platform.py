@@ -190,6 +190,10 @@ class KubernetesPlatform:
         """Suspend the Kubernetes Job, which ends its pod; one that was not made yet is made suspended."""
         self._runs.stop(job, as_seen_by(job, cluster))
 
+    def end_job(self, job: Job, cluster: Cluster, outcome: JobObservation) -> None:
+        """Suspend the Kubernetes Job, which keeps the outcome and ends its pod."""
+        self._looks.end_job(job, as_seen_by(job, cluster), outcome)
+
     def delete_job(self, job: Job, cluster: Cluster) -> bool:
         """Begin to delete the job's root, and with it everything of the job."""
         placed = as_seen_by(job, cluster)

@@ -69,7 +69,17 @@ def whole_log(api: KubernetesApi, pod: Pod, most: int) -> Iterator[bytes]:
 
 def read_end(api: KubernetesApi, pod: Pod) -> list[str]:
     """The end of the log of a pod's engine, for a diagnosis; nothing when it cannot be read."""
-    query = {"tailLines": str(_DIAGNOSED_LINES)} | _of_engine(pod)
+    return _read_end(api, pod, _of_engine(pod))
+
+
+def read_stamped_end(api: KubernetesApi, pod: Pod) -> list[Line]:
+    """The same with the time of each line."""
+    lines = _read_end(api, pod, _query(pod, {}))
+    return [found for line in lines if (found := stamped_line(line)) is not None]
+
+
+def _read_end(api: KubernetesApi, pod: Pod, query: dict[str, str]) -> list[str]:
+    query = {"tailLines": str(_DIAGNOSED_LINES)} | query
     try:
         text = api.tail(_path(pod), query, _DIAGNOSED_BYTES, _READ_SECONDS)
     except CredentialsRefused:

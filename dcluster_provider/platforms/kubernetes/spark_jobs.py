@@ -120,10 +120,17 @@ def _is_long(client: ClientPod) -> bool:
 def _application(client: ClientPod, answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The job's application in a master's answer, by its id when it may have a name of its own."""
     found = find_application(answer, client.job)
-    if found is not None or answer is None or not _has_own_names(answer) or client.pod is None:
+    if found is not None or answer is None or not _has_own_names(answer, "activeapps") or client.pod is None:
         return found
     told = _APPLICATION_ID.search(client.log_head(client.pod))
     return find_application(answer, client.job, told[1]) if told else None
+
+
+def application_ids(client: ClientPod, answer: Mapping[str, Any] | None) -> list[str]:
+    """The ids of the applications that the driver has told of, when their names may not tell."""
+    if answer is None or client.pod is None or not _has_own_names(answer, "completedapps"):
+        return []
+    return _APPLICATION_ID.findall(client.log_head(client.pod))
 
 
 def _is_forgotten(client: ClientPod, answer: Mapping[str, Any] | None) -> bool:
@@ -131,9 +138,9 @@ def _is_forgotten(client: ClientPod, answer: Mapping[str, Any] | None) -> bool:
     return answer is not None and _application(client, answer) is None
 
 
-def _has_own_names(answer: Mapping[str, Any]) -> bool:
+def _has_own_names(answer: Mapping[str, Any], group: str) -> bool:
     """Whether programs on a master have given their applications names of their own."""
-    return not all(NAMED_BY_US.fullmatch(application["name"]) for application in answer.get("activeapps", ()))
+    return not all(NAMED_BY_US.fullmatch(application["name"]) for application in answer.get(group, ()))
 
 
 def _master_restarted(master: Pod | None) -> Diagnosis:

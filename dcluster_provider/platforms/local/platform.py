@@ -29,7 +29,7 @@ from dcluster_provider.platforms.local.external import external_plan, remove_old
 from dcluster_provider.platforms.local.failures import start_failure
 from dcluster_provider.platforms.local.flink import FlinkSide
 from dcluster_provider.platforms.local.flink_launch import cluster_settings
-from dcluster_provider.platforms.local.job_process import settled
+from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import read_part
 from dcluster_provider.platforms.local.machine import machine_memory, too_large
@@ -161,6 +161,10 @@ class LocalPlatform:
         plan = self._known_plan(place, cluster)
         if plan is not None:
             _SIDES[cluster.spec.engine].stop_job(place, plan, job)
+
+    def end_job(self, job: Job, cluster: Cluster, outcome: JobObservation) -> None:
+        """Keep the outcome and end the job's processes."""
+        conclude(self._place(cluster.name).job(job), outcome)
 
     def delete_job(self, job: Job, cluster: Cluster) -> bool:  # noqa: ARG002
         """Remove the configuration of jobs on the cluster that have ended; their logs stay."""

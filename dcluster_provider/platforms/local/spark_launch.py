@@ -42,8 +42,8 @@ _JVM = (
 # A master and a worker do little for long: they had better start soon.
 _DAEMON_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
-# The driver's log tells the application's id, the port of its page and what becomes of its executors; this keeps those
-# lines findable however much the application prints.
+# The driver's log tells the application's id, the port of its page, what becomes of its executors and when it stops;
+# this keeps those lines findable however much the application prints, and whatever log level it chooses.
 _DRIVER_LOGGING = """\
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
@@ -63,6 +63,8 @@ logger.backend.appenderRef.facts.ref = facts
 logger.executors.name = org.apache.spark.scheduler.cluster.StandaloneSchedulerBackend$StandaloneDriverEndpoint
 logger.executors.level = info
 logger.executors.appenderRef.facts.ref = facts
+logger.context.name = org.apache.spark.SparkContext
+logger.context.level = info
 logger.services.name = org.apache.spark.util.Utils
 logger.services.level = info
 logger.services.appenderRef.facts.ref = facts

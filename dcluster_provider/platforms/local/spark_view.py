@@ -10,7 +10,15 @@ from typing import Any
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
-from dcluster_provider.engines.spark import Worker, find_application, is_busy, never_satisfied, workers_alive
+from dcluster_provider.engines.spark import (
+    Worker,
+    application_end,
+    find_application,
+    find_ended_application,
+    is_busy,
+    never_satisfied,
+    workers_alive,
+)
 from dcluster_provider.engines.spark_executors import OUTPUTS, ended_at_start, executor_words, with_words
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.job_process import conclude, settled
@@ -23,6 +31,7 @@ _TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered 
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _NAMED_EXECUTOR = re.compile(r"executor \S+/(\d+): ")
 _PAGE_PORT = re.compile(r"Successfully started service 'SparkUI' on port (\d+)")
+_END_BYTES = 1024 * 1024  # of a driver's log in which it tells how its application ended
 _NO_APPLICATION_SECONDS = 60  # a driver that has none by then is at work on something else
 
 
@@ -82,9 +91,14 @@ class SparkView:
         facts = first_text(own.facts)
         page = _PAGE_PORT.search(facts)
         ui_url = f"http://127.0.0.1:{page[1]}" if page else ""
-        found = _APPLICATION_ID.search(facts)
-        application = find_application(self.answer, job, found[1] if found else None)
+        ids = _APPLICATION_ID.findall(facts)
+        application = find_application(self.answer, job, ids[-1] if ids else None)
         if application is None:
+            ended = find_ended_application(self.answer, job, ids)
+            if ended is not None:
+                stack_command = f"jstack $(pgrep -f {own.conf / 'java.options'})"
+                end = application_end(ended, last_lines(own.log, _END_BYTES), stack_command)
+                return JobObservation(JobPhase.RUNNING, ui_url, application_end=end)
             started_at = own.process.state().started_at
             idle = started_at is not None and time.time() - started_at > _NO_APPLICATION_SECONDS
             return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING, ui_url)

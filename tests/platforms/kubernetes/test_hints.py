@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.observation import ClusterPhase
+from dcluster_provider.core.observation import ApplicationEnd, ClusterPhase
 from dcluster_provider.core.record import ClusterState
 from dcluster_provider.platforms.kubernetes import job_hints
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
@@ -29,6 +29,10 @@ REFUSED = (
     '26/01/31 10:00:20 ERROR ExecutorPodsAllocator: pods "job-exec-1" is forbidden: exceeded quota: small, requested: '
     "pods=1, used: pods=1, limited: pods=1"
 )
+STOPPED = "INFO SparkContext: Successfully stopped SparkContext"
+BEGUN = "INFO SparkContext: Running Spark version 3.5.9"
+HEAD = "INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-7-0001\n"
+STACK = "kubectl exec driver --namespace data -- jstack 1"
 
 
 def pod(role: str, phase: str = "Running"):
@@ -52,7 +56,7 @@ def pod(role: str, phase: str = "Running"):
     )
 
 
-def client(*pods, log=(), seconds=100.0) -> ClientPod:
+def client(*pods, log=(), head="", seconds=100.0) -> ClientPod:
     now = AT + timedelta(seconds=seconds)
     return ClientPod(
         JOB,
@@ -60,10 +64,11 @@ def client(*pods, log=(), seconds=100.0) -> ClientPod:
         "The driver",
         lambda: None,
         lambda _: (),
-        lambda _: "",
+        lambda _: head,
         Patience(300, 100),
         now,
         lambda _: log,
+        lambda _: [(int(AT.timestamp()) * 10**9, line) for line in log],
     )
 
 
@@ -91,30 +96,48 @@ def test_a_driver_that_has_an_executor_is_left_alone(hints):
 
 def test_a_log_is_read_now_and_then_and_not_at_every_look():
     hints, read = JobHints(), []
-    asked = replace(client(pod("driver")), log_end=lambda _: read.append(1) or [REFUSED])
+    asked = replace(client(pod("driver")), stamped_end=lambda _: read.append(1) or [(0, REFUSED)])
     assert hints.without_executors(asked) == hints.without_executors(asked)
     assert len(read) == 1
     young = replace(asked, now=AT + timedelta(seconds=1))
     assert JobHints().without_executors(young) is None
 
 
-def test_a_driver_whose_main_has_ended_is_told_of_at_the_second_look(hints):
-    stopped = client(
-        pod("driver"), log=["INFO SparkContext: Successfully stopped SparkContext", "still here"]
+def test_the_end_of_the_application_of_a_driver_with_own_executors_is_in_its_log(hints):
+    assert hints.without_executors(client(pod("driver"), log=[STOPPED, "still here"])) == ApplicationEnd(
+        AT, words=("still here",), evidence=(STOPPED,), stack_command=STACK
     )
-    assert hints.without_executors(stopped) is None
-    assert hints.without_executors(stopped).reason == "MainEnded"
+    hidden = hints.without_executors(client(pod("driver"), log=["still here"] * 5))
+    assert (hidden.at, hidden.words) == (AT, ("still here",) * 5)
+    assert hints.without_executors(client(pod("driver"), log=[STOPPED, BEGUN])) is None
+    assert hints.without_executors(client(pod("driver"), log=[BEGUN])) is None
 
 
-def test_a_driver_whose_application_has_ended_on_a_standalone_cluster_is_told_of(hints):
-    name = {"name": f"team/etl #{JOB.id}"}
-    answers = [{"activeapps": [name]}, None, *[{"completedapps": [name], "activeapps": []}] * 2]
+def test_another_application_that_has_executors_is_no_end(hints):
+    assert hints.without_executors(client(pod("driver"), log=[STOPPED])) is not None
+    assert hints.without_executors(client(pod("driver"), pod("executor"), log=[STOPPED])) is None
+    assert hints.without_executors(client(pod("driver"), log=["still here"])) is None
+
+
+def test_the_end_of_an_application_on_a_standalone_cluster_is_its_masters_word(hints):
+    at = AT.timestamp() * 1000
+    known = {"id": "app-1", "name": f"team/etl #{JOB.id}", "starttime": at - 5000, "duration": 5000}
+    known["state"] = "FINISHED"
+    own = known | {"name": "mine", "id": "app-7-0001"}
     found = [
-        hints.after_application(client(pod("driver")), lambda answer=answer: answer) for answer in answers
+        hints.after_application(client(pod("driver"), log=[STOPPED], head=HEAD), lambda answer=answer: answer)
+        for answer in (
+            {"activeapps": [known]},
+            None,
+            {"completedapps": [known], "activeapps": [known]},
+            {"completedapps": [known], "activeapps": []},
+            {"completedapps": [own | {"state": "KILLED"}], "activeapps": []},
+            {"completedapps": [own | {"id": "app-8-0001"}], "activeapps": []},
+        )
     ]
-    assert [it and it.reason for it in found] == [None, None, None, "MainEnded"]
-    again = {"completedapps": [name], "activeapps": [name]}
-    assert hints.after_application(client(pod("driver")), lambda: again) is None
+    assert found[:3] == [None] * 3
+    assert (found[3].at, found[3].is_finished, found[3].words) == (AT, True, ())
+    assert (found[4].at, found[4].is_finished, found[5]) == (AT, False, None)
 
 
 def test_a_restart_is_told_of_for_a_while(hints, monkeypatch):

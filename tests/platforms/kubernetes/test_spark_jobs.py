@@ -74,6 +74,16 @@ def test_a_job_is_judged_by_the_container_of_its_engine(code, phase, sidecar, ex
         assert seen.diagnosis.reason == "ExitCode"
 
 
+def test_a_pod_that_was_ended_for_an_outcome_does_not_decide_another():
+    judged = JobObservation(JobPhase.SUCCEEDED, diagnosis=Diagnosis("MainEnded", "C.", "D."))
+    found = {"metadata": {"annotations": {"dcluster.io/verdict": verdict_annotation(judged)}}, "spec": {}}
+    over = {"exitCode": 143, "reason": "Error"}
+    ended = replace(_client([_pod("driver", over=over, gone_by=30)]), find_job=lambda: found)
+    assert observe_with_own_executors(ended) == judged
+    stopped = replace(ended, find_job=lambda: None)
+    assert observe_with_own_executors(stopped).phase is JobPhase.FAILED
+
+
 def test_an_engine_that_ends_well_because_its_pod_is_evicted_has_not_succeeded():
     pod = replace(_pod("driver", over={"exitCode": 0}, phase="Failed"), reason="Evicted")
     seen = observe_with_own_executors(_client([pod]))
