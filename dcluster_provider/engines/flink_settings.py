@@ -53,10 +53,18 @@ INSTEAD = {
     r"jobmanager\.rpc\.address|jobmanager\.bind-host|taskmanager\.(?:host|bind-host)": _DECIDED,
     r"rest\.(?:address|bind-address|bind-port)|io\.tmp\.dirs": _DECIDED,
     r"web\.(?:upload\.dir|tmpdir)|blob\.storage\.directory|process\.working-dir": _DECIDED,
-    r"execution\.target|\$internal\..+": _DECIDED,
+    r"execution\.target|\$internal\..+|taskmanager\.resource-id": _DECIDED,
+    r"env\.(?:log\.dir|pid\.dir|java\.home)": _DECIDED,  # of Flink's scripts, whose environment says it
 }
 _SIZES = {
     r"taskmanager\.memory\.(?:process|flink)\.size": "cannot be given; give the whole process's workerMemGb",
     r"jobmanager\.memory\.(?:process|flink|heap)\.size": "cannot be given; give the whole process's masterMemory",
 }
-INSTEAD_IN_JOB = INSTEAD | _SIZES
+_BY_CLUSTER = {
+    r"rest\.port": "is decided by the cluster that the job runs on; name that in clusterName or clusterId",
+    r"high-availability(?:\..+)?": "is decided by the connection; set its flink_ha and flink_storage",
+}
+INSTEAD_IN_CLUSTER = INSTEAD | {
+    r"pipeline\.(?:name|global-job-parameters)": "is of each job; write it in extraCmd"
+}
+INSTEAD_IN_JOB = INSTEAD | _SIZES | _BY_CLUSTER

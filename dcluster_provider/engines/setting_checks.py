@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -11,15 +12,21 @@ from dcluster_provider.engines import flink_settings, spark_settings
 from dcluster_provider.engines.own_cluster import is_of_flinks_processes
 
 Check = Callable[[str, str], object]
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def check_job_settings(spec: JobSpec) -> None:
+def check_job_settings(spec: JobSpec, decided: Mapping[str, str] = _NOTHING) -> None:
     """Refuse settings of a job that its engine cannot use.
 
+    :param decided: what the platform sets them to, whatever is given, by name.
     :raises InvalidSpec: naming ``extraCmd`` and the setting.
     """
+    _check_decided("extraCmd", spec.extra_cmd, decided)
     if spec.engine == "spark":
         _check("extraCmd", spec.extra_cmd, spark_settings.KINDS, spark_settings.INSTEAD)
+        if not spec.use_external_cluster:
+            _check_decided("extraCmd", spec.extra_cmd, spark_settings.DECIDED)
+            _check("extraCmd", spec.extra_cmd, {}, spark_settings.INSTEAD_ON_OURS)
         return
     _check("extraCmd", spec.extra_cmd, flink_settings.KINDS, flink_settings.INSTEAD_IN_JOB)
     if spec.names_cluster or spec.use_external_cluster:
@@ -31,15 +38,25 @@ def check_job_settings(spec: JobSpec) -> None:
                 )
 
 
-def check_cluster_settings(spec: ClusterSpec) -> None:
+def check_cluster_settings(spec: ClusterSpec, decided: Mapping[str, str] = _NOTHING) -> None:
     """Refuse settings of a cluster that its engine cannot use.
 
+    :param decided: what the platform sets them to, whatever is given, by name.
     :raises InvalidSpec: naming ``extraConfigs`` and the setting.
     """
+    _check_decided("extraConfigs", spec.extra_configs, decided)
     if spec.engine == "spark":
-        _check("extraConfigs", spec.extra_configs, spark_settings.KINDS, spark_settings.INSTEAD)
+        _check_decided("extraConfigs", spec.extra_configs, spark_settings.DECIDED)
+        instead = spark_settings.INSTEAD | spark_settings.INSTEAD_ON_OURS
+        _check("extraConfigs", spec.extra_configs, spark_settings.KINDS, instead)
     else:
-        _check("extraConfigs", spec.extra_configs, flink_settings.KINDS, flink_settings.INSTEAD)
+        _check("extraConfigs", spec.extra_configs, flink_settings.KINDS, flink_settings.INSTEAD_IN_CLUSTER)
+
+
+def _check_decided(field: str, given: Mapping[str, str], decided: Mapping[str, str]) -> None:
+    for name, value in decided.items():
+        if given.get(name, value) != value:
+            raise InvalidSpec(f"field {field}: {name} is {value} on this platform; leave it out")
 
 
 def _check(

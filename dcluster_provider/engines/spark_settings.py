@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from dcluster_provider.core.identity import LABEL_PREFIX
 from dcluster_provider.core.sizing import MOST_CORES
 from dcluster_provider.engines import spark_values as values
 
@@ -89,6 +90,8 @@ KINDS: dict[str, Callable[[str, str], object]] = {
 }
 
 _POD = "has no effect: drivers run in client mode; give pods what they need by the connection's pod_template"
+_DECIDED = "is decided by the platform; leave it out"
+_TOLD = "is what the job's field of that name says; write that"
 _BY_CLUSTER = "is decided by the cluster that the job runs on; name that in clusterName or clusterId"
 _ON_CONNECTION = "is decided by the connection; set its {}"
 # By pattern of a name: what to write instead.
@@ -104,13 +107,21 @@ INSTEAD = {
         "has no effect: drivers run in client mode; hand the application arguments or pipelineConfig, or give pods "
         "environment by the connection's pod_template"
     ),
+    r"spark\.kubernetes\.driver\.pod\.name": _DECIDED,
     r"spark\.kubernetes\.driver\.request\.cores|spark\.kubernetes\.driver\.limit\.cores": (
         "has no effect: drivers run in client mode; write spark.driver.cores"
     ),
-    r"spark\.kubernetes\.driver\.(?!pod\.name$|ownPersistentVolumeClaim|reusePersistentVolumeClaim).+": _POD,
+    r"spark\.kubernetes\.driver\.(?!ownPersistentVolumeClaim|reusePersistentVolumeClaim).+": _POD,
     r"spark\.kubernetes\.executor\.podTemplate(?:File|ContainerName)": _ON_CONNECTION.format("pod_template"),
-    r"spark\.kubernetes\.executor\.(?:podNamePrefix|deleteOnTermination)": "is decided here; leave it out",
+    r"spark\.kubernetes\.executor\.(?:podNamePrefix|deleteOnTermination)": _DECIDED,
+    rf"spark\.kubernetes\.executor\.label\.(?:{LABEL_PREFIX}.+|app\.kubernetes\.io/managed-by)": _DECIDED,
+    r"spark\.local\.dir": _DECIDED,  # which the environment of every process says
+    r"spark\.dcluster\.(?:client|module|jobId|clusterId|clusterName|moduleType)": _TOLD,
+    r"spark\.dcluster\.(?:pipelineVersion|pipelineConfig|codeVersion)": _TOLD,
     r"spark\.kubernetes\.authenticate\.(?:driver|executor)\.serviceAccountName": _ON_CONNECTION.format(
         "service_account and driver_service_account"
     ),
 }
+# On clusters of ours, whose processes know each other by a secret.
+INSTEAD_ON_OURS = {r"spark\.authenticate\.secret(?:\..+)?": "is made anew for each cluster; leave it out"}
+DECIDED = {"spark.authenticate": "true"}

@@ -26,6 +26,10 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, 
 from dcluster_provider.platforms.kubernetes.spark_manifests import DRIVER_UI_PORT
 
 DRIVER_PORTS = {"driver": 7078, "blocks": 7079}  # by which executors reach a driver
+DRIVER_PORT_SETTINGS = {
+    "spark.driver.port": str(DRIVER_PORTS["driver"]),
+    "spark.driver.blockManager.port": str(DRIVER_PORTS["blocks"]),
+}
 ANY_WORKER = Worker(10**9, 10**9)  # nobody knows what its workers offer, so nothing is too large
 _WAIT = "table.dml-sync"
 
@@ -49,11 +53,7 @@ def external_rest(cluster: Cluster) -> EngineRest:
 
 def external_driver_settings(cluster: Cluster) -> dict[str, str]:
     """The Spark settings of a driver that the cluster decides, and the ports at which executors come to its pod."""
-    return {
-        "spark.master": cluster.master_url,
-        "spark.driver.port": str(DRIVER_PORTS["driver"]),
-        "spark.driver.blockManager.port": str(DRIVER_PORTS["blocks"]),
-    }
+    return {"spark.master": cluster.master_url} | DRIVER_PORT_SETTINGS
 
 
 def external_client_settings() -> dict[str, str]:
@@ -61,15 +61,10 @@ def external_client_settings() -> dict[str, str]:
     return {"env.java.opts.all": " ".join(JVM_OPTIONS), _WAIT: DEFAULTS[_WAIT]}
 
 
-def external_client_fixed(cluster: Cluster, job: Job) -> dict[str, str]:
+def external_client_fixed(cluster: Cluster) -> dict[str, str]:
     """The Flink settings of a client that the cluster decides, after its job's own."""
     address = urlsplit(cluster.ui_url)
-    given = job.spec.extra_cmd
-    # TaskManagers of another image may have their Python elsewhere.
-    python = {
-        name: given[name] for name in ("python.executable", "python.client.executable") if name in given
-    }
-    return {"rest.address": address.hostname or "", "rest.port": str(address.port or 80)} | python
+    return {"rest.address": address.hostname or "", "rest.port": str(address.port or 80)}
 
 
 def job_root(job: Job, cluster: Cluster, namespace: str) -> Manifest:

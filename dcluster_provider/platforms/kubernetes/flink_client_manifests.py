@@ -33,6 +33,7 @@ mkdir -p program && cp {FOLDER}/{SQL_PROGRAM} program/ 2>/dev/null
 {put_together("$DCLUSTER_APPLICATION")}\
 exec {FLINK_HOME}/bin/flink run "$@"
 """
+_PYTHON = {"python.executable": "python3", "python.client.executable": "python3"}
 _OVERHEAD_MIB = 512  # of the client's JVM and of the Python beside it
 
 
@@ -67,18 +68,17 @@ def client(
 def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
     """The files of a client's Secret but its application."""
     wanted = (
-        (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
+        _PYTHON  # an image, or one of somebody else's TaskManagers, may have it elsewhere
+        | (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
         | job_settings(cluster, job)
         | {
             "high-availability.type": "NONE",  # the client asks one address, and looks up no leader
-            "python.executable": "python3",
-            "python.client.executable": "python3",
             "execution.target": "remote",
             "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
         }
     )
     if cluster.is_external:
-        wanted |= external_client_fixed(cluster, job)
+        wanted |= external_client_fixed(cluster)
     files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": CLIENT_LOGGING}
     if is_sql(job):
         files[SQL_PROGRAM] = sql_program()

@@ -29,6 +29,12 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark_manifests import readiness
 
 REST_PORT, RPC_PORT, BLOB_PORT, WORKER_RPC_PORT = 8081, 6123, 6124, 6122
+PORT_SETTINGS = {
+    "jobmanager.rpc.port": str(RPC_PORT),
+    "taskmanager.rpc.port": str(WORKER_RPC_PORT),
+    "rest.port": str(REST_PORT),
+    "blob.server.port": str(BLOB_PORT),
+}
 CONF = "/etc/dcluster/cluster"
 FLINK_HOME = "/opt/flink"
 
@@ -68,19 +74,15 @@ def cluster_files(settings: KubernetesSettings, cluster: Cluster) -> dict[str, s
 def cluster_settings(settings: KubernetesSettings, cluster: Cluster) -> dict[str, str]:
     """The Flink settings of a cluster: defaults, the user's, then what is decided here."""
     spec = cluster.spec
-    fixed = {
+    fixed = PORT_SETTINGS | {
         "jobmanager.rpc.address": cluster.name,
-        "jobmanager.rpc.port": str(RPC_PORT),
         "jobmanager.bind-host": "0.0.0.0",  # noqa: S104 - of a pod, behind a network policy
         "jobmanager.memory.process.size": f"{mib(memory_bytes(spec.master_memory))}m",
         "taskmanager.bind-host": "0.0.0.0",  # noqa: S104
-        "taskmanager.rpc.port": str(WORKER_RPC_PORT),
         "taskmanager.memory.process.size": f"{mib(memory_bytes(spec.worker_memory))}m",
         "rest.address": cluster.name,
         "rest.bind-address": "0.0.0.0",  # noqa: S104
-        "rest.port": str(REST_PORT),
         "rest.bind-port": str(REST_PORT),
-        "blob.server.port": str(BLOB_PORT),
         SLOTS: str(slots_per_worker(spec)),
         "io.tmp.dirs": f"{SCRATCH}/io",
         "web.upload.dir": f"{SCRATCH}/jars",

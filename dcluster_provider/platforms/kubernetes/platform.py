@@ -32,6 +32,7 @@ from dcluster_provider.platforms.kubernetes.cluster_manifests import (
 )
 from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
+from dcluster_provider.platforms.kubernetes.decided_settings import decided_of_cluster, decided_of_job
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
@@ -108,7 +109,7 @@ class KubernetesPlatform:
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
         self.settings.check_namespace(spec)
-        check_cluster_settings(spec)
+        check_cluster_settings(spec, decided_of_cluster(spec))
         if spec.engine == "flink":
             flink.divisions(spec)
         else:
@@ -118,7 +119,7 @@ class KubernetesPlatform:
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot get into a pod, or whose namespace the connection does not have."""
-        check_job_settings(spec)
+        check_job_settings(spec, decided_of_job(spec))
         check_application(spec)
         if spec.use_external_cluster:
             self.settings.check_namespace(spec)

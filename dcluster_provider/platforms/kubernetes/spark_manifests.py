@@ -22,6 +22,11 @@ from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, Contai
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 MASTER_PORT, UI_PORT, WORKER_UI_PORT, DRIVER_UI_PORT = 7077, 8080, 8081, 4040
+PORT_SETTINGS = {
+    "spark.master.port": str(MASTER_PORT),
+    "spark.master.ui.port": str(UI_PORT),
+    "spark.worker.ui.port": str(WORKER_UI_PORT),
+}
 CONF = "/etc/dcluster/cluster"
 SPARK_HOME = "/opt/spark"
 SHARED_SECRET, ENCODED_SECRET = "shared-secret", "shared-secret.base64"  # names of files

@@ -119,7 +119,7 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
         "execution.target": "remote",
         "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
     }
-    settings = cluster_settings(place, plan, cluster.spec) | python | job_settings(cluster, job) | target
+    settings = python | cluster_settings(place, plan, cluster.spec) | job_settings(cluster, job) | target
     _write_configuration(own.conf, settings)
     write_text(own.conf / "log4j.properties", CLIENT_LOGGING + _FACTS.format(facts=own.facts))
     heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"
