@@ -37,6 +37,7 @@ class Redaction:
 
     def __init__(self, more: str = "") -> None:
         names = f"{_NAMES}|(?:{more})" if more else _NAMES
+        self.names, self.own_names = names, _NAMES
         try:
             self._name = re.compile(names, re.IGNORECASE)
         except re.error as error:

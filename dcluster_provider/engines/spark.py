@@ -16,6 +16,8 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.handover import handed_over
+from dcluster_provider.engines.spark_redaction import SETTING as REDACTION
+from dcluster_provider.engines.spark_redaction import redaction_regex
 from dcluster_provider.engines.spark_sharing import Workers, asked_alone, slice_of, whole_workers
 from dcluster_provider.engines.spark_sizes import beside_heap_mib
 from dcluster_provider.engines.spark_values import core_count, memory_mib
@@ -31,6 +33,14 @@ DAEMON_SETTINGS = {
     "spark.worker.cleanup.appDataTtl": "86400",  # a day after their end
     "spark.port.maxRetries": "0",  # a taken port is an error, not a reason to listen elsewhere
 }
+
+
+def daemon_settings(given: Mapping[str, str]) -> dict[str, str]:
+    """The settings of masters and workers.
+
+    :param given: the cluster's own.
+    """
+    return DAEMON_SETTINGS | dict(given) | {REDACTION: redaction_regex(given.get(REDACTION, ""))}
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,7 @@ def job_settings(
     raw = {name: value for name, value in cluster.spec.extra_configs.items() if name not in fixed_by_cluster}
     raw |= spec.extra_cmd
     settings |= _executor_settings(job, cluster, raw) | raw
+    settings[REDACTION] = redaction_regex(raw.get(REDACTION, ""))
     return settings | {f"spark.dcluster.{name}": value for name, value in handed_over(job, cluster).items()}
 
 

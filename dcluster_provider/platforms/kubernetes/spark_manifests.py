@@ -8,7 +8,7 @@ from typing import Any
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import memory_bytes
 from dcluster_provider.engines.properties import properties_text
-from dcluster_provider.engines.spark import DAEMON_SETTINGS, Worker
+from dcluster_provider.engines.spark import Worker, daemon_settings
 from dcluster_provider.engines.spark_sizes import worker_heap_mib, worker_pod_mib
 from dcluster_provider.platforms.kubernetes.cluster_objects import (
     Manifest,
@@ -83,7 +83,7 @@ def cluster_files(cluster: Cluster, shared_secret: str) -> dict[str, str]:
     secured = _SECURED | {"spark.authenticate.secret": shared_secret}
     return {
         "daemon.properties": properties_text(
-            DAEMON_SETTINGS | _BY_NAME | _PROXY | cluster.spec.extra_configs | secured
+            daemon_settings(_BY_NAME | _PROXY | cluster.spec.extra_configs) | secured
         ),
         "secured.properties": properties_text(secured),
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.handover import handed_environment
-from dcluster_provider.engines.spark import DAEMON_SETTINGS, check_sizes
+from dcluster_provider.engines.spark import check_sizes, daemon_settings
 from dcluster_provider.engines.spark_sizes import driver_size, worker_heap_mib
 from dcluster_provider.platforms.local.application import application_location
 from dcluster_provider.platforms.local.environment import clean_environment, quoted_option
@@ -93,7 +93,7 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
     :raises OSError: the configuration cannot be written.
     """
     properties = place.conf / "daemons.properties"
-    settings = DAEMON_SETTINGS | cluster.spec.extra_configs | _secret(plan)
+    settings = daemon_settings(cluster.spec.extra_configs) | _secret(plan)
     write_properties(properties, settings)
     daemon = _DaemonCommands(place, plan, properties)
     heap = worker_heap_mib(cluster.spec)
