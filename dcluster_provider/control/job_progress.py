@@ -197,7 +197,9 @@ class JobProgress:
 
 
 def _with_hint_of(cluster: Cluster, seen: JobObservation) -> JobObservation:
-    """What was seen of a job that waits, with why its cluster makes no progress."""
-    if seen.phase is not JobPhase.PENDING or seen.hint is not None or cluster.diagnosis is None:
+    """What was seen of a job that waits, or has lost every worker, with why its cluster makes no progress."""
+    if cluster.diagnosis is None:
         return seen
-    return replace(seen, hint=cluster.diagnosis)
+    waits = seen.phase is JobPhase.PENDING and seen.hint is None
+    is_alone = seen.phase is JobPhase.RUNNING and cluster.workers_ready == 0
+    return replace(seen, hint=cluster.diagnosis) if waits or is_alone else seen

@@ -362,16 +362,24 @@ def test_a_log_that_cannot_be_read_keeps_nobody_from_theirs(control, platform, c
         control.jobs.read_log(jobs[1].id)
 
 
-def test_a_job_that_waits_on_a_cluster_without_progress_says_what_that_says(control, platform):
+def test_a_job_on_a_cluster_without_progress_says_what_that_says_while_it_waits_or_has_no_worker(
+    control, platform
+):
     why = Diagnosis("DeploymentDeleted", "The workers were deleted.", "Terminate it.")
     job = control.jobs.submit(SPEC)
     platform.set_job(control.jobs.observe([job.id])[job.id], JobPhase.PENDING)
     cluster = control.clusters.get(job.cluster_id)
-    platform.clusters[cluster.name] = ClusterObservation(ClusterPhase.STARTING, hint=why)
-    waiting = control.jobs.observe([job.id])[job.id]
-    assert waiting.diagnosis == why
-    platform.set_job(waiting, JobPhase.RUNNING)
-    assert control.jobs.observe([job.id])[job.id].diagnosis is None
+
+    def told(phase: JobPhase, workers: int) -> Diagnosis | None:
+        platform.clusters[cluster.name] = ClusterObservation(
+            ClusterPhase.STARTING, workers_ready=workers, hint=why
+        )
+        platform.set_job(control.jobs.get(job.id), phase)
+        return control.jobs.observe([job.id])[job.id].diagnosis
+
+    assert told(JobPhase.PENDING, 1) == why
+    assert told(JobPhase.RUNNING, 1) is None
+    assert told(JobPhase.RUNNING, 0) == why
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
