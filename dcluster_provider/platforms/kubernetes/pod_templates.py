@@ -102,8 +102,9 @@ def pod_template(
         },
         "spec": spec,
     }
-    if not settings.is_named_user(cluster.spec.engine):
-        _name_user(template, user)
+    unnamed = settings.unnamed_user(cluster.spec.engine)
+    if unnamed is not None:
+        _name_user(template, unnamed)
     if settings.has_own_nodes(cluster.spec) and role in {"master", "worker"}:
         template = overlaid(template, _own_nodes(cluster))
     return overlaid(overlaid(template, settings.common_pod), settings.overlay)

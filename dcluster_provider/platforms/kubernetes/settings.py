@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
 from dcluster_provider.platforms.kubernetes.quantity import amount
 
 SPARK_USER, FLINK_USER = 185, 9999  # of the official images, which have a name for them
@@ -106,9 +107,10 @@ class KubernetesSettings:
             return request
         return f"{ceil(amount(request) * Decimal(self.cpu_limit) * 1000)}m"
 
-    def is_named_user(self, engine: str) -> bool:
-        """Whether an engine's user has a name in its image, or is given one by who decides it."""
-        return self.user(engine) in {0, FLINK_USER if engine == "flink" else SPARK_USER}
+    def unnamed_user(self, engine: str) -> int | None:
+        """The user of an engine's pods; none when its image has a name for it, or who decides it gives it one."""
+        user = _user_in(self.overlay) or self.user(engine)
+        return None if user in {0, FLINK_USER if engine == "flink" else SPARK_USER} else user
 
     def namespace_of(self, spec: ClusterSpec) -> str:
         """The namespace that a cluster is in."""
@@ -155,6 +157,14 @@ class KubernetesSettings:
     def overlay(self) -> dict[str, Any]:
         """The pod template of the connection."""
         return dict(json.loads(self.pod_template)) if self.pod_template else {}
+
+
+def _user_in(overlay: dict[str, Any]) -> int | None:
+    """The user that a pod template has the engine run as; none when it says nothing of that."""
+    spec = overlay.get("spec") or {}
+    engine = [each for each in spec.get("containers") or () if each.get("name") == ENGINE_CONTAINER]
+    users = [(part.get("securityContext") or {}).get("runAsUser") for part in (*engine, spec)]
+    return next((int(user) for user in users if user is not None), None)
 
 
 def listed(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -41,6 +42,21 @@ def test_another_user_is_given_a_name_and_a_home_that_can_be_written():
     name = item["fieldRef"]["fieldPath"].removeprefix("metadata.annotations['").removesuffix("']")
     lines = pod["metadata"]["annotations"][name].splitlines()
     assert "engine:x:1000650000:1000650000:engine:/tmp:/sbin/nologin" in lines
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"securityContext": {"runAsUser": 4242}},
+        {"containers": [{"name": "engine", "securityContext": {"runAsUser": 4242}}]},
+    ],
+)
+def test_a_user_that_the_pod_template_names_is_given_a_name_too(spec):
+    pod = driver_pod(spark_user=0, pod_template=json.dumps({"spec": spec}))
+    assert len(mounted_users(pod)) == 1
+    assert "engine:x:4242:4242:engine" in str(pod["metadata"]["annotations"])
+    known = json.dumps(spec).replace("4242", "185")
+    assert mounted_users(driver_pod(pod_template=f'{{"spec": {known}}}')) == []
 
 
 def test_a_user_that_the_namespace_decides_is_left_to_it():

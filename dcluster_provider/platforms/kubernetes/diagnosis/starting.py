@@ -94,7 +94,8 @@ def _not_created(pod: Pod, container: Container, noted: Sequence[Event]) -> Diag
         return Diagnosis(
             "ImageRunsAsRoot",
             f"{what} cannot start: its image {would} and that is forbidden here.",
-            f"Give it a numerical user other than 0 (runAsUser), or correct {image_field(pod, container)}.",
+            "Give it a numerical user other than 0 (spark_user or flink_user of the connection, or runAsUser in "
+            f"{POD_TEMPLATE}), or correct {image_field(pod, container)}.",
             evidence,
         )
     if container.waiting_reason == "RunContainerError":
