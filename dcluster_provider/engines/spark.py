@@ -76,6 +76,10 @@ def check_sizes(spec: ClusterSpec) -> None:
         )
 
 
+# Of drivers, masters and workers, before the user's options. Spark ends an executor whose heap is full (exit code 52);
+# in a driver, the error ends the thread that meets it, and the others wait for that one for ever.
+EXIT_ON_FULL_HEAP = "-XX:+ExitOnOutOfMemoryError"
+_DRIVER_OPTIONS = "spark.driver.defaultJavaOptions"
 NAMED_BY_US = re.compile(r".+/.+ #\d+", re.DOTALL)  # what application_name makes
 
 
@@ -100,6 +104,7 @@ def job_settings(
     raw |= spec.extra_cmd
     settings |= _executor_settings(job, cluster, raw) | raw
     settings[REDACTION] = redaction_regex(raw.get(REDACTION, ""))
+    settings[_DRIVER_OPTIONS] = f"{EXIT_ON_FULL_HEAP} {raw.get(_DRIVER_OPTIONS, '')}".strip()
     return settings | {f"spark.dcluster.{name}": value for name, value in handed_over(job, cluster).items()}
 
 

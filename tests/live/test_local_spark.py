@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import psutil
@@ -33,6 +34,7 @@ from local_platform import (
 )
 
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process_end import census
@@ -151,6 +153,33 @@ def test_a_job_whose_executors_end_at_start_is_ended_with_their_own_words(platfo
     assert "hidden" not in seen.diagnosis.render()
     assert observe_job(platform, job, cluster) == seen
     until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left, READY_SECONDS)
+
+
+@pytest.mark.long
+def test_a_driver_whose_heap_is_full_ends(platform, cluster):
+    job = submit(platform, cluster, application=str(APPLICATIONS / "fills_heap.py"), driver_mem_gb=0.5)
+    seen = outcome(platform, job, cluster)
+    assert (seen.phase, seen.exit_code, seen.diagnosis.reason) == (JobPhase.FAILED, 3, "OutOfMemory")
+    assert "Java heap space" in seen.diagnosis.cause
+
+
+@pytest.mark.long
+def test_a_driver_that_outlives_its_application_is_told_of_and_ended(platform, cluster):
+    began = datetime.now(timezone.utc)
+    job = submit(platform, cluster, application=str(APPLICATIONS / "outlives.py"), main_ended_timeout=60)
+    seen = until(
+        lambda: observe_job(platform, job, cluster),
+        lambda seen: seen and seen.application_end and seen.application_end.words is not None,
+        READY_SECONDS,
+    )
+    end = seen.application_end
+    assert end.is_finished
+    assert began < end.at <= datetime.now(timezone.utc)
+    platform.end_job(job, cluster, judge_main_end(job, seen, end.at + timedelta(seconds=60)))
+    seen = observe_job(platform, job, cluster)
+    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.SUCCEEDED, "MainEnded")
+    folder = platform.settings.home / "logs" / cluster.name / "jobs" / f"{job.id}-{job.generation}"
+    until(census, lambda alive: folder not in alive, READY_SECONDS)
 
 
 @pytest.mark.long

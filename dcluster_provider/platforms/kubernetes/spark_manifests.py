@@ -8,7 +8,7 @@ from typing import Any
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import memory_bytes
 from dcluster_provider.engines.properties import properties_text
-from dcluster_provider.engines.spark import Worker, daemon_settings
+from dcluster_provider.engines.spark import EXIT_ON_FULL_HEAP, Worker, daemon_settings
 from dcluster_provider.engines.spark_sizes import worker_heap_mib, worker_pod_mib
 from dcluster_provider.platforms.kubernetes.cluster_objects import (
     Manifest,
@@ -143,7 +143,7 @@ def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
 def _environment(heap_mib: int) -> dict[str, str]:
     return {
         "SPARK_DAEMON_MEMORY": f"{heap_mib}m",
-        "SPARK_DAEMON_JAVA_OPTS": f"{QUICK_JVM} {_FRESH_NAMES}",
+        "SPARK_DAEMON_JAVA_OPTS": f"{EXIT_ON_FULL_HEAP} {QUICK_JVM} {_FRESH_NAMES}",
         "SPARK_LAUNCHER_OPTS": QUICK_JVM,
         "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
     }

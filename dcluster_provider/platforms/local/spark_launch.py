@@ -9,7 +9,7 @@ from pathlib import Path
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.handover import handed_environment
-from dcluster_provider.engines.spark import check_sizes, daemon_settings
+from dcluster_provider.engines.spark import EXIT_ON_FULL_HEAP, check_sizes, daemon_settings
 from dcluster_provider.engines.spark_sizes import driver_size, worker_heap_mib
 from dcluster_provider.platforms.local.application import application_location
 from dcluster_provider.platforms.local.environment import clean_environment, quoted_option
@@ -40,7 +40,7 @@ _JVM = (
     "-Djdk.reflect.useDirectMethodHandle=false",
 )
 # A master and a worker do little for long: they had better start soon.
-_DAEMON_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_DAEMON_JVM = (EXIT_ON_FULL_HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 # The driver's log tells the application's id, the port of its page, what becomes of its executors and when it stops;
 # this keeps those lines findable however much the application prints, and whatever log level it chooses.

@@ -83,6 +83,21 @@ def test_a_job_is_given(cluster, job, owns, expected):
     assert {name: found.get(name) for name in expected} == expected
 
 
+def test_a_driver_ends_when_its_heap_is_full_unless_the_user_says_otherwise(tmp_path):
+    (tmp_path / "spark" / "jars").mkdir(parents=True)
+    (tmp_path / "spark" / "jars" / "spark-core_2.12-3.5.9.jar").touch()
+    own = {"spark.driver.defaultJavaOptions": "-Da=1", "spark.driver.extraJavaOptions": "-Db=2"}
+    cluster = make_cluster()
+    job = make_job(cluster, application="/job.py", extra_cmd=own)
+    plan = plan_of(cluster)
+    plan = replace(plan, engine=replace(plan.engine, home=tmp_path / "spark"))
+    place = ClusterPlace(tmp_path, cluster.name)
+    driver_command(place, plan, cluster, job)
+    options = (place.job(job).conf / "java.options").read_text().replace('"', "").splitlines()
+    at = options.index("-XX:+ExitOnOutOfMemoryError")
+    assert options[at : at + 3] == ["-XX:+ExitOnOutOfMemoryError", "-Da=1", "-Db=2"]
+
+
 @pytest.mark.parametrize(("memory", "heap"), [("1536", "1536m"), ("2gb", "2048m"), ("2g", "2048m")])
 def test_a_driver_has_the_heap_that_spark_reads(tmp_path, memory, heap):
     (tmp_path / "spark" / "jars").mkdir(parents=True)
