@@ -48,7 +48,7 @@ class RecordTrigger(OwnedTrigger):
     :param deadline: Unix time at which the wait gives up; none means never.
     :param owner: the waiting task when what it waits for is its own and has to end if a person ends the task; none
         when it only watches.
-    :param log_start: byte offset from which the job's log is copied to the task's log; none means not at all.
+    :param log_start: position from which the job's log is copied to the task's log; none means not at all.
     """
 
     kind: ClassVar[Literal["cluster", "job"]]

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dcluster_provider.core.record import Job
@@ -22,7 +23,8 @@ from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.metadata import job_name
 from dcluster_provider.platforms.kubernetes.pod import Pod
-from dcluster_provider.platforms.kubernetes.pod_logs import stamped_line, whole_log
+from dcluster_provider.platforms.kubernetes.pod_logs import whole_log
+from dcluster_provider.platforms.kubernetes.stamped_log import StampedLog
 
 _LOG = logging.getLogger(__name__)
 _MAX_BYTES = (
@@ -43,7 +45,7 @@ class EndedLogs:
         temporary = Path(tempfile.gettempdir()) / f"dcluster-{os.getuid()}"
         self._folders = [each / "job-logs" for each in ((home, temporary) if home else (temporary,))]
         self._lock = threading.Lock()
-        self._places: OrderedDict[tuple[Path, int], int] = OrderedDict()  # byte offsets after lines read last
+        self._places: OrderedDict[tuple[Path, int], StampedLog] = OrderedDict()  # after what was read last
 
     def keep(self, job: Job, pod: Pod) -> None:
         """Read a job's log while its pod is there; it is read once.
@@ -63,30 +65,26 @@ class EndedLogs:
     def read(self, job: Job, start: int, most: int) -> LogPart | None:
         """A piece of a job's log after a position; none when its log is not kept here.
 
-        :param most: bytes to read, about; one line at least.
+        :param most: bytes to read, about.
         """
         path = self._find(job)
         if path is None:
             return None
-        texts: list[str] = []
-        known = self._places.get((path, start))
-        size, end, offset = 0, start, known or 0
         with path.open("rb") as file:
-            file.seek(offset)
-            for line in file:
-                found = stamped_line(line.decode(errors="replace").rstrip("\n"))
-                if found is not None and (known is not None or found[0] > start):
-                    if size and size + len(line) > most:
-                        break
-                    texts.append(f"{found[1]}\n")
-                    size, end = size + len(line), found[0]
-                offset += len(line)
-            is_cut = offset < os.fstat(file.fileno()).st_size
+            known = self._places.get((path, start))
+            blocks = iter(lambda: file.read(65536), b"")
+            if known is None:
+                log = StampedLog(blocks, start)
+            else:
+                file.seek(known.taken)
+                log = known.resumed(blocks)
+            part = log.read(most)
+            is_cut = log.taken < os.fstat(file.fileno()).st_size
         with self._lock:
-            self._places[path, end] = offset
+            self._places[path, part.end] = log.resumed(iter(()))
             while len(self._places) > _MAX_PLACES:
                 self._places.popitem(last=False)
-        return LogPart("".join(texts), end, is_cut, kept_at=f"{path} on {socket.gethostname()}")
+        return replace(part, is_cut=is_cut, kept_at=f"{path} on {socket.gethostname()}")
 
     def _find(self, job: Job) -> Path | None:
         paths = (folder / _file_name(job) for folder in self._folders)

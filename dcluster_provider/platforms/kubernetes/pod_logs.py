@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
@@ -11,36 +14,81 @@ from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod import Pod
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.stamped_log import NANOSECONDS, StampedLog, nanoseconds, second_of
 
-_MOST_ASKED = 64 * 1024 * 1024
-_NANOSECONDS = 10**9
+_MAX_OPEN, _OPEN_SECONDS = 8, 60.0  # requests that are kept for who reads on, and for how long
 _DIAGNOSED_LINES, _DIAGNOSED_BYTES = 4000, 1024 * 1024  # of a log in which the cause of an end is looked for
 _END_OF_TIME = "9999-12-31T23:59:59.999999999Z"
 _READ_SECONDS = 10.0  # for a node to answer; the looks of other waits are late by as much
 
 Line = tuple[int, str]  # nanoseconds since 1970, text
+_Opened = tuple[Generator[bytes], StampedLog]
 
 
 def read_pod_log(api: KubernetesApi, pod: Pod, start: int, most: int) -> LogPart:
     """A piece of the log of a pod's engine.
 
-    :param start: nanoseconds since 1970 of the last line that is known; 0 means the beginning.
-    :param most: bytes to read, about.
+    :param start: a position in it (see :mod:`~dcluster_provider.platforms.kubernetes.stamped_log`).
+    :param most: bytes to read, about; one line that is longer, or many of one second, are read on with a request that
+        stays open, so that none of their bytes are asked for again and again.
     :raises PlatformUnavailable: the API server or the node does not answer.
     """
-    asked = most
-    while True:
-        text = _ask(api, pod, start, asked)
-        is_cut = len(text.encode()) >= asked
-        there = _stamped(text, is_cut=is_cut)
-        lines = [line for line in there if line[0] > start]
-        if lines or not is_cut or asked >= _MOST_ASKED:
-            break
-        asked *= 4  # more than this was written within the second that the known line is of
-    end = lines[-1][0] if lines else start
-    # What is asked for begins with the second of the known line: where that is missing, so is what followed it.
-    gap = _gap(start, lines[0][0]) if start and lines and there[0][0] > start else ""
-    return LogPart(gap + "".join(f"{line}\n" for _, line in lines), end, is_cut)
+    opened = _OPEN.take(api, pod, start)
+    if opened is None and start >= 0:
+        answer = _ask(api, pod, start, most)
+        is_cut = len(answer) >= most
+        log = StampedLog(iter([answer[: answer.rfind(b"\n") + 1] if is_cut else answer]), start)
+        part = log.read(most)
+        if part.end >= 0 and (part.text or not is_cut):
+            return _with_gap(replace(part, is_cut=is_cut or part.is_cut), log, start)
+    blocks, log = opened or _open(api, pod, start)
+    part = log.read(most)
+    _OPEN.put(api, pod, part, (blocks, log))
+    return part if opened else _with_gap(part, log, start)
+
+
+class _OpenLogs:
+    """Requests that are read on when the next piece of a log is asked for, by the position at which they stand."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[int, str, int], tuple[float, _Opened]] = {}
+
+    def take(self, api: KubernetesApi, pod: Pod, start: int) -> _Opened | None:
+        """The request that stands at a position; it is the caller's from then on."""
+        with self._lock:
+            return self._known.pop((id(api), pod.uid, start), (0.0, None))[1]
+
+    def put(self, api: KubernetesApi, pod: Pod, part: LogPart, opened: _Opened) -> None:
+        """Keep a request that has more, and end those that nobody reads on."""
+        now = time.monotonic()
+        with self._lock:
+            if not opened[1].is_over:
+                self._known[id(api), pod.uid, part.end] = (now, opened)
+            else:
+                opened[0].close()
+            for key in list(self._known)[:-_MAX_OPEN]:
+                self._known.pop(key)[1][0].close()
+            for key in [key for key, (at, _) in self._known.items() if now - at > _OPEN_SECONDS]:
+                self._known.pop(key)[1][0].close()
+
+
+_OPEN = _OpenLogs()
+
+
+def _open(api: KubernetesApi, pod: Pod, start: int) -> _Opened:
+    blocks = _blocks(api, pod, start)
+    return blocks, StampedLog(blocks, start)
+
+
+def _blocks(api: KubernetesApi, pod: Pod, start: int) -> Generator[bytes]:
+    query = _query(pod, _since(start))
+    try:
+        with api.stream("GET", _path(pod), query=query, read_timeout=_READ_SECONDS) as response:
+            yield from response.stream(65536, decode_content=True)
+    except ApiRefused as refusal:
+        if refusal.status not in {400, 404}:  # it has not begun to write, or is gone
+            raise PlatformUnavailable(f"the log of pod {pod.name} cannot be read: {refusal}") from refusal
 
 
 def whole_log(api: KubernetesApi, pod: Pod, most: int) -> Iterator[bytes]:
@@ -89,21 +137,21 @@ def _read_end(api: KubernetesApi, pod: Pod, query: dict[str, str]) -> list[str]:
     return text.splitlines()
 
 
-def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> str:
-    query = {"limitBytes": str(most)}
-    if start:
-        since = datetime.fromtimestamp(start // _NANOSECONDS, timezone.utc)
-        query["sinceTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _request(api, pod, query)
-
-
-def _request(api: KubernetesApi, pod: Pod, query: dict[str, str]) -> str:
+def _ask(api: KubernetesApi, pod: Pod, start: int, most: int) -> bytes:
+    query = _query(pod, _since(start) | {"limitBytes": str(most)})
     try:
-        return api.text(_path(pod), _query(pod, query), _READ_SECONDS)
+        return api.text(_path(pod), query, _READ_SECONDS).encode()
     except ApiRefused as refusal:
         if refusal.status in {400, 404}:  # it has not begun to write, or is gone
-            return ""
+            return b""
         raise PlatformUnavailable(f"the log of pod {pod.name} cannot be read: {refusal}") from refusal
+
+
+def _since(start: int) -> dict[str, str]:
+    if not start:
+        return {}
+    since = datetime.fromtimestamp(second_of(start), timezone.utc)
+    return {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def _path(pod: Pod) -> str:
@@ -118,36 +166,26 @@ def _query(pod: Pod, query: dict[str, str]) -> dict[str, str]:
     return query | {"timestamps": "true"} | _of_engine(pod)
 
 
-def _gap(start: int, end: int) -> str:
+def _with_gap(part: LogPart, log: StampedLog, start: int) -> LogPart:
+    """A piece of a log, with what is missing before it.
+
+    What is asked for begins with the second of the known line: where that is missing, so is what followed it.
+    """
+    if start <= 0 or not part.text or log.first_at <= start:
+        return part
     told = [
-        datetime.fromtimestamp(at / _NANOSECONDS, timezone.utc).strftime("%H:%M:%S.%f") for at in (start, end)
+        datetime.fromtimestamp(at / NANOSECONDS, timezone.utc).strftime("%H:%M:%S.%f")
+        for at in (start, log.first_at)
     ]
-    return (
+    gap = (
         f"[Lines are missing that were written between {told[0]} and {told[1]} UTC: more was written than the node "
         "keeps of a container's log (containerLogMaxSize of its kubelet) before it was read]\n"
     )
-
-
-def _stamped(text: str, *, is_cut: bool) -> list[Line]:
-    """The lines of a log with their times; a last one that was cut off is left for the next time."""
-    lines = text.split("\n")
-    if is_cut or not lines[-1]:
-        lines.pop()
-    return [found for line in lines if (found := stamped_line(line)) is not None]
+    return replace(part, text=gap + part.text)
 
 
 def stamped_line(line: str) -> Line | None:
     """A line with its time; none when it has none."""
     stamp, _, content = line.partition(" ")
-    at = _nanoseconds(stamp)
+    at = nanoseconds(stamp)
     return None if at is None else (at, content)
-
-
-def _nanoseconds(stamp: str) -> int | None:
-    """The nanoseconds since 1970 of a time such as ``2026-01-31T10:00:00.123456789Z``."""
-    whole, _, fraction = stamp.removesuffix("Z").partition(".")
-    try:
-        seconds = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc).timestamp()
-        return int(seconds) * _NANOSECONDS + int(fraction.ljust(9, "0")[:9] or 0)
-    except ValueError:
-        return None
