@@ -62,12 +62,21 @@ format:
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# One file for every supported Python, each line with the versions it is for.
+# One file for every supported Python, each line with the versions it is for. For the trials of older Airflows: what there
+# was in the week of its release, as in its own constraints (later releases of what it is made of break it), and the floors.
+OLDER_AIRFLOW := 3.2.2
+OLDER_AIRFLOW_WEEK := 2026-06-05
+COMPILE = $(BIN)/uv pip compile - pyproject.toml --universal --python-version 3.10 --all-extras \
+	--upgrade --no-annotate --no-header --quiet
 constraints:
 	@$(ENVIRONMENT) test lint docs
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras \
 		--group environment --group lint --group test --group docs \
 		--upgrade --no-annotate --no-header --quiet --output-file constraints.txt
+	echo 'apache-airflow==$(OLDER_AIRFLOW)' | $(COMPILE) --exclude-newer $(OLDER_AIRFLOW_WEEK) \
+		--output-file tests/live/constraints-airflow-3.2.txt
+	echo | $(COMPILE) --exclude-newer $(OLDER_AIRFLOW_WEEK) --resolution lowest-direct \
+		--output-file tests/live/constraints-floors.txt
 
 clean:
 	rm -rf $(VENV) .demo .test-all site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -24,33 +24,41 @@ class Standalone:
     """Airflow in ``home``; at most one runs there.
 
     :param variables: more environment variables for it and its tasks.
+    :param programs: the folder of its programs; by default those of the environment that this runs in.
     """
 
-    def __init__(self, home: Path, dags: Path, variables: dict[str, str]) -> None:
+    def __init__(
+        self, home: Path, dags: Path, variables: dict[str, str], programs: Path | None = None
+    ) -> None:
         self.home = home
+        self.programs = programs or Path(sys.executable).parent
         self.port = free_port()
         self.log = home / "standalone.log"
         self._pid_file = home / "demo-standalone.pid"
         self._process: subprocess.Popen[bytes] | None = None
         url = f"http://127.0.0.1:{self.port}"
-        self.environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__API__BASE_URL": url,
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": str(self.port),
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": "4",  # more on SQLite ends in "database is locked"
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # it listens on this machine only
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            MARK: str(home),
-            **variables,
-        }
+        self.environment = (
+            os.environ
+            | {
+                "PATH": f"{self.programs}{os.pathsep}{os.environ.get('PATH', '')}",
+                "AIRFLOW_HOME": str(home),
+                "AIRFLOW__API__BASE_URL": url,
+                "AIRFLOW__API__HOST": "127.0.0.1",
+                "AIRFLOW__API__PORT": str(self.port),
+                "AIRFLOW__API__WORKERS": "1",
+                "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+                "AIRFLOW__CORE__PARALLELISM": "4",  # more on SQLite ends in "database is locked"
+                "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # it listens on this machine only
+                "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+                "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+                "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # by default 5 s, in which a busy machine fails tasks
+                "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+                MARK: str(home),
+                **variables,
+            }
+        )
 
     @property
     def url(self) -> str:
@@ -67,7 +75,7 @@ class Standalone:
             )  # Airflow would inherit it and not stop in order
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(Path(sys.executable).parent / "airflow"), "standalone"],
+                [str(self.programs / "airflow"), "standalone"],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -71,6 +71,10 @@ class PersonsRest(Rest):
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         return self._get(path, deserialize=True)["value"]
 
+    def runs(self, dag_id: str) -> list[str]:
+        """The ids of a DAG's runs."""
+        return [run["dag_run_id"] for run in self._get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]]
+
     def make_connection(self, body: dict[str, object]) -> None:
         self._client.post("/api/v2/connections", json=body).raise_for_status()
 
