@@ -49,6 +49,15 @@ def named_arguments(
     return arguments | ({SESSION: None} if has_session else {})
 
 
+def needed_arguments(function: Callable[..., Any]) -> list[str]:
+    """The names of the arguments that have no default."""
+    return [
+        it.name
+        for it in inspect.signature(function).parameters.values()
+        if it.default is it.empty and it.kind is not it.VAR_KEYWORD
+    ]
+
+
 def check_complete(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Refuse a call that a function would fail with on the cluster, before there is one.
 
@@ -57,11 +66,10 @@ def check_complete(function: Callable[..., Any], arguments: Mapping[str, Any]) -
     """
     from dcluster_provider.core.errors import InvalidSpec
 
-    for parameter in inspect.signature(function).parameters.values():
-        needs_one = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
-        if needs_one and parameter.name not in {*arguments, SESSION}:
+    for name in needed_arguments(function):
+        if name not in {*arguments, SESSION}:
             raise InvalidSpec(
-                f"argument {parameter.name}: {function.__name__}() needs it, the call does not give it, and the "
+                f"argument {name}: {function.__name__}() needs it, the call does not give it, and the "
                 "context of this run has nothing of that name (a run without a logical date has no ds or "
                 "data_interval_start, for instance); give it a default, or pass it"
             )

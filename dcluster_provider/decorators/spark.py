@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
+import attrs
+from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, _TaskDecorator
+from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
 from dcluster_provider.core.arguments import is_literal
 from dcluster_provider.core.spec import JobSpec, parse
-from dcluster_provider.decorators.function_call import check_function, named_arguments
+from dcluster_provider.decorators.function_call import (
+    SESSION,
+    check_function,
+    named_arguments,
+    needed_arguments,
+)
 from dcluster_provider.operators.arguments import failing_for_good
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from dcluster_provider.core.identity import Owner
 
@@ -80,7 +87,7 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         return self.hook.settings.home / "functions" / f"{owner.key}.py"
 
     def _write(self, file: Path, context: Context) -> None:
-        from dcluster_provider.decorators.function_call import SESSION, application_text, check_complete
+        from dcluster_provider.decorators.function_call import application_text, check_complete
         from dcluster_provider.decorators.function_files import write_private
 
         known: Mapping[str, Any] = context
@@ -105,6 +112,33 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         return self._handle_output(return_value=json.loads(job.result))
 
 
+class _SparkTask(_TaskDecorator[Any, Any, DClusterSparkDecoratedOperator]):
+    """A decorated function whose mapping is checked while the DAG file is parsed, as its call is."""
+
+    def expand(self, **map_kwargs: Any) -> XComArg:
+        """Map the function over lists of its arguments."""
+        self._check(map_kwargs)
+        return super().expand(**map_kwargs)
+
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
+        """Map the function over a list of its arguments by name; of an XCom, only a run knows them."""
+        for given in kwargs if isinstance(kwargs, Sequence) else ():
+            if isinstance(given, Mapping):
+                self._check(given)
+        return super().expand_kwargs(kwargs, strict=strict)
+
+    def _check(self, mapped: Mapping[str, Any]) -> None:
+        check_function(self.function)
+        _check_literals(self.kwargs)
+        given = {*mapped, *self.kwargs.get("op_kwargs", ()), *KNOWN_CONTEXT_KEYS, SESSION}
+        missing = [name for name in needed_arguments(self.function) if name not in given]
+        if missing:
+            raise TypeError(
+                f"@task.{_DECORATOR}: {self.function.__name__}() needs {', '.join(missing)}, which neither partial() "
+                "nor the mapping gives"
+            )
+
+
 def _check_literals(kwargs: Mapping[str, Any]) -> None:
     """Refuse wrong fields of the job while the DAG file is parsed, as far as they are known then."""
     fields = {
@@ -127,9 +161,13 @@ def dcluster_spark_task(
     :param kwargs: the arguments of :class:`~dcluster_provider.operators.job.DClusterSubmitJobOperator`, without those
         that name the application. ``client`` is the DAG's id and ``module`` the task's unless given.
     """
-    return task_decorator_factory(
-        python_callable=python_callable,
-        multiple_outputs=multiple_outputs,
-        decorated_operator_class=DClusterSparkDecoratedOperator,
-        **kwargs,
-    )
+
+    def decorate(function: Callable[..., Any]) -> _SparkTask:
+        outputs: Any = attrs.NOTHING if multiple_outputs is None else multiple_outputs
+        return _SparkTask(function, DClusterSparkDecoratedOperator, outputs, kwargs)
+
+    if python_callable is None:
+        return cast("TaskDecorator", decorate)
+    if not callable(python_callable):
+        raise TypeError(f"@task.{_DECORATOR}: arguments have to be given by name")
+    return cast("TaskDecorator", decorate(python_callable))

@@ -54,6 +54,32 @@ def test_it_can_be_mapped(dag):
     assert dag.get_task("count").is_mapped
 
 
+@pytest.mark.parametrize(
+    ("mapped", "message"),
+    [
+        (
+            lambda count: count.expand(n=[1, 2]),
+            r"count\(\) needs m, which neither partial\(\) nor the mapping",
+        ),
+        (lambda count: count.partial(m=1).expand_kwargs([{"n": 1}, {}]), r"count\(\) needs n, which"),
+        (lambda count: count.override(num_workers=0).partial(m=1).expand(n=[1]), "field num_workers"),
+    ],
+)
+def test_what_a_mapping_lacks_is_known_while_the_file_is_parsed(dag, mapped, message):
+    @dcluster_spark_task
+    def count(spark, n, m, ds, more=0): ...
+
+    with pytest.raises((TypeError, InvalidSpec), match=message):
+        mapped(count)
+    count.partial(m=1).expand(n=[1])
+    count.partial(m=1).expand_kwargs([{"n": 1}, {"n": 2, "more": 3}])
+
+
+def test_a_function_that_cannot_run_elsewhere_is_refused_when_it_is_mapped(dag):
+    with pytest.raises(TypeError, match="uses hidden of the function around it"):
+        dcluster_spark_task(around()).partial().expand_kwargs([{}])
+
+
 def test_the_decorator_is_found_by_its_name():
     from airflow.sdk import task
 
