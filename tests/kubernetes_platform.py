@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from dcluster_provider.platforms.kubernetes import (
 from dcluster_provider.platforms.kubernetes.cluster_objects import root, secret
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, job_policy, job_root
 from dcluster_provider.platforms.kubernetes.job_objects import job_secret
-from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels, job_name
+from dcluster_provider.platforms.kubernetes.metadata import JOB, Place, Role, cluster_labels, job_name
+from dcluster_provider.platforms.kubernetes.pod import Pod, read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 AT = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)
@@ -94,6 +95,38 @@ def make_job(cluster: Cluster, **fields: Any) -> Job:
         created_at=AT,
         state_since=AT,
         cluster_id=cluster.id,
+    )
+
+
+def make_pod(
+    cluster: Cluster,
+    role: Role,
+    job: Job | None = None,
+    *,
+    began: float = 0.0,
+    over: dict[str, Any] | None = None,
+    phase: str = "Running",
+    gone_by: float | None = None,
+) -> Pod:
+    """A pod as the API server tells of it.
+
+    :param began: seconds after ``AT`` since which its engine runs.
+    :param over: how the engine ended, as Kubernetes writes it; none while it runs.
+    :param gone_by: seconds after ``AT`` by which it has to be gone.
+    """
+    at, until = (
+        (AT + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ") for seconds in (began, gone_by or 0)
+    )
+    labels = cluster_labels(cluster, role) | ({JOB: str(job.id)} if job else {})
+    deletion = {} if gone_by is None else {"deletionTimestamp": until}
+    state = {"running": {"startedAt": at}} if over is None else {"terminated": {"startedAt": at} | over}
+    about = {"name": role, "uid": role, "namespace": "data", "labels": labels, "creationTimestamp": at}
+    return read_pod(
+        {
+            "metadata": about | deletion,
+            "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
+            "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
+        }
     )
 
 

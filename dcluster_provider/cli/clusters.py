@@ -6,9 +6,9 @@ from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_clusters, print_record
 from dcluster_provider.cli.session import (
+    asked_for,
     cluster_reference,
     command,
-    moment,
     own_hook,
     paged,
     person,
@@ -27,9 +27,7 @@ def list_clusters(args: Namespace, hook: DClusterHook) -> None:
         args.limit,
         states=parse_states(ClusterState, args.state),
         tenant=args.tenant,
-        owner_dag=args.dag_id,
-        since=moment("--since", args.since),
-        until=moment("--until", args.until),
+        **asked_for(args),
     )
     print_clusters(clusters, args.output)
 

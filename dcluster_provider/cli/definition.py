@@ -83,6 +83,9 @@ _ALERT_AFTER = _argument(
 )
 _ENGINE = _argument("engine", choices=("spark", "flink"), help="spark or flink")
 
+_LISTED = (_DAG, _SINCE, _UNTIL, _LIMIT, _CONN_ID, _OUTPUT)  # of clusters and of jobs
+_REQUESTED = (_SPEC, _KEY, _WAIT, _TIMEOUT, _CONN_ID, _OUTPUT)
+
 
 def _command(group: str, name: str, text: str, *args: Arg) -> ActionCommand:
     path = f"dcluster_provider.cli.{group}.{name.replace('-', '_')}_{group}"
@@ -103,24 +106,14 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
             "List clusters, newest first",
             _STATE,
             _TENANT,
-            _DAG,
-            _SINCE,
-            _UNTIL,
-            _LIMIT,
-            _CONN_ID,
-            _OUTPUT,
+            *_LISTED,
         ),
         _command("clusters", "show", "Show a cluster and its events", _CLUSTER, _CONN_ID, _OUTPUT),
         _command(
             "clusters",
             "launch",
             "Launch a cluster from ClusterEntity JSON",
-            _SPEC,
-            _KEY,
-            _WAIT,
-            _TIMEOUT,
-            _CONN_ID,
-            _OUTPUT,
+            *_REQUESTED,
         ),
         _command("clusters", "terminate", "End a cluster and the jobs on it", _CLUSTER, _CONN_ID, _OUTPUT),
     )
@@ -132,24 +125,14 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
             _STATE,
             _OF_CLIENT,
             _MODULE,
-            _DAG,
-            _SINCE,
-            _UNTIL,
-            _LIMIT,
-            _CONN_ID,
-            _OUTPUT,
+            *_LISTED,
         ),
         _command("jobs", "show", "Show a job and its events", _JOB, _CONN_ID, _OUTPUT),
         _command(
             "jobs",
             "submit",
             "Submit a job from JobsTableEntity JSON",
-            _SPEC,
-            _KEY,
-            _WAIT,
-            _TIMEOUT,
-            _CONN_ID,
-            _OUTPUT,
+            *_REQUESTED,
         ),
         _command("jobs", "terminate", "Stop a job", _JOB, _SAVEPOINT, _TIMEOUT, _CONN_ID, _OUTPUT),
         _command("jobs", "logs", "Print a job's log", _JOB, _FOLLOW, _CONN_ID),

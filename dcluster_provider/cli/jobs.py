@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_jobs, print_record
-from dcluster_provider.cli.session import command, moment, own_hook, paged, person, read_spec, tell
+from dcluster_provider.cli.session import asked_for, command, own_hook, paged, person, read_spec, tell
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.record import Job, JobState, parse_states
@@ -26,9 +26,7 @@ def list_jobs(args: Namespace, hook: DClusterHook) -> None:
         states=parse_states(JobState, args.state),
         client=args.client,
         module=args.module,
-        owner_dag=args.dag_id,
-        since=moment("--since", args.since),
-        until=moment("--until", args.until),
+        **asked_for(args),
     )
     print_jobs(jobs, args.output)
 

@@ -82,7 +82,19 @@ def cluster_reference(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-def moment(name: str, text: str | None) -> datetime | None:
+def asked_for(args: Namespace) -> dict[str, Any]:
+    """Which rows are listed by whose DAG and when they were asked for, as the registry takes it.
+
+    :raises InvalidSpec: a time is none.
+    """
+    return {
+        "owner_dag": args.dag_id,
+        "since": _moment("--since", args.since),
+        "until": _moment("--until", args.until),
+    }
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
     """The time that an argument means; none for none.
 
     :raises InvalidSpec: it is none.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from kubernetes_platform import AT, combinations, make_cluster, make_external, make_job
+from kubernetes_platform import AT, combinations, make_cluster, make_external, make_job, make_pod
 
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase
@@ -24,7 +24,6 @@ from dcluster_provider.platforms.kubernetes.external_looks import (
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
 from dcluster_provider.platforms.kubernetes.job_looks import JobLooks
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
-from dcluster_provider.platforms.kubernetes.pod import read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 
@@ -98,23 +97,10 @@ def test_it_is_asked_at_its_address_itself():
 
 def pod(*, running: bool = True, exit_code: int = 0, ended: float = 0.0):
     """The pod of a driver or client that began at AT."""
-    at = AT.strftime("%Y-%m-%dT%H:%M:%SZ")
-    state: dict = {"running": {"startedAt": at}}
-    if not running:
-        over = (AT + timedelta(seconds=ended)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        state = {"terminated": {"exitCode": exit_code, "startedAt": at, "finishedAt": over}}
+    over = (AT + timedelta(seconds=ended)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    state = None if running else {"exitCode": exit_code, "finishedAt": over}
     phase = "Running" if running else ("Failed" if exit_code else "Succeeded")
-    return read_pod(
-        {
-            "metadata": {
-                "name": "driver",
-                "labels": {"dcluster.io/role": "driver", "dcluster.io/job-id": "11"},
-                "creationTimestamp": at,
-            },
-            "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
-            "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
-        }
-    )
+    return make_pod(SPARK, "driver", SUBMITTED, over=state, phase=phase)
 
 
 def client(

@@ -16,12 +16,9 @@ from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.job_hints import JobHints
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
-from dcluster_provider.platforms.kubernetes.metadata import JOB as JOB_LABEL
-from dcluster_provider.platforms.kubernetes.metadata import cluster_labels
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
-from dcluster_provider.platforms.kubernetes.pod import read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from tests.kubernetes_platform import AT, make_cluster, make_job
+from tests.kubernetes_platform import AT, make_cluster, make_job, make_pod
 
 CLUSTER = make_cluster()
 JOB = make_job(CLUSTER)
@@ -36,24 +33,7 @@ STACK = "kubectl exec driver --namespace data -- jstack 1"
 
 
 def pod(role: str, phase: str = "Running"):
-    at = AT.strftime("%Y-%m-%dT%H:%M:%SZ")
-    labels = cluster_labels(CLUSTER, role) | {JOB_LABEL: str(JOB.id)}
-    return read_pod(
-        {
-            "metadata": {
-                "name": role,
-                "uid": role,
-                "namespace": "data",
-                "labels": labels,
-                "creationTimestamp": at,
-            },
-            "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
-            "status": {
-                "phase": phase,
-                "containerStatuses": [{"name": "engine", "state": {"running": {"startedAt": at}}}],
-            },
-        }
-    )
+    return make_pod(CLUSTER, role, JOB, phase=phase)
 
 
 def client(*pods, log=(), head="", seconds=100.0) -> ClientPod:

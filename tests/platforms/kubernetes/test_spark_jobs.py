@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from kubernetes_platform import AT, make_cluster, make_job
+from kubernetes_platform import AT, make_cluster, make_job, make_pod
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import JobObservation, JobPhase
@@ -12,7 +12,7 @@ from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark import Worker, application_name
 from dcluster_provider.platforms.kubernetes.diagnosis import Patience
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
-from dcluster_provider.platforms.kubernetes.pod import Container, read_pod
+from dcluster_provider.platforms.kubernetes.pod import Container
 from dcluster_provider.platforms.kubernetes.spark_jobs import (
     observe_on_standalone,
     observe_with_own_executors,
@@ -24,31 +24,8 @@ WORKER = Worker(cores=1, mib=1024)
 LOG = "INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-7-0001\n"
 
 
-def _pod(role, *, began=0.0, over: dict | None = None, phase="Running", gone_by: float | None = None):
-    """A pod whose engine runs since so many seconds, or has ended so; it has to be gone by so many."""
-    at = (AT + timedelta(seconds=began)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    state = {"terminated": over} if over else {"running": {"startedAt": at}}
-    until = AT + timedelta(seconds=gone_by or 0.0)
-    deletion = {} if gone_by is None else {"deletionTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    labels = {
-        "dcluster.io/role": role,
-        "dcluster.io/job-id": str(JOB.id),
-        "dcluster.io/cluster-name": CLUSTER.name,
-    }
-    return read_pod(
-        {
-            "metadata": {
-                "name": role,
-                "uid": role,
-                "namespace": "data",
-                "labels": labels,
-                "creationTimestamp": at,
-                **deletion,
-            },
-            "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
-            "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
-        }
-    )
+def _pod(role, **more):
+    return make_pod(CLUSTER, role, JOB, **more)
 
 
 def _beside(pod, phase, **sidecar):

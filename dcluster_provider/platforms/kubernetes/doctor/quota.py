@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from dcluster_provider.platforms.kubernetes import spark_manifests
@@ -16,72 +16,83 @@ from dcluster_provider.platforms.kubernetes.quantity import amount
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
+_COLLECTIONS = {"quota": "resourcequotas", "limit range": "limitranges"}
+_Fault = tuple[str, str]  # what is wrong, and what to do
 # What a quota may call the same.
 _ALSO = {"requests.cpu": ("cpu",), "requests.memory": ("memory",), "pods": ("count/pods",)}
 
 
 def check_quota(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Check:
     """Whether the quotas of a namespace leave room for a Spark cluster of the smallest size."""
-    name = f"quota of {namespace}"
-    try:
-        quotas, _ = api.list(f"/api/v1/namespaces/{namespace}/resourcequotas")
-    except ApiRefused as refusal:
-        return Check(name, "warning", f"could not be looked at: {refusal.message}")
-    if not quotas:
-        return Check(name, "ok", "there is none")
-    if settings.cpu_limit == "none" and demands_cpu_limit(quotas, ()):
-        return Check(
-            name,
-            "failed",
-            "it counts limits.cpu and takes no pod without a CPU limit; the connection's cpu_limit is none",
-            "Set cpu_limit of the connection to request or a factor, or leave it empty.",
-        )
-    needed = _needed(settings, namespace)
-    short = [told for quota in quotas for told in _too_little(quota, needed)]
-    if short:
-        return Check(
-            name,
-            "failed",
+
+    def why_not(quotas: list[Json]) -> _Fault | None:
+        if settings.cpu_limit == "none" and demands_cpu_limit(quotas, ()):
+            return (
+                "it counts limits.cpu and takes no pod without a CPU limit; the connection's cpu_limit is none",
+                "Set cpu_limit of the connection to request or a factor, or leave it empty.",
+            )
+        needed = _needed(_trial_pods(settings, namespace))
+        short = [told for quota in quotas for told in _too_little(quota, needed)]
+        if not short:
+            return None
+        return (
             f"no room for the smallest cluster: {'; '.join(short)}",
             "End clusters that are not needed, or have the quota raised.",
         )
-    names = ", ".join(quota["metadata"]["name"] for quota in quotas)
-    return Check(name, "ok", f"{names}: there is room for a cluster")
+
+    return _check(api, namespace, "quota", why_not, "there is room for a cluster")
 
 
 def check_limit_ranges(settings: KubernetesSettings, api: KubernetesApi, namespace: str) -> Check:
     """Whether the limit ranges of a namespace admit the pods of a Spark cluster of the smallest size."""
-    name = f"limit range of {namespace}"
-    try:
-        ranges, _ = api.list(f"/api/v1/namespaces/{namespace}/limitranges")
-    except ApiRefused as refusal:
-        return Check(name, "warning", f"could not be looked at: {refusal.message}")
-    if not ranges:
-        return Check(name, "ok", "there is none")
-    refused = [
-        f"{each['metadata']['name']}: {told}"
-        for each in ranges
-        for item in each["spec"].get("limits") or ()
-        if item.get("type") == "Container"
-        for container in _containers(settings, namespace)
-        for told in _outside(item, container["resources"])
-    ]
-    if refused:
-        return Check(
-            name,
-            "failed",
+
+    def why_not(ranges: list[Json]) -> _Fault | None:
+        containers = [each for _, pod in _trial_pods(settings, namespace) for each in pod]
+        refused = [
+            f"{each['metadata']['name']}: {told}"
+            for each in ranges
+            for item in each["spec"].get("limits") or ()
+            if item.get("type") == "Container"
+            for container in containers
+            for told in _outside(item, container.get("resources") or {})
+        ]
+        if not refused:
+            return None
+        return (
             f"it does not admit the pods of the smallest cluster: {'; '.join(dict.fromkeys(refused))}",
             "Have the limit range changed, or set cpu_limit of the connection so that it fits.",
         )
-    names = ", ".join(each["metadata"]["name"] for each in ranges)
-    return Check(name, "ok", f"{names}: the pods of a cluster are admitted")
+
+    return _check(api, namespace, "limit range", why_not, "the pods of a cluster are admitted")
 
 
-def _containers(settings: KubernetesSettings, namespace: str) -> list[Json]:
-    cluster = trial_cluster(settings, "spark3")
-    manifests = spark_manifests.standalone(settings, cluster, Place(namespace))
-    pods = [each["spec"]["template"]["spec"] for each in manifests if each["kind"] == "Deployment"]
-    return [container for pod in pods for container in pod["containers"] if container.get("resources")]
+def _check(
+    api: KubernetesApi, namespace: str, kind: str, why_not: Callable[[list[Json]], _Fault | None], well: str
+) -> Check:
+    """Whether objects of a namespace let a cluster in.
+
+    :param kind: of the objects, in words.
+    :param why_not: why they do not, and what to do.
+    :param well: what is said when they do.
+    """
+    name = f"{kind} of {namespace}"
+    try:
+        found, _ = api.list(f"/api/v1/namespaces/{namespace}/{_COLLECTIONS[kind]}")
+    except ApiRefused as refusal:
+        return Check(name, "warning", f"could not be looked at: {refusal.message}")
+    if not found:
+        return Check(name, "ok", "there is none")
+    fault = why_not(found)
+    if fault is not None:
+        return Check(name, "failed", *fault)
+    return Check(name, "ok", f"{', '.join(each['metadata']['name'] for each in found)}: {well}")
+
+
+def _trial_pods(settings: KubernetesSettings, namespace: str) -> list[tuple[int, list[Json]]]:
+    """The pods of a Spark cluster of the smallest size: how many of each kind, and their containers."""
+    manifests = spark_manifests.standalone(settings, trial_cluster(settings, "spark3"), Place(namespace))
+    specs = [each["spec"] for each in manifests if each["kind"] == "Deployment"]
+    return [(spec["replicas"], spec["template"]["spec"]["containers"]) for spec in specs]
 
 
 def _outside(item: Json, resources: Json) -> list[str]:
@@ -100,22 +111,15 @@ def _outside(item: Json, resources: Json) -> list[str]:
     return told
 
 
-def _needed(settings: KubernetesSettings, namespace: str) -> Mapping[str, Decimal]:
-    """What the smallest cluster counts for, by the names that quotas use."""
-    cluster = trial_cluster(settings, "spark3")
-    needed: Counter[str] = Counter()
-    totals: dict[str, Decimal] = {}
-    for manifest in spark_manifests.standalone(settings, cluster, Place(namespace)):
-        if manifest["kind"] != "Deployment":
-            continue
-        pods = manifest["spec"]["replicas"]
-        needed["pods"] += pods
-        for container in manifest["spec"]["template"]["spec"]["containers"]:
-            for kind, resources in container.get("resources", {}).items():
+def _needed(pods: Iterable[tuple[int, list[Json]]]) -> Mapping[str, Decimal]:
+    """What pods count for, by the names that quotas use."""
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for count, containers in pods:
+        totals["pods"] += count
+        for container in containers:
+            for kind, resources in (container.get("resources") or {}).items():
                 for resource, quantity in resources.items():
-                    counted = f"{kind}.{resource}"
-                    totals[counted] = totals.get(counted, Decimal(0)) + pods * amount(str(quantity))
-    totals["pods"] = Decimal(needed["pods"])
+                    totals[f"{kind}.{resource}"] += count * amount(str(quantity))
     return {name: value for key, value in totals.items() for name in (key, *_ALSO.get(key, ()))}
 
 
