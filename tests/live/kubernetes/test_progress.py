@@ -20,7 +20,6 @@ from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.engines.rest import NoAnswer, Refused
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from tests.live.kubernetes.conftest import (
-    READY_SECONDS,
     SMALL,
     SMALL_FLINK,
     Bench,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from result_tables import Tables
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
+TOLD_SECONDS = 500  # a whole Spark application on a busy machine, and what is told of it afterwards
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 SAFE = {
     "allowPrivilegeEscalation": False,
@@ -77,7 +77,7 @@ def test_a_sidecar_that_lives_on_does_not_keep_a_job(bench, report):
     job = submit(control, None, APPLICATIONS / "writes.py", args=["50", "5"])
     known: list[float] = []
     with followed(control, job.id) as log:
-        assert until(lambda: _engine_ended(bench, job, known) or log.time_of("SUCCEEDED"), READY_SECONDS)
+        assert until(lambda: _engine_ended(bench, job, known) or log.time_of("SUCCEEDED"), TOLD_SECONDS)
         assert until(lambda: log.time_of("SUCCEEDED"), 120)
     done = control.jobs.get(job.id)
     assert (done.state, done.exit_code) == (JobState.SUCCEEDED, 0)
@@ -96,7 +96,7 @@ def test_executors_that_a_quota_forbids_are_told_of_until_they_come(bench, contr
     try:
         job = submit(control, None, APPLICATIONS / "spark_pi.py")
         with followed(control, job.id) as log:
-            assert until(lambda: log.time_of("QuotaExceeded"), READY_SECONDS), log.lines
+            assert until(lambda: log.time_of("QuotaExceeded"), TOLD_SECONDS), log.lines
             known_at = _first_printed(bench, job, "exceeded quota")
     finally:
         bench.testbed.kubectl("delete", "resourcequota", "small", f"--namespace={namespace}")
@@ -109,14 +109,14 @@ def test_workers_whose_deployment_was_deleted_are_told_of(bench, control, report
     cluster = running(control, SMALL)
     at_work = submit(control, cluster, APPLICATIONS / "endless.py")
     with followed(control, at_work.id) as log_of_work:
-        assert until(lambda: log_of_work.time_of("RUNNING"), READY_SECONDS), log_of_work.lines
+        assert until(lambda: log_of_work.time_of("RUNNING"), TOLD_SECONDS), log_of_work.lines
         namespace = f"--namespace={bench.connection.namespace}"
         bench.testbed.kubectl("delete", "deployment", f"{cluster.name}-worker", namespace)
         deleted_at = time.time()
         waiting = submit(control, cluster, APPLICATIONS / "spark_pi.py", module="waits")
         with followed(control, waiting.id) as log_of_wait:
             for log in (log_of_work, log_of_wait):
-                assert until(partial(log.time_of, "DeploymentDeleted"), READY_SECONDS), log.lines
+                assert until(partial(log.time_of, "DeploymentDeleted"), TOLD_SECONDS), log.lines
     for whose, log in (("at work when", log_of_work), ("submitted after", log_of_wait)):
         report(f"job {whose} the Deployment of workers is deleted", deleted_at, log, "DeploymentDeleted")
     for job in (at_work, waiting):
@@ -132,7 +132,7 @@ def test_a_driver_whose_application_has_ended_and_that_goes_on_is_told_of(contro
     )
     job = submit(control, running(control, SMALL) if kind == "standalone" else None, program)
     with followed(control, job.id) as log:
-        assert until(lambda: log.time_of("MainEnded"), READY_SECONDS), log.lines
+        assert until(lambda: log.time_of("MainEnded"), TOLD_SECONDS), log.lines
         known_at = _first_printed(bench, job, "Successfully stopped SparkContext")
     report(f"driver that outlives its application, {kind}", known_at, log, "MainEnded")
     stopped = control.jobs.terminate(job.id)
@@ -143,7 +143,7 @@ def test_a_flink_job_that_restarts_for_ever_is_told_of_with_its_cause(control, r
     cluster = running(control, SMALL_FLINK)
     job = submit(control, cluster, APPLICATIONS / "flink_fails.py", args=["work"], extraCmd=RESTARTS)
     with followed(control, job.id) as log:
-        assert until(lambda: log.time_of("JobRestarts"), READY_SECONDS), log.lines
+        assert until(lambda: log.time_of("JobRestarts"), TOLD_SECONDS), log.lines
     assert control.jobs.get(job.id).state is JobState.RUNNING
     text = "\n".join(log.lines)
     assert "ZeroDivisionError" in text
