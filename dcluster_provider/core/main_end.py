@@ -17,7 +17,7 @@ from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
 
-_TOLD_AFTER = timedelta(seconds=30)  # a driver may take a moment to end, or to begin its next application
+_TOLD_AFTER = timedelta(seconds=15)  # a driver may take a moment to end, or to begin its next application
 _STOPPED = "Successfully stopped SparkContext"
 _BEGUN = "SparkContext: Running Spark version "
 _TRACEBACK = "Traceback (most recent call last):"

@@ -33,7 +33,7 @@ def ended(seconds: float = 0, words: tuple[str, ...] | None = (), **more) -> Job
 
 
 def test_it_is_told_of_after_a_moment_and_ended_after_its_timeout():
-    found = [judge_main_end(job(), ended(seconds), NOW) for seconds in (29, 30, 59, 60)]
+    found = [judge_main_end(job(), ended(seconds), NOW) for seconds in (14, 15, 59, 60)]
     assert [it.phase for it in found] == [JobPhase.RUNNING] * 3 + [JobPhase.SUCCEEDED]
     assert [it.hint and it.hint.reason for it in found] == [None, "MainEnded", "MainEnded", None]
     assert "it is ended 60 s after its application (mainEndedTimeout)" in found[1].hint.remedy

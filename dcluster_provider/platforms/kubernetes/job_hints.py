@@ -18,7 +18,7 @@ from dcluster_provider.platforms.kubernetes.pod_logs import Line
 from dcluster_provider.platforms.kubernetes.spark_jobs import application_ids
 
 _EXECUTORS_SECONDS = 15.0  # between two looks at the log of a driver that has no executor
-_MASTER_SECONDS = 30.0  # between two questions to a master about the applications of drivers that run
+_MASTER_SECONDS = 15.0  # between two questions to a master about the applications of drivers that run
 _NANOSECONDS = 10**9
 _RESTARTS_SECONDS = 120.0  # for which a restart of a Flink job is told of: it is at work in between
 
