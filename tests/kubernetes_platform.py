@@ -98,7 +98,7 @@ def make_job(cluster: Cluster, **fields: Any) -> Job:
     )
 
 
-def make_pod(
+def pod_manifest(
     cluster: Cluster,
     role: Role,
     job: Job | None = None,
@@ -107,7 +107,7 @@ def make_pod(
     over: dict[str, Any] | None = None,
     phase: str = "Running",
     gone_by: float | None = None,
-) -> Pod:
+) -> dict[str, Any]:
     """A pod as the API server tells of it.
 
     :param began: seconds after ``AT`` since which its engine runs.
@@ -121,13 +121,16 @@ def make_pod(
     deletion = {} if gone_by is None else {"deletionTimestamp": until}
     state = {"running": {"startedAt": at}} if over is None else {"terminated": {"startedAt": at} | over}
     about = {"name": role, "uid": role, "namespace": "data", "labels": labels, "creationTimestamp": at}
-    return read_pod(
-        {
-            "metadata": about | deletion,
-            "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
-            "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
-        }
-    )
+    return {
+        "metadata": about | deletion,
+        "spec": {"nodeName": "n", "containers": [{"name": "engine", "image": "i"}]},
+        "status": {"phase": phase, "containerStatuses": [{"name": "engine", "state": state}]},
+    }
+
+
+def make_pod(*args: Any, **more: Any) -> Pod:
+    """What is read of such a pod."""
+    return read_pod(pod_manifest(*args, **more))
 
 
 def make_external(**fields: Any) -> Cluster:

@@ -8,7 +8,10 @@ from dcluster_provider.platforms.kubernetes.external import DRIVER_PORT_SETTINGS
 
 _FLINK = flink_manifests.PORT_SETTINGS
 _SPARK = spark_manifests.PORT_SETTINGS | {"spark.network.crypto.enabled": "true"}
-_DRIVER = {"spark.driver.host": "the address of the driver's pod"}
+_DRIVER = {
+    "spark.driver.host": "the address of the driver's pod",
+    "spark.ui.port": str(spark_manifests.DRIVER_UI_PORT),  # no other one is reached from outside
+}
 
 
 def decided_of_cluster(spec: ClusterSpec) -> dict[str, str]:

@@ -177,6 +177,16 @@ def test_a_spark_job_whose_master_is_gone_is_ended_and_its_cluster_recovers(benc
     assert control.jobs.wait(again.id, timeout=240).state is JobState.SUCCEEDED
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("own", [False, True])
+def test_a_driver_that_outlives_its_application_is_ended(bench, standing, own):
+    control = bench.control()
+    cluster = None if own else standing
+    job = submit(control, cluster, APPLICATIONS / "outlives.py", module=f"outlives-{own}", mainEndedTimeout=5)
+    ended = control.jobs.wait(job.id, timeout=300)
+    assert (ended.state, ended.diagnosis.reason) == (JobState.SUCCEEDED, "MainEnded")
+
+
 def test_a_flink_job_whose_jobmanager_is_gone_is_unknown(bench, table, tmp_path):
     control = bench.control()
     engine = ensure_engine("flink", local_settings(tmp_path), print)

@@ -32,6 +32,7 @@ class Server:
         self.missing: dict[str, Answer] = {}  # what making an object answers, by kind, when there is none
         self.logs: dict[str, str] = {}  # by the name of the pod: lines, each with its time
         self.watched: list[dict[str, Any]] = []  # events that each watch of pods tells
+        self.changed: dict[str, dict[str, Any]] = {}  # what objects were merged with, by path
         self.ends = threading.Event()
 
     def add(self, manifest: dict[str, Any]) -> None:
@@ -107,6 +108,14 @@ def api(server: Server) -> Iterator[KubernetesApi]:
                 self.wfile.write(b"0\r\n\r\n")
             else:
                 self.wfile.write(content)
+
+        def do_PATCH(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            server.changed[urlsplit(self.path).path] = json.loads(self.rfile.read(length))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
 
         def do_POST(self) -> None:
             self.do_GET()

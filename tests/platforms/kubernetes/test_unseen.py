@@ -9,17 +9,19 @@ from dataclasses import replace
 import pytest
 from kubernetes.client import ApiClient, Configuration
 
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, PlatformUnavailable
-from dcluster_provider.core.observation import ClusterPhase, JobPhase, Unseen
+from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, Unseen
 from dcluster_provider.core.record import JobState
 from dcluster_provider.platforms.kubernetes import pod_watch
 from dcluster_provider.platforms.kubernetes.access import Access, check_access
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-from dcluster_provider.platforms.kubernetes.metadata import JOB, cluster_labels
+from dcluster_provider.platforms.kubernetes.job_outcome import verdict_annotation
+from dcluster_provider.platforms.kubernetes.metadata import JOB, VERDICT, cluster_labels, job_name
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from demo.standalone import wait_until
-from tests.kubernetes_platform import make_cluster, make_job
+from tests.kubernetes_platform import make_cluster, make_job, pod_manifest
 
 
 def forbidden(user: str) -> tuple[int, dict]:
@@ -75,6 +77,21 @@ def test_a_job_that_may_not_be_read_hides_no_other(platform, server, here, there
     assert seen[here.id].phase is JobPhase.ABSENT
     assert seen[there.id].is_refused
     assert str(jobs[1]) in str(seen[there.id].why)
+
+
+def test_a_job_that_is_ended_for_an_outcome_keeps_that_and_its_log(api, server, here, tmp_path):
+    settings = KubernetesSettings(deployment="airflow", namespace="data")
+    job = replace(make_job(here), state=JobState.RUNNING)
+    server.configmaps["/api/v1/namespaces/data/pods/driver"] = pod_manifest(here, "driver", job)
+    server.logs["driver"] = "2026-01-31T10:00:00.000000001Z counted\n"
+    outcome = JobObservation(JobPhase.SUCCEEDED, diagnosis=Diagnosis("MainEnded", "C.", "D."))
+    platform = KubernetesPlatform(settings, api, home=tmp_path)
+    platform.end_job(job, here, outcome)
+    server.ends.set()
+    kept = {"metadata": {"annotations": {VERDICT: verdict_annotation(outcome)}}, "spec": {"suspend": True}}
+    assert server.changed == {f"/apis/batch/v1/namespaces/data/jobs/{job_name(job)}": kept}
+    server.logs.clear()
+    assert platform.read_log(job, here, 0).text == "counted\n"
 
 
 def test_who_comes_without_credentials_gets_others(platform, server, here):
