@@ -94,7 +94,7 @@ def _hint(ended: ApplicationEnd, timeout: int | None) -> Diagnosis:
         "The job's Spark application has ended, and its driver goes on: a thread that is no daemon, or something after "
         "spark.stop(), keeps it.",
         "Make such threads daemons, or end the program with sys.exit (System.exit); stop the job if its work is done, "
-        f"or {limit} {ended.stack_command} tells what it does.",
+        f"or {limit} To see its threads in its log: {ended.dump_command}",
         ended.evidence,
     )
 

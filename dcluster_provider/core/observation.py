@@ -66,14 +66,14 @@ class ApplicationEnd:
     :param is_finished: its master counts it as finished, or there is none.
     :param words: what the driver logged after it had stopped the application; none when its log does not tell that.
     :param evidence: lines that tell of the end.
-    :param stack_command: what shows the driver's threads.
+    :param dump_command: what has the driver write its threads to its log.
     """
 
     at: datetime
     is_finished: bool = True
     words: tuple[str, ...] | None = None
     evidence: tuple[str, ...] = ()
-    stack_command: str = "jstack"
+    dump_command: str = "kill -QUIT"
 
 
 @dataclass(frozen=True)

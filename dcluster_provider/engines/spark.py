@@ -173,7 +173,7 @@ def find_ended_application(
     )
 
 
-def application_end(application: Mapping[str, Any], log: Sequence[str], stack_command: str) -> ApplicationEnd:
+def application_end(application: Mapping[str, Any], log: Sequence[str], dump_command: str) -> ApplicationEnd:
     """The end of an application that a master tells of.
 
     :param log: the end of the driver's log.
@@ -185,7 +185,7 @@ def application_end(application: Mapping[str, Any], log: Sequence[str], stack_co
         is_finished=application["state"] == "FINISHED",
         words=None if words is None else tuple(words),
         evidence=(f"application {application['id']}: {application['state']} at {at:%Y-%m-%d %H:%M:%S} UTC",),
-        stack_command=stack_command,
+        dump_command=dump_command,
     )
 
 

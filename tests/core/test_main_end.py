@@ -40,10 +40,10 @@ def test_it_is_told_of_after_a_moment_and_ended_after_its_timeout():
 
 
 def test_without_a_timeout_it_goes_on():
-    seen = judge_main_end(job(None), ended(10**6, stack_command="kubectl exec driver -- jstack 1"), NOW)
+    seen = judge_main_end(job(None), ended(10**6, dump_command="pkill driver"), NOW)
     assert (seen.phase, seen.hint.reason) == (JobPhase.RUNNING, "MainEnded")
     assert "set mainEndedTimeout" in seen.hint.remedy
-    assert "kubectl exec driver -- jstack 1 tells" in seen.hint.remedy
+    assert "in its log: pkill driver" in seen.hint.remedy
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class JobHints:
         def ask() -> Hint | None:
             answer = ask_master()
             found = find_ended_application(answer, client.job, application_ids(client, answer))
-            return application_end(found, client.log_end(pod), stack_command(pod)) if found else None
+            return application_end(found, client.log_end(pod), dump_command(pod)) if found else None
 
         return self._at_most_every(_MASTER_SECONDS, client, ask)
 
@@ -89,7 +89,7 @@ class JobHints:
                 self._ended_at[job_id],
                 words=tuple(words),
                 evidence=(said.strip(),),
-                stack_command=stack_command(pod),
+                dump_command=dump_command(pod),
             )
         for line in reversed(lines):
             refused = explain_refusal(line, pod.namespace)
@@ -99,9 +99,7 @@ class JobHints:
                     reason, f"The driver gets no executor: {cause}", remedy, (line.strip()[:500],)
                 )
         if job_id in self._ended_at and not has_begun(lines):  # what has been printed since hides it
-            return ApplicationEnd(
-                self._ended_at[job_id], words=tuple(lines), stack_command=stack_command(pod)
-            )
+            return ApplicationEnd(self._ended_at[job_id], words=tuple(lines), dump_command=dump_command(pod))
         return None
 
     def _at_most_every(
@@ -118,6 +116,6 @@ class JobHints:
         return known
 
 
-def stack_command(pod: Pod) -> str:
-    """What shows the threads of a driver, which is the first process of its pod."""
-    return f"kubectl exec {pod.name} --namespace {pod.namespace} -- jstack 1"
+def dump_command(pod: Pod) -> str:
+    """What has a driver write its threads to its log: it is the first process of its pod."""
+    return f"kubectl exec {pod.name} --namespace {pod.namespace} -- sh -c 'kill -QUIT 1'"

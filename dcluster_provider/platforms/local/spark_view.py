@@ -96,8 +96,8 @@ class SparkView:
         if application is None:
             ended = find_ended_application(self.answer, job, ids)
             if ended is not None:
-                stack_command = f"jstack $(pgrep -f {own.conf / 'java.options'})"
-                end = application_end(ended, last_lines(own.log, _END_BYTES), stack_command)
+                dump_command = f"pkill -QUIT -f {own.conf / 'java.options'}"
+                end = application_end(ended, last_lines(own.log, _END_BYTES), dump_command)
                 return JobObservation(JobPhase.RUNNING, ui_url, application_end=end)
             started_at = own.process.state().started_at
             idle = started_at is not None and time.time() - started_at > _NO_APPLICATION_SECONDS

@@ -29,7 +29,7 @@ REFUSED = (
 STOPPED = "INFO SparkContext: Successfully stopped SparkContext"
 BEGUN = "INFO SparkContext: Running Spark version 3.5.9"
 HEAD = "INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-7-0001\n"
-STACK = "kubectl exec driver --namespace data -- jstack 1"
+DUMP = "kubectl exec driver --namespace data -- sh -c 'kill -QUIT 1'"
 
 
 def pod(role: str, phase: str = "Running"):
@@ -85,7 +85,7 @@ def test_a_log_is_read_now_and_then_and_not_at_every_look():
 
 def test_the_end_of_the_application_of_a_driver_with_own_executors_is_in_its_log(hints):
     assert hints.without_executors(client(pod("driver"), log=[STOPPED, "still here"])) == ApplicationEnd(
-        AT, words=("still here",), evidence=(STOPPED,), stack_command=STACK
+        AT, words=("still here",), evidence=(STOPPED,), dump_command=DUMP
     )
     hidden = hints.without_executors(client(pod("driver"), log=["still here"] * 5))
     assert (hidden.at, hidden.words) == (AT, ("still here",) * 5)
