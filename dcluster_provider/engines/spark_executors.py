@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.evidence import explain_exit
@@ -21,12 +22,22 @@ _ENDED = re.compile(r"Executor (\S+/\d+) removed: (Command exited with code (?!0
 _HEADER = "==== Bytes "  # what a worker's page writes before a part of a log
 _RULE, _COMMAND = re.compile(r"={20,}"), "Spark Executor Command: "
 _JOINED = "Registered executor "
+_GRANTED_WITHIN, _COMES_WITHIN = timedelta(seconds=30), timedelta(seconds=120)  # on a busy machine, too
 OUTPUTS = ("stderr", "stdout")  # names of an executor's logs
 
 
-def awaits_executor(driver_log: str) -> bool:
-    """Whether the driver was given executors and none has come to it yet."""
-    return _GRANTED in driver_log and _JOINED not in driver_log
+def awaits_executor(driver_log: str, age: timedelta) -> bool:
+    """Whether the first executor has still to come to the driver, as far as its log tells.
+
+    :param driver_log: from its beginning.
+    :param age: of its application: a driver tells of an executor a moment after its master has given it one, and the
+        program may have chosen a level of logging at which neither that nor its coming is told.
+    """
+    if _JOINED in driver_log:
+        return False
+    if _ENDED.search(driver_log):
+        return True
+    return age < (_COMES_WITHIN if _GRANTED in driver_log else _GRANTED_WITHIN)
 
 
 def words_addresses(driver_log: str, diagnosis: Diagnosis) -> tuple[str, ...]:

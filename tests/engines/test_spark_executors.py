@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from dcluster_provider.engines.spark_executors import (
@@ -13,9 +15,11 @@ from dcluster_provider.engines.spark_executors import (
 )
 
 APP = "app-20261129203752-0000"
+CONNECTED = (
+    f"26/11/29 20:37:52 INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID {APP}\n"
+)
 START = f"""\
-26/11/29 20:37:52 INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID {APP}
-26/11/29 20:37:52 INFO StandaloneSchedulerBackend: Granted executor ID {APP}/0 on hostPort 127.0.0.1:38761
+{CONNECTED}26/11/29 20:37:52 INFO StandaloneSchedulerBackend: Granted executor ID {APP}/0 on hostPort 127.0.0.1:38761
 """
 JOINED = (
     "26/11/29 20:37:56 INFO StandaloneSchedulerBackend$StandaloneDriverEndpoint: Registered executor "
@@ -38,10 +42,22 @@ def test_ten_that_ended_at_start_are_enough():
 
 def test_one_that_came_to_work_ends_the_count():
     log = START + JOINED + "".join(removed(number) for number in range(50))
-    assert not awaits_executor(log)
-    assert awaits_executor(START)
-    assert not awaits_executor("WARN nothing is told at this level\n")
     assert ended_at_start(log, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("log", "seconds", "awaits"),
+    [
+        (CONNECTED, 1, True),  # its master has given it an executor of which it does not tell yet
+        (CONNECTED, 60, False),  # at a level of logging that tells of no executors
+        (START, 60, True),
+        (START, 600, False),  # at such a level since the program has begun
+        (START + removed(0), 600, True),
+        (START + removed(0) + JOINED, 1, False),
+    ],
+)
+def test_the_first_executor_is_waited_for_unless_the_log_does_not_tell_of_any(log, seconds, awaits):
+    assert awaits_executor(log, timedelta(seconds=seconds)) is awaits
 
 
 @pytest.mark.parametrize(

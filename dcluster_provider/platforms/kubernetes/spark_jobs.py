@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -92,7 +92,8 @@ def _with_first_executor(
         pages = [read_page(address) for address in words_addresses(log, diagnosis)]
         words = [line for page in pages for line in executor_words(page.splitlines())]
         return JobObservation(JobPhase.FAILED, diagnosis=with_words(diagnosis, words) if words else diagnosis)
-    is_waiting = awaits_executor(log) and len(log.encode()) < _WHOLE_HEAD_BYTES
+    age = client.now - datetime.fromtimestamp(application["starttime"] / 1000, timezone.utc)
+    is_waiting = awaits_executor(log, age) and len(log.encode()) < _WHOLE_HEAD_BYTES
     return JobObservation(JobPhase.PENDING if is_waiting else JobPhase.RUNNING)
 
 

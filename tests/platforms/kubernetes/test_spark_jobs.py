@@ -95,6 +95,7 @@ def _answer(**applications):
             "memoryperexecutor": mib,
             "cores": cores,
             "state": "WAITING",
+            "starttime": int(AT.timestamp() * 1000),
         }
         for number, (name, mib, cores) in applications.items()
     ]
@@ -185,9 +186,10 @@ PAGE = (
 @pytest.mark.parametrize(
     ("log", "seconds", "phase"),
     [
-        (LOG, 10, JobPhase.RUNNING),  # at a level of logging that tells of no executors
+        (LOG, 1, JobPhase.PENDING),  # the driver has not told yet of what its master has given it
+        (LOG, 60, JobPhase.RUNNING),  # at a level of logging that tells of no executors
         (GRANTED, 10, JobPhase.PENDING),
-        (GRANTED, 1900, JobPhase.PENDING),
+        (GRANTED, 1900, JobPhase.RUNNING),  # at such a level since the program has begun
         (
             GRANTED + "printed\n" * 26_000,
             10,
