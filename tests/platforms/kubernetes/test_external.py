@@ -125,7 +125,7 @@ def client(
 def test_a_driver_whose_master_does_not_answer_us_tells_itself_that_it_works(answer, log, seconds, phase):
     if answer == "application":
         # Its workers are as large as they are: nobody here refuses an executor.
-        own = {"name": application_name(SUBMITTED), "id": "app-1", "cores": 1}
+        own = {"name": application_name(SUBMITTED), "id": "app-1", "cores": 1, "starttime": 0}
         answer = {"activeapps": [own | {"memoryperexecutor": 10**6, "state": "RUNNING"}]}
     seen = observe_on_external(client(pod(), log=log, seconds=seconds), MASTER, lambda: answer)
     assert seen.phase is phase
