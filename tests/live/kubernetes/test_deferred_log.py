@@ -32,3 +32,11 @@ def test_no_line_is_lost(control, tables, jobs, count, a_second):
         f"{time.monotonic() - began:5.0f} s after their submission",
     )
     assert told == [list(range(count))] * jobs
+
+
+def test_nothing_of_long_lines_is_lost_while_they_are_being_written(control):
+    job = submit(control, None, WRITES, args=["20", "1", "200000"])
+    (log,) = logs_until_the_end(control, job.id)
+    text = "".join(line.removeprefix("  | ") for line in log.lines if line.startswith("  | "))
+    written = re.findall(r"number (\d+) of a line[^#]*(#+)", text)
+    assert [(int(number), len(signs)) for number, signs in written] == [(n, 200_000) for n in range(20)]
