@@ -39,19 +39,17 @@ FAKE_NODES = {
 def main() -> None:
     """Measure single jobs in turn, ours and theirs, then bursts whose pods go to fake nodes."""
     from testbed import running_testbed
+    from testbed.cache import engines_folder
 
     from dcluster_provider.platforms.local.engines import ensure_engine
     from dcluster_provider.platforms.local.platform import LocalSettings
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     with running_testbed() as testbed, tempfile.TemporaryDirectory() as name:
         if testbed.kind != "built":
             print(f"needs a testbed of its own, which the {testbed.kind} cluster is not")
             return
         folder = Path(name)
-        spark = ensure_engine(
-            "spark", LocalSettings(folder, cache / "dcluster-provider" / "engines", "bench"), print
-        ).home
+        spark = ensure_engine("spark", LocalSettings(folder, engines_folder(), "bench"), print).home
         testbed.add_fake_nodes(4)
         try:
             with testbed.namespace("ours") as ours, testbed.namespace("theirs", "baseline") as theirs:

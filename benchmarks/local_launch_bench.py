@@ -26,6 +26,8 @@ from dcluster_provider.platforms.local.engines import Engine, ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
 from dcluster_provider.platforms.local.ports import HOST, free_ports
 
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+
 RUNS = 5
 TIMEOUT = 180  # seconds
 POLL = 0.05
@@ -37,9 +39,10 @@ SIZES = {
 
 def main(engines: list[str]) -> None:
     """Measure each engine, ours and theirs in turn, and print the medians."""
+    from testbed.cache import engines_folder
+
     home = Path(tempfile.mkdtemp(prefix="dcluster-bench-"))
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    settings = LocalSettings(home, cache / "dcluster-provider" / "engines", "bench")
+    settings = LocalSettings(home, engines_folder(), "bench")
     print(
         f"{'engine':8} {'workers':>7} {'ours':>8} {'by hand':>8} {'ratio':>6}   (medians of {RUNS} runs, seconds)"
     )

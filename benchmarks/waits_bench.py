@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
 
 WAITS = 300
 SECONDS = 20
@@ -23,14 +26,13 @@ APPLICATION = (
 
 def main() -> None:
     """Run the cluster and the job, wait for them 300 times, and print what it cost."""
+    from testbed.cache import engines_folder
+
     with tempfile.TemporaryDirectory() as folder:
-        cache = (
-            Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dcluster-provider" / "engines"
-        )
         os.environ |= {
             "AIRFLOW_HOME": folder,
             "AIRFLOW__DCLUSTER__HOME": str(Path(folder) / "dcluster"),
-            "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(cache),
+            "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
             "_AIRFLOW_PROCESS_CONTEXT": "server",
             # So many waits of one job tell the same so many times.
             "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "dcluster_provider.triggers=WARNING",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import subprocess
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from testbed.cache import engines_folder
 
 from dcluster_provider.core.identity import cluster_name, fresh_key
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
@@ -74,9 +74,8 @@ def make_job(cluster: Cluster, *, owns_cluster: bool = False, **fields) -> Job:
 
 
 def local_settings(home: Path, **fields) -> LocalSettings:
-    """Settings with the engines that all tests of this user share, installed once and kept in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return LocalSettings(home, Path(cache) / "dcluster-provider" / "engines", "tests", **fields)
+    """Settings with the engines that all tests of this user share."""
+    return LocalSettings(home, engines_folder(), "tests", **fields)
 
 
 @contextmanager

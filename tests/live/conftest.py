@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
+from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
@@ -32,12 +33,6 @@ EXAMPLE_DAGS = HERE.parents[1] / "example_dags"
 HEALTHY_SECONDS = 400  # in which Airflow works on a machine that other tests use, too
 # On a busy machine one answer may take a minute; whether that is too late is for each wait's own deadline to say.
 ANSWER_SECONDS = 300
-
-
-def engines_folder() -> Path:
-    """Where engines are installed once for all tests of this user."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "dcluster-provider" / "engines"
 
 
 def install_engines(home: Path) -> None:

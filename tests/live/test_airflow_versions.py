@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from local_platform import READY_SECONDS
+from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
@@ -22,7 +23,7 @@ from dcluster_provider.hooks.form import FIELDS
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.standalone import Standalone, wait_until
-from tests.live.conftest import EXAMPLE_DAGS, connection, engines_folder, healthy_rest
+from tests.live.conftest import EXAMPLE_DAGS, connection, healthy_rest
 from tests.live.installations import ROOT, Combination, Installation, build_wheel, installed, interpreter
 
 if TYPE_CHECKING:

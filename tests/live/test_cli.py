@@ -9,10 +9,10 @@ import subprocess
 import pytest
 from airflow_databases import AIRFLOW
 from local_platform import READY_SECONDS
+from testbed.cache import engines_folder
 
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
-from tests.live.conftest import engines_folder
 from tests.live.trials import long_except
 
 pytestmark = pytest.mark.timeout(600)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from airflow_databases import AIRFLOW
+from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState
-from tests.live.conftest import engines_folder
 
 pytestmark = pytest.mark.timeout(600)
 DOCS = Path(__file__).parent.parent.parent / "docs"

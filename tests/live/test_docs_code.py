@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from airflow_databases import AIRFLOW
 from local_platform import APPLICATIONS, build_jar, local_platform, until
+from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.engines import find_engine
-from tests.live.conftest import connection, engines_folder
+from tests.live.conftest import connection
 
 pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parent.parent.parent

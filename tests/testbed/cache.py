@@ -22,6 +22,11 @@ def user_cache() -> Path:
     return Path(cache) / "dcluster-provider"
 
 
+def engines_folder() -> Path:
+    """Where engines are installed once for all tests and benchmarks of this user."""
+    return user_cache() / "engines"
+
+
 def cache_folder() -> Path:
     """Where this user's testbeds live: what is built, and what runs."""
     return user_cache() / "testbed"
