@@ -74,8 +74,10 @@ def needs_of(item: pytest.Item) -> Needs:
 
 
 def shares_the_testbed(item: pytest.Item) -> bool:
-    """Whether a test needs the run's Kubernetes: it names its fixture, or a parameter names the platform."""
-    return "testbed" in getattr(item, "fixturenames", []) or "kubernetes" in _parameters(item).values()
+    """Whether a test needs the run's Kubernetes: it names its fixture, or a live one's parameter names the platform."""
+    if "testbed" in getattr(item, "fixturenames", []):
+        return True
+    return item.path.is_relative_to(_LIVE) and "kubernetes" in _parameters(item).values()
 
 
 def _parameters(item: pytest.Item) -> dict[str, Any]:

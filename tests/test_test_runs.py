@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from resuming import fingerprint, without_group
-from rings import Needs
+from rings import Needs, shares_the_testbed
 
 TESTS = Path(__file__).parent
 THREE = """
@@ -131,6 +132,21 @@ def test_a_group_stays_in_one_process(checkout):
 )
 def test_who_shares_something_slow_to_start_has_one_group(needs, group):
     assert needs.group == group
+
+
+@pytest.mark.parametrize(
+    ("folder", "fixtures", "parameters", "shares"),
+    [
+        ("live", ["testbed"], {}, True),
+        ("live", [], {"live_airflow": "kubernetes"}, True),
+        ("live", [], {"live_airflow": "local"}, False),
+        ("hooks", [], {"conn_type": "kubernetes"}, False),  # not a platform
+    ],
+)
+def test_who_needs_the_kubernetes_of_a_run(folder, fixtures, parameters, shares):
+    call = SimpleNamespace(params=parameters)
+    item = SimpleNamespace(path=TESTS / folder / "test_some.py", fixturenames=fixtures, callspec=call)
+    assert shares_the_testbed(item) is shares
 
 
 @pytest.mark.parametrize("nodeid", ["tests/a.py::test_b", "tests/a.py::test_b[x@y]"])
