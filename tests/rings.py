@@ -23,9 +23,9 @@ class Needs(IntEnum):
     """What a test needs running. In several processes the slowest to start is started first."""
 
     TESTBED_OF_ITS_OWN = 0
-    AIRFLOW_ON_KUBERNETES = 1
-    KUBERNETES = 2
-    AIRFLOW = 3
+    KUBERNETES = 1
+    AIRFLOW = 2
+    AIRFLOW_ON_KUBERNETES = 3
     API_SERVER = 4
     ENGINES = 5  # or a server, of its own
     NOTHING = 6
@@ -51,8 +51,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not IS_EVERYTHING:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
         items[:] = [item for item in items if not item.get_closest_marker("long")]
-    in_one_process = not hasattr(config, "workerinput")
-    items.sort(key=needs_of, reverse=in_one_process)  # alone, what fails fast comes first
+    alone = not hasattr(config, "workerinput")  # then what fails fast comes first
+    items.sort(key=lambda item: turn(item, alone))
+
+
+def turn(item: pytest.Item, alone: bool) -> tuple[int, bool]:
+    """Where a test stands among the others; those of an Airflow do not wait for a Kubernetes that is being built."""
+    needs = needs_of(item)
+    return (-needs if alone else needs, shares_the_testbed(item))
 
 
 def needs_of(item: pytest.Item) -> Needs:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from resuming import fingerprint, without_group
-from rings import Needs, shares_the_testbed
+from rings import Needs, shares_the_testbed, turn
 
 TESTS = Path(__file__).parent
 THREE = """
@@ -147,6 +147,17 @@ def test_who_needs_the_kubernetes_of_a_run(folder, fixtures, parameters, shares)
     call = SimpleNamespace(params=parameters)
     item = SimpleNamespace(path=TESTS / folder / "test_some.py", fixturenames=fixtures, callspec=call)
     assert shares_the_testbed(item) is shares
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_tests_of_an_airflow_do_not_wait_for_a_kubernetes(alone):
+    def item(**parameters):
+        call, path = SimpleNamespace(params=parameters), TESTS / "live" / "test_some.py"
+        return SimpleNamespace(path=path, fixturenames=["live_airflow"], callspec=call)
+
+    local = item(live_airflow="local", platform="local")
+    on_kubernetes = item(live_airflow="local", platform="kubernetes")
+    assert turn(local, alone) < turn(on_kubernetes, alone)
 
 
 @pytest.mark.parametrize("nodeid", ["tests/a.py::test_b", "tests/a.py::test_b[x@y]"])
