@@ -8,7 +8,7 @@ from dcluster_provider.core.record import ClusterState
 from demo.standalone import wait_until
 from tests.live.trials import long_except, on_both_platforms
 
-pytestmark = [pytest.mark.timeout(1200), on_both_platforms]
+pytestmark = [pytest.mark.timeout(1800), on_both_platforms]
 
 
 def run(live_airflow, dag_id: str, conf: dict | None = None) -> tuple[str, str]:
@@ -32,7 +32,7 @@ def clusters_of(live_airflow, run_id: str) -> list:
 def assert_ends(live_airflow, cluster) -> None:
     """On Kubernetes an end takes its time, and whoever looks records it."""
     clusters = live_airflow.control.clusters
-    assert wait_until(lambda: clusters.status(cluster.id) is ClusterState.TERMINATED, 60)
+    assert wait_until(lambda: clusters.status(cluster.id) is ClusterState.TERMINATED, 300)
 
 
 @pytest.mark.parametrize("path", long_except(["deferred"], ["running", "deferred"]))

@@ -15,7 +15,7 @@ from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 CLUSTER = {"tenant": "my-team", "workers": 1, "workerCpu": "2", "workerMemory": "1Gi", "type": "spark3"}
 WAITING = ("--wait", "--timeout", str(READY_SECONDS))
 

@@ -19,7 +19,7 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.engines import find_engine
 from tests.live.conftest import connection
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parent.parent.parent
 APPLICATION = "/opt/jobs/words.py"  # as the quickstart calls it
 
@@ -67,7 +67,7 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_e
         )
         for deferrable in (False, True):
             job = jobs.wait(job.id, [JobState.RUNNING], 180)
-            until(lambda: counted.exists() and counted.read_text().count("\n"), lambda seen: seen > 20, 60)
+            until(lambda: counted.exists() and counted.read_text().count("\n"), lambda seen: seen > 20, 300)
             dag = tmp_path / "dags" / "upgrade.py"
             dag.write_text(f"DEFERRABLE = {deferrable}\n{code}")
             command = [AIRFLOW, "dags", "test", "upgrade", "--conf", json.dumps({"job": job.id})]

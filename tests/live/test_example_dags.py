@@ -100,7 +100,7 @@ def test_example_runs_through_and_leaves_no_cluster(live_airflow, runs, dag_id):
         return {it.state.value for it in clusters if it.owner and it.owner.run_id == run_id}
 
     assert states()
-    assert wait_until(lambda: states() == {"TERMINATED"}, 60), "a job's own cluster is seen out"
+    assert wait_until(lambda: states() == {"TERMINATED"}, 300), "a job's own cluster is seen out"
 
 
 @pytest.mark.parametrize(

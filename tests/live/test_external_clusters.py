@@ -19,7 +19,7 @@ from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.platforms.local.engines import Engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.ports import free_ports
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @contextmanager

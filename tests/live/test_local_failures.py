@@ -36,7 +36,7 @@ from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.process_end import census
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 SMALL = {"worker_memory": "1Gi", "master_memory": "512Mi"}
 FAILS = str(APPLICATIONS / "spark_fails.py")
 

@@ -32,7 +32,7 @@ from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process_end import census
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 FAILS = str(APPLICATIONS / "flink_fails.py")
 
 
@@ -167,7 +167,7 @@ def test_a_killed_client_is_named_and_its_job_in_flink_cancelled(platform, clust
 
 def _until_idle(platform, cluster):
     over = {"FINISHED", "CANCELED", "FAILED"}
-    until(lambda: flink_jobs(platform, cluster), lambda jobs: all(job["state"] in over for job in jobs), 60)
+    until(lambda: flink_jobs(platform, cluster), lambda jobs: all(job["state"] in over for job in jobs), 300)
 
 
 def test_the_statements_of_a_sql_file_run_one_after_the_other(platform, cluster, sql):
@@ -295,7 +295,7 @@ def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar
     client = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, lost, cluster)
     process_of(platform, cluster, "master").kill()
-    broken = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 30)
+    broken = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 300)
     assert broken.diagnosis.cause == "The JobManager was killed by signal 9 (SIGKILL)."
     for job in (lost, client):
         seen = outcome(platform, job, cluster, 30)
@@ -310,8 +310,8 @@ def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar
 def test_a_killed_taskmanager_is_noticed_and_the_last_one_breaks_the_cluster(platform):
     cluster = launch(platform, type="flink", workers=2, worker_memory="1Gi", master_memory="1Gi")
     process_of(platform, cluster, "worker-0").kill()
-    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.STARTING, 30)
+    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.STARTING, 300)
     process_of(platform, cluster, "worker-1").kill()
-    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 30)
+    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 300)
     assert "killed by signal 9" in seen.diagnosis.cause
     platform.delete_cluster(cluster)

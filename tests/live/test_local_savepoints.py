@@ -23,7 +23,7 @@ from dcluster_provider.engines.flink_savepoints import go_on_stopping
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.local.engines import find_engine
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 SQL = str(APPLICATIONS / "counting.sql")
 
 
@@ -230,7 +230,7 @@ def test_two_flink_jobs_of_one_job_cannot_be_stopped_with_a_savepoint(control, c
     text = Path(SQL).read_text().replace("'print', 'print-identifier' = 'counted'", "'blackhole'")
     both.write_text(f"SET 'table.dml-sync' = 'false';\n{text}{insert}")
     job = running(control, str(both), clusterId=cluster.id)
-    until(lambda: control.jobs.logs(job.id), lambda log: log.count("Successfully submitted job") == 2, 60)
+    until(lambda: control.jobs.logs(job.id), lambda log: log.count("Successfully submitted job") == 2, 300)
     with pytest.raises(SavepointFailed, match="2 Flink jobs running"):
         stopped_with_savepoint(control, job)
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING

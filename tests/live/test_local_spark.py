@@ -39,7 +39,7 @@ from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process_end import census
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 PI = str(APPLICATIONS / "spark_pi.py")
 FAILS = str(APPLICATIONS / "spark_fails.py")
 

@@ -24,7 +24,7 @@ from dcluster_provider.platforms.local.platform import LocalPlatform
 from dcluster_provider.registry.store import Registry
 from tests.forgotten import forget
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 SPARK = {"tenant": "team", "worker_memory": "1Gi", "master_memory": "512Mi"}
 FLINK = {"tenant": "team", "type": "flink"}
 IDLE = timedelta(seconds=1)
@@ -88,16 +88,16 @@ def test_an_idle_cluster_ends_and_one_with_an_application_of_somebody_else_does_
             assert house.jobs.list() == []
             # A master that does not answer in time is left to the next pass.
             wanted = {quiet.name: "ended", used.name: "left"}
-            until(lambda: check(house, dry_run=True), lambda seen: seen == wanted, 60)
-            until(lambda: check(house), lambda seen: seen.get(quiet.name) == "ended", 60)
+            until(lambda: check(house, dry_run=True), lambda seen: seen == wanted, 300)
+            until(lambda: check(house), lambda seen: seen.get(quiet.name) == "ended", 300)
             assert house.platform.list_clusters() == [used.name]
             release.touch()
             assert process.wait(120) == 0, (platform.settings.home / "submit.log").read_text()
         finally:
             process.kill()
             process.wait()
-        until(lambda: platform.busy_clusters([used]), lambda seen: seen == {used.id: False}, 60)
-        until(lambda: check(house), lambda seen: seen == {used.name: "ended"}, 60)
+        until(lambda: platform.busy_clusters([used]), lambda seen: seen == {used.id: False}, 300)
+        until(lambda: check(house), lambda seen: seen == {used.name: "ended"}, 300)
         assert house.platform.list_clusters() == []
 
 
@@ -116,8 +116,8 @@ def test_a_flink_job_that_somebody_else_submitted_keeps_its_cluster(tmp_path):
         assert check(house) == {cluster.name: "left"}
         (job_id,) = flink_rest.jobs_overview(rest)
         flink_rest.cancel(rest, job_id)
-        until(lambda: flink_rest.is_busy(rest), lambda busy: not busy, 60)
-        until(lambda: check(house), lambda seen: seen == {cluster.name: "ended"}, 60)
+        until(lambda: flink_rest.is_busy(rest), lambda busy: not busy, 300)
+        until(lambda: check(house), lambda seen: seen == {cluster.name: "ended"}, 300)
 
 
 def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_registrys_is_not(tmp_path):
@@ -133,6 +133,6 @@ def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_registr
         assert check(house, unknown_after=3600) == {lost.name: "left"}
         assert house.platform.list_clusters() == [lost.name]
         assert check(house, unknown_after=0) == {lost.name: "removed"}
-        until(house.platform.list_clusters, lambda names: names == [], 30)
+        until(house.platform.list_clusters, lambda names: names == [], 300)
         assert check(house, unknown_after=0) == {}
         assert others.clusters.status(theirs.id) is ClusterState.RUNNING

@@ -15,7 +15,7 @@ from demo.standalone import wait_until
 from tests.live.trials import long_except
 
 pytestmark = [
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(1800),
     pytest.mark.parametrize("live_airflow", ["local"], indirect=True, scope="session"),
 ]
 PATHS = ["running", "deferred"]
@@ -82,12 +82,12 @@ def test_a_person_who_ends_the_launch_gets_its_machines_given_back(live_airflow,
     dag_id = f"nodes_wait_{path}"
     run_id = start(live_airflow, dag_id)
     assert wait_until(lambda: len(aws.live()) == 2, 120)
-    assert wait_until(lambda: states(live_airflow, dag_id, run_id)["task"] == path, 60)
+    assert wait_until(lambda: states(live_airflow, dag_id, run_id)["task"] == path, 300)
     if path == "deferred":  # what is ended before its trigger has begun, the clean-up of nodes finds
         told = "2 of 2 nodes: 2 starting"
-        assert wait_until(lambda: log_of(live_airflow, dag_id, run_id, "task").count(told) == 2, 60)
+        assert wait_until(lambda: log_of(live_airflow, dag_id, run_id, "task").count(told) == 2, 300)
     live_airflow.rest.mark_task(dag_id, run_id, "task", "failed")
-    assert wait_until(lambda: not aws.live(), 30), aws.instances()
+    assert wait_until(lambda: not aws.live(), 300), aws.instances()
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from dcluster_provider.core.record import Cluster, ClusterState
 from demo.standalone import wait_until
 
 pytestmark = [
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(1800),
     pytest.mark.parametrize("live_airflow", ["local"], indirect=True, scope="session"),
 ]
 

@@ -19,7 +19,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, JobState
 from demo.standalone import wait_until
 from tests.live.trials import long_except
 
-pytestmark = [pytest.mark.timeout(1200), pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
 TABLE = "from a failure to the end of its task"
 
 
@@ -163,7 +163,7 @@ def running_job(live_airflow, run_id: str):
         jobs = live_airflow.control.jobs.list("running")
         return [job for job in jobs if job.owner and job.owner.run_id == run_id]
 
-    assert wait_until(lambda: bool(found()), 90)
+    assert wait_until(lambda: bool(found()), 300)
     (job,) = found()
     assert job.state is JobState.RUNNING
     return job

@@ -43,7 +43,7 @@ def folder(request, live_airflow, platform):
     )
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("live_airflow", ["local"], indirect=True, scope="session")
 @pytest.mark.parametrize("platform", ["local", "kubernetes"])
 def test_what_a_job_printed_last_is_in_the_tasks_log(live_airflow, platform, conn_id, folder):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FAKE = {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": "kwok", "operator": "Exists"}]}
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.long]  # what tests stand on, no promise to users
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]  # what tests stand on, no promise to users
 
 
 @pytest.fixture

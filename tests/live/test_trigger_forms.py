@@ -15,7 +15,7 @@ from dcluster_provider.dags import ids
 from tests.live.api_server import ApiServer
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 # DAG: section -> field -> what is written; and what the run's parameters have to be.
 FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {

@@ -24,7 +24,7 @@ from airflow.models.trigger import Trigger
 Trigger.clean_unused()
 """
 
-pytestmark = [pytest.mark.timeout(1200), on_both_platforms]
+pytestmark = [pytest.mark.timeout(1800), on_both_platforms]
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_a_job_marked_in_the_moment_of_its_deferral_is_stopped_and_the_shared_cl
     assert not live_airflow.control.jobs.get(job.id).state.is_final
     run(live_airflow, "check_clusters")
     jobs = live_airflow.control.jobs  # a stop goes on with each look, and nobody else looks
-    assert wait_until(lambda: jobs.observe([job.id])[job.id].state is JobState.KILLED, 30)
+    assert wait_until(lambda: jobs.observe([job.id])[job.id].state is JobState.KILLED, 300)
     assert live_airflow.control.clusters.status(shared.id) is ClusterState.RUNNING
 
 

@@ -11,9 +11,9 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from demo.standalone import wait_until
 from tests.live.trials import long_except, on_both_platforms
 
-pytestmark = [pytest.mark.timeout(1200), on_both_platforms]
+pytestmark = [pytest.mark.timeout(1800), on_both_platforms]
 PATHS = ["running", "deferred"]
-GONE_SECONDS = 120  # at most, on a busy machine; how long each end took stands in a table
+GONE_SECONDS = 400  # then it never comes; how long each end took stands in a table
 TABLE = "from a person's act to the end of what it concerns"
 
 

@@ -19,7 +19,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 if TYPE_CHECKING:
     from testbed import Testbed
 
-READY_SECONDS = 240  # a slow machine starts an engine in this time
+READY_SECONDS = 600  # then it never comes; on a busy machine a job of seconds takes minutes
 ENDED = tuple(state for state in JobState if state.is_final)
 GONE = tuple(state for state in ClusterState if state.is_final)
 SMALL = {"tenant": "team", "workers": 1, "workerMemory": "1Gi", "masterMemory": "512Mi"}

@@ -13,7 +13,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState, JobState
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, ended, gone, running, submit, until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 EXAMPLES = Path(__file__).parents[3] / "example_dags" / "applications"
 
@@ -110,7 +110,7 @@ def test_a_job_that_was_stopped_before_it_was_started_never_starts(control):
     )
     platform.stop_job(later, cluster)
     platform.apply_job(later, cluster)
-    assert until(lambda: platform.observe_jobs([(later, cluster)])[later.id].phase.value == "KILLED", 60)
+    assert until(lambda: platform.observe_jobs([(later, cluster)])[later.id].phase.value == "KILLED", 300)
     control.jobs.terminate(job.id)
 
 

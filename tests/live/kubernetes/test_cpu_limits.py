@@ -20,7 +20,7 @@ from tests.live.kubernetes.conftest import (
     until,
 )
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 DEMANDS = {
     "quota": {"kind": "ResourceQuota", "spec": {"hard": {"limits.cpu": "12"}}},

@@ -20,7 +20,7 @@ from tests.live.kubernetes.conftest import Bench, ended, until
 from tests.live.kubernetes.test_clusters import roles
 from tests.live.kubernetes.their_clusters import engine_rest, jars, slots, their_flink, their_spark, workers
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 EXAMPLES = Path(__file__).parents[3] / "example_dags" / "applications"
 ONE_CORE = {"spark.cores.max": "1", "spark.executor.memory": "512m"}

@@ -12,7 +12,7 @@ from tests.live.kubernetes.conftest import GONE, SMALL, Bench, make_bench
 from tests.live.kubernetes.waiting import RunningJob, cluster_runs, connections, control
 from tests.live.trials import long_except
 
-pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]  # the first run builds Kubernetes
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]  # the first run builds Kubernetes
 
 
 @pytest.fixture(scope="module")

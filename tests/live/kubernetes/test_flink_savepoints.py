@@ -26,7 +26,7 @@ from tests.live.kubernetes.conftest import (
     until,
 )
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 CHECKPOINTS = {"execution.checkpointing.interval": "500 ms"}
 
@@ -77,7 +77,7 @@ def at_work(control: Control, cluster, jar: Path, counted: Path, **fields) -> Jo
     before = len(numbers(counted))
     job = submit(control, cluster, jar, args=[str(counted)], **fields)
     job = control.jobs.wait(job.id, [JobState.RUNNING], READY_SECONDS, poll_interval=0.2)
-    assert until(lambda: len(numbers(counted)) > before + 20, 60)
+    assert until(lambda: len(numbers(counted)) > before + 20, 300)
     return job
 
 
@@ -120,7 +120,9 @@ def test_a_sql_file_is_stopped_with_a_savepoint_and_its_client_ends(bench, testb
         "--selector=dcluster.io/role=client",
     )
     live = ("Pending", "Running")
-    assert until(lambda: all(pod["status"]["phase"] not in live for pod in testbed.get(*client)["items"]), 60)
+    assert until(
+        lambda: all(pod["status"]["phase"] not in live for pod in testbed.get(*client)["items"]), 300
+    )
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from kubernetes_connection import airflows_kubeconfig
 from tests.live.kubernetes.conftest import GONE, SMALL, Bench, until
 from tests.live.kubernetes.waiting import RunningJob, cluster_runs, connections, control
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture

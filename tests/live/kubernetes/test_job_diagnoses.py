@@ -22,7 +22,7 @@ from dcluster_provider.platforms.local.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, Bench, gone, running, submit, until
 from tests.live.kubernetes.failures import Failure, Table, failed_job
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 _FINALIZER = "example.com/kept-by-a-test"
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 

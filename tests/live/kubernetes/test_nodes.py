@@ -28,7 +28,7 @@ from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from dcluster_provider.registry.store import Registry
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 PROVIDER_ID = "aws:///eu-west-1a/i-{number:05}"
 TOLERATION = {"key": "kwok", "operator": "Exists"}
 CONTAINERS = [{"name": "main", "image": "none"}]

@@ -22,7 +22,7 @@ from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from tests.live.kubernetes.conftest import GONE, Bench, until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 SPEC = {"tenant": "team", "workers": 2, "workerMemory": "1Gi", "masterMemory": "512Mi", "launchNewNode": True}
 NODES = NodeSettings(cloud="ec2", cluster_instance_types=("small",))
 

@@ -33,7 +33,7 @@ from tests.live.kubernetes.task_log import TaskLog, followed
 if TYPE_CHECKING:
     from result_tables import Tables
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 TOLD_SECONDS = 500  # a whole Spark application on a busy machine, and what is told of it afterwards
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 SAFE = {

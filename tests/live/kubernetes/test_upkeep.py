@@ -22,7 +22,7 @@ from tests.forgotten import forget
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, until
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 SQL = """\
 CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '1');
