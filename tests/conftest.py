@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 # Airflow reads its home when it is first imported, so this stands before any test module.
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="dcluster-tests-"))
 atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
@@ -18,6 +20,11 @@ os.environ |= {
     # The JVMs of this machine's engines live for seconds here, too short for well compiled code to pay.
     "JDK_JAVA_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
 }
+# No test asserts how long something takes: on a busy machine an example may take any time.
+settings.register_profile(
+    "busy machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 pytest_plugins = [
     "resuming",
     "rings",
