@@ -17,6 +17,8 @@ BENCHES_kubernetes := kubernetes_launch_bench.py kubernetes_jobs_bench.py kubern
 	"upkeep_bench.py --on kubernetes"
 BIN := $(VENV)/bin
 ENVIRONMENT = $(PYTHON) tools/environment.py $(VENV)
+# Hundreds of Python processes import Airflow here; each would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Three processes on two processors: one waits for Kubernetes, one for Airflow, most of the time.
 SPREAD := --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
