@@ -28,6 +28,7 @@ settings.load_profile("busy machine")
 pytest_plugins = [
     "resuming",
     "rings",
+    "interrupting",
     "skips",
     "postgres",
     "airflow_databases",

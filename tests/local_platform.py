@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from hanging import HANG_SECONDS
 from testbed.cache import engines_folder
 
 from dcluster_provider.core.identity import cluster_name, fresh_key
@@ -26,8 +27,6 @@ from dcluster_provider.platforms.local.process_end import census
 
 APPLICATIONS = Path(__file__).parent / "live" / "applications"
 # After which something is taken for what never comes: on a machine that does much else, seconds become minutes.
-READY_SECONDS = 600  # an engine
-NAMED_SECONDS = 300  # the name of a failure
 ENDED = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)
 
 NOW = datetime.now(timezone.utc)
@@ -102,13 +101,13 @@ def _named(name: str, engine: str) -> Cluster:
     return replace(make_cluster(type="flink" if engine == "flink" else "spark3"), name=name)
 
 
-def until(look, wanted, seconds: float):
-    """The first look that is wanted; fails with the last one when none is in time."""
-    deadline = time.monotonic() + seconds
+def until(look, wanted):
+    """The first look that is wanted; fails with the last one when none comes."""
+    deadline = time.monotonic() + HANG_SECONDS
     seen = look()
     while not wanted(seen):
         if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s; seen last: {seen}")
+            pytest.fail(f"not within {HANG_SECONDS} s; seen last: {seen}")
         time.sleep(0.1)
         seen = look()
     return seen
@@ -128,7 +127,7 @@ def launch(platform: LocalPlatform, **fields) -> Cluster:
     platform.check_cluster(cluster.spec)
     platform.apply_cluster(cluster)
     decided = (ClusterPhase.READY, ClusterPhase.BROKEN)
-    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase in decided, READY_SECONDS)
+    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase in decided)
     assert seen.phase is ClusterPhase.READY, seen.diagnosis.render()
     return cluster
 
@@ -142,7 +141,7 @@ def submit(platform: LocalPlatform, cluster: Cluster, **fields) -> Job:
 
 
 def outcome(
-    platform: LocalPlatform, job: Job, cluster: Cluster, seconds: float = READY_SECONDS
+    platform: LocalPlatform, job: Job, cluster: Cluster, seconds: float = HANG_SECONDS
 ) -> JobObservation:
     """How a job ended."""
     return until(
@@ -156,7 +155,6 @@ def running(platform: LocalPlatform, job: Job, cluster: Cluster) -> JobObservati
     seen = until(
         lambda: observe_job(platform, job, cluster),
         lambda seen: seen and seen.phase in decided,
-        READY_SECONDS,
     )
     assert seen.phase is JobPhase.RUNNING, seen
     return seen
@@ -192,7 +190,7 @@ def _java(folder: Path):
         runners = {member.pid for member, parent in parents if parent not in numbers}
         return [member for member, parent in parents if parent in runners]
 
-    return until(children, bool, NAMED_SECONDS)[0]
+    return until(children, bool)[0]
 
 
 def answers(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hanging import LIVE_TEST_SECONDS
 
 IS_EVERYTHING = os.environ.get("DCLUSTER_TEST_ALL") == "true"
 _TESTS = Path(__file__).parent
@@ -28,7 +29,8 @@ class Needs(IntEnum):
     AIRFLOW_ON_KUBERNETES = 3
     API_SERVER = 4
     ENGINES = 5  # or a server, of its own
-    NOTHING = 6
+    OTHER_AIRFLOWS = 6  # late: two processors do not bear several beside each other
+    NOTHING = 7
 
     @property
     def group(self) -> str:
@@ -43,6 +45,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     needs = needs_of(item)
     if needs is Needs.TESTBED_OF_ITS_OWN or shares_the_testbed(item):
         item.add_marker("kubernetes")
+    if item.path.is_relative_to(_LIVE) and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(LIVE_TEST_SECONDS))
     place = item.path.parent if needs is Needs.NOTHING else item.path
     item.add_marker(pytest.mark.xdist_group(needs.group or str(place.relative_to(_TESTS))))
 
@@ -76,6 +80,8 @@ def needs_of(item: pytest.Item) -> Needs:
         )
     if "testbed" in fixtures:
         return Needs.KUBERNETES
+    if "wheel" in fixtures:
+        return Needs.OTHER_AIRFLOWS
     return Needs.API_SERVER if "server" in fixtures else Needs.ENGINES
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hanging import HANG_SECONDS, wait_until
 from resuming import fingerprint, without_group
 from rings import Needs, shares_the_testbed, turn
 
@@ -28,13 +30,34 @@ def test_lacks_something(value):
     pytest.skip("no such component: not installed: thing")
 """
 
+# Its end takes longer than the five seconds that pytest-xdist leaves an interrupted process.
+SLOW_END = """
+import pathlib, time, pytest
+
+@pytest.fixture(scope="session")
+def something():
+    pathlib.Path("begun").touch()
+    yield
+    time.sleep(7)
+    pathlib.Path("ended").touch()
+
+def test_waits(something):
+    time.sleep(600)
+"""
+# However this run was started: a shell's background jobs ignore interrupts, and so does what they start.
+PYTEST = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
 
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout of a project with three tests, whose plugins are this project's."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_three.py").write_text(THREE)
-    for name in ("resuming", "skips"):
+    for name in ("resuming", "skips", "interrupting"):
         (tmp_path / "tests" / f"{name}.py").write_text((TESTS / f"{name}.py").read_text())
     (tmp_path / ".gitignore").write_text(".test-all\nran\nmended\n__pycache__\n.pytest_cache\n")
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
@@ -71,6 +94,22 @@ def run(checkout, *options, **environment):
         text=True,
         check=False,
     ).stdout
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["the run", "each process, as by Ctrl-C"])
+def test_an_interrupted_run_ends_what_it_has_started(checkout, send):
+    (checkout / "tests" / "test_three.py").write_text(SLOW_END)
+    options = ("-p", "xdist", "--numprocesses=1", "-p", "interrupting", "tests")
+    run = subprocess.Popen(
+        [sys.executable, "-c", PYTEST, *options],
+        cwd=checkout,
+        env=os.environ | {"PYTHONPATH": str(checkout / "tests"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        start_new_session=True,
+    )
+    assert wait_until((checkout / "begun").exists)
+    send(run.pid, signal.SIGINT)
+    assert run.wait(HANG_SECONDS) == pytest.ExitCode.INTERRUPTED
+    assert (checkout / "ended").exists()
 
 
 @pytest.mark.parametrize("options", [(), ("-p", "xdist", "--numprocesses=2", "--dist=loadgroup")])

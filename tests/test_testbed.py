@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hanging import HANG_SECONDS
 from testbed import network
 from testbed.binaries import binaries
 from testbed.cache import Piece, cache_folder, key_of, remove, remove_outdated
@@ -92,7 +93,7 @@ from testbed.cache import Piece
 Piece("programs", "1", lambda folder, report: os.kill(os.getpid(), signal.SIGKILL), "nothing").ensure(print)
 """
     killed = subprocess.run(
-        [sys.executable, "-c", script], cwd=TESTS, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", script], cwd=TESTS, capture_output=True, timeout=HANG_SECONDS, check=False
     )
     assert killed.returncode < 0, killed.stderr
     assert not piece().folder.exists()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hanging import HANG_SECONDS
 
 from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
 from dcluster_provider.core.errors import (
@@ -66,14 +67,14 @@ def test_a_broken_cluster_is_removed_and_keeps_its_diagnosis(control, platform):
     cluster = control.clusters.launch(SPEC)
     platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
     with pytest.raises(ClusterFailed, match=r"MasterKilled.*\n.*What to do: Mend it"):
-        control.clusters.wait(cluster.id, timeout=5, poll_interval=0.01)
+        control.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.01)
     assert control.clusters.get(cluster.id).state is ClusterState.FAILED
     assert platform.list_clusters() == []
 
 
 def test_a_cluster_that_vanishes_has_failed(control, platform):
     cluster = control.clusters.launch(SPEC)
-    control.clusters.wait(cluster.id, timeout=5)
+    control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
     platform.clusters.clear()
     assert control.clusters.status(cluster.id) is ClusterState.FAILED
     assert control.clusters.get(cluster.id).diagnosis.reason == "ClusterVanished"
@@ -158,7 +159,7 @@ def test_a_cluster_of_which_something_was_made_is_not_given_up(control, platform
 
 def test_what_was_seen_a_moment_ago_is_not_looked_at_again(control, platform):
     cluster = control.clusters.launch(SPEC)
-    control.clusters.wait(cluster.id, timeout=5)
+    control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
     platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
     assert control.clusters.wait(cluster.id, timeout=0, just_seen=True).state is ClusterState.RUNNING
     with pytest.raises(ClusterFailed):

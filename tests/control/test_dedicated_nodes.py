@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hanging import HANG_SECONDS
 from memory_nodes import MemoryCloud, MemoryCluster
 
 from dcluster_provider.control.clusters import Clusters
@@ -118,7 +119,7 @@ def test_nodes_that_do_not_join_fail_the_cluster_that_waits_for_them(clusters, c
         then = datetime.now(timezone.utc) - timedelta(minutes=16)
         cloud.fleet[machine.id] = replace(machine, launched_at=then)
     with pytest.raises(ClusterFailed, match="no node of Kubernetes after 960 s"):
-        clusters.wait(cluster.id, timeout=20, poll_interval=0.01)
+        clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.01)
     assert clusters.get(cluster.id).state is ClusterState.FAILED
     assert cloud.live() == set()
 

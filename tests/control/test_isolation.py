@@ -6,6 +6,7 @@ import zlib
 from datetime import timedelta
 
 import pytest
+from hanging import HANG_SECONDS
 
 from dcluster_provider.control import patience, sightings
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -95,7 +96,7 @@ def test_a_job_with_a_setting_that_cannot_be_fails_with_the_reason(control, only
     job = control.jobs.request(SPEC | {"clusterId": cluster.id})
     only("apply_job", job.id, InvalidSpec("field mainClass: is empty"))
     with pytest.raises(JobFailed, match="field mainClass: is empty"):
-        control.jobs.wait(job.id, timeout=5)
+        control.jobs.wait(job.id, timeout=HANG_SECONDS)
 
 
 def test_a_job_that_cannot_be_seen_stays_as_it_was_and_the_others_go_on(control, platform, jobs, hidden):
@@ -132,11 +133,11 @@ def test_what_is_refused_for_minutes_is_waited_for_no_longer(control, platform, 
     hidden["observe_clusters", jobs[1].cluster_id] = Unseen(REFUSED, is_refused=True)
     monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 0.1)
     with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
-        control.jobs.wait(jobs[0].id, timeout=30, poll_interval=0.02)
+        control.jobs.wait(jobs[0].id, timeout=HANG_SECONDS, poll_interval=0.02)
     with pytest.raises(WaitTimeout):  # the job itself is seen
         control.jobs.wait(jobs[1].id, timeout=0.3, poll_interval=0.02)
     with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
-        control.clusters.wait(jobs[1].cluster_id, (), timeout=30, poll_interval=0.02)
+        control.clusters.wait(jobs[1].cluster_id, (), timeout=HANG_SECONDS, poll_interval=0.02)
 
 
 def test_a_job_that_waits_for_a_cluster_which_may_not_be_seen_waits_no_longer(control, hidden, monkeypatch):
@@ -145,7 +146,7 @@ def test_a_job_that_waits_for_a_cluster_which_may_not_be_seen_waits_no_longer(co
     hidden["observe_clusters", cluster.id] = Unseen(REFUSED, is_refused=True)
     monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 0.1)
     with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
-        control.jobs.wait(job.id, timeout=30, poll_interval=0.02)
+        control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.02)
 
 
 def test_the_check_tells_what_it_could_not_see(control, jobs, hidden):
@@ -169,7 +170,7 @@ def test_a_wait_bears_looks_that_fail_for_less_than_a_minute(control, platform, 
 
     monkeypatch.setattr(platform, "observe_clusters", fail_first)
     monkeypatch.setattr(platform, "reconnect", lambda: reconnected.append(len(failures)))
-    ended = control.jobs.wait(jobs[0].id, timeout=30, poll_interval=0.01)
+    ended = control.jobs.wait(jobs[0].id, timeout=HANG_SECONDS, poll_interval=0.01)
     assert ended.state is JobState.SUCCEEDED
     assert reconnected == ([2, 1, 0] if isinstance(error, CredentialsRefused) else [])
 
@@ -183,7 +184,7 @@ def test_a_wait_is_given_up_after_a_minute_of_them(control, platform, jobs, monk
     monkeypatch.setattr(patience, "_SECONDS", 0.05)
     number = jobs[0].id if wait == "jobs" else jobs[0].cluster_id
     with pytest.raises(RegistryUnusable, match="is gone"):
-        getattr(control, wait).wait(number, (), timeout=30, poll_interval=0.01)
+        getattr(control, wait).wait(number, (), timeout=HANG_SECONDS, poll_interval=0.01)
 
 
 def test_what_a_job_hands_back_is_waited_for_while_its_log_cannot_be_read(

@@ -6,6 +6,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from hanging import HANG_SECONDS
 from pydantic.alias_generators import to_camel
 
 from dcluster_provider.control.application_template import ApplicationTemplate
@@ -94,7 +95,7 @@ def test_a_job_without_a_cluster_gets_its_own_which_ends_with_it(control, platfo
     assert (cluster.spec.workers, cluster.spec.worker_memory, cluster.spec.worker_cpu) == (3, "2Gi", "4")
     assert cluster.owner == OWNER
     platform.set_job(job, JobPhase.SUCCEEDED)
-    control.jobs.wait(job.id, timeout=5, poll_interval=0.01)
+    control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.01)
     assert control.clusters.get(cluster.id).state is ClusterState.TERMINATED
 
 
@@ -241,11 +242,11 @@ def test_the_runs_of_a_task_have_their_jobs_beside_each_other(control, cluster):
 def test_whoever_waits_from_python_finds_the_states_in_the_log(control, platform, caplog):
     caplog.set_level("INFO", "dcluster_provider")
     cluster = control.clusters.launch({"tenant": "team"})
-    control.clusters.wait(cluster.id, timeout=5)
+    control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
     job = control.jobs.submit(on(cluster))
     control.jobs.observe([job.id])
     platform.set_job(job, JobPhase.SUCCEEDED)
-    control.jobs.wait(job.id, timeout=5)
+    control.jobs.wait(job.id, timeout=HANG_SECONDS)
     assert f"{cluster} is RUNNING" in caplog.text
     assert f"{job} is SUCCEEDED" in caplog.text
 
@@ -275,7 +276,7 @@ def test_a_job_whose_cluster_breaks_tells_the_clusters_reason(control, platform,
     control.jobs.observe([job.id])
     platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
     with pytest.raises(JobFailed, match="MasterKilled"):
-        control.jobs.wait(job.id, timeout=5, poll_interval=0.01)
+        control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.01)
     assert control.jobs.get(job.id).state is state
 
 

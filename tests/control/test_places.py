@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hanging import HANG_SECONDS
 
 from dcluster_provider.control import sightings
 from dcluster_provider.control.external_clusters import ExternalCluster
@@ -92,7 +93,7 @@ def test_a_wait_is_refused_after_minutes(control, job, connection, monkeypatch, 
     connection.edit()
     number = job.id if kind == "jobs" else job.cluster_id
     with pytest.raises(PlatformRefused, match=REFUSAL):
-        getattr(control, kind).wait(number, (), timeout=30, poll_interval=0.02)
+        getattr(control, kind).wait(number, (), timeout=HANG_SECONDS, poll_interval=0.02)
     assert connection.asked == []
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import httpx
 import psutil
 from airflow_databases import AIRFLOW
+from hanging import ANSWER_SECONDS, wait_until
 
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
-from demo.standalone import Standalone, end, wait_until
+from demo.standalone import Standalone, end
 from tests.live.conftest import connection
 from tests.live.rest_users import log_in, variables
 
@@ -72,7 +73,7 @@ class ApiServer:
                 stderr=log,
                 start_new_session=True,
             )
-        assert wait_until(self._answers, 120), self._log.read_text()[-5000:]
+        assert wait_until(self._answers), self._log.read_text()[-5000:]
 
     def die(self, when: str) -> None:
         """Have it killed before or after the run of the next request is made."""
@@ -90,7 +91,7 @@ class ApiServer:
     def client(self, name: str | None) -> httpx.Client:
         """A client with a user's token, or without one."""
         headers = {"Authorization": f"Bearer {log_in(self.url, name)}"} if name else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=ANSWER_SECONDS)
 
     def runs(self, dag_id: str) -> list[str]:
         """The ids of a DAG's runs, oldest first."""
@@ -103,7 +104,7 @@ class ApiServer:
         if self._process.poll() is not None:
             return True  # the first request tells
         try:
-            return httpx.get(f"{self.url}/dcluster/", timeout=30).status_code == httpx.codes.OK
+            return httpx.get(f"{self.url}/dcluster/", timeout=ANSWER_SECONDS).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 

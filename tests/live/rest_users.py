@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+from hanging import ANSWER_SECONDS
 
 USERS = {"admin": "admin", "user": "user", "viewer": "viewer"}  # name: role of the simple auth manager
 BUNDLES = [{"name": "dcluster", "classpath": "dcluster_provider.dags.bundle.DClusterDagBundle", "kwargs": {}}]
@@ -38,7 +39,9 @@ def log_in(url: str, name: str) -> str:
     """A user's token, as ``POST /auth/token`` gives it."""
     body = {"username": name, "password": f"{name}-password"}
     return str(
-        httpx.post(f"{url}/auth/token", json=body, timeout=30).raise_for_status().json()["access_token"]
+        httpx.post(f"{url}/auth/token", json=body, timeout=ANSWER_SECONDS)
+        .raise_for_status()
+        .json()["access_token"]
     )
 
 
@@ -46,7 +49,16 @@ def curl(command: list[str], token: str | None) -> tuple[int, str]:
     """Run curl with a user's token; its answer's status and body."""
     header = ["--header", f"Authorization: Bearer {token}"] if token else []
     done = subprocess.run(
-        [*command, "--silent", "--show-error", "--max-time", "60", "--write-out", "\n%{http_code}", *header],
+        [
+            *command,
+            "--silent",
+            "--show-error",
+            "--max-time",
+            str(ANSWER_SECONDS),
+            "--write-out",
+            "\n%{http_code}",
+            *header,
+        ],
         capture_output=True,
         text=True,
         check=True,

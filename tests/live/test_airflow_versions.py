@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from local_platform import READY_SECONDS
+from hanging import ANSWER_SECONDS, wait_until
 from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
@@ -22,7 +22,7 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.hooks.form import FIELDS
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
-from demo.standalone import Standalone, wait_until
+from demo.standalone import Standalone
 from tests.live.conftest import EXAMPLE_DAGS, connection, healthy_rest
 from tests.live.installations import ROOT, Combination, Installation, build_wheel, installed, interpreter
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from tests.live.conftest import PersonsRest
 
-pytestmark = pytest.mark.timeout(2400)
 # Every other live test runs beside the newest Airflow: `make test` adds the oldest minor version.
 IN_EVERY_RUN = Combination("3.2.2", constraints="constraints-airflow-3.2.txt")
 FURTHER = [
@@ -42,7 +41,6 @@ FURTHER = [
     Combination("3.3.2", "3.13", with_tests=True),
 ]
 SHOWN = ("apache-airflow", "sqlalchemy", "pydantic", "apache-airflow-providers-cncf-kubernetes")
-RUN_SECONDS = 600  # of a job with its cluster, on a machine that other tests use, too
 # About the repository, about this machine, or with a tool that a user's environment does not have.
 NOT_OF_AN_INSTALLATION = (
     "tests/live",
@@ -171,9 +169,7 @@ def _end(trial: Trial) -> None:
 def ends(rest: PersonsRest, dag_id: str, run_id: str) -> None:
     """Wait until a run has succeeded; otherwise show the logs of its tasks."""
     over = {"success", "failed"}
-    assert wait_until(lambda: rest.run_state(dag_id, run_id) in over, RUN_SECONDS, 1), rest.tasks(
-        dag_id, run_id
-    )
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) in over, 1), rest.tasks(dag_id, run_id)
     tasks = rest.tasks(dag_id, run_id)
     assert rest.run_state(dag_id, run_id) == "success", "\n".join(map(rest.task_log, tasks))
 
@@ -217,11 +213,11 @@ def test_the_connection_has_its_form(trial):
 
 def test_a_scheduled_run_waits_in_the_triggerer(trial):
     rest = trial.rest
-    assert wait_until(lambda: rest.has_dag("versions_scheduled"), READY_SECONDS)
+    assert wait_until(lambda: rest.has_dag("versions_scheduled"))
     rest.unpause(
         "versions_scheduled"
     )  # only now: a scheduler runs tasks before the API that they need is there
-    assert wait_until(lambda: rest.runs("versions_scheduled") != [], READY_SECONDS)
+    assert wait_until(lambda: rest.runs("versions_scheduled") != [])
     (run_id,) = rest.runs("versions_scheduled")
     ends(rest, "versions_scheduled", run_id)
     (task,) = rest.tasks("versions_scheduled", run_id)
@@ -245,7 +241,7 @@ def test_the_rest_api_carries_a_job_out(trial):
         def has_ended() -> bool:
             return client.get(f"/dcluster/job/status/{job_id}").json() in {"SUCCEEDED", "FAILED", "KILLED"}
 
-        assert wait_until(has_ended, RUN_SECONDS, 1)
+        assert wait_until(has_ended, 1)
         assert client.get(f"/dcluster/job/info/{job_id}").json()["state"] == "SUCCEEDED"
     trial.shown.append("REST")
 
@@ -268,7 +264,9 @@ def web(trial: Trial) -> httpx.Client:
     """A client of the standalone's pages, as its administrator."""
     assert trial.rest.is_healthy()
     token = (
-        httpx.get(f"{trial.standalone.url}/auth/token", timeout=60).raise_for_status().json()["access_token"]
+        httpx.get(f"{trial.standalone.url}/auth/token", timeout=ANSWER_SECONDS)
+        .raise_for_status()
+        .json()["access_token"]
     )
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=trial.standalone.url, headers=headers, timeout=60)
+    return httpx.Client(base_url=trial.standalone.url, headers=headers, timeout=ANSWER_SECONDS)

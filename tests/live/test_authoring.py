@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from hanging import wait_until
 
 from dcluster_provider.core.record import ClusterState
-from demo.standalone import wait_until
 from tests.live.trials import long_except, on_both_platforms
 
-pytestmark = [pytest.mark.timeout(1800), on_both_platforms]
+pytestmark = [on_both_platforms]
 
 
 def run(live_airflow, dag_id: str, conf: dict | None = None) -> tuple[str, str]:
     """Run a DAG to its end; returns the run's id and state."""
     rest = live_airflow.rest
-    assert wait_until(lambda: rest.has_dag(dag_id), 120)
+    assert wait_until(lambda: rest.has_dag(dag_id))
     rest.unpause(dag_id)
     run_id = rest.trigger(dag_id, conf or {})
-    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 400, 1)
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 1)
     return run_id, rest.run_state(dag_id, run_id)
 
 
@@ -32,7 +32,7 @@ def clusters_of(live_airflow, run_id: str) -> list:
 def assert_ends(live_airflow, cluster) -> None:
     """On Kubernetes an end takes its time, and whoever looks records it."""
     clusters = live_airflow.control.clusters
-    assert wait_until(lambda: clusters.status(cluster.id) is ClusterState.TERMINATED, 300)
+    assert wait_until(lambda: clusters.status(cluster.id) is ClusterState.TERMINATED)
 
 
 @pytest.mark.parametrize("path", long_except(["deferred"], ["running", "deferred"]))

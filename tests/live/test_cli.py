@@ -8,16 +8,15 @@ import subprocess
 
 import pytest
 from airflow_databases import AIRFLOW
-from local_platform import READY_SECONDS
+from hanging import HANG_SECONDS
 from testbed.cache import engines_folder
 
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(1800)
 CLUSTER = {"tenant": "my-team", "workers": 1, "workerCpu": "2", "workerMemory": "1Gi", "type": "spark3"}
-WAITING = ("--wait", "--timeout", str(READY_SECONDS))
+WAITING = ("--wait", "--timeout", str(HANG_SECONDS))
 
 MISTAKES = [
     (("clusters", "launch"), '{"tenant": "a", "worker": 1}', "did you mean 'workers'"),

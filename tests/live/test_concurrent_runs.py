@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 from airflow_databases import AIRFLOW
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.core.record import ClusterState, Job, JobState
-from demo.standalone import wait_until
 from tests.live.trials import on_both_platforms
 
-pytestmark = [pytest.mark.timeout(3600), pytest.mark.long, on_both_platforms]
+pytestmark = [pytest.mark.long, on_both_platforms]
 DAGS = ("daily_report_1", "daily_report_2")
 DAYS = 10
 # dag.test() whose deferred task goes on only once the triggerer has begun to run its trigger too.
@@ -42,13 +42,13 @@ for _ in range(runs):
 def test_two_backfills_of_ten_days_beside_each_other_run_every_day_once(live_airflow):
     rest = live_airflow.rest
     for dag_id in DAGS:
-        assert wait_until(lambda it=dag_id: rest.has_dag(it), 120)
+        assert wait_until(lambda it=dag_id: rest.has_dag(it))
         rest.unpause(dag_id)
     for dag_id in DAGS:
         dates = ("--from-date", "2026-01-01", "--to-date", f"2026-01-{DAYS:02}")
         command = [AIRFLOW, "backfill", "create", "--dag-id", dag_id, *dates, "--max-active-runs", "4"]
         subprocess.run(command, env=live_airflow.standalone.environment, check=True, capture_output=True)
-    assert wait_until(lambda: not any(rest.unfinished_runs(dag_id) for dag_id in DAGS), 3000)
+    assert wait_until(lambda: not any(rest.unfinished_runs(dag_id) for dag_id in DAGS))
     jobs = [job for job in live_airflow.control.jobs.list(client="sales") if job.owner.dag_id in DAGS]
     days = {(job.owner.dag_id, job.spec.args) for job in jobs if job.owner.run_id.startswith("backfill__")}
     assert days == {(dag_id, (f"2026-01-{day:02}",)) for dag_id in DAGS for day in range(1, DAYS + 1)}
@@ -57,9 +57,7 @@ def test_two_backfills_of_ten_days_beside_each_other_run_every_day_once(live_air
     for dag_id in DAGS:
         assert are_beside_each_other([job for job in jobs if job.owner.dag_id == dag_id])
     clusters = live_airflow.control.clusters
-    assert wait_until(
-        lambda: all(clusters.status(job.cluster_id) is ClusterState.TERMINATED for job in jobs), 120
-    )
+    assert wait_until(lambda: all(clusters.status(job.cluster_id) is ClusterState.TERMINATED for job in jobs))
 
 
 def are_beside_each_other(jobs: list[Job]) -> bool:
@@ -73,8 +71,8 @@ def test_no_job_of_dag_test_is_ended_by_the_triggerer_that_runs_beside_it(live_a
     cluster = control.clusters.launch(
         {"tenant": "tested", "workers": 1, "workerCpu": "8", "longLiving": True}
     )
-    control.clusters.wait(cluster.id, timeout=180)
-    assert wait_until(lambda: live_airflow.rest.has_dag("tested"), 120)
+    control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
+    assert wait_until(lambda: live_airflow.rest.has_dag("tested"))
     file = live_airflow.standalone.home / "dags" / "concurrent.py"
     command = [sys.executable, "-c", _TEST_RUNS, str(file), str(runs), str(cluster.id)]
     started = [

@@ -6,12 +6,13 @@ After each: one cluster and one job for the key, the job ran once, and nothing i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.core.record import Cluster, Job, JobState
-from demo.standalone import wait_until
 from tests.live.trials import one_in
 
 CALLS = {
@@ -43,8 +44,16 @@ CALLS = {
 }
 
 
+AT_ONCE = 6  # clusters and tasks that two processors bear
+
+
 @dataclass
 class Case:
+    """A kill, what the run's conf says of it, and what came of it.
+
+    :param resources: what the workers of its cluster wait for.
+    """
+
     operation: str
     path: str
     boundary: str
@@ -52,6 +61,7 @@ class Case:
     conf: dict
     method: str = "execute"
     cluster: Cluster | None = None
+    resources: Path | None = None
     run_id: str = ""
     verdict: str = ""
 
@@ -65,8 +75,8 @@ class Case:
 
     @property
     def goes_on_once_deferred(self) -> bool:
-        """Its job ends only when its task waits in the triggerer, so that there is a resumption to be killed in."""
-        return (self.operation, self.path) == ("submit", "deferred")
+        """What it waits for comes only when its task waits in the triggerer: there is a resumption to be killed in."""
+        return self.path == "deferred" and self.operation in {"launch", "submit"}
 
 
 def all_cases() -> list[Case]:
@@ -106,18 +116,19 @@ def groups() -> list[Any]:
 
 
 def finished(live_airflow, cases: list[Case]) -> None:
-    """Run cases to their end, and find what is wrong then."""
+    """Run cases to their end, some at once, and find what is wrong then."""
     control, rest = live_airflow.control, live_airflow.rest
     spec = {"tenant": "crash", "workers": 1, "workerMemory": "1Gi"}
     shared = control.clusters.launch(spec)
-    control.clusters.wait(shared.id, timeout=180)
+    control.clusters.wait(shared.id, timeout=HANG_SECONDS)
     for dag_id in {case.dag_id for case in cases}:
-        assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id), 120)
+        assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id))
         rest.unpause(dag_id)
-    run_to_the_end(live_airflow, cases, spec, shared)
+    for first in range(0, len(cases), AT_ONCE):
+        run_to_the_end(live_airflow, cases[first : first + AT_ONCE], spec, shared)
     own = [case for case in cases if case.operation == "own"]
     # No task waits for the end of a job's own cluster: the cluster check sees it.
-    assert not own or wait_until(lambda: own_clusters_have_ended_for_the_check(live_airflow, own), 120, 5)
+    assert not own or wait_until(lambda: own_clusters_have_ended_for_the_check(live_airflow, own), 5)
     for case in cases:
         case.verdict = verdict(live_airflow, case)
     control.clusters.terminate(shared.id)
@@ -132,8 +143,11 @@ def run_to_the_end(live_airflow, cases: list[Case], spec: dict, shared: Cluster)
             case.cluster = live_airflow.control.clusters.launch(spec)
         if case.cluster is not None:
             case.conf["cluster_id"] = case.cluster.id
+        if case.operation == "launch" and case.goes_on_once_deferred:
+            case.resources = live_airflow.resources_that_do_not_come()
+            case.conf["resources"] = str(case.resources)
         case.run_id = rest.trigger(case.dag_id, case.conf)
-    assert wait_until(lambda: not [case for case in cases if not has_ended(live_airflow, case)], 1700, 2)
+    assert wait_until(lambda: not [case for case in cases if not has_ended(live_airflow, case)], 2)
 
 
 def own_clusters_have_ended_for_the_check(live_airflow, cases: list[Case]) -> bool:
@@ -142,13 +156,13 @@ def own_clusters_have_ended_for_the_check(live_airflow, cases: list[Case]) -> bo
 
 
 def has_ended(live_airflow, case: Case) -> bool:
-    """Whether the case's run is over; what holds its job back is taken away once its task waits."""
-    rest = live_airflow.rest
-    if case.goes_on_once_deferred and any(
-        task["state"] == "deferred" for task in rest.tasks(case.dag_id, case.run_id)
-    ):
+    """Whether the case's run is over; what holds it back is taken away once its task waits."""
+    if case.goes_on_once_deferred and live_airflow.has_left_its_worker(case.dag_id, case.run_id):
+        if case.resources:
+            live_airflow.let_come(case.resources)
+            case.resources = None
         (live_airflow.work / f"{case.run_id}.go").touch()
-    return rest.run_state(case.dag_id, case.run_id) in {"success", "failed"}
+    return live_airflow.rest.run_state(case.dag_id, case.run_id) in {"success", "failed"}
 
 
 def verdict(live_airflow, case: Case) -> str:
@@ -203,7 +217,6 @@ def jobs_of(live_airflow, case: Case) -> list[Job]:
     ]
 
 
-@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     ("live_airflow", "dag_ids"),
     groups(),

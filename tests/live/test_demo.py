@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hanging import wait_until
 
 from demo.flights import ROWS
-from demo.standalone import MARK, Standalone, wait_until
+from demo.standalone import MARK, Standalone
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -114,7 +114,7 @@ def test_interrupted_demo_leaves_nothing_and_downloads_nothing_again(clone, envi
     out = tmp_path / "out.txt"
     demo = start(clone, environment, "spark", out)
     try:
-        assert wait_until(lambda: demo.poll() is not None or "analyse" in out.read_text(), 600)
+        assert wait_until(lambda: demo.poll() is not None or "analyse" in out.read_text())
         os.killpg(demo.pid, signal.SIGINT)  # Ctrl-C reaches make and the demonstration
         assert demo.wait(240) != 0
     finally:

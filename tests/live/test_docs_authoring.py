@@ -14,7 +14,6 @@ from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState
 
-pytestmark = pytest.mark.timeout(1800)
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 

@@ -19,7 +19,6 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.engines import find_engine
 from tests.live.conftest import connection
 
-pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parent.parent.parent
 APPLICATION = "/opt/jobs/words.py"  # as the quickstart calls it
 
@@ -67,7 +66,7 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_e
         )
         for deferrable in (False, True):
             job = jobs.wait(job.id, [JobState.RUNNING], 180)
-            until(lambda: counted.exists() and counted.read_text().count("\n"), lambda seen: seen > 20, 300)
+            until(lambda: counted.exists() and counted.read_text().count("\n"), lambda seen: seen > 20)
             dag = tmp_path / "dags" / "upgrade.py"
             dag.write_text(f"DEFERRABLE = {deferrable}\n{code}")
             command = [AIRFLOW, "dags", "test", "upgrade", "--conf", json.dumps({"job": job.id})]
@@ -79,7 +78,7 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_e
             job = jobs.list(client="sales", module="counting")[0]
             assert job.spec.savepoint == stopped.savepoint, done.stdout[-5000:]
         before = counted.read_text().count("\n")
-        lines = until(lambda: counted.read_text().splitlines()[:-1], lambda seen: len(seen) > before, 180)
+        lines = until(lambda: counted.read_text().splitlines()[:-1], lambda seen: len(seen) > before)
         assert lines == [f"{number} {number}" for number in range(1, len(lines) + 1)]
         command = f"airflow dcluster jobs terminate {job.id} --savepoint --timeout 300"
         assert command.replace(f" {job.id} ", " 1 ") in (ROOT / "docs" / "savepoints.md").read_text()

@@ -15,7 +15,6 @@ from dcluster_provider.core.record import ClusterState
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.registry.store import Registry
 
-pytestmark = pytest.mark.timeout(1800)
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "upkeep.md").read_text()
 
 

@@ -7,13 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hanging import wait_until
 
-from demo.standalone import wait_until
 from tests.live.conftest import EXAMPLE_DAGS
 from tests.live.trials import IS_EVERYTHING
 
-pytestmark = pytest.mark.timeout(2400)
-RUN_SECONDS = 1500  # all of them at once, on a machine that other tests use, too
 DAG_IDS = sorted(
     f"dcluster_{path.stem.removeprefix('example_')}" for path in EXAMPLE_DAGS.glob("example_*.py")
 )
@@ -75,7 +73,7 @@ def runs(live_airflow, flights) -> dict[str, str]:
     rest = live_airflow.rest
     started = {}
     for dag_id in tried_on(live_airflow.platform):
-        assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id), 120)
+        assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id))
         rest.unpause(dag_id)
         output = live_airflow.work / dag_id
         conf = {"flights": str(flights), "output": str(output)} if "flights" in dag_id else {}
@@ -84,7 +82,7 @@ def runs(live_airflow, flights) -> dict[str, str]:
 
 
 def state_in_the_end(rest, dag_id: str, run_id: str) -> str:
-    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, RUN_SECONDS, 1)
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 1)
     return rest.run_state(dag_id, run_id)
 
 
@@ -100,7 +98,7 @@ def test_example_runs_through_and_leaves_no_cluster(live_airflow, runs, dag_id):
         return {it.state.value for it in clusters if it.owner and it.owner.run_id == run_id}
 
     assert states()
-    assert wait_until(lambda: states() == {"TERMINATED"}, 300), "a job's own cluster is seen out"
+    assert wait_until(lambda: states() == {"TERMINATED"}), "a job's own cluster is seen out"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, launch, local_platform, local_settings, observe, until
 
 from dcluster_provider.control.connect import Control, connect
@@ -18,8 +19,6 @@ from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.platforms.local.engines import Engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.ports import free_ports
-
-pytestmark = pytest.mark.timeout(1800)
 
 
 @contextmanager
@@ -61,7 +60,7 @@ def standalone_spark(folder: Path, engine: Engine) -> Iterator[ExternalCluster]:
             return 0
 
     try:
-        until(workers, lambda alive: alive == 1, 120)
+        until(workers, lambda alive: alive == 1)
         yield ExternalCluster("by-hand", "spark3", f"http://127.0.0.1:{page}", address)
         assert workers() == 1, "it is as it was"
     finally:
@@ -89,7 +88,7 @@ def test_spark_jobs_run_on_a_cluster_that_was_started_by_hand(tmp_path):
             | {"module": "pi", "application": str(APPLICATIONS / "spark_pi.py"), "args": ["2"]}
             | {"pipelineVersion": "v1"}
         )
-        done = control.jobs.wait(done.id, timeout=180)
+        done = control.jobs.wait(done.id, timeout=HANG_SECONDS)
         assert "Connected to Spark cluster with app ID" in control.jobs.logs(done.id)
         cluster = control.clusters.get(done.cluster_id)
         assert (cluster.state, cluster.master_url) == (ClusterState.RUNNING, by_hand.master)
@@ -136,5 +135,5 @@ def test_flink_jars_programs_and_sql_run_on_a_cluster_of_another_deployment(tmp_
                 {"client": "team", "module": module, "jobType": "flink", "application": application}
                 | {"useExternalCluster": True, "pipelineVersion": "v1"}
             )
-            assert control.jobs.wait(job.id, timeout=180).state is JobState.SUCCEEDED, module
+            assert control.jobs.wait(job.id, timeout=HANG_SECONDS).state is JobState.SUCCEEDED, module
         assert observe(theirs, cluster).phase is ClusterPhase.READY

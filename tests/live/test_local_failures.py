@@ -13,10 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hanging import HANG_SECONDS
 from local_platform import (
     APPLICATIONS,
-    NAMED_SECONDS,
-    READY_SECONDS,
     answers,
     launch,
     local_platform,
@@ -36,7 +35,6 @@ from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.local.engines import ensure_engine
 from dcluster_provider.platforms.local.process_end import census
 
-pytestmark = pytest.mark.timeout(1800)
 SMALL = {"worker_memory": "1Gi", "master_memory": "512Mi"}
 FAILS = str(APPLICATIONS / "spark_fails.py")
 
@@ -47,7 +45,7 @@ def platform(tmp_path_factory):
         yield platform
 
 
-def broken(platform, cluster, seconds=NAMED_SECONDS):
+def broken(platform, cluster, seconds=HANG_SECONDS):
     seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, seconds)
     return seen.diagnosis
 
@@ -64,7 +62,7 @@ def taken_port():
 def test_a_taken_port_of_spark_is_named_with_its_holder(platform, taken_port, setting):
     cluster = make_cluster(**SMALL, extra_configs={setting: taken_port})
     platform.apply_cluster(cluster)
-    diagnosis = broken(platform, cluster, READY_SECONDS)
+    diagnosis = broken(platform, cluster, HANG_SECONDS)
     assert diagnosis.reason == "PortTaken"
     assert f"Port {taken_port} ({setting}) is taken by process {os.getpid()} (" in diagnosis.cause
     platform.delete_cluster(cluster)
@@ -77,7 +75,7 @@ def test_a_taken_port_of_flink_is_named_with_its_holder(tmp_path, taken_port, se
     with local_platform(tmp_path, "flink") as platform:
         cluster = make_cluster(type="flink", extra_configs={setting: taken_port})
         platform.apply_cluster(cluster)
-        diagnosis = broken(platform, cluster, READY_SECONDS)
+        diagnosis = broken(platform, cluster, HANG_SECONDS)
         assert diagnosis.reason == "PortTaken"
         assert f"Port {taken_port} ({setting}) is taken by process {os.getpid()} (" in diagnosis.cause
 
@@ -108,7 +106,6 @@ def test_one_lost_worker_leaves_the_cluster_at_work_and_the_last_one_breaks_it(p
         lambda: observe(platform, cluster),
         # A master that did not answer is not told from one without workers.
         lambda seen: (seen.phase, seen.workers_ready) == (ClusterPhase.STARTING, 1),
-        NAMED_SECONDS,
     )
     assert (
         outcome(platform, submit(platform, cluster, application=FAILS, args=("nothing",)), cluster).exit_code
@@ -123,7 +120,7 @@ def test_one_lost_worker_leaves_the_cluster_at_work_and_the_last_one_breaks_it(p
 def test_a_worker_that_never_joined_breaks_the_cluster_at_once(platform):
     cluster = make_cluster(workers=2, **SMALL, extra_configs={"spark.worker.resourcesFile": "/no/such/file"})
     platform.apply_cluster(cluster)
-    diagnosis = broken(platform, cluster, READY_SECONDS)
+    diagnosis = broken(platform, cluster, HANG_SECONDS)
     assert "/no/such/file" in " ".join((diagnosis.cause, *diagnosis.evidence))
     platform.delete_cluster(cluster)
 
@@ -153,7 +150,7 @@ def test_processes_whose_folder_was_removed_are_still_seen_and_ended(platform):
 def test_an_end_that_was_interrupted_goes_on_with_the_next_look(platform):
     cluster = launch(platform, **SMALL)
     (platform.settings.home / "logs" / cluster.name / "ended").touch()  # as if the rest had been killed away
-    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.ABSENT, NAMED_SECONDS)
+    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.ABSENT)
     assert not [folder for folder in census() if cluster.name in str(folder)]
 
 

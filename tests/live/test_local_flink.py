@@ -6,9 +6,9 @@ import subprocess
 from string import Template
 
 import pytest
+from hanging import ANSWER_SECONDS
 from local_platform import (
     APPLICATIONS,
-    READY_SECONDS,
     build_jar,
     driver_of,
     launch,
@@ -32,7 +32,6 @@ from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process_end import census
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(1800)
 FAILS = str(APPLICATIONS / "flink_fails.py")
 
 
@@ -72,7 +71,9 @@ def sql(tmp_path):
 def flink_jobs(platform, cluster):
     import httpx
 
-    return httpx.get(f"{observe(platform, cluster).master_url}/jobs/overview", timeout=10).json()["jobs"]
+    return httpx.get(f"{observe(platform, cluster).master_url}/jobs/overview", timeout=ANSWER_SECONDS).json()[
+        "jobs"
+    ]
 
 
 def test_a_jar_runs_under_an_id_of_its_own_and_only_once(platform, cluster, jar):
@@ -167,7 +168,7 @@ def test_a_killed_client_is_named_and_its_job_in_flink_cancelled(platform, clust
 
 def _until_idle(platform, cluster):
     over = {"FINISHED", "CANCELED", "FAILED"}
-    until(lambda: flink_jobs(platform, cluster), lambda jobs: all(job["state"] in over for job in jobs), 300)
+    until(lambda: flink_jobs(platform, cluster), lambda jobs: all(job["state"] in over for job in jobs))
 
 
 def test_the_statements_of_a_sql_file_run_one_after_the_other(platform, cluster, sql):
@@ -200,7 +201,7 @@ def test_a_statement_that_is_not_waited_for_is_followed_to_its_end(platform, clu
     )
     job = submit(platform, cluster, application=sql(statements))
     driver = driver_of(platform, job, cluster)
-    until(driver.is_running, lambda lives: not lives, READY_SECONDS)
+    until(driver.is_running, lambda lives: not lives)
     assert observe_job(platform, job, cluster).phase in {JobPhase.RUNNING, JobPhase.PENDING}
     platform.stop_job(job, cluster)
     assert outcome(platform, job, cluster, 60).phase is JobPhase.KILLED
@@ -295,7 +296,7 @@ def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar
     client = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, lost, cluster)
     process_of(platform, cluster, "master").kill()
-    broken = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 300)
+    broken = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN)
     assert broken.diagnosis.cause == "The JobManager was killed by signal 9 (SIGKILL)."
     for job in (lost, client):
         seen = outcome(platform, job, cluster, 30)
@@ -310,8 +311,8 @@ def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar
 def test_a_killed_taskmanager_is_noticed_and_the_last_one_breaks_the_cluster(platform):
     cluster = launch(platform, type="flink", workers=2, worker_memory="1Gi", master_memory="1Gi")
     process_of(platform, cluster, "worker-0").kill()
-    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.STARTING, 300)
+    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.STARTING)
     process_of(platform, cluster, "worker-1").kill()
-    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, 300)
+    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN)
     assert "killed by signal 9" in seen.diagnosis.cause
     platform.delete_cluster(cluster)

@@ -8,7 +8,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from local_platform import APPLICATIONS, READY_SECONDS, build_jar, local_platform, until
+from hanging import HANG_SECONDS
+from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed
@@ -23,7 +24,6 @@ from dcluster_provider.engines.flink_savepoints import go_on_stopping
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.local.engines import find_engine
 
-pytestmark = pytest.mark.timeout(1800)
 SQL = str(APPLICATIONS / "counting.sql")
 
 
@@ -51,7 +51,7 @@ def jar(tmp_path_factory, control):
 def cluster(control):
     size = {"workers": 1, "workerCpu": 3, "workerMemory": "1Gi", "masterMemory": "1Gi"}
     cluster = control.clusters.launch({"tenant": "team", "type": "flink"} | size)
-    return control.clusters.wait(cluster.id, timeout=READY_SECONDS)
+    return control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
 
 
 @pytest.fixture
@@ -68,14 +68,14 @@ def submitted(control, application, **fields) -> Job:
 
 def running(control, application, **fields) -> Job:
     job = submitted(control, application, **fields)
-    return control.jobs.wait(job.id, [JobState.RUNNING], READY_SECONDS, poll_interval=0.1)
+    return control.jobs.wait(job.id, [JobState.RUNNING], HANG_SECONDS, poll_interval=0.1)
 
 
 def at_work(control, jar, counted, **fields) -> Job:
     """A job of the jar that has counted some numbers."""
     job = running(control, jar, args=[str(counted)], **fields)
     before = len(numbers(counted))
-    until(lambda: len(numbers(counted)), lambda seen: seen > before + 20, READY_SECONDS)
+    until(lambda: len(numbers(counted)), lambda seen: seen > before + 20)
     return job
 
 
@@ -92,12 +92,12 @@ def stopped_with_savepoint(control, job) -> Job:
 
 def succeeded(control, job) -> Job:
     look = raise_if_savepoint_failed if control.jobs.get(job.id).savepoint_wanted else None
-    return control.jobs.wait(job.id, timeout=READY_SECONDS, poll_interval=0.1, on_look=look)
+    return control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.1, on_look=look)
 
 
 def killed(control, job) -> Job:
     control.jobs.terminate(job.id)
-    return control.jobs.wait(job.id, [JobState.KILLED], READY_SECONDS, poll_interval=0.1)
+    return control.jobs.wait(job.id, [JobState.KILLED], HANG_SECONDS, poll_interval=0.1)
 
 
 def test_a_job_goes_on_where_its_savepoint_was_made_although_its_cluster_has_gone(
@@ -135,7 +135,7 @@ def test_a_savepoint_that_cannot_be_made_leaves_the_job_at_work(control, cluster
     assert (going.state, going.savepoint_wanted, going.savepoint) == (JobState.RUNNING, False, "")
     assert going.savepoint_failure == raised.value.diagnosis
     before = len(numbers(counted))
-    until(lambda: len(numbers(counted)), lambda seen: seen > before + 20, READY_SECONDS)
+    until(lambda: len(numbers(counted)), lambda seen: seen > before + 20)
 
     blocked.unlink()
     again = stopped_with_savepoint(control, job)
@@ -174,7 +174,7 @@ def _stop_and_be_killed(settings, job):
 def test_the_savepoint_is_found_by_who_comes_late(control, cluster, jar, counted):
     job = at_work(control, jar, counted, clusterId=cluster.id)
     wished = control.registry.save_job(stop_job_with_savepoint(job, utc_now()))
-    ended = until(lambda: _look(control, wished, cluster), lambda seen: seen.savepoint, READY_SECONDS)
+    ended = until(lambda: _look(control, wished, cluster), lambda seen: seen.savepoint)
     unaware = _look(control, job, cluster)
     assert unaware.phase is JobPhase.SUCCEEDED
     assert succeeded(control, job).savepoint == ended.savepoint, "although another saw the end before"
@@ -198,18 +198,18 @@ def test_who_looked_first_without_the_wish_does_not_hide_the_savepoint(control, 
     wished = control.registry.save_job(stop_job_with_savepoint(job, utc_now()))
     asked = control.platform.observe_jobs([(wished, cluster)])
     assert not asked[job.id].savepoint, "it has only been asked for"
-    until(lambda: _look(control, job, cluster).phase, lambda seen: seen is JobPhase.SUCCEEDED, READY_SECONDS)
+    until(lambda: _look(control, job, cluster).phase, lambda seen: seen is JobPhase.SUCCEEDED)
     assert succeeded(control, job).savepoint
 
 
 @pytest.mark.long
 def test_a_sql_file_is_stopped_with_a_savepoint_and_goes_on_from_it(control, settings, cluster):
     first = running(control, SQL, clusterId=cluster.id)
-    until(lambda: _counted(settings, cluster), lambda seen: len(seen) > 50, READY_SECONDS)
+    until(lambda: _counted(settings, cluster), lambda seen: len(seen) > 50)
     ended = stopped_with_savepoint(control, first)
     last = _counted(settings, cluster)[-1]
     second = running(control, SQL, clusterId=cluster.id, savepoint=ended.savepoint)
-    more = until(lambda: _counted(settings, cluster), lambda seen: seen[-1] > last + 50, READY_SECONDS)
+    more = until(lambda: _counted(settings, cluster), lambda seen: seen[-1] > last + 50)
     killed(control, second)
     assert more == list(range(1, len(more) + 1))
 
@@ -230,7 +230,7 @@ def test_two_flink_jobs_of_one_job_cannot_be_stopped_with_a_savepoint(control, c
     text = Path(SQL).read_text().replace("'print', 'print-identifier' = 'counted'", "'blackhole'")
     both.write_text(f"SET 'table.dml-sync' = 'false';\n{text}{insert}")
     job = running(control, str(both), clusterId=cluster.id)
-    until(lambda: control.jobs.logs(job.id), lambda log: log.count("Successfully submitted job") == 2, 300)
+    until(lambda: control.jobs.logs(job.id), lambda log: log.count("Successfully submitted job") == 2)
     with pytest.raises(SavepointFailed, match="2 Flink jobs running"):
         stopped_with_savepoint(control, job)
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
@@ -246,10 +246,10 @@ def test_a_job_starts_from_a_retained_checkpoint(control, cluster, jar, counted,
     }
     first = at_work(control, jar, counted, clusterId=cluster.id, extraCmd=keeping)
     folder = tmp_path / "checkpoints" / flink_job_id(first.key, first.generation)
-    until(lambda: list(folder.glob("chk-*/_metadata")), bool, READY_SECONDS)
+    until(lambda: list(folder.glob("chk-*/_metadata")), bool)
     killed(control, first)
     # One that was completed in the moment of the end is there beside the one that it replaces.
-    (kept,) = until(lambda: list(folder.glob("chk-*/_metadata")), lambda seen: len(seen) == 1, READY_SECONDS)
+    (kept,) = until(lambda: list(folder.glob("chk-*/_metadata")), lambda seen: len(seen) == 1)
     counted_before = len(numbers(counted))
 
     second = at_work(control, jar, counted, clusterId=cluster.id, savepoint=str(kept.parent))
@@ -279,6 +279,6 @@ def test_a_savepoint_that_cannot_be_used_fails_the_job_and_is_named(control, clu
     before = len(numbers(counted))
     dropping = {"execution.state-recovery.ignore-unclaimed-state": True}
     job = running(control, jar, **renamed, extraCmd=dropping)
-    first = until(lambda: numbers(counted)[before:], bool, READY_SECONDS)[0]
+    first = until(lambda: numbers(counted)[before:], bool)[0]
     assert first == (before + 1, 1), "the numbers go on, the count begins anew"
     killed(control, job)

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta, timezone
 import httpx
 import psutil
 import pytest
+from hanging import ANSWER_SECONDS
 from local_platform import (
     APPLICATIONS,
-    READY_SECONDS,
     answers,
     driver_of,
     launch,
@@ -39,7 +39,6 @@ from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.platforms.local.engines import find_engine
 from dcluster_provider.platforms.local.process_end import census
 
-pytestmark = pytest.mark.timeout(1800)
 PI = str(APPLICATIONS / "spark_pi.py")
 FAILS = str(APPLICATIONS / "spark_fails.py")
 
@@ -117,7 +116,7 @@ def test_an_apply_that_is_killed_again_and_again_makes_one_cluster(platform):
         applying.wait()
         applying.stdout.close()
     platform.apply_cluster(cluster)
-    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.READY, READY_SECONDS)
+    until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.READY)
     members = [each for folder, found in census().items() if cluster.name in str(folder) for each in found]
     programs = [words for _, words in answers(members, psutil.Process.cmdline)]
     assert sum("org.apache.spark.deploy.master.Master" in program for program in programs) == 1
@@ -152,7 +151,7 @@ def test_a_job_whose_executors_end_at_start_is_ended_with_their_own_words(platfo
     assert any("Module no.such.module not found" in line for line in seen.diagnosis.evidence), seen.diagnosis
     assert "hidden" not in seen.diagnosis.render()
     assert observe_job(platform, job, cluster) == seen
-    until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left, READY_SECONDS)
+    until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left)
 
 
 @pytest.mark.long
@@ -170,7 +169,6 @@ def test_a_driver_that_outlives_its_application_is_told_of_and_ended(platform, c
     seen = until(
         lambda: observe_job(platform, job, cluster),
         lambda seen: seen and seen.application_end and seen.application_end.words is not None,
-        READY_SECONDS,
     )
     end = seen.application_end
     assert end.is_finished
@@ -179,7 +177,7 @@ def test_a_driver_that_outlives_its_application_is_told_of_and_ended(platform, c
     seen = observe_job(platform, job, cluster)
     assert (seen.phase, seen.diagnosis.reason) == (JobPhase.SUCCEEDED, "MainEnded")
     folder = platform.settings.home / "logs" / cluster.name / "jobs" / f"{job.id}-{job.generation}"
-    until(census, lambda alive: folder not in alive, READY_SECONDS)
+    until(census, lambda alive: folder not in alive)
 
 
 @pytest.mark.long
@@ -222,7 +220,7 @@ def test_two_jobs_share_the_cluster_and_the_application_of_a_stopped_one_leaves_
     platform.stop_job(job, cluster)
     assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
     platform.stop_job(job, cluster)
-    until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left, READY_SECONDS)
+    until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left)
 
 
 def test_a_job_that_was_stopped_before_it_began_never_begins(platform, cluster):
@@ -236,9 +234,9 @@ def test_a_job_that_was_stopped_before_it_began_never_begins(platform, cluster):
 def test_a_job_waits_while_another_has_all_cores(platform, cluster):
     first = submit(platform, cluster, application=FAILS, args=("sleep",), num_workers=2)
     running(platform, first, cluster)
-    until(lambda: _master(platform, cluster)["coresused"], lambda used: used == 2, READY_SECONDS)
+    until(lambda: _master(platform, cluster)["coresused"], lambda used: used == 2)
     second = submit(platform, cluster, application=FAILS, args=("nothing",))
-    until(lambda: len(_master(platform, cluster)["activeapps"]), lambda count: count == 2, READY_SECONDS)
+    until(lambda: len(_master(platform, cluster)["activeapps"]), lambda count: count == 2)
     assert observe_job(platform, second, cluster).phase is JobPhase.PENDING
     platform.stop_job(first, cluster)
     assert outcome(platform, second, cluster).phase is JobPhase.SUCCEEDED
@@ -299,9 +297,9 @@ def test_nothing_listens_beyond_this_machine_and_no_secret_is_in_a_command_line(
 def test_a_jobs_own_cluster_gives_all_its_memory_to_the_job(platform, cluster):
     job = replace(make_job(cluster, application=FAILS, args=("sleep",)), owns_cluster=True)
     platform.apply_job(job, cluster)
-    (application,) = until(lambda: _master(platform, cluster)["activeapps"], bool, READY_SECONDS)
+    (application,) = until(lambda: _master(platform, cluster)["activeapps"], bool)
     assert application["memoryperexecutor"] == 1024
-    until(lambda: _master(platform, cluster)["coresused"], lambda used: used == 2, READY_SECONDS)
+    until(lambda: _master(platform, cluster)["coresused"], lambda used: used == 2)
     assert running(platform, job, cluster)
     platform.stop_job(job, cluster)
     assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
@@ -328,4 +326,4 @@ def test_a_cluster_is_ended_with_its_jobs_and_their_logs_stay(platform):
 
 
 def _master(platform, cluster):
-    return httpx.get(f"{observe(platform, cluster).ui_url}/json/", timeout=10).json()
+    return httpx.get(f"{observe(platform, cluster).ui_url}/json/", timeout=ANSWER_SECONDS).json()

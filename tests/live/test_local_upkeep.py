@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.clusters import Clusters
@@ -24,7 +25,6 @@ from dcluster_provider.platforms.local.platform import LocalPlatform
 from dcluster_provider.registry.store import Registry
 from tests.forgotten import forget
 
-pytestmark = pytest.mark.timeout(1800)
 SPARK = {"tenant": "team", "worker_memory": "1Gi", "master_memory": "512Mi"}
 FLINK = {"tenant": "team", "type": "flink"}
 IDLE = timedelta(seconds=1)
@@ -46,7 +46,7 @@ class House:
 
     def launch(self, spec: dict) -> Cluster:
         cluster = self.clusters.launch(spec)
-        return self.clusters.wait(cluster.id, timeout=180)
+        return self.clusters.wait(cluster.id, timeout=HANG_SECONDS)
 
 
 def check(house: House, **options) -> dict[str, str]:
@@ -84,20 +84,20 @@ def test_an_idle_cluster_ends_and_one_with_an_application_of_somebody_else_does_
         quiet, used = house.launch(SPARK), house.launch(SPARK)
         process, release = spark_submit(house, used)
         try:
-            until(lambda: platform.busy_clusters([used]), lambda seen: seen == {used.id: True}, 120)
+            until(lambda: platform.busy_clusters([used]), lambda seen: seen == {used.id: True})
             assert house.jobs.list() == []
             # A master that does not answer in time is left to the next pass.
             wanted = {quiet.name: "ended", used.name: "left"}
-            until(lambda: check(house, dry_run=True), lambda seen: seen == wanted, 300)
-            until(lambda: check(house), lambda seen: seen.get(quiet.name) == "ended", 300)
+            until(lambda: check(house, dry_run=True), lambda seen: seen == wanted)
+            until(lambda: check(house), lambda seen: seen.get(quiet.name) == "ended")
             assert house.platform.list_clusters() == [used.name]
             release.touch()
             assert process.wait(120) == 0, (platform.settings.home / "submit.log").read_text()
         finally:
             process.kill()
             process.wait()
-        until(lambda: platform.busy_clusters([used]), lambda seen: seen == {used.id: False}, 300)
-        until(lambda: check(house), lambda seen: seen == {used.name: "ended"}, 300)
+        until(lambda: platform.busy_clusters([used]), lambda seen: seen == {used.id: False})
+        until(lambda: check(house), lambda seen: seen == {used.name: "ended"})
         assert house.platform.list_clusters() == []
 
 
@@ -116,8 +116,8 @@ def test_a_flink_job_that_somebody_else_submitted_keeps_its_cluster(tmp_path):
         assert check(house) == {cluster.name: "left"}
         (job_id,) = flink_rest.jobs_overview(rest)
         flink_rest.cancel(rest, job_id)
-        until(lambda: flink_rest.is_busy(rest), lambda busy: not busy, 300)
-        until(lambda: check(house), lambda seen: seen == {cluster.name: "ended"}, 300)
+        until(lambda: flink_rest.is_busy(rest), lambda busy: not busy)
+        until(lambda: check(house), lambda seen: seen == {cluster.name: "ended"})
 
 
 def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_registrys_is_not(tmp_path):
@@ -133,6 +133,6 @@ def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_registr
         assert check(house, unknown_after=3600) == {lost.name: "left"}
         assert house.platform.list_clusters() == [lost.name]
         assert check(house, unknown_after=0) == {lost.name: "removed"}
-        until(house.platform.list_clusters, lambda names: names == [], 300)
+        until(house.platform.list_clusters, lambda names: names == [])
         assert check(house, unknown_after=0) == {}
         assert others.clusters.status(theirs.id) is ClusterState.RUNNING

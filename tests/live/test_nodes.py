@@ -10,12 +10,11 @@ from collections.abc import Iterator
 import pytest
 from aws.behaviour import IMAGE
 from aws.server import REGION, AwsServer, running
+from hanging import wait_until
 
-from demo.standalone import wait_until
 from tests.live.trials import long_except
 
 pytestmark = [
-    pytest.mark.timeout(1800),
     pytest.mark.parametrize("live_airflow", ["local"], indirect=True, scope="session"),
 ]
 PATHS = ["running", "deferred"]
@@ -42,7 +41,7 @@ def aws(live_airflow) -> Iterator[AwsServer]:
 
 def start(live_airflow, dag_id: str, conf: dict | None = None) -> str:
     rest = live_airflow.rest
-    assert wait_until(lambda: rest.has_dag(dag_id), 120)
+    assert wait_until(lambda: rest.has_dag(dag_id))
     rest.unpause(dag_id)
     return rest.trigger(dag_id, conf or {})
 
@@ -63,7 +62,7 @@ def test_machines_are_launched_recorded_and_given_back(live_airflow, aws, path):
     theirs = aws.add_instances(1, {"Name": "somebody's"})
     dag_id, rest = f"nodes_{path}", live_airflow.rest
     run_id = start(live_airflow, dag_id)
-    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 180)
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"})
     told = {task: log_of(live_airflow, dag_id, run_id, task) for task in ("launch", "sync", "destroy")}
     assert rest.run_state(dag_id, run_id) == "success", told
     ids = rest.xcom(dag_id, run_id, "launch")
@@ -81,13 +80,13 @@ def test_a_person_who_ends_the_launch_gets_its_machines_given_back(live_airflow,
     aws.begin(pending=3600)
     dag_id = f"nodes_wait_{path}"
     run_id = start(live_airflow, dag_id)
-    assert wait_until(lambda: len(aws.live()) == 2, 120)
-    assert wait_until(lambda: states(live_airflow, dag_id, run_id)["task"] == path, 300)
+    assert wait_until(lambda: len(aws.live()) == 2)
+    assert wait_until(lambda: states(live_airflow, dag_id, run_id)["task"] == path)
     if path == "deferred":  # what is ended before its trigger has begun, the clean-up of nodes finds
         told = "2 of 2 nodes: 2 starting"
-        assert wait_until(lambda: log_of(live_airflow, dag_id, run_id, "task").count(told) == 2, 300)
+        assert wait_until(lambda: log_of(live_airflow, dag_id, run_id, "task").count(told) == 2)
     live_airflow.rest.mark_task(dag_id, run_id, "task", "failed")
-    assert wait_until(lambda: not aws.live(), 300), aws.instances()
+    assert wait_until(lambda: not aws.live()), aws.instances()
 
 
 @pytest.mark.long
@@ -96,7 +95,7 @@ def test_mistakes_are_named_and_touch_nothing(live_airflow, aws):
     theirs = aws.add_instances(1, {"Name": "somebody's"})
     rest = live_airflow.rest
     run_id = start(live_airflow, "nodes_types", {"ids": theirs})
-    assert wait_until(lambda: rest.run_state("nodes_types", run_id) in {"success", "failed"}, 180)
+    assert wait_until(lambda: rest.run_state("nodes_types", run_id) in {"success", "failed"})
     assert states(live_airflow, "nodes_types", run_id) == {
         "types": "success",
         "mistake": "failed",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hanging import wait_until
 
 from dcluster_provider.core.record import Cluster, ClusterState
-from demo.standalone import wait_until
 
 pytestmark = [
-    pytest.mark.timeout(1800),
     pytest.mark.parametrize("live_airflow", ["local"], indirect=True, scope="session"),
 ]
 
@@ -16,10 +15,10 @@ pytestmark = [
 def failed_run(live_airflow, dag_id: str) -> str:
     """A run of the DAG that has failed."""
     rest = live_airflow.rest
-    assert wait_until(lambda: rest.has_dag(dag_id), 120)
+    assert wait_until(lambda: rest.has_dag(dag_id))
     rest.unpause(dag_id)
     run_id = rest.trigger(dag_id, {})
-    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"}, 300)
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) in {"success", "failed"})
     assert rest.run_state(dag_id, run_id) == "failed"
     return run_id
 

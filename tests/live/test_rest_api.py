@@ -11,11 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hanging import wait_until
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState, JobState
-from demo.standalone import Standalone, wait_until
+from demo.standalone import Standalone
 from tests.live.conftest import (
     ANSWER_SECONDS,
     HERE,
@@ -29,7 +30,6 @@ from tests.live.rest_users import curl, log_in, variables
 from tests.live.seed_curls import CALLS, STATUS_10603, TERMINATE_570232, Call
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(2400)
 NAME = "spark-dev-myteam-123"  # of the documentation; our own names have a time in them
 # The documentation's clusters ask for 28 GiB: more than a testbed has, and than they use.
 _LITTLE = {"cpu": "100m", "memory": "256Mi"}
@@ -54,7 +54,7 @@ class Dialogue:
 
     def next_id(self, table: str, number: int) -> None:
         """Have the next row of a table get the number that the documentation uses; above those that it has."""
-        with sqlite3.connect(self.registry, timeout=30) as database:
+        with sqlite3.connect(self.registry, timeout=ANSWER_SECONDS) as database:
             database.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
             database.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number - 1))
 
@@ -64,7 +64,7 @@ class Dialogue:
         path = f"{self.url}/api/v2/dags/dcluster_launch_cluster/dagRuns/rest__cluster_{cluster_id}"
         headers = {"Authorization": f"Bearer {self.token}"}
         assert wait_until(
-            lambda: httpx.get(path, headers=headers, timeout=ANSWER_SECONDS).json()["state"] == "success", 120
+            lambda: httpx.get(path, headers=headers, timeout=ANSWER_SECONDS).json()["state"] == "success"
         )
 
     def wait_for_job(self, job_id: int, state: JobState) -> None:
@@ -111,7 +111,7 @@ def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
         token = log_in(standalone.url, "user")
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=standalone.url, headers=headers, timeout=ANSWER_SECONDS) as client:
-            assert wait_until(lambda: len(client.get("/api/v2/dags").json()["dags"]) == 10, 120)
+            assert wait_until(lambda: len(client.get("/api/v2/dags").json()["dags"]) == 10)
         control.registry.describe()  # makes the tables
         yield Dialogue(standalone.url, token, control, registry)
     finally:
@@ -128,7 +128,7 @@ def answers(dialogue) -> dict[str, tuple[int, str]]:
     ask, control = dialogue.ask, dialogue.control
     ask("GET /")
 
-    with sqlite3.connect(dialogue.registry, timeout=30) as database:
+    with sqlite3.connect(dialogue.registry, timeout=ANSWER_SECONDS) as database:
         database.execute(
             "CREATE TRIGGER name_of_the_documentation AFTER INSERT ON dcluster_cluster WHEN NEW.id = 123 "
             f"BEGIN UPDATE dcluster_cluster SET name = '{NAME}' WHERE id = 123; END"
@@ -210,7 +210,7 @@ def test_what_was_asked_for_is_done_by_runs_that_succeed(answers, dialogue):
             return by_dag
 
         ended = ("success", "failed")
-        assert wait_until(lambda: all(s in ended for states in runs().values() for s in states), 300, 2)
+        assert wait_until(lambda: all(s in ended for states in runs().values() for s in states), 2)
         # The runs of the jobs that were terminated, and of nothing else, have failed.
         assert runs() == {
             "dcluster_launch_cluster": ["success"] * 3,
@@ -228,7 +228,7 @@ def test_what_a_killed_server_has_stored_is_completed_by_the_check(answers, dial
     # All that such a server leaves is the row; that it does is shown in test_rest_server.
     asked = dialogue.control.clusters.request({"tenant": "cut-short", "workerMemory": "1Gi"}, "a request")
     assert dialogue.control.clusters.status(asked.id) is ClusterState.REQUESTED
-    with sqlite3.connect(dialogue.registry, timeout=30) as database:
+    with sqlite3.connect(dialogue.registry, timeout=ANSWER_SECONDS) as database:
         earlier = "strftime('%Y-%m-%d %H:%M:%f', state_since, '-10 minutes')"
         database.execute(f"UPDATE dcluster_cluster SET state_since = {earlier} WHERE id = ?", [asked.id])
     assert dialogue.run(CALLS["GET /cluster/check"])[0] == 200

@@ -20,7 +20,6 @@ from tests.live.rest_page import compare
 from tests.live.seed_curls import CALLS
 from tests.live.trials import IS_EVERYTHING, long_except
 
-pytestmark = pytest.mark.timeout(1800)
 CLUSTER = {"tenant": "team", "workers": 2}
 JOB = {"client": "team", "application": "local:///app.py"}
 PEOPLE = {"nobody": None, "viewer": "viewer", "user": "user", "admin": "admin"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.core.record import ClusterState, Job, JobState
-from demo.standalone import wait_until
 from tests.live.trials import on_both_platforms
 
-pytestmark = [pytest.mark.timeout(1500), on_both_platforms]
+pytestmark = [on_both_platforms]
 DAG_ID = "shares_cluster"
 IDLE = 20  # seconds
 
@@ -48,7 +48,7 @@ def check(live_airflow) -> None:
     """One pass of the cluster check, as a DAG run."""
     rest = live_airflow.rest
     run_id = rest.trigger("check_clusters", {})
-    assert wait_until(lambda: rest.run_state("check_clusters", run_id) in {"success", "failed"}, 120)
+    assert wait_until(lambda: rest.run_state("check_clusters", run_id) in {"success", "failed"})
     assert rest.run_state("check_clusters", run_id) == "success"
 
 
@@ -56,21 +56,21 @@ def check(live_airflow) -> None:
 def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_airflow):
     control, rest = live_airflow.control, live_airflow.rest
     for dag_id in (DAG_ID, "check_clusters"):
-        assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id), 120)
+        assert wait_until(lambda dag_id=dag_id: rest.has_dag(dag_id))
         rest.unpause(dag_id)
     cluster = control.clusters.launch(
         {"tenant": "sharing", "workerCpu": "4", "longLiving": True, "idleTimeout": IDLE}
     )
-    control.clusters.wait(cluster.id, timeout=180)
+    control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
 
     kept = Run(live_airflow, "kept", "until_released.py", cluster.id)
-    assert wait_until(kept.is_at_work, 180)
+    assert wait_until(kept.is_at_work)
     (before,) = kept.jobs()
 
     failed = Run(live_airflow, "failed", "raises.py", cluster.id)
     cleared = Run(live_airflow, "cleared", "until_released.py", cluster.id)
-    assert wait_until(failed.has_ended, 180)
-    assert wait_until(cleared.is_at_work, 180)
+    assert wait_until(failed.has_ended)
+    assert wait_until(cleared.is_at_work)
     # The failed run would have ended the cluster: refused, naming whose job is in the way.
     assert (failed.task("job")["state"], failed.task("end")["state"]) == ("failed", "failed")
     refusal = rest.task_log(failed.task("end"))
@@ -78,10 +78,10 @@ def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_a
     assert str(before) in refusal
 
     rest.clear_task(DAG_ID, cleared.id, "job")
-    assert wait_until(lambda: cleared.is_at_work(2), 180)
+    assert wait_until(lambda: cleared.is_at_work(2))
     assert [job.state for job in cleared.jobs()] == [JobState.RUNNING, JobState.KILLED]
     cleared.release()
-    assert wait_until(cleared.has_ended, 180)
+    assert wait_until(cleared.has_ended)
     check(live_airflow)
 
     (after,) = kept.jobs()
@@ -91,8 +91,8 @@ def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_a
 
     rest.mark_task(DAG_ID, kept.id, "end", "success")  # nobody but the idle limit is to end it
     kept.release()
-    assert wait_until(lambda: kept.jobs()[0].state is JobState.SUCCEEDED, 120)
-    assert wait_until(kept.has_ended, 120)
+    assert wait_until(lambda: kept.jobs()[0].state is JobState.SUCCEEDED)
+    assert wait_until(kept.has_ended)
     assert kept.file.with_suffix(".ran").read_text() == "ran\n"
 
     def is_ending() -> bool:
@@ -100,10 +100,10 @@ def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_a
         found = control.clusters.get(cluster.id)
         return found.state is ClusterState.TERMINATING or found.state.is_final
 
-    assert wait_until(is_ending, 240, 1)
+    assert wait_until(is_ending, 1)
     ended = next(
         it for it in control.registry.list_events(cluster_id=cluster.id) if it.action == "TERMINATING"
     )
     last_job = kept.jobs()[0]
     assert ended.at - last_job.ended_at >= timedelta(seconds=IDLE)
-    assert wait_until(lambda: control.clusters.status(cluster.id) is ClusterState.TERMINATED, 120)
+    assert wait_until(lambda: control.clusters.status(cluster.id) is ClusterState.TERMINATED)

@@ -13,13 +13,12 @@ from datetime import datetime, timezone
 
 import psutil
 import pytest
-from local_platform import READY_SECONDS
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.core.record import Cluster, ClusterState, JobState
-from demo.standalone import wait_until
 from tests.live.trials import long_except
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
+pytestmark = [pytest.mark.parametrize("live_airflow", ["local"], indirect=True)]
 TABLE = "from a failure to the end of its task"
 
 
@@ -30,11 +29,11 @@ def cluster(live_airflow) -> Cluster:
 
 def launch(live_airflow) -> Cluster:
     clusters = live_airflow.control.clusters
-    return clusters.wait(clusters.launch({"tenant": "errors", "workerCpu": "4"}).id, timeout=READY_SECONDS)
+    return clusters.wait(clusters.launch({"tenant": "errors", "workerCpu": "4"}).id, timeout=HANG_SECONDS)
 
 
 def run(live_airflow, dag_id: str, conf: dict) -> str:
-    assert wait_until(lambda: live_airflow.rest.has_dag(dag_id), 120)
+    assert wait_until(lambda: live_airflow.rest.has_dag(dag_id))
     live_airflow.rest.unpause(dag_id)
     return live_airflow.rest.trigger(dag_id, conf)
 
@@ -51,7 +50,7 @@ def error_of(live_airflow, dag_id: str, run_id: str, since: float | None = None)
         (found,) = live_airflow.rest.tasks(dag_id, run_id)
         return found
 
-    assert wait_until(lambda: task()["state"] in {"failed", "success"}, 120)
+    assert wait_until(lambda: task()["state"] in {"failed", "success"})
     ended = task()
     log = live_airflow.rest.task_log(ended)
     assert ended["state"] == "failed", log
@@ -163,7 +162,7 @@ def running_job(live_airflow, run_id: str):
         jobs = live_airflow.control.jobs.list("running")
         return [job for job in jobs if job.owner and job.owner.run_id == run_id]
 
-    assert wait_until(lambda: bool(found()), 300)
+    assert wait_until(lambda: bool(found()))
     (job,) = found()
     assert job.state is JobState.RUNNING
     return job

@@ -7,8 +7,7 @@ import re
 import time
 
 import pytest
-
-from demo.standalone import wait_until
+from hanging import wait_until
 
 LINES = 2000
 TALKS = f"""
@@ -43,7 +42,6 @@ def folder(request, live_airflow, platform):
     )
 
 
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("live_airflow", ["local"], indirect=True, scope="session")
 @pytest.mark.parametrize("platform", ["local", "kubernetes"])
 def test_what_a_job_printed_last_is_in_the_tasks_log(live_airflow, platform, conn_id, folder):
@@ -51,11 +49,11 @@ def test_what_a_job_printed_last_is_in_the_tasks_log(live_airflow, platform, con
     rest = live_airflow.rest
     application = folder / "talks.py"
     application.write_text(TALKS)
-    assert wait_until(lambda: rest.has_dag("failing_job"), 120)
+    assert wait_until(lambda: rest.has_dag("failing_job"))
     rest.unpause("failing_job")
     spec = {"client": "log", "module": str(time.time_ns()), "application": str(application)}
     run_id = rest.trigger("failing_job", {"spec": spec, "conn_id": conn_id})
-    assert wait_until(lambda: rest.run_state("failing_job", run_id) == "failed", 300)
+    assert wait_until(lambda: rest.run_state("failing_job", run_id) == "failed")
     (task,) = rest.tasks("failing_job", run_id)
     log = rest.task_log(task)
     assert re.findall(r"\| said (\d{4}) ", log) == [f"{number:04}" for number in range(LINES)]

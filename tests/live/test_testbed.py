@@ -26,7 +26,7 @@ for _ in range(120):
 """
 MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]  # what tests stand on, no promise to users
+pytestmark = [pytest.mark.long]  # what tests stand on, no promise to users
 
 
 @pytest.fixture

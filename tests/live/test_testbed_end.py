@@ -23,7 +23,7 @@ from testbed.run_folder import RunFolder, remove_dead
 
 TESTS = Path(__file__).parent.parent
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]  # what tests stand on, no promise to users
+pytestmark = [pytest.mark.long]  # what tests stand on, no promise to users
 
 
 class Leftovers:

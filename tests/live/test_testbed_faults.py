@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hanging import ANSWER_SECONDS
 from testbed.pods import pod, run_to_end, wait_until_ready
 from testbed.testbed import CommandFailed
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 FAKE = {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": "kwok", "operator": "Exists"}]}
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]  # what tests stand on, no promise to users
+pytestmark = [pytest.mark.long]  # what tests stand on, no promise to users
 
 
 @pytest.fixture
@@ -39,10 +40,20 @@ class TestFakeNodes:
                 *(pod(namespace, f"fake-{number}", ["x"], "no-image", **FAKE) for number in range(20))
             )
             own_testbed.kubectl(
-                "wait", f"--namespace={namespace}", "pods", "--all", "--for=condition=Ready", "--timeout=60s"
+                "wait",
+                f"--namespace={namespace}",
+                "pods",
+                "--all",
+                "--for=condition=Ready",
+                f"--timeout={ANSWER_SECONDS}s",
             )
             own_testbed.kubectl(
-                "delete", f"--namespace={namespace}", "pods", "--all", "--wait", "--timeout=60s"
+                "delete",
+                f"--namespace={namespace}",
+                "pods",
+                "--all",
+                "--wait",
+                f"--timeout={ANSWER_SECONDS}s",
             )
         finally:
             own_testbed.remove_fake_nodes()

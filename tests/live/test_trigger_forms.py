@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hanging import ANSWER_SECONDS
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 
 from dcluster_provider.dags import ids
 from tests.live.api_server import ApiServer
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(1800)
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 # DAG: section -> field -> what is written; and what the run's parameters have to be.
 FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
@@ -72,8 +72,8 @@ def browser(server) -> Iterator[BrowserContext]:
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         # As high as the longest section, so that a picture has all of it.
         context = chromium.new_context(viewport={"width": 1100, "height": 1600})
-        context.set_default_timeout(30_000)
-        expect.set_options(timeout=30_000)
+        context.set_default_timeout(1000 * ANSWER_SECONDS)
+        expect.set_options(timeout=1000 * ANSWER_SECONDS)
         page = context.new_page()
         page.goto(f"{server.url}/auth/login")
         page.locator("input[name=username]").fill("user")

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import psutil
 import pytest
 from airflow_databases import AIRFLOW
+from hanging import HANG_SECONDS, wait_until
 from local_platform import answers
 from mail_server import mail_server, text_of
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from demo.standalone import wait_until
 from tests.live.trials import on_both_platforms
 
 FORGET_TRIGGERS_OF_ENDED_TASKS = """
@@ -24,7 +24,7 @@ from airflow.models.trigger import Trigger
 Trigger.clean_unused()
 """
 
-pytestmark = [pytest.mark.timeout(1800), on_both_platforms]
+pytestmark = [on_both_platforms]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def shared(live_airflow) -> Cluster:
     cluster = live_airflow.control.clusters.launch(
         {"tenant": "upkeep", "workers": 1, "workerCpu": "4", "longLiving": True}
     )
-    return live_airflow.control.clusters.wait(cluster.id, timeout=180)
+    return live_airflow.control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def triggerer_held_back(live_airflow) -> Iterator[None]:
 
 
 def start(live_airflow, dag_id: str, conf: dict | None = None) -> str:
-    assert wait_until(lambda: live_airflow.rest.has_dag(dag_id), 120)
+    assert wait_until(lambda: live_airflow.rest.has_dag(dag_id))
     live_airflow.rest.unpause(dag_id)
     return live_airflow.rest.trigger(dag_id, conf or {})
 
@@ -91,7 +91,7 @@ def run(live_airflow, dag_id: str, conf: dict | None = None) -> tuple[str, str]:
     """
     run_id = start(live_airflow, dag_id, conf)
     rest = live_airflow.rest
-    assert wait_until(lambda: is_over(live_airflow, dag_id, run_id), 180)
+    assert wait_until(lambda: is_over(live_airflow, dag_id, run_id))
     (task,) = rest.tasks(dag_id, run_id)
     log = rest.task_log(task)
     assert rest.run_state(dag_id, run_id) == "success", log
@@ -130,12 +130,12 @@ def told_of(report: dict, record: Cluster | Job) -> list[tuple[str, str]]:
 
 def test_a_cluster_that_its_dag_forgot_is_ended_by_the_check_in_a_terminal(live_airflow):
     run_id = start(live_airflow, "launch_and_leave")
-    assert wait_until(lambda: owned(live_airflow.control.clusters.list(), run_id), 120)
+    assert wait_until(lambda: owned(live_airflow.control.clusters.list(), run_id))
     (cluster,) = owned(live_airflow.control.clusters.list(), run_id)
     report = command(live_airflow, "check", "--dry-run")
     if not is_over(live_airflow, "launch_and_leave", run_id):
         assert told_of(report, cluster) == []
-    assert wait_until(lambda: is_over(live_airflow, "launch_and_leave", run_id), 180)
+    assert wait_until(lambda: is_over(live_airflow, "launch_and_leave", run_id))
     why = f"its owner run is over ({cluster.owner})"
     dry = command(live_airflow, "check", "--dry-run")
     assert (told_of(dry, cluster), dry["dryRun"]) == ([("ended", why)], True)
@@ -150,9 +150,7 @@ def test_a_launch_marked_in_the_moment_of_its_deferral_is_ended_by_the_check(liv
     with triggerer_held_back(live_airflow):
         resources = live_airflow.resources_that_do_not_come()
         run_id = start(live_airflow, "ended_launch_deferred", {"resources": str(resources)})
-        assert wait_until(
-            lambda: task_state(live_airflow, "ended_launch_deferred", run_id) == "deferred", 120
-        )
+        assert wait_until(lambda: task_state(live_airflow, "ended_launch_deferred", run_id) == "deferred")
         live_airflow.rest.mark_task("ended_launch_deferred", run_id, "task", "failed")
     (cluster,) = owned(live_airflow.control.clusters.list(), run_id)
     assert not live_airflow.control.clusters.observe([cluster.id])[cluster.id].state.is_final
@@ -169,7 +167,7 @@ def test_a_job_marked_in_the_moment_of_its_deferral_is_stopped_and_the_shared_cl
 ):
     with triggerer_held_back(live_airflow):
         run_id = start(live_airflow, "ended_job_deferred", {"cluster_id": shared.id})
-        assert wait_until(lambda: task_state(live_airflow, "ended_job_deferred", run_id) == "deferred", 120)
+        assert wait_until(lambda: task_state(live_airflow, "ended_job_deferred", run_id) == "deferred")
         live_airflow.rest.mark_task("ended_job_deferred", run_id, "task", "failed")
     (job,) = owned(live_airflow.control.jobs.list(), run_id)
     assert not live_airflow.control.jobs.observe([job.id])[job.id].state.is_final
@@ -178,7 +176,7 @@ def test_a_job_marked_in_the_moment_of_its_deferral_is_stopped_and_the_shared_cl
     assert not live_airflow.control.jobs.get(job.id).state.is_final
     run(live_airflow, "check_clusters")
     jobs = live_airflow.control.jobs  # a stop goes on with each look, and nobody else looks
-    assert wait_until(lambda: jobs.observe([job.id])[job.id].state is JobState.KILLED, 300)
+    assert wait_until(lambda: jobs.observe([job.id])[job.id].state is JobState.KILLED)
     assert live_airflow.control.clusters.status(shared.id) is ClusterState.RUNNING
 
 
@@ -199,9 +197,7 @@ def test_a_job_that_runs_long_is_mailed_once_however_many_passes_there_are(live_
         assert mails == []
         runs = [start(live_airflow, "alert_long_running") for _ in range(2)]
         rest = live_airflow.rest
-        assert wait_until(
-            lambda: {rest.run_state("alert_long_running", it) for it in runs} == {"success"}, 180
-        )
+        assert wait_until(lambda: {rest.run_state("alert_long_running", it) for it in runs} == {"success"})
         assert told_of(command(live_airflow, "alert"), job) == []
         ((recipients, mail),) = mails
         print(mail["Subject"], text_of(mail), sep="\n")
@@ -217,7 +213,7 @@ def test_a_job_that_runs_long_is_mailed_once_however_many_passes_there_are(live_
 def test_a_job_that_fails_is_mailed_by_the_task_that_submitted_it_and_not_again(live_airflow, shared, mails):
     dag_id, rest = "failing_job_is_mailed", live_airflow.rest
     run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
-    assert wait_until(lambda: rest.run_state(dag_id, run_id) == "failed", 180)
+    assert wait_until(lambda: rest.run_state(dag_id, run_id) == "failed")
     (job,) = owned(live_airflow.control.jobs.list(), run_id)
     ((recipients, mail),) = mails
     print(mail["Subject"], text_of(mail), sep="\n")

@@ -6,14 +6,13 @@ import time
 from itertools import product
 
 import pytest
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from demo.standalone import wait_until
 from tests.live.trials import long_except, on_both_platforms
 
-pytestmark = [pytest.mark.timeout(1800), on_both_platforms]
+pytestmark = [on_both_platforms]
 PATHS = ["running", "deferred"]
-GONE_SECONDS = 400  # then it never comes; how long each end took stands in a table
 TABLE = "from a person's act to the end of what it concerns"
 
 
@@ -23,11 +22,11 @@ def shared(live_airflow) -> Cluster:
     cluster = control.clusters.launch(
         {"tenant": "shared", "workers": 1, "workerCpu": "8", "longLiving": True}
     )
-    return control.clusters.wait(cluster.id, timeout=180)
+    return control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
 
 
 def start(live_airflow, dag_id: str, conf: dict | None = None) -> str:
-    assert wait_until(lambda: live_airflow.rest.has_dag(dag_id), 120)
+    assert wait_until(lambda: live_airflow.rest.has_dag(dag_id))
     live_airflow.rest.unpause(dag_id)
     return live_airflow.rest.trigger(dag_id, conf or {})
 
@@ -69,18 +68,18 @@ def test_launch_that_a_person_ends_leaves_no_cluster(live_airflow, path, action)
     dag_id = f"ended_launch_{path}"
     resources = live_airflow.resources_that_do_not_come()
     run_id = start(live_airflow, dag_id, {"resources": str(resources)})
-    assert wait_until(lambda: clusters_of(live_airflow, dag_id, run_id), 120)
+    assert wait_until(lambda: clusters_of(live_airflow, dag_id, run_id))
     (first,) = clusters_of(live_airflow, dag_id, run_id)
-    assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id), 120)
+    assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id))
     resources.unlink()
     resources.write_text("[]")  # for the worker of the next launch, if there is one
     end_as(live_airflow, action, dag_id, run_id)
     assert_cluster_goes(live_airflow, first)
     if action == "clear":
-        assert wait_until(lambda: len(clusters_of(live_airflow, dag_id, run_id)) == 2, 120)
+        assert wait_until(lambda: len(clusters_of(live_airflow, dag_id, run_id)) == 2)
         newest = clusters_of(live_airflow, dag_id, run_id)[0]
         assert newest.owner.epoch > first.owner.epoch
-        assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "success", 120)
+        assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "success")
         live_airflow.control.clusters.terminate(newest.id)
 
 
@@ -101,8 +100,8 @@ def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, s
     def at_work() -> bool:
         return [job.state for job in jobs_of(live_airflow, dag_id, run_id)] == [JobState.RUNNING]
 
-    assert wait_until(at_work, 120)
-    assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id), 120)
+    assert wait_until(at_work)
+    assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id))
     (first,) = jobs_of(live_airflow, dag_id, run_id)
     end_as(live_airflow, action, dag_id, run_id)
     assert_job_ends(live_airflow, first)
@@ -110,19 +109,19 @@ def test_job_that_a_person_ends_stops_and_a_shared_cluster_stays(live_airflow, s
         assert_cluster_goes(live_airflow, live_airflow.control.clusters.get(first.cluster_id))
     assert live_airflow.control.clusters.status(shared.id) is ClusterState.RUNNING
     if action == "clear":
-        assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2, 120)
+        assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2)
         again = jobs_of(live_airflow, dag_id, run_id)[0]
-        assert wait_until(lambda: job_state(live_airflow, again) is JobState.RUNNING, 120)
-        assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id), 120)
+        assert wait_until(lambda: job_state(live_airflow, again) is JobState.RUNNING)
+        assert wait_until(lambda: live_airflow.waits(path, dag_id, run_id))
         end_as(live_airflow, "mark failed", dag_id, run_id)
-        assert wait_until(lambda: job_state(live_airflow, again).is_final, GONE_SECONDS)
+        assert wait_until(lambda: job_state(live_airflow, again).is_final)
 
 
 @pytest.mark.parametrize("path", long_except(["deferred"], PATHS))
 def test_execution_timeout_stops_the_job_on_both_paths(live_airflow, shared, path):
     dag_id = f"late_job_{path}"
     run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
-    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "failed", 120)
+    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "failed")
     (job,) = jobs_of(live_airflow, dag_id, run_id)
     assert_job_ends(live_airflow, job)
     assert live_airflow.control.clusters.status(shared.id) is ClusterState.RUNNING
@@ -132,13 +131,13 @@ def test_retry_after_success_takes_the_answer_and_a_clear_runs_the_job_again(liv
     dag_id = "succeeds_then_fails"
     run_id = start(live_airflow, dag_id, {"cluster_id": shared.id})
     # The scheduler's end of a run, a moment after its last task's, would win over a clear that arrives in between.
-    assert wait_until(lambda: live_airflow.rest.run_state(dag_id, run_id) == "success", 180)
+    assert wait_until(lambda: live_airflow.rest.run_state(dag_id, run_id) == "success")
     ran = live_airflow.work / f"{run_id}.ran"
     assert ran.read_text().count("ran") == 1
     assert [job.state for job in jobs_of(live_airflow, dag_id, run_id)] == [JobState.SUCCEEDED]
     live_airflow.rest.clear_task(dag_id, run_id, "task")
-    assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2, 120)
-    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "success", 180)
+    assert wait_until(lambda: len(jobs_of(live_airflow, dag_id, run_id)) == 2)
+    assert wait_until(lambda: task_state(live_airflow, dag_id, run_id) == "success")
     assert ran.read_text().count("ran") == 2
 
 
@@ -146,7 +145,7 @@ def test_retry_after_success_takes_the_answer_and_a_clear_runs_the_job_again(liv
 def test_two_tasks_that_claim_the_same_key_at_once_get_one_cluster(live_airflow):
     run_id = start(live_airflow, "same_key")
     rest = live_airflow.rest
-    assert wait_until(lambda: rest.run_state("same_key", run_id) in {"success", "failed"}, 180)
+    assert wait_until(lambda: rest.run_state("same_key", run_id) in {"success", "failed"})
     (cluster,) = clusters_of(live_airflow, "same_key", run_id)
     assert rest.run_state("same_key", run_id) == "success"
     live_airflow.control.clusters.terminate(cluster.id)
@@ -154,13 +153,13 @@ def test_two_tasks_that_claim_the_same_key_at_once_get_one_cluster(live_airflow)
 
 def assert_job_ends(live_airflow, job: Job) -> None:
     began = time.monotonic()
-    assert wait_until(lambda: job_state(live_airflow, job) is JobState.KILLED, GONE_SECONDS)
+    assert wait_until(lambda: job_state(live_airflow, job) is JobState.KILLED)
     live_airflow.tables.add(TABLE, f"{time.monotonic() - began:5.1f} s  {job}")
 
 
 def assert_cluster_goes(live_airflow, cluster: Cluster) -> None:
     control = live_airflow.control
     began = time.monotonic()
-    assert wait_until(lambda: control.clusters.status(cluster.id) is ClusterState.TERMINATED, GONE_SECONDS)
+    assert wait_until(lambda: control.clusters.status(cluster.id) is ClusterState.TERMINATED)
     live_airflow.tables.add(TABLE, f"{time.monotonic() - began:5.1f} s  {cluster}")
     assert cluster.name not in control.platform.list_clusters()

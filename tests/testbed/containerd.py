@@ -8,7 +8,7 @@ from pathlib import Path
 
 SOCKET = "/run/containerd/containerd.sock"  # in a /run of the testbed's own
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
-_START_SECONDS = 60
+_START_SECONDS = 600
 
 
 def configuration(root: Path, networks: Path) -> str:

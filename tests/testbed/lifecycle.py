@@ -34,7 +34,7 @@ NEEDED = {
     "openssl": "openssl",
     "go": "a Go toolchain",
 }
-_START_SECONDS = 180
+_START_SECONDS = 900
 _END_SECONDS = 30
 _CLASS = {
     "apiVersion": "storage.k8s.io/v1",

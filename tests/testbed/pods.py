@@ -35,9 +35,9 @@ def pod(
 def wait_until_ready(testbed: Testbed, namespace: str, name: str) -> None:
     """Wait until a pod is ready.
 
-    :raises CommandFailed: it was not in a minute.
+    :raises CommandFailed: it was not in time.
     """
-    ready = ("--for=condition=Ready", "--timeout=60s")
+    ready = ("--for=condition=Ready", f"--timeout={_END_SECONDS}s")
     testbed.kubectl("wait", f"--namespace={namespace}", "pod", name, *ready)
 
 

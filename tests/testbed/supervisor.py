@@ -27,7 +27,7 @@ from testbed.mounts import make_mounts
 from testbed.processes import Processes
 from testbed.run_folder import RunFolder
 
-_READY_SECONDS = 120
+_READY_SECONDS = 600
 _FIRST = ["etcd", "containerd", "apiserver"]
 
 

@@ -18,7 +18,7 @@ IMAGES = {
     "flink": "flink:2.3.0",
     "shell-less": "registry.k8s.io/pause:3.10",
 }
-_WAIT_SECONDS = 120
+_WAIT_SECONDS = 600
 _RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},

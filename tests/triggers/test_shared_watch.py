@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from hanging import wait_until
 
 from dcluster_provider.control import patience, sightings
 from dcluster_provider.control.sightings import Hidden
@@ -17,7 +18,6 @@ from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers import shared_watch
 from dcluster_provider.triggers.look import Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
-from demo.standalone import wait_until
 
 HIDDEN = [("refused a moment ago", 99.0), ("refused for long", 0.0)]
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)

@@ -14,6 +14,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+from hanging import wait_until
 
 from dcluster_provider.control.sightings import Hidden
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -24,7 +25,6 @@ from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch
-from demo.standalone import wait_until
 
 OWNER = Owner("airflow", "dag", "run", "task")
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)

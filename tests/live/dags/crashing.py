@@ -64,15 +64,7 @@ def _owner_of(call: str) -> tuple[type, str]:
 
 
 class CrashingLaunch(Crashing, DClusterLaunchSparkOperator):
-    _killed_in = "execute"
-
-    def _arm(self, context: Any, method: str) -> None:
-        self._killed_in = context["dag_run"].conf.get("method")
-        super()._arm(context, method)
-
-    def _look(self, before: Any) -> Any:
-        """What a look sees that comes before the cluster is ready, where the task has to wait in the triggerer."""
-        return before if self._killed_in == "execute_complete" else super()._look(before)
+    pass
 
 
 class CrashingSubmit(Crashing, DClusterSubmitJobOperator):
@@ -87,7 +79,14 @@ for deferrable in (False, True):
     path = "deferred" if deferrable else "worker"
     with DAG(f"crash_launch_{path}", schedule=None, max_active_runs=16):
         launch = CrashingLaunch(
-            task_id="launch", tenant="crash", worker_memory="1Gi", deferrable=deferrable, **NO_WAIT
+            task_id="launch",
+            tenant="crash",
+            worker_memory="1Gi",
+            extra_configs={"spark.worker.resourcesFile": "{{ dag_run.conf['resources'] }}"}
+            if deferrable
+            else {},
+            deferrable=deferrable,
+            **NO_WAIT,
         )
         end = DClusterTerminateOperator(task_id="end", cluster_id=launch.output)
         end.as_teardown(setups=launch)

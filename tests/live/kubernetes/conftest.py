@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hanging import HANG_SECONDS, wait_until
 from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
 
 from dcluster_provider.control.connect import Control, connect
@@ -19,7 +20,6 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 if TYPE_CHECKING:
     from testbed import Testbed
 
-READY_SECONDS = 600  # then it never comes; on a busy machine a job of seconds takes minutes
 ENDED = tuple(state for state in JobState if state.is_final)
 GONE = tuple(state for state in ClusterState if state.is_final)
 SMALL = {"tenant": "team", "workers": 1, "workerMemory": "1Gi", "masterMemory": "512Mi"}
@@ -91,13 +91,13 @@ def control(bench: Bench) -> Iterator[Control]:
     for cluster in control.clusters.list():
         control.clusters.terminate(cluster.id)
     for cluster in control.clusters.list():
-        control.clusters.wait(cluster.id, GONE, timeout=60, poll_interval=0.2)
+        control.clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.2)
 
 
 def running(control: Control, spec: dict[str, Any]) -> Cluster:
     """A cluster that takes jobs."""
     cluster = control.clusters.launch(spec)
-    return control.clusters.wait(cluster.id, timeout=READY_SECONDS, poll_interval=0.2)
+    return control.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.2)
 
 
 def submit(control: Control, cluster: Cluster | None, application: Path | str, **fields: Any) -> Job:
@@ -117,19 +117,17 @@ def submit(control: Control, cluster: Cluster | None, application: Path | str, *
     return control.jobs.submit(spec | fields)
 
 
-def ended(control: Control, job: Job, seconds: float = READY_SECONDS) -> Job:
+def ended(control: Control, job: Job) -> Job:
     """The job once it has ended, however."""
-    return control.jobs.wait(job.id, ENDED, timeout=seconds, poll_interval=0.2)
+    return control.jobs.wait(job.id, ENDED, timeout=HANG_SECONDS, poll_interval=0.2)
 
 
-def gone(control: Control, cluster: Cluster, seconds: float = 60) -> Cluster:
+def gone(control: Control, cluster: Cluster) -> Cluster:
     """The cluster once nothing of it is left."""
     control.clusters.terminate(cluster.id)
-    return control.clusters.wait(cluster.id, GONE, timeout=seconds, poll_interval=0.2)
+    return control.clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.2)
 
 
-def until(holds: Callable[[], Any], seconds: float = 60) -> bool:
-    """Whether something came to hold in time, looked at often."""
-    from demo.standalone import wait_until
-
-    return wait_until(holds, seconds, 0.2)
+def until(holds: Callable[[], Any]) -> bool:
+    """Whether something came to hold, looked at often."""
+    return wait_until(holds, 0.2)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hanging import HANG_SECONDS
+
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.errors import ClusterFailed, Diagnosed, JobFailed
 from dcluster_provider.core.record import Cluster, Job
 
 if TYPE_CHECKING:
     from result_tables import Tables
-
-NAMED_SECONDS = 400  # then it never comes; how long it took stands in the table
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,18 @@ def failed_cluster(control: Control, spec: dict[str, Any]) -> Failure:
     clock = _Clock()
     try:
         cluster = control.clusters.launch(spec)
-        control.clusters.wait(cluster.id, timeout=NAMED_SECONDS, poll_interval=0.5, on_change=clock.look)
+        control.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.5, on_change=clock.look)
     except ClusterFailed as error:
         return Failure(error, clock.seconds)
     raise AssertionError(f"{cluster} runs")
 
 
-def failed_job(control: Control, submit: Callable[[], Job], seconds: float = NAMED_SECONDS) -> Failure:
+def failed_job(control: Control, submit: Callable[[], Job]) -> Failure:
     """What is said of a job that cannot succeed."""
     clock = _Clock()
     try:
         job = submit()
-        control.jobs.wait(job.id, timeout=seconds, poll_interval=0.5, on_look=clock.look)
+        control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.5, on_look=clock.look)
     except JobFailed as error:
         return Failure(error, clock.seconds)
     raise AssertionError(f"{job} succeeded")

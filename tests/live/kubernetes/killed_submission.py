@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hanging import HANG_SECONDS
 from kubernetes.config import new_client_from_config
 
 from dcluster_provider.control.connect import connect
@@ -90,7 +91,7 @@ def main(wanted: dict[str, Any]) -> None:
     settings = settings_of(Path(wanted["home"]), KubernetesSettings(**wanted["settings"]), external)
     control = connect(settings, lambda _: new_client_from_config(wanted["kubeconfig"]))
     job = control.jobs.submit(wanted["spec"], wanted["key"])
-    control.jobs.wait(job.id, ENDED, timeout=300, poll_interval=0.3)
+    control.jobs.wait(job.id, ENDED, timeout=HANG_SECONDS, poll_interval=0.3)
 
 
 if __name__ == "__main__":

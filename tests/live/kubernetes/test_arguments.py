@@ -10,7 +10,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import JobState
 from tests.live.kubernetes.conftest import SMALL_FLINK, ended, gone, running, submit
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+pytestmark = [pytest.mark.long]
 ARGUMENTS = Path(__file__).parents[1] / "applications" / "arguments.py"
 GIVEN = ["größer 😀", "a\nb", "$(HOME) $$ `id` ' \"", "", "--conf", "x" * 131_071]
 

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from hanging import HANG_SECONDS
 from kubernetes_platform import combinations
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState, JobState
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, ended, gone, running, submit, until
 
-pytestmark = pytest.mark.timeout(1800)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 EXAMPLES = Path(__file__).parents[3] / "example_dags" / "applications"
 
@@ -61,7 +61,7 @@ def test_a_job_without_a_cluster_brings_executors_of_its_own(bench, control):
         text = control.jobs.logs(job.id) or text
         return seen.state.is_final
 
-    assert until(work, 240)
+    assert until(work)
     assert control.jobs.get(job.id).state is JobState.SUCCEEDED
     assert until(lambda: control.clusters.observe([job.cluster_id])[job.cluster_id].state.is_final)
     assert bench.left() == []
@@ -90,9 +90,9 @@ def test_a_flink_cluster_runs_sql_and_python_and_leaves_nothing(bench, control):
 def test_a_job_that_is_stopped_ends_and_its_cluster_stays(control):
     cluster = running(control, SMALL)
     job = submit(control, cluster, APPLICATIONS / "endless.py")
-    assert until(lambda: control.jobs.observe([job.id])[job.id].state is JobState.RUNNING, 120)
+    assert until(lambda: control.jobs.observe([job.id])[job.id].state is JobState.RUNNING)
     control.jobs.terminate(job.id)
-    assert ended(control, job, 60).state is JobState.KILLED
+    assert ended(control, job).state is JobState.KILLED
     assert control.clusters.status(cluster.id) is ClusterState.RUNNING
 
 
@@ -110,7 +110,7 @@ def test_a_job_that_was_stopped_before_it_was_started_never_starts(control):
     )
     platform.stop_job(later, cluster)
     platform.apply_job(later, cluster)
-    assert until(lambda: platform.observe_jobs([(later, cluster)])[later.id].phase.value == "KILLED", 300)
+    assert until(lambda: platform.observe_jobs([(later, cluster)])[later.id].phase.value == "KILLED")
     control.jobs.terminate(job.id)
 
 
@@ -122,7 +122,7 @@ def test_two_namespaces_at_once(bench, testbed, control):
         here = both.clusters.launch(SMALL)
         there = both.clusters.launch(SMALL | {"useExternalNamespace": True})
         for cluster in (here, there):
-            both.clusters.wait(cluster.id, timeout=240, poll_interval=0.2)
+            both.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.2)
         assert any(there.name in name for name in bench.left(second))
         assert not any(there.name in name for name in bench.left())
         for cluster in (here, there):

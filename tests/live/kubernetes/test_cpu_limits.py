@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hanging import HANG_SECONDS
 
 from dcluster_provider.core.record import ClusterState, JobState
 from tests.live.kubernetes.conftest import (
-    READY_SECONDS,
     SMALL,
     SMALL_FLINK,
     Bench,
@@ -20,7 +20,7 @@ from tests.live.kubernetes.conftest import (
     until,
 )
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+pytestmark = [pytest.mark.long]
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 DEMANDS = {
     "quota": {"kind": "ResourceQuota", "spec": {"hard": {"limits.cpu": "12"}}},
@@ -55,11 +55,11 @@ def test_clusters_and_jobs_come_up_where_the_namespace_demands_cpu_limits(demand
     clusters = [control.clusters.launch(spec) for spec in (SMALL, SMALL_FLINK)]
     jobs = [submit(control, None, APPLICATIONS / "spark_pi.py", module="own")]
     for cluster, application in zip(clusters, ("spark_pi.py", "flink_words.py"), strict=True):
-        control.clusters.wait(cluster.id, timeout=READY_SECONDS, poll_interval=0.2)
+        control.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.2)
         jobs.append(submit(control, cluster, APPLICATIONS / application))
     for job in jobs:
         done = ended(control, job)
         assert done.state is JobState.SUCCEEDED, done.diagnosis and done.diagnosis.render()
     for cluster in clusters:
         assert gone(control, cluster).state is ClusterState.TERMINATED
-    assert until(lambda: demanding.left() == [], 120)
+    assert until(lambda: demanding.left() == [])

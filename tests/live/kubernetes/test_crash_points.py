@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hanging import HANG_SECONDS
 
 from dcluster_provider.control.connect import Control
 from dcluster_provider.control.external_clusters import ExternalCluster
@@ -28,7 +29,6 @@ from tests.live.trials import one_in
 if TYPE_CHECKING:
     from result_tables import Tables
 
-pytestmark = pytest.mark.timeout(1500)
 ROOT = Path(__file__).parents[3]
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 AT_ONCE = 3
@@ -100,13 +100,13 @@ class Way:
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         began = time.monotonic()
         job = self.control.jobs.submit(self.spec(key), key)
-        job = self.control.jobs.wait(job.id, ENDED, timeout=300, poll_interval=0.5)
+        job = self.control.jobs.wait(job.id, ENDED, timeout=HANG_SECONDS, poll_interval=0.5)
         seconds = time.monotonic() - began
         clusters = [
             each for each in self.control.clusters.list() if each.key == derived_key(key, OWN_CLUSTER)
         ]
         for cluster in clusters:
-            self.control.clusters.wait(cluster.id, GONE, timeout=120, poll_interval=0.5)
+            self.control.clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.5)
         ran = self.bench.connection.folder / f"{key}.ran"
         runs = len(ran.read_text().splitlines()) if ran.exists() else 0
         jobs = [each for each in self.control.jobs.list() if each.key == key]

@@ -11,7 +11,7 @@ import pytest
 from tests.live.kubernetes.conftest import submit
 from tests.live.kubernetes.task_log import logs_until_the_end
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+pytestmark = [pytest.mark.long]
 WRITES = Path(__file__).parents[1] / "applications" / "writes.py"
 
 

@@ -21,7 +21,6 @@ from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from tests.live.kubernetes.conftest import SMALL, Bench, until
 from tests.live.kubernetes.failures import Failure, Table, failed_cluster
 
-pytestmark = pytest.mark.timeout(1800)
 LITTLE = {"requests": {"cpu": "50m"}}
 MISSING_ENV = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "token"}}}
 MISSING_VOLUME = {"name": "extra", "secret": {"secretName": "absent"}}

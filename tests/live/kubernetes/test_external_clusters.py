@@ -20,7 +20,6 @@ from tests.live.kubernetes.conftest import Bench, ended, until
 from tests.live.kubernetes.test_clusters import roles
 from tests.live.kubernetes.their_clusters import engine_rest, jars, slots, their_flink, their_spark, workers
 
-pytestmark = pytest.mark.timeout(1800)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 EXAMPLES = Path(__file__).parents[3] / "example_dags" / "applications"
 ONE_CORE = {"spark.cores.max": "1", "spark.executor.memory": "512m"}
@@ -103,7 +102,7 @@ def test_spark_jobs_run_fail_and_are_stopped_at_once_and_leave_nothing(bench, te
     assert control.upkeep.check_clusters().lines == (), "the job that runs is no orphan"
     assert control.jobs.observe([stopped.id])[stopped.id].state is JobState.RUNNING
     control.jobs.terminate(stopped.id)
-    assert ended(control, stopped, 60).state is JobState.KILLED
+    assert ended(control, stopped).state is JobState.KILLED
     nothing_is_left(bench, control)
     # What a process makes that was stopped before the job's end, and went on after it, goes with the next check.
     control.platform.stage_job(done, cluster)
@@ -130,7 +129,7 @@ def test_flink_jars_and_sql_run_fail_and_are_stopped_and_leave_nothing(bench, fl
         assert ended(control, job).state is JobState.SUCCEEDED, f"{kind}: {control.jobs.logs(job.id)}"
     assert control.jobs.get(jobs["jar"].id).ui_url.startswith(f"{flink.rest}/#/job/")
     control.jobs.terminate(stopped.id)
-    assert ended(control, stopped, 60).state is JobState.KILLED
+    assert ended(control, stopped).state is JobState.KILLED
     assert {each["state"] for each in jobs_of(flink)} == {"FINISHED", "CANCELED"}
     nothing_is_left(bench, control)
 

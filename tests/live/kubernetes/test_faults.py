@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hanging import HANG_SECONDS
 
 from tests.live.kubernetes.conftest import GONE, SMALL, Bench, make_bench
 from tests.live.kubernetes.waiting import RunningJob, cluster_runs, connections, control
 from tests.live.trials import long_except
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]  # the first run builds Kubernetes
+pytestmark = [pytest.mark.long]  # the first run builds Kubernetes
 
 
 @pytest.fixture(scope="module")
@@ -68,4 +69,4 @@ def test_a_launch_a_job_and_waits_outlast_it(fault, bench):
 def _end(cluster_id: int) -> None:
     used = control()
     used.clusters.terminate(cluster_id)
-    used.clusters.wait(cluster_id, GONE, timeout=120, poll_interval=0.5)
+    used.clusters.wait(cluster_id, GONE, timeout=HANG_SECONDS, poll_interval=0.5)

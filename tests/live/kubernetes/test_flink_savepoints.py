@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hanging import HANG_SECONDS
 from kubernetes_connection import FLINK_ACCOUNT
 from local_platform import build_jar, local_settings
 
@@ -17,7 +18,6 @@ from dcluster_provider.core.record import ClusterState, Job, JobState
 from dcluster_provider.platforms.local.engines import ensure_engine
 from tests.live.kubernetes.conftest import (
     GONE,
-    READY_SECONDS,
     SMALL_FLINK,
     ended,
     gone,
@@ -26,7 +26,6 @@ from tests.live.kubernetes.conftest import (
     until,
 )
 
-pytestmark = pytest.mark.timeout(1800)
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 CHECKPOINTS = {"execution.checkpointing.interval": "500 ms"}
 
@@ -55,7 +54,7 @@ def _ended(control: Control) -> Iterator[Control]:
     for cluster in control.clusters.list():
         control.clusters.terminate(cluster.id)
     for cluster in control.clusters.list():
-        control.clusters.wait(cluster.id, GONE, timeout=60, poll_interval=0.2)
+        control.clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.2)
 
 
 @pytest.fixture
@@ -76,15 +75,15 @@ def at_work(control: Control, cluster, jar: Path, counted: Path, **fields) -> Jo
     """A job of the jar that has counted some numbers."""
     before = len(numbers(counted))
     job = submit(control, cluster, jar, args=[str(counted)], **fields)
-    job = control.jobs.wait(job.id, [JobState.RUNNING], READY_SECONDS, poll_interval=0.2)
-    assert until(lambda: len(numbers(counted)) > before + 20, 300)
+    job = control.jobs.wait(job.id, [JobState.RUNNING], HANG_SECONDS, poll_interval=0.2)
+    assert until(lambda: len(numbers(counted)) > before + 20)
     return job
 
 
 def stopped_with_savepoint(control: Control, job: Job) -> Job:
     control.jobs.terminate(job.id, savepoint=True)
     return control.jobs.wait(
-        job.id, timeout=READY_SECONDS, poll_interval=0.2, on_look=raise_if_savepoint_failed
+        job.id, timeout=HANG_SECONDS, poll_interval=0.2, on_look=raise_if_savepoint_failed
     )
 
 
@@ -99,7 +98,7 @@ def test_a_job_goes_on_from_its_savepoint_which_outlives_the_cluster(bench, keep
     assert done.savepoint.startswith(f"file:{bench.connection.folder}/flink/{cluster.name}/savepoints/")
     second = at_work(keeping, cluster, jar, counted, savepoint=done.savepoint)
     keeping.jobs.terminate(second.id)
-    assert ended(keeping, second, 60).state is JobState.KILLED
+    assert ended(keeping, second).state is JobState.KILLED
     assert _in_order(numbers(counted)), "each number once, and counted on"
     assert gone(keeping, cluster).state is ClusterState.TERMINATED
     assert (Path(done.savepoint.removeprefix("file:")) / "_metadata").is_file()
@@ -110,7 +109,7 @@ def test_a_job_goes_on_from_its_savepoint_which_outlives_the_cluster(bench, keep
 def test_a_sql_file_is_stopped_with_a_savepoint_and_its_client_ends(bench, testbed, keeping):
     cluster = running(keeping, SMALL_FLINK)
     job = submit(keeping, cluster, APPLICATIONS / "counting.sql")
-    job = keeping.jobs.wait(job.id, [JobState.RUNNING], READY_SECONDS, poll_interval=0.2)
+    job = keeping.jobs.wait(job.id, [JobState.RUNNING], HANG_SECONDS, poll_interval=0.2)
     done = stopped_with_savepoint(keeping, job)
     assert (done.state, bool(done.savepoint)) == (JobState.SUCCEEDED, True)
     client = (
@@ -120,9 +119,7 @@ def test_a_sql_file_is_stopped_with_a_savepoint_and_its_client_ends(bench, testb
         "--selector=dcluster.io/role=client",
     )
     live = ("Pending", "Running")
-    assert until(
-        lambda: all(pod["status"]["phase"] not in live for pod in testbed.get(*client)["items"]), 300
-    )
+    assert until(lambda: all(pod["status"]["phase"] not in live for pod in testbed.get(*client)["items"]))
 
 
 @pytest.mark.long
@@ -136,15 +133,15 @@ def test_a_restarted_jobmanager_loses_its_jobs_and_a_job_without_a_folder_has_no
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
 
     client = submit(control, cluster, APPLICATIONS / "counting.sql", module="sql")
-    client = control.jobs.wait(client.id, [JobState.RUNNING], READY_SECONDS, poll_interval=0.2)
+    client = control.jobs.wait(client.id, [JobState.RUNNING], HANG_SECONDS, poll_interval=0.2)
     _kill_jobmanager(bench, testbed, cluster)
     for each in (job, client):
-        lost = ended(control, each, 240)
+        lost = ended(control, each)
         assert (lost.state, lost.diagnosis.reason) == (JobState.UNKNOWN, "JobManagerRestarted"), (
             lost.diagnosis
         )
         assert "flink_storage and flink_ha" in lost.diagnosis.remedy
-    assert control.clusters.wait(cluster.id, timeout=READY_SECONDS, poll_interval=0.5)
+    assert control.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.5)
 
 
 @pytest.mark.long
@@ -163,10 +160,10 @@ def test_with_high_availability_a_job_goes_on_after_its_jobmanager_was_killed(
         # After a restart it counts again what came after its last checkpoint, and goes on from there.
         return any(later[0] <= earlier[0] for earlier, later in pairwise(seen))
 
-    assert until(goes_on, 180), numbers(counted)[-5:]
+    assert until(goes_on), numbers(counted)[-5:]
     assert states == {JobState.RUNNING}
     assert all(number == count for number, count in numbers(counted)), "the state was restored"
-    assert until(lambda: available.clusters.status(cluster.id) is ClusterState.RUNNING, READY_SECONDS)
+    assert until(lambda: available.clusters.status(cluster.id) is ClusterState.RUNNING)
     done = stopped_with_savepoint(available, job)
     assert (done.state, bool(done.savepoint)) == (JobState.SUCCEEDED, True)
     assert gone(available, cluster).state is ClusterState.TERMINATED

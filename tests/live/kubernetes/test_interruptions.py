@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 from faulty_proxy import EXPIRED, FaultyProxy, status
+from hanging import HANG_SECONDS
 from kubernetes_connection import airflows_kubeconfig
 
 from tests.live.kubernetes.conftest import GONE, SMALL, Bench, until
 from tests.live.kubernetes.waiting import RunningJob, cluster_runs, connections, control
-
-pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_what_happened_while_a_watch_was_too_old_to_go_on_is_not_missed(bench, p
         proxy.watches = [status(503, "ServiceUnavailable")] * 1000
         proxy.cut()
         job.release()
-        await asyncio.to_thread(until, lambda: _driver_phase(bench, job.job_id) == "Succeeded", 120)
+        await asyncio.to_thread(until, lambda: _driver_phase(bench, job.job_id) == "Succeeded")
         lists = sum("/pods?" in request and "watch=true" not in request for request in proxy.requests)
         assert not waiting.done(), "nobody can have told of the end yet"
         proxy.watches = [(200, {"Content-Type": "application/json"}, EXPIRED)]
@@ -101,7 +100,7 @@ def test_a_token_that_is_no_longer_good_is_read_anew(bench, monkeypatch):
         job = await RunningJob.start(bench)
         waiting = asyncio.create_task(job.until())
         await asyncio.to_thread(_remake_account, bench)
-        await asyncio.to_thread(until, lambda: not _is_accepted(bench), 60)
+        await asyncio.to_thread(until, lambda: not _is_accepted(bench))
         await asyncio.sleep(7)  # a look fails
         assert not waiting.done()
         airflows_kubeconfig(bench.testbed, namespace, bench.connection.folder)
@@ -141,4 +140,4 @@ def _driver_phase(bench: Bench, job_id: int) -> str:
 def _end(cluster_id: int) -> None:
     used = control()
     used.clusters.terminate(cluster_id)
-    used.clusters.wait(cluster_id, GONE, timeout=120, poll_interval=0.5)
+    used.clusters.wait(cluster_id, GONE, timeout=HANG_SECONDS, poll_interval=0.5)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hanging import HANG_SECONDS
 from local_platform import build_jar, local_settings
 
 from dcluster_provider.control.connect import Control
@@ -22,7 +23,6 @@ from dcluster_provider.platforms.local.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, Bench, gone, running, submit, until
 from tests.live.kubernetes.failures import Failure, Table, failed_job
 
-pytestmark = pytest.mark.timeout(1800)
 _FINALIZER = "example.com/kept-by-a-test"
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 
@@ -147,7 +147,7 @@ def test_jobs_whose_pods_are_taken_away_and_one_that_waits_for_the_worker(bench,
     control = bench.control()
     first = _at_work(control, submit(control, standing, APPLICATIONS / "endless.py", module="first"))
     second = submit(control, standing, APPLICATIONS / "endless.py", module="second")
-    assert until(lambda: _applications(control, standing) == 2, 120)
+    assert until(lambda: _applications(control, standing) == 2)
     assert _state(control, second) is JobState.SUBMITTED, "it waits for cores while another has them all"
     with _kept(bench, first) as pod:
         _evict(bench, pod)
@@ -169,12 +169,12 @@ def test_a_spark_job_whose_master_is_gone_is_ended_and_its_cluster_recovers(benc
     job = _at_work(control, submit(control, standing, APPLICATIONS / "endless.py", module="third"))
     selector = f"--selector=dcluster.io/cluster-id={standing.id},dcluster.io/role=master"
     bench.testbed.kubectl("delete", "pod", selector, _namespace(bench), "--wait=false")
-    failure = failed_job(control, lambda: job, 240)
+    failure = failed_job(control, lambda: job)
     parts = ("The Spark master restarted", "runs since", "useOnDemandMaster")
     table.check("master that is deleted under a Spark job", failure, "MasterRestarted", parts)
-    control.clusters.wait(standing.id, timeout=240)
+    control.clusters.wait(standing.id, timeout=HANG_SECONDS)
     again = submit(control, standing, APPLICATIONS / "spark_pi.py", module="fourth")
-    assert control.jobs.wait(again.id, timeout=240).state is JobState.SUCCEEDED
+    assert control.jobs.wait(again.id, timeout=HANG_SECONDS).state is JobState.SUCCEEDED
 
 
 @pytest.mark.long
@@ -183,7 +183,7 @@ def test_a_driver_that_outlives_its_application_is_ended(bench, standing, own):
     control = bench.control()
     cluster = None if own else standing
     job = submit(control, cluster, APPLICATIONS / "outlives.py", module=f"outlives-{own}", mainEndedTimeout=5)
-    ended = control.jobs.wait(job.id, timeout=300)
+    ended = control.jobs.wait(job.id, timeout=HANG_SECONDS)
     assert (ended.state, ended.diagnosis.reason) == (JobState.SUCCEEDED, "MainEnded")
 
 
@@ -195,7 +195,7 @@ def test_a_flink_job_whose_jobmanager_is_gone_is_unknown(bench, table, tmp_path)
     job = _at_work(control, submit(control, cluster, jar, args=["endless"]))
     selector = f"--selector=dcluster.io/cluster-id={cluster.id},dcluster.io/role=master"
     bench.testbed.kubectl("delete", "pod", selector, _namespace(bench), "--wait=false")
-    failure = failed_job(control, lambda: job, 240)
+    failure = failed_job(control, lambda: job)
     parts = ("The JobManager restarted", "runs since", "flink_ha", "UNKNOWN")
     table.check("JobManager that is deleted under a jar", failure, "JobManagerRestarted", parts)
     assert gone(control, cluster).state is ClusterState.TERMINATED
@@ -215,7 +215,7 @@ def test_a_sql_file_that_fails_on_its_own_cluster_failed_by_itself(bench, table,
 
 
 def _at_work(control: Control, job: Job) -> Job:
-    until(lambda: _state(control, job) is JobState.RUNNING, 180)
+    until(lambda: _state(control, job) is JobState.RUNNING)
     return job
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hanging import ANSWER_SECONDS
 from kubernetes_connection import airflows_kubeconfig
 from memory_nodes import LONG_AGO, MemoryCloud
 
@@ -28,7 +29,6 @@ from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from dcluster_provider.registry.store import Registry
 from tests.live.trials import long_except
 
-pytestmark = pytest.mark.timeout(1800)
 PROVIDER_ID = "aws:///eu-west-1a/i-{number:05}"
 TOLERATION = {"key": "kwok", "operator": "Exists"}
 CONTAINERS = [{"name": "main", "image": "none"}]
@@ -139,7 +139,9 @@ class Fleet:
         )
 
     def delete(self, *what: str) -> None:
-        self.testbed.kubectl("delete", *what, f"--namespace={self.namespace}", "--wait", "--timeout=120s")
+        self.testbed.kubectl(
+            "delete", *what, f"--namespace={self.namespace}", "--wait", f"--timeout={ANSWER_SECONDS}s"
+        )
 
     def until_bound(self, number: int, *starts: str) -> list[NodePod]:
         """The pods of a node, once those are there whose names begin so."""

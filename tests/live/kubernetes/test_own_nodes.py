@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from hanging import HANG_SECONDS
 from memory_nodes import MemoryCloud, MemoryCluster
 
 from dcluster_provider.control.clusters import Clusters
@@ -22,7 +23,6 @@ from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from tests.live.kubernetes.conftest import GONE, Bench, until
 
-pytestmark = pytest.mark.timeout(1800)
 SPEC = {"tenant": "team", "workers": 2, "workerMemory": "1Gi", "masterMemory": "512Mi", "launchNewNode": True}
 NODES = NodeSettings(cloud="ec2", cluster_instance_types=("small",))
 
@@ -74,7 +74,7 @@ def own(bench) -> Iterator[OwnNodes]:
     yield OwnNodes(bench, cloud, clusters)
     for cluster in clusters.list():
         clusters.terminate(cluster.id)
-        clusters.wait(cluster.id, GONE, timeout=120, poll_interval=0.2)
+        clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.2)
     bench.testbed.remove_fake_nodes()
     bench.testbed.kubectl("delete", "clusterrolebinding", f"dcluster-nodes-{namespace}", "--ignore-not-found")
 
@@ -88,7 +88,7 @@ def test_pods_wait_for_the_nodes_are_bound_to_them_alone_and_the_nodes_go_with_t
     assert set(own.pods(cluster).values()) == {""}
     assert own.clusters.status(cluster.id) is ClusterState.PROVISIONING
     own.cloud.run()
-    running = own.clusters.wait(cluster.id, timeout=120, poll_interval=0.5)
+    running = own.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.5)
     assert running.workers_ready == 2
     assert set(own.pods(cluster).values()) <= {"fake-0", "fake-1", "fake-2"}
     for node in own.bench.testbed.get("get", "nodes", "--selector=type=kwok")["items"]:
@@ -97,7 +97,8 @@ def test_pods_wait_for_the_nodes_are_bound_to_them_alone_and_the_nodes_go_with_t
         assert taint in node["spec"]["taints"]
     own.clusters.terminate(cluster.id)
     assert (
-        own.clusters.wait(cluster.id, GONE, timeout=120, poll_interval=0.5).state is ClusterState.TERMINATED
+        own.clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.5).state
+        is ClusterState.TERMINATED
     )
     assert own.cloud.live() == set()
     assert own.bench.testbed.get("get", "nodes", "--selector=type=kwok")["items"] == []
@@ -108,10 +109,10 @@ def test_pods_wait_for_the_nodes_are_bound_to_them_alone_and_the_nodes_go_with_t
 def test_another_cluster_does_not_take_its_nodes(own):
     own.cloud.starts = MachineState.RUNNING
     first = own.clusters.launch(SPEC)
-    own.clusters.wait(first.id, timeout=120, poll_interval=0.5)
+    own.clusters.wait(first.id, timeout=HANG_SECONDS, poll_interval=0.5)
     second = own.clusters.launch(SPEC | {"workers": 1})
-    own.clusters.wait(second.id, timeout=120, poll_interval=0.5)
+    own.clusters.wait(second.id, timeout=HANG_SECONDS, poll_interval=0.5)
     assert set(own.pods(first).values()).isdisjoint(own.pods(second).values())
     own.clusters.terminate(first.id)
-    own.clusters.wait(first.id, GONE, timeout=120, poll_interval=0.5)
+    own.clusters.wait(first.id, GONE, timeout=HANG_SECONDS, poll_interval=0.5)
     assert own.clusters.status(second.id) is ClusterState.RUNNING

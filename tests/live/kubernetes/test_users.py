@@ -12,7 +12,7 @@ from dcluster_provider.core.record import JobState
 from tests.live.kubernetes.conftest import SMALL, ended, gone, running, submit
 from tests.live.kubernetes.failures import failed_job
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+pytestmark = [pytest.mark.long]
 WRITES_FILES = Path(__file__).parents[1] / "applications" / "writes_files.py"
 UNKNOWN = 1000650000
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from hanging import HANG_SECONDS
+
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.engines.flink import JVM_OPTIONS
 from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
-from tests.live.kubernetes.conftest import READY_SECONDS
 
 if TYPE_CHECKING:
     from testbed import Testbed
@@ -59,7 +60,7 @@ def their_spark(testbed: Testbed) -> Iterator[ExternalCluster]:
             _address(testbed, namespace, "spark", "page"),
             f"spark://spark.{namespace}.svc:7077",
         )
-        testbed.wait_until(lambda: workers(found) == 1, "their Spark has its worker", READY_SECONDS)
+        testbed.wait_until(lambda: workers(found) == 1, "their Spark has its worker", HANG_SECONDS)
         yield found
 
 
@@ -76,7 +77,7 @@ def their_flink(testbed: Testbed) -> Iterator[ExternalCluster]:
             _deployment(namespace, "flink-worker", image, worker, "1500Mi"),
         )
         found = ExternalCluster("streams", "flink", _address(testbed, namespace, "flink", "rest"))
-        testbed.wait_until(lambda: slots(found) == 4, "their Flink has its TaskManager", READY_SECONDS)
+        testbed.wait_until(lambda: slots(found) == 4, "their Flink has its TaskManager", HANG_SECONDS)
         yield found
 
 

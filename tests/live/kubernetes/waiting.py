@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hanging import HANG_SECONDS
+
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.record import Job
@@ -80,7 +82,7 @@ class RunningJob:
         assert [job.id for job in jobs] == [self.job_id]
         own = derived_key(self.key, "the job's own cluster")
         (cluster,) = [each for each in used.clusters.list() if each.key == own]
-        used.clusters.wait(cluster.id, GONE, timeout=120, poll_interval=0.5)
+        used.clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.5)
         assert not [left for left in self.bench.left() if cluster.name in left]
 
 

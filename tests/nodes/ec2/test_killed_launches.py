@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from aws.behaviour import IMAGE
 from aws.server import REGION
+from hanging import HANG_SECONDS
 
 TESTS = Path(__file__).parents[2]
 MARK = "0" * 32
@@ -63,7 +64,7 @@ class Runner:
 
     def close(self) -> None:
         self._process.stdin.close()
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=HANG_SECONDS)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hanging import wait_until
 from kubernetes.client import ApiClient, Configuration
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -20,7 +21,6 @@ from dcluster_provider.platforms.kubernetes.job_outcome import verdict_annotatio
 from dcluster_provider.platforms.kubernetes.metadata import JOB, VERDICT, cluster_labels, job_name
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from demo.standalone import wait_until
 from tests.kubernetes_platform import make_cluster, make_job, pod_manifest
 
 
@@ -106,7 +106,7 @@ def test_an_answer_that_nobody_expects_is_told_and_waited_out(platform, server, 
     seen = platform.observe_clusters([here])[here.id]
     assert "cannot be watched: KeyError: 'metadata'" in str(seen.why)
     server.refused = {}
-    assert wait_until(lambda: not isinstance(platform.observe_clusters([here])[here.id], Unseen), 30, 0.1)
+    assert wait_until(lambda: not isinstance(platform.observe_clusters([here])[here.id], Unseen), 0.1)
 
 
 def test_a_watch_outlives_a_listener_that_fails(platform, server, here):
@@ -115,7 +115,7 @@ def test_a_watch_outlives_a_listener_that_fails(platform, server, here):
     forget = platform.on_change(lambda _: 1 / 0)
     server.ends.set()  # the watch ends, and is begun anew
     asked = len(server.asked)
-    assert wait_until(lambda: len(server.asked) > asked + 4, 30, 0.1)
+    assert wait_until(lambda: len(server.asked) > asked + 4, 0.1)
     assert thread.is_alive()
     forget()
     assert platform.observe_clusters([here])[here.id].phase is ClusterPhase.ABSENT
@@ -144,7 +144,7 @@ def test_the_exit_code_of_a_driver_that_ended_and_was_deleted_is_not_lost(
     }
     server.watched = [{"type": "DELETED", "object": pod}]
     platform.observe_clusters([here])
-    assert wait_until(lambda: platform.observe_jobs([(job, here)])[job.id].phase is phase, 30, 0.1)
+    assert wait_until(lambda: platform.observe_jobs([(job, here)])[job.id].phase is phase, 0.1)
     assert platform.observe_jobs([(job, here)])[job.id].exit_code == code
     assert platform.observe_clusters([here])[here.id].phase is ClusterPhase.ABSENT
 

@@ -70,7 +70,7 @@ def test_what_a_client_has_left_to_a_jobmanager_is_lost_with_that(
     known += [FINISHED] if knows else []
     own = place.job(JOB)
     own.process.start(Command(("true",), dict(os.environ), place.home, own.log))
-    until(own.process.state, lambda state: state.is_over, 20)
+    until(own.process.state, lambda state: state.is_over)
     own.facts.write_text(f"Submitting job 'etl' ({JOB_ID}).\n" if submitted else "")
     at = time.time() - ended_ago
     os.utime(own.folder / "exit.json", (at, at))

@@ -44,7 +44,7 @@ def view(tmp_path):
     own.log.write_text("INFO SparkContext: Successfully stopped SparkContext\nheartbeat\n")
     yield SparkView(place, plan, {}, {"activeapps": [], "completedapps": [APP]})
     conclude(own, JobObservation(JobPhase.KILLED))
-    until(own.process.state, lambda state: state.is_over, 20)
+    until(own.process.state, lambda state: state.is_over)
 
 
 def test_a_driver_that_outlives_its_application_tells_since_when_and_ends_with_the_outcome_that_is_decided(
