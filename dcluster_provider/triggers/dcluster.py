@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -82,6 +83,7 @@ class RecordTrigger(OwnedTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event: the state waited for or a final one, or that the deadline has passed; and the last lines."""
+        begun = time.monotonic()
         wait = Subscription(self.kind, self.record_id, self.poll_interval, self.log_start)
         sights = SharedWatch.of(self.conn_id).follow(wait)
         last: Sight | None = None
@@ -90,6 +92,7 @@ class RecordTrigger(OwnedTrigger):
                 try:
                     sight = await asyncio.wait_for(anext(sights), self.seconds_left())
                 except asyncio.TimeoutError:
+                    await self.worker_has_left(begun)
                     yield await self._event("timeout", last, wait.log_start)
                     return
                 decides = sight.record.state.is_final or sight.record.state.value in self.states
@@ -98,6 +101,7 @@ class RecordTrigger(OwnedTrigger):
                 if decides:
                     # Nobody on another machine can read on: the pod goes with the job.
                     last = await self._read_to_the_end(sights, last)
+                    await self.worker_has_left(begun)
                     yield await self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -61,9 +62,12 @@ class NodesTrigger(OwnedTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event: the nodes are ready or gone, the request failed, or the deadline has passed."""
+        begun = time.monotonic()
         try:
             control = await self.control()
-            yield await self._event(control)
+            event = await self._event(control)
+            await self.worker_has_left(begun)
+            yield event
         except asyncio.CancelledError:
             await self.cancelled()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
 _ON_KILL_SECONDS = 25.0  # Airflow waits for on_kill for 30, and warns of one that takes longer
+# In which the process that deferred a task has ended and the scheduler knows it, on a busy machine, too.
+_WORKER_LEAVES_SECONDS = 10.0
 _endings: set[asyncio.Task[None]] = set()  # the loop itself keeps no task from being forgotten
 
 
@@ -29,6 +32,18 @@ class OwnedTrigger(BaseTrigger):
     conn_id: str
     deadline: float | None
     owner: dict[str, Any] | None
+
+    async def worker_has_left(self, begun: float) -> None:
+        """To be awaited before an event: an Airflow that resumes a task too early fails its try.
+
+        The scheduler hears last of the process that deferred the task. When the task runs again by then, it takes that
+        process's end for the end of the new one (https://github.com/apache/airflow/issues/72716).
+
+        :param begun: when the wait began, by ``time.monotonic``.
+        """
+        if self.trigger_id is None:  # within the task's own process, as in dag.test()
+            return
+        await asyncio.sleep(max(0.0, begun + _WORKER_LEAVES_SECONDS - time.monotonic()))
 
     async def cancelled(self) -> None:
         """To be called when the wait is cancelled: Airflow before 3.3 tells nobody why, and has no on_kill."""

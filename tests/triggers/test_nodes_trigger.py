@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hanging import HANG_SECONDS
 from memory_nodes import MemoryCloud, MemoryCluster
 
 from dcluster_provider.control.nodes.draining import LEFT
@@ -20,6 +21,7 @@ from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.machines import MachineState
 from dcluster_provider.operators.node import finished_progress
 from dcluster_provider.registry.store import Registry
+from dcluster_provider.triggers import owned
 from dcluster_provider.triggers.nodes import NodesTrigger
 
 REQUEST = {"node_count": 2, "instance_type": "small"}
@@ -61,7 +63,7 @@ def event_of(trigger: NodesTrigger, nodes: Nodes, monkeypatch) -> dict:
         await events.aclose()
         return event.payload
 
-    return asyncio.run(asyncio.wait_for(first(), 20))
+    return asyncio.run(asyncio.wait_for(first(), HANG_SECONDS))
 
 
 def test_it_survives_being_stored():
@@ -85,6 +87,16 @@ def test_it_fires_once_every_node_is_ready(nodes, cloud, monkeypatch):
     event = event_of(launch(), nodes, monkeypatch)
     assert finished_progress(event)["ids"] == ["m-0000", "m-0001"]
     assert looks.count("machines") >= 3
+
+
+def test_in_the_triggerer_it_fires_when_the_worker_has_left(nodes, monkeypatch):
+    monkeypatch.setattr(owned, "_WORKER_LEAVES_SECONDS", 0.3)
+    nodes.launch(REQUEST, "key")
+    trigger = launch()
+    trigger.trigger_id = 5
+    begun = time.monotonic()
+    event_of(trigger, nodes, monkeypatch)
+    assert time.monotonic() - begun >= 0.3
 
 
 def test_machines_that_end_fail_the_task_with_the_clouds_reason(nodes, cloud, monkeypatch):

@@ -128,7 +128,7 @@ def test_between_two_looks_at_all_only_what_has_changed_is_looked_at(calls):
         return lambda: listeners.remove(told)
 
     async def asked(times):
-        assert await asyncio.to_thread(wait_until, lambda: len(calls.asked) >= times, 30, 0.01)
+        assert await asyncio.to_thread(wait_until, lambda: len(calls.asked) >= times)
         return calls.asked[times - 1]
 
     async def run():
@@ -155,7 +155,7 @@ def test_a_wait_that_comes_later_and_asks_more_often_sets_the_pace_at_once(calls
     async def run():
         watch = watch_over(calls)
         slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
-        assert await asyncio.to_thread(wait_until, lambda: len(calls.asked) == 1, 30, 0.01)
+        assert await asyncio.to_thread(wait_until, lambda: len(calls.asked) == 1)
         await asyncio.wait_for(wait_for(watch, 4), 60)
         slow.cancel()
 
@@ -258,7 +258,7 @@ def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
         watch._control.clusters = clusters
         slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
         await wait_for(watch, 2)
-        assert await asyncio.to_thread(wait_until, lambda: not clusters.looks_left, 30, 0.01)
+        assert await asyncio.to_thread(wait_until, lambda: not clusters.looks_left)
         slow.cancel()
         return clusters.asked
 
@@ -283,7 +283,7 @@ def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls, monkeypatch):
         watch._control.clusters = clusters
         slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
         await wait_for(watch, 2)
-        assert await asyncio.to_thread(wait_until, lambda: clusters.asked.count({102}) > 9, 60, 0.01)
+        assert await asyncio.to_thread(wait_until, lambda: clusters.asked.count({102}) > 9)
         assert not slow.done(), "looks that were for no wait have counted"
         slow.cancel()
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
-from hanging import wait_until
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control.sightings import Hidden
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -23,6 +23,7 @@ from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.base import LogPart
+from dcluster_provider.triggers import owned
 from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch
 
@@ -274,7 +275,7 @@ def test_what_was_held_back_is_told_when_the_wait_ends_otherwise():
             jobs=Calls(JobState.RUNNING), clusters=Calls(JobState.RUNNING), platform=SILENT
         )
         waiting = asyncio.create_task(anext(trigger.run()))
-        assert await asyncio.to_thread(wait_until, lambda: trigger._held_lines, 10)
+        assert await asyncio.to_thread(wait_until, lambda: trigger._held_lines)
         waiting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await waiting
@@ -290,6 +291,21 @@ def test_a_final_state_that_was_not_waited_for_ends_the_wait_too():
 def test_its_own_deadline_fires():
     event = fire(job_trigger(deadline=time.time() + 0.1), Calls(JobState.RUNNING))
     assert (event["cause"], event["state"]) == ("timeout", "RUNNING")
+
+
+@pytest.mark.parametrize("deadline", [None, 0.0])
+def test_in_the_triggerer_it_fires_when_the_worker_has_left(monkeypatch, deadline):
+    monkeypatch.setattr(owned, "_WORKER_LEAVES_SECONDS", 0.3)
+    trigger = job_trigger(deadline=deadline)
+    trigger.trigger_id = 5
+    begun = time.monotonic()
+    fire(trigger, Calls(JobState.SUCCEEDED))
+    assert time.monotonic() - begun >= 0.3
+
+
+def test_within_the_tasks_process_it_fires_at_once(monkeypatch):
+    monkeypatch.setattr(owned, "_WORKER_LEAVES_SECONDS", 2 * HANG_SECONDS)
+    assert fire(job_trigger(), Calls(JobState.SUCCEEDED))["state"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize(
