@@ -166,7 +166,7 @@ class Demonstration:
         final = [state for state in ClusterState if state.is_final]
         for cluster in self.control.clusters.list(live):
             self.control.clusters.terminate(cluster.id, actor="the demonstration's end")
-            self.control.clusters.wait(cluster.id, final, timeout=60)
+            self.control.clusters.wait(cluster.id, final, timeout=READY_SECONDS)
             self.screen.say(f"Ended {cluster}")
 
     def leftovers(self) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from airflow_databases import AIRFLOW
+from hanging import HANG_SECONDS
 from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
@@ -46,7 +47,7 @@ def test_the_function_of_the_page_counts_its_primes(run):
     assert "There are 1229 primes." in output
     (cluster,) = control.clusters.list()
     # No task waits for the end of a job's own cluster: whoever looks next goes on with it.
-    control.clusters.wait(cluster.id, [ClusterState.TERMINATED], 60)
+    control.clusters.wait(cluster.id, [ClusterState.TERMINATED], HANG_SECONDS)
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from airflow_databases import AIRFLOW
+from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 from testbed.cache import engines_folder
 
@@ -46,7 +47,7 @@ def test_the_hook_runs_a_job_as_the_quickstart_says(tmp_path, monkeypatch):
     (job,) = hook.jobs.list()
     assert "words: 3" in hook.jobs.logs(job.id)
     (cluster,) = hook.clusters.list()
-    hook.clusters.wait(cluster.id, [ClusterState.TERMINATED], 60)
+    hook.clusters.wait(cluster.id, [ClusterState.TERMINATED], HANG_SECONDS)
 
 
 @pytest.mark.long
@@ -65,7 +66,7 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_e
             | {"application": str(jar), "args": [str(counted)]}
         )
         for deferrable in (False, True):
-            job = jobs.wait(job.id, [JobState.RUNNING], 180)
+            job = jobs.wait(job.id, [JobState.RUNNING], HANG_SECONDS)
             until(lambda: counted.exists() and counted.read_text().count("\n"), lambda seen: seen > 20)
             dag = tmp_path / "dags" / "upgrade.py"
             dag.write_text(f"DEFERRABLE = {deferrable}\n{code}")

@@ -94,10 +94,10 @@ def test_spark_jobs_run_on_a_cluster_that_was_started_by_hand(tmp_path):
         assert (cluster.state, cluster.master_url) == (ClusterState.RUNNING, by_hand.master)
 
         stopped = control.jobs.submit(job | {"module": "x", "application": str(APPLICATIONS / "endless.py")})
-        control.jobs.wait(stopped.id, [JobState.RUNNING], 180)
+        control.jobs.wait(stopped.id, [JobState.RUNNING], HANG_SECONDS)
         control.jobs.terminate(stopped.id)
         final = tuple(state for state in JobState if state.is_final)
-        assert control.jobs.wait(stopped.id, final, 60).state is JobState.KILLED
+        assert control.jobs.wait(stopped.id, final, HANG_SECONDS).state is JobState.KILLED
         assert control.clusters.get(done.cluster_id).state is ClusterState.RUNNING
 
 
@@ -110,7 +110,7 @@ def test_a_job_on_a_cluster_that_is_not_there_fails_and_says_so(tmp_path):
     spec = {"client": "team", "module": "pi", "application": str(APPLICATIONS / "spark_pi.py")}
     job = control.jobs.submit(spec | {"useExternalCluster": True})
     final = tuple(state for state in JobState if state.is_final)
-    job = control.jobs.wait(job.id, final, 300)
+    job = control.jobs.wait(job.id, final, HANG_SECONDS)
     assert job.state is JobState.FAILED
     assert job.diagnosis is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hanging import wait_until
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.core.record import Cluster, ClusterState
 
@@ -40,7 +40,7 @@ def ended_by(live_airflow, cluster: Cluster) -> set[str]:
 def test_of_a_failed_run_no_cluster_is_left(live_airflow):
     run_id = failed_run(live_airflow, "notified_run")
     cluster = cluster_of(live_airflow, "notified_run", run_id, "launch")
-    assert live_airflow.control.clusters.wait(cluster.id, [ClusterState.TERMINATED], 120)
+    assert live_airflow.control.clusters.wait(cluster.id, [ClusterState.TERMINATED], HANG_SECONDS)
     assert f"the failure of notified_run of {run_id}" in ended_by(live_airflow, cluster)
 
 
@@ -48,7 +48,7 @@ def test_of_a_failed_task_what_it_asked_for_is_ended_and_nothing_else(live_airfl
     run_id = failed_run(live_airflow, "notified_task")
     kept = cluster_of(live_airflow, "notified_task", run_id, "job")
     other = cluster_of(live_airflow, "notified_task", run_id, "launch")
-    assert live_airflow.control.clusters.wait(kept.id, [ClusterState.TERMINATED], 120)
+    assert live_airflow.control.clusters.wait(kept.id, [ClusterState.TERMINATED], HANG_SECONDS)
     assert f"the failure of notified_task.job of {run_id}" in ended_by(live_airflow, kept)
     assert live_airflow.control.clusters.status(other.id) is ClusterState.RUNNING
     live_airflow.control.clusters.terminate(other.id)

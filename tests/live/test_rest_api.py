@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hanging import wait_until
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
@@ -60,7 +60,7 @@ class Dialogue:
 
     def wait_for_cluster(self, cluster_id: int) -> None:
         """Wait until a cluster runs and the run that launched it knows."""
-        self.control.clusters.wait(cluster_id, [ClusterState.RUNNING], 600)
+        self.control.clusters.wait(cluster_id, [ClusterState.RUNNING], HANG_SECONDS)
         path = f"{self.url}/api/v2/dags/dcluster_launch_cluster/dagRuns/rest__cluster_{cluster_id}"
         headers = {"Authorization": f"Bearer {self.token}"}
         assert wait_until(
@@ -68,7 +68,7 @@ class Dialogue:
         )
 
     def wait_for_job(self, job_id: int, state: JobState) -> None:
-        self.control.jobs.wait(job_id, [state], 300)
+        self.control.jobs.wait(job_id, [state], HANG_SECONDS)
 
 
 @pytest.fixture(scope="module", params=long_except(["local"], ["local", "kubernetes"]))
@@ -154,14 +154,14 @@ def answers(dialogue) -> dict[str, tuple[int, str]]:
     ask("POST /job/stopped/{client}/{module}")
     dialogue.wait_for_job(last, JobState.KILLED)
     ask("DELETE /terminate/spark/{clusterId}")
-    control.clusters.wait(123, [ClusterState.TERMINATED], 300)
+    control.clusters.wait(123, [ClusterState.TERMINATED], HANG_SECONDS)
 
     dialogue.next_id("dcluster_cluster", 456)
     ask("POST /launch/flink/cluster")
     dialogue.wait_for_cluster(456)
     ask("GET /status/cluster/{clusterId}")
     ask("GET /terminate/flink/{clusterId}")
-    control.clusters.wait(456, [ClusterState.TERMINATED], 300)
+    control.clusters.wait(456, [ClusterState.TERMINATED], HANG_SECONDS)
 
     dialogue.next_id("dcluster_cluster", 10603)
     ask("POST /launch/spark/cluster")
@@ -232,9 +232,9 @@ def test_what_a_killed_server_has_stored_is_completed_by_the_check(answers, dial
         earlier = "strftime('%Y-%m-%d %H:%M:%f', state_since, '-10 minutes')"
         database.execute(f"UPDATE dcluster_cluster SET state_since = {earlier} WHERE id = ?", [asked.id])
     assert dialogue.run(CALLS["GET /cluster/check"])[0] == 200
-    dialogue.control.clusters.wait(asked.id, [ClusterState.RUNNING], 300)
+    dialogue.control.clusters.wait(asked.id, [ClusterState.RUNNING], HANG_SECONDS)
     dialogue.control.clusters.terminate(asked.id)
-    dialogue.control.clusters.wait(asked.id, [ClusterState.TERMINATED], 300)
+    dialogue.control.clusters.wait(asked.id, [ClusterState.TERMINATED], HANG_SECONDS)
 
 
 def test_the_page_has_each_call_with_its_answer(answers):

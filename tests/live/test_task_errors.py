@@ -114,7 +114,7 @@ def test_engine_is_killed(live_airflow, role):
     running_job(live_airflow, run_id)
     killed = kill(live_airflow, cluster, f"deploy.{role}.{role.capitalize()}")
     assert_told(error_of(live_airflow, "failing_job", run_id, killed), role, "signal 9")
-    live_airflow.control.clusters.wait(cluster.id, [ClusterState.FAILED], 60)
+    live_airflow.control.clusters.wait(cluster.id, [ClusterState.FAILED], HANG_SECONDS)
     assert cluster.name not in live_airflow.control.platform.list_clusters()
 
 

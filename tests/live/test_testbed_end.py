@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hanging import HANG_SECONDS
 from testbed import cgroups
 from testbed.binaries import binaries
 from testbed.built import BuiltTestbed
@@ -150,5 +151,5 @@ class TestEnd:
     def command(name: str) -> list[str]:
         command = [sys.executable, "-m", "testbed", name]
         return subprocess.run(
-            command, cwd=TESTS, capture_output=True, text=True, timeout=300, check=True
+            command, cwd=TESTS, capture_output=True, text=True, timeout=HANG_SECONDS, check=True
         ).stdout.splitlines()

@@ -68,7 +68,7 @@ def triggerer_held_back(live_airflow) -> Iterator[None]:
             [sys.executable, "-c", FORGET_TRIGGERS_OF_ENDED_TASKS],
             env=live_airflow.standalone.environment,
             check=True,
-            timeout=120,
+            timeout=HANG_SECONDS,
         )
     finally:
         for process in found:
@@ -189,7 +189,7 @@ def test_a_job_that_runs_long_is_mailed_once_however_many_passes_there_are(live_
         "emailRecipients": "a@x.org, b@x.org",
     }
     job = control.jobs.submit(spec | {"application": str(live_airflow.work / "endless.py")})
-    job = control.jobs.wait(job.id, [JobState.RUNNING], 120)
+    job = control.jobs.wait(job.id, [JobState.RUNNING], HANG_SECONDS)
     control.jobs.set_monitoring("slow", True, alert_after=1)
     try:
         report = command(live_airflow, "alert", "--dry-run")
@@ -236,7 +236,7 @@ def test_a_failure_that_no_task_could_tell_of_is_mailed_by_the_next_pass(live_ai
     }
     job = control.jobs.submit(spec | {"application": str(live_airflow.work / "raises.py")})
     final = [state for state in JobState if state.is_final]
-    job = control.jobs.wait(job.id, final, 120)
+    job = control.jobs.wait(job.id, final, HANG_SECONDS)
     assert (job.state, mails) == (JobState.FAILED, [])
     assert [what for what, _ in told_of(command(live_airflow, "alert"), job)] == ["told"]
     assert told_of(command(live_airflow, "alert"), job) == []

@@ -124,7 +124,7 @@ class Way:
             env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=HANG_SECONDS,
             check=False,
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hanging import ANSWER_SECONDS
+from hanging import ANSWER_SECONDS, HANG_SECONDS
 from kubernetes_connection import airflows_kubeconfig
 from memory_nodes import LONG_AGO, MemoryCloud
 
@@ -202,7 +202,9 @@ def test_only_what_is_work_is_evicted_and_then_the_machine_goes(fleet):
     assert (seen["daemon"].owner, seen["web"].owner, seen["done"].owner) == ("DaemonSet", "ReplicaSet", "Job")
     fleet.testbed.wait_until(lambda: "Succeeded" in {it.phase for it in fleet.pods(0)}, "the Job is done")
     assert seen["static"].mirror
-    destroyed = fleet.nodes().wait_for_destroy({"nodeIds": ["m-00000"]}, timeout=120, poll_interval=0.5)
+    destroyed = fleet.nodes().wait_for_destroy(
+        {"nodeIds": ["m-00000"]}, timeout=HANG_SECONDS, poll_interval=0.5
+    )
     assert destroyed.given_back == ("m-00000",)
     assert fleet.api.requests["POST eviction"] == 1
     assert {pod.name.partition("-")[0] for pod in fleet.pods(0)} >= {"daemon", "static", "done"}
@@ -239,7 +241,7 @@ def test_a_budget_holds_a_node_until_the_deadline_and_no_request_waits_for_it(fl
     eviction = fleet.kubernetes.evict(pod)
     assert (eviction.result, "more than one PodDisruptionBudget" in eviction.why) == ("blocked", True)
     fleet.delete("poddisruptionbudget", "--all")
-    assert fleet.nodes().destroy(["m-00000"], timeout=120, poll_interval=0.5) == ("m-00000",)
+    assert fleet.nodes().destroy(["m-00000"], timeout=HANG_SECONDS, poll_interval=0.5) == ("m-00000",)
     assert fleet.cloud.live() == set()
 
 
@@ -313,7 +315,7 @@ def test_nodes_are_drained_by_name_and_stay_cordoned(fleet):
     nodes = fleet.nodes()
     with pytest.raises(InvalidSpec, match=r"no node 'fake-00'.*did you mean 'fake-0'"):
         nodes.drain_step(["fake-00"])
-    drained = nodes.drain(["fake-0"], timeout=120, poll_interval=0.5)
+    drained = nodes.drain(["fake-0"], timeout=HANG_SECONDS, poll_interval=0.5)
     assert drained.empty == ("fake-0",)
     node = fleet.node(0)
     assert (node.cordoned, STARTED in node.annotations) == (True, False)

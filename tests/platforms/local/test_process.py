@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hanging import HANG_SECONDS
 from local_platform import answers
 
 from dcluster_provider.platforms.local.environment import clean_environment
@@ -25,14 +26,14 @@ from dcluster_provider.platforms.local.process_runner import take_lock
 SLEEP = ("sleep", "300")
 
 
-def until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
+def until(condition):
+    deadline = time.monotonic() + HANG_SECONDS
     while time.monotonic() < deadline:
         found = condition()
         if found:
             return found
         time.sleep(0.02)
-    pytest.fail(f"not within {seconds} s: {condition}")
+    pytest.fail(f"not within {HANG_SECONDS} s: {condition}")
 
 
 @pytest.fixture
@@ -272,7 +273,7 @@ def test_the_runner_ends_a_child_that_does_not_obey(process):
     until(lambda: (process.folder / "log").exists() and (process.folder / "log").read_text())
     shell = program(process, "sh")
     next(each for each in members(process) if each.name() not in {"sh", "sleep"}).send_signal(signal.SIGTERM)
-    assert until(lambda: process.state().code, 30) == -9
+    assert until(lambda: process.state().code) == -9
     assert not shell.is_running() or shell.status() == psutil.STATUS_ZOMBIE
 
 
