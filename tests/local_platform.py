@@ -26,7 +26,6 @@ from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSetti
 from dcluster_provider.platforms.local.process_end import census
 
 APPLICATIONS = Path(__file__).parent / "live" / "applications"
-# After which something is taken for what never comes: on a machine that does much else, seconds become minutes.
 ENDED = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)
 
 NOW = datetime.now(timezone.utc)
@@ -140,13 +139,9 @@ def submit(platform: LocalPlatform, cluster: Cluster, **fields) -> Job:
     return job
 
 
-def outcome(
-    platform: LocalPlatform, job: Job, cluster: Cluster, seconds: float = HANG_SECONDS
-) -> JobObservation:
+def outcome(platform: LocalPlatform, job: Job, cluster: Cluster) -> JobObservation:
     """How a job ended."""
-    return until(
-        lambda: observe_job(platform, job, cluster), lambda seen: seen and seen.phase in ENDED, seconds
-    )
+    return until(lambda: observe_job(platform, job, cluster), lambda seen: seen and seen.phase in ENDED)
 
 
 def running(platform: LocalPlatform, job: Job, cluster: Cluster) -> JobObservation:

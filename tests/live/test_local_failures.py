@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hanging import HANG_SECONDS
 from local_platform import (
     APPLICATIONS,
     answers,
@@ -45,8 +44,8 @@ def platform(tmp_path_factory):
         yield platform
 
 
-def broken(platform, cluster, seconds=HANG_SECONDS):
-    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN, seconds)
+def broken(platform, cluster):
+    seen = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN)
     return seen.diagnosis
 
 
@@ -62,7 +61,7 @@ def taken_port():
 def test_a_taken_port_of_spark_is_named_with_its_holder(platform, taken_port, setting):
     cluster = make_cluster(**SMALL, extra_configs={setting: taken_port})
     platform.apply_cluster(cluster)
-    diagnosis = broken(platform, cluster, HANG_SECONDS)
+    diagnosis = broken(platform, cluster)
     assert diagnosis.reason == "PortTaken"
     assert f"Port {taken_port} ({setting}) is taken by process {os.getpid()} (" in diagnosis.cause
     platform.delete_cluster(cluster)
@@ -75,7 +74,7 @@ def test_a_taken_port_of_flink_is_named_with_its_holder(tmp_path, taken_port, se
     with local_platform(tmp_path, "flink") as platform:
         cluster = make_cluster(type="flink", extra_configs={setting: taken_port})
         platform.apply_cluster(cluster)
-        diagnosis = broken(platform, cluster, HANG_SECONDS)
+        diagnosis = broken(platform, cluster)
         assert diagnosis.reason == "PortTaken"
         assert f"Port {taken_port} ({setting}) is taken by process {os.getpid()} (" in diagnosis.cause
 
@@ -120,7 +119,7 @@ def test_one_lost_worker_leaves_the_cluster_at_work_and_the_last_one_breaks_it(p
 def test_a_worker_that_never_joined_breaks_the_cluster_at_once(platform):
     cluster = make_cluster(workers=2, **SMALL, extra_configs={"spark.worker.resourcesFile": "/no/such/file"})
     platform.apply_cluster(cluster)
-    diagnosis = broken(platform, cluster, HANG_SECONDS)
+    diagnosis = broken(platform, cluster)
     assert "/no/such/file" in " ".join((diagnosis.cause, *diagnosis.evidence))
     platform.delete_cluster(cluster)
 

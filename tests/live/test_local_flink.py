@@ -117,7 +117,7 @@ def test_a_jar_is_stopped(platform, cluster, jar):
     job = submit(platform, cluster, application=jar, args=("endless",))
     running(platform, job, cluster)
     platform.stop_job(job, cluster)
-    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
+    assert outcome(platform, job, cluster).phase is JobPhase.KILLED
     never = make_job(cluster, application=jar)
     platform.stop_job(never, cluster)
     platform.apply_job(never, cluster)
@@ -152,7 +152,7 @@ def test_a_stopped_client_leaves_no_job_in_flink(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, job, cluster)
     platform.stop_job(job, cluster)
-    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
+    assert outcome(platform, job, cluster).phase is JobPhase.KILLED
     _until_idle(platform, cluster)
 
 
@@ -160,7 +160,7 @@ def test_a_killed_client_is_named_and_its_job_in_flink_cancelled(platform, clust
     job = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, job, cluster)
     driver_of(platform, job, cluster).kill()
-    seen = outcome(platform, job, cluster, 30)
+    seen = outcome(platform, job, cluster)
     assert (seen.phase, seen.exit_code) == (JobPhase.FAILED, -9)
     assert "killed by signal 9" in seen.diagnosis.cause
     _until_idle(platform, cluster)
@@ -204,7 +204,7 @@ def test_a_statement_that_is_not_waited_for_is_followed_to_its_end(platform, clu
     until(driver.is_running, lambda lives: not lives)
     assert observe_job(platform, job, cluster).phase in {JobPhase.RUNNING, JobPhase.PENDING}
     platform.stop_job(job, cluster)
-    assert outcome(platform, job, cluster, 60).phase is JobPhase.KILLED
+    assert outcome(platform, job, cluster).phase is JobPhase.KILLED
     _until_idle(platform, cluster)
 
 
@@ -299,7 +299,7 @@ def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar
     broken = until(lambda: observe(platform, cluster), lambda seen: seen.phase is ClusterPhase.BROKEN)
     assert broken.diagnosis.cause == "The JobManager was killed by signal 9 (SIGKILL)."
     for job in (lost, client):
-        seen = outcome(platform, job, cluster, 30)
+        seen = outcome(platform, job, cluster)
         assert (seen.phase, seen.diagnosis.reason) == (JobPhase.LOST, "JobManagerEnded")
     assert observe_job(platform, done, cluster).phase is JobPhase.SUCCEEDED
     platform.delete_cluster(cluster)

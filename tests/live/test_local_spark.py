@@ -218,7 +218,7 @@ def test_two_jobs_share_the_cluster_and_the_application_of_a_stopped_one_leaves_
     assert outcome(platform, other, cluster).phase is JobPhase.SUCCEEDED
     assert observe_job(platform, job, cluster).phase is JobPhase.RUNNING
     platform.stop_job(job, cluster)
-    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
+    assert outcome(platform, job, cluster).phase is JobPhase.KILLED
     platform.stop_job(job, cluster)
     until(lambda: _master(platform, cluster)["activeapps"], lambda left: not left)
 
@@ -246,7 +246,7 @@ def test_a_killed_driver_is_named(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("sleep",))
     running(platform, job, cluster)
     driver_of(platform, job, cluster).kill()
-    seen = outcome(platform, job, cluster, 30)
+    seen = outcome(platform, job, cluster)
     assert (seen.phase, seen.exit_code) == (JobPhase.FAILED, -9)
     assert seen.diagnosis.cause == "The driver was killed by signal 9 (SIGKILL)."
 
@@ -302,7 +302,7 @@ def test_a_jobs_own_cluster_gives_all_its_memory_to_the_job(platform, cluster):
     until(lambda: _master(platform, cluster)["coresused"], lambda used: used == 2)
     assert running(platform, job, cluster)
     platform.stop_job(job, cluster)
-    assert outcome(platform, job, cluster, 30).phase is JobPhase.KILLED
+    assert outcome(platform, job, cluster).phase is JobPhase.KILLED
 
 
 def test_a_cluster_is_ended_with_its_jobs_and_their_logs_stay(platform):

@@ -190,7 +190,7 @@ def test_a_spark_job_runs_although_only_its_pods_reach_the_master(bench, spark):
 def test_a_job_on_a_cluster_that_is_not_there_fails_and_says_so(bench, spark):
     gone = replace(spark, rest="http://127.0.0.1:9", master="spark://127.0.0.1:9")
     control = bench.control(external_clusters=(gone,))
-    job = ended(control, submit(control, APPLICATIONS / "spark_pi.py"), 400)
+    job = ended(control, submit(control, APPLICATIONS / "spark_pi.py"))
     assert job.state is JobState.FAILED
     assert job.diagnosis is not None
     assert job.diagnosis.reason == "MasterLost"

@@ -128,7 +128,7 @@ def provoked(bench, standing, tmp_path_factory) -> Iterator[dict[str, Future[Fai
         name = fields.pop("application")
         file = folder / name if name == "empty.jar" else APPLICATIONS / name
         cluster = None if case.own else standing
-        return failed_job(control, lambda: submit(control, cluster, file, **fields), 300)
+        return failed_job(control, lambda: submit(control, cluster, file, **fields))
 
     with ThreadPoolExecutor(len(CASES)) as pool:
         yield {name: pool.submit(provoke, case) for name, case in CASES.items()}
@@ -206,9 +206,7 @@ def test_a_sql_file_that_fails_on_its_own_cluster_failed_by_itself(bench, table,
     control = bench.control()
     statement = tmp_path / "missing.sql"
     statement.write_text("SELECT * FROM no_such_table;")
-    failure = failed_job(
-        control, lambda: submit(control, None, statement, jobType="flink", workerMemGb=1.25), 300
-    )
+    failure = failed_job(control, lambda: submit(control, None, statement, jobType="flink", workerMemGb=1.25))
     parts = ("The client", "no_such_table")
     table.check("SQL file that names a missing table", failure, "SqlStatementFailed", parts)
     until(lambda: bench.left() == [])
