@@ -87,15 +87,15 @@ def calls(registry: Registry, jobs: int) -> dict[str, Callable[[int], Any]]:
     now = BEGIN + timedelta(seconds=jobs)
     clusters = jobs // JOBS_OF_A_CLUSTER
     request = {"deployment": "bench", "conn_id": "dcluster_default", "owner": None}
-    saved_job = registry.get_job(jobs)
-    saved_cluster = registry.get_cluster(clusters)
+    saved_job = registry.jobs.get(jobs)
+    saved_cluster = registry.clusters.get(clusters)
 
     def live_cluster(number: int) -> int:
         return clusters - number % min(LIVE_CLUSTERS, clusters)
 
     def claim_job(number: int) -> Any:
         spec = JobSpec(client=f"client{number % CLIENTS}", module=f"new module {number}")
-        return registry.claim_job(
+        return registry.jobs.claim(
             key=fresh_key(),
             spec=spec,
             cluster_id=live_cluster(number),
@@ -108,14 +108,14 @@ def calls(registry: Registry, jobs: int) -> dict[str, Callable[[int], Any]]:
         key = f"job {jobs - number % LIVE}"
         spec = saved_job.spec
         cluster_id = live_cluster(number)
-        return registry.claim_job(
+        return registry.jobs.claim(
             key=key, spec=spec, cluster_id=cluster_id, owns_cluster=False, now=now, **request
         )
 
     def claim_cluster(number: int) -> Any:
         spec = ClusterSpec(tenant=f"client{number % CLIENTS}")
         at = now + timedelta(seconds=number)
-        return registry.claim_cluster(
+        return registry.clusters.claim(
             key=fresh_key(), spec=spec, env="dev", platform="local", now=at, **request
         )
 
@@ -123,13 +123,13 @@ def calls(registry: Registry, jobs: int) -> dict[str, Callable[[int], Any]]:
         nonlocal saved_job
         state = JobState.RUNNING if number % 2 else JobState.SUBMITTED
         at = now + timedelta(seconds=number)
-        saved_job = registry.save_job(replace(saved_job, state=state, state_since=at))
+        saved_job = registry.jobs.save(replace(saved_job, state=state, state_since=at))
         return saved_job
 
     def save_cluster(number: int) -> Any:
         nonlocal saved_cluster
         state = ClusterState.RUNNING if number % 2 else ClusterState.DEGRADED
-        saved_cluster = registry.save_cluster(replace(saved_cluster, state=state, workers_ready=number))
+        saved_cluster = registry.clusters.save(replace(saved_cluster, state=state, workers_ready=number))
         return saved_cluster
 
     def any_client() -> str:
@@ -146,23 +146,23 @@ def calls(registry: Registry, jobs: int) -> dict[str, Callable[[int], Any]]:
         "claim_cluster, new": claim_cluster,
         "save_job, new state": save_job,
         "save_cluster, new state": save_cluster,
-        "get_job": lambda _: registry.get_job(chance.randint(1, jobs)),
-        "get_cluster": lambda _: registry.get_cluster(chance.randint(1, jobs // JOBS_OF_A_CLUSTER)),
-        "find_duplicate": lambda _: registry.find_duplicate(
+        "get_job": lambda _: registry.jobs.get(chance.randint(1, jobs)),
+        "get_cluster": lambda _: registry.clusters.get(chance.randint(1, jobs // JOBS_OF_A_CLUSTER)),
+        "find_duplicate": lambda _: registry.jobs.find_duplicate(
             any_client(), f"module{chance.randrange(MODULES)}"
         ),
-        "live_jobs_of_older_epochs": lambda number: registry.live_jobs_of_older_epochs(owner(number)),
-        "list_jobs, live of a cluster": lambda number: registry.list_jobs(
+        "live_jobs_of_older_epochs": lambda number: registry.jobs.live_of_older_epochs(owner(number)),
+        "list_jobs, live of a cluster": lambda number: registry.jobs.list(
             states=live, cluster_id=(jobs - number % LIVE) // JOBS_OF_A_CLUSTER
         ),
-        "list_jobs, a state, 20": lambda _: registry.list_jobs(states=[JobState.SUCCEEDED], limit=20),
-        "list_jobs, a state, 100": lambda _: registry.list_jobs(states=[JobState.SUCCEEDED], limit=100),
-        "list_jobs, two states, 20, somewhere": lambda _: registry.list_jobs(
+        "list_jobs, a state, 20": lambda _: registry.jobs.list(states=[JobState.SUCCEEDED], limit=20),
+        "list_jobs, a state, 100": lambda _: registry.jobs.list(states=[JobState.SUCCEEDED], limit=100),
+        "list_jobs, two states, 20, somewhere": lambda _: registry.jobs.list(
             states=ended, limit=20, after_id=chance.randint(1, jobs)
         ),
-        "list_jobs, of a client, 20": lambda _: registry.list_jobs(client=any_client(), limit=20),
-        "list_jobs, a state, 1000": lambda _: registry.list_jobs(states=[JobState.SUCCEEDED]),
-        "list_clusters, 20": lambda _: registry.list_clusters(limit=20),
+        "list_jobs, of a client, 20": lambda _: registry.jobs.list(client=any_client(), limit=20),
+        "list_jobs, a state, 1000": lambda _: registry.jobs.list(states=[JobState.SUCCEEDED]),
+        "list_clusters, 20": lambda _: registry.clusters.list(limit=20),
     }
 
 

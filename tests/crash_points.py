@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
+
+from dcluster_provider.registry.database import Store
+from dcluster_provider.registry.store import Registry
 
 
 class Killed(BaseException):
@@ -23,6 +27,14 @@ class CrashPoints:
     def around(self, inner: Any, counted: Callable[[str], bool] = lambda _name: True) -> Any:
         """The same object, whose calls are counted."""
         return _Wrapped(inner, self, counted)
+
+    def around_registry(self, registry: Registry) -> Registry:
+        """The same registry, whose stores' calls are counted."""
+        counted = copy(registry)
+        for name, value in vars(registry).items():
+            if isinstance(value, Store):
+                setattr(counted, name, self.around(value))
+        return counted
 
     def call(self, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
         """Make a call, unless the process dies first."""

@@ -150,7 +150,7 @@ def test_part_of_a_core_is_accepted():
 def test_odd_tenant_is_kept_and_its_name_is_safe(tenant, label, control, tables):
     cluster = _claim(control, tenant=tenant)
     tables.add(TABLE, f"{_shown({'tenant': tenant})}\n    -> accepted, named {cluster.name}")
-    assert control.registry.get_cluster(cluster.id).spec.tenant == tenant
+    assert control.registry.clusters.get(cluster.id).spec.tenant == tenant
     assert len(cluster.name) <= 52
     assert re.fullmatch(rf"spark3-dev-{label}-\d{{17}}", cluster.name)
 
@@ -173,7 +173,7 @@ def test_unknown_clusters_jobs_and_states(control, tables):
 
 def test_job_of_another_engine_than_its_cluster(control, tables, tmp_path):
     cluster = _claim(control)
-    control.registry.save_cluster(replace(cluster, state=ClusterState.RUNNING))
+    control.registry.clusters.save(replace(cluster, state=ClusterState.RUNNING))
     (tmp_path / "query.sql").write_text("SELECT 1")
     body = {
         "client": "team",
@@ -185,11 +185,11 @@ def test_job_of_another_engine_than_its_cluster(control, tables, tmp_path):
     parts = ["field jobType", "'flink'", f"cluster {cluster.id} ({cluster.name})", "'spark3'"]
     given = _shown({"jobType": "flink", "clusterId": cluster.id})
     _refused(lambda: control.jobs.submit(body), given, parts, tables, InvalidSpec)
-    assert control.registry.list_jobs() == []
+    assert control.registry.jobs.list() == []
 
 
 def _claim(control: Control, tenant: str = "team"):
-    return control.registry.claim_cluster(
+    return control.registry.clusters.claim(
         key="key",
         spec=ClusterSpec(tenant=tenant),
         env="dev",

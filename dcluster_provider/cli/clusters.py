@@ -23,7 +23,7 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 def list_clusters(args: Namespace, hook: DClusterHook) -> None:
     """List clusters, newest first."""
     clusters = paged(
-        hook.control.registry.list_clusters,
+        hook.control.registry.clusters.list,
         args.limit,
         states=parse_states(ClusterState, args.state),
         tenant=args.tenant,
@@ -38,7 +38,7 @@ def show_clusters(args: Namespace, hook: DClusterHook) -> None:
     cluster = hook.clusters.get(cluster_reference(args.cluster))
     hook = own_hook(hook, cluster)
     cluster = hook.clusters.observe([cluster.id])[cluster.id]
-    events = hook.control.registry.list_events(cluster_id=cluster.id)
+    events = hook.control.registry.events.list(cluster_id=cluster.id)
     print_record(cluster, events, args.output, hook.clusters.info(cluster.id) | {"place": cluster.place})
 
 

@@ -65,7 +65,7 @@ def _registry_id(hook: DClusterHook) -> str:
     from dcluster_provider.registry.store import Registry
 
     try:
-        return Registry(hook.settings.registry_url).registry_id
+        return Registry(hook.settings.registry_url).id
     except DClusterError:  # the check of the registry has told of it
         return ""
 

@@ -21,7 +21,7 @@ _STARTED = tuple(state for state in JobState if state not in {JobState.REQUESTED
 def list_jobs(args: Namespace, hook: DClusterHook) -> None:
     """List jobs, newest first."""
     jobs = paged(
-        hook.control.registry.list_jobs,
+        hook.control.registry.jobs.list,
         args.limit,
         states=parse_states(JobState, args.state),
         client=args.client,
@@ -37,7 +37,7 @@ def show_jobs(args: Namespace, hook: DClusterHook) -> None:
     job = hook.jobs.get(args.job_id)
     hook = own_hook(hook, job)
     job = hook.jobs.observe([job.id])[job.id]
-    print_record(job, hook.control.registry.list_events(job_id=job.id), args.output, hook.jobs.info(job.id))
+    print_record(job, hook.control.registry.events.list(job_id=job.id), args.output, hook.jobs.info(job.id))
 
 
 @command

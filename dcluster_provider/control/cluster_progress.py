@@ -48,7 +48,7 @@ class ClusterProgress:
 
         A cluster that fails or is being terminated is removed a step further by it.
         """
-        records = self._registry.get_clusters(list(ids))
+        records = self._registry.clusters.get_many(list(ids))
         live = [cluster for cluster in records if not (cluster.state.is_final or cluster.is_external)]
         unseen = {it.id: why for it in live if (why := made_elsewhere(self._platform, it))}
         here = [cluster for cluster in live if cluster.id not in unseen]
@@ -83,7 +83,11 @@ class ClusterProgress:
         except CredentialsRefused:
             raise
         except (PlatformRefused, PlatformUnavailable) as error:
-            if cluster.state.is_final or cluster.master_url or self._registry.was_begun(cluster.id):
+            if (
+                cluster.state.is_final
+                or cluster.master_url
+                or self._registry.events.was_provisioned(cluster.id)
+            ):
                 raise
             return self._give_up(cluster, error)
 
@@ -92,13 +96,13 @@ class ClusterProgress:
         if unseen is not None:
             _LOG.warning("%s is not removed: %s", cluster, unseen.why)
             return cluster
-        jobs = list(self._registry.every_job(states=LIVE_JOB_STATES, cluster_id=cluster.id))
+        jobs = list(self._registry.jobs.iterate(states=LIVE_JOB_STATES, cluster_id=cluster.id))
         try:
             settled = after_cluster(self._platform, jobs, cluster, utc_now()) if jobs else []
         except CredentialsRefused:
             raise
         except PlatformUnavailable as error:  # with the cluster would go what tells how they ended
-            if not self._registry.was_begun(cluster.id):
+            if not self._registry.events.was_provisioned(cluster.id):
                 raise
             _LOG.warning("%s is removed at the next look: %s", cluster, error)
             return cluster
@@ -106,7 +110,7 @@ class ClusterProgress:
         given_back = self._give_nodes_back(cluster)
         for job in settled:
             with suppress(StaleRecord):  # whoever was first saw the same end
-                self._registry.save_job(job)
+                self._registry.jobs.save(job)
         if cluster.state.is_final or not given_back:
             return cluster
         seen = self._sightings.seen(self._platform.observe_clusters([cluster])).get(cluster.id)
@@ -117,10 +121,10 @@ class ClusterProgress:
         cause = error.diagnosis if isinstance(error, PlatformRefused) else _out_of_reach(error)
         self._give_nodes_back(cluster)
         failed = self.change(cluster, lambda it, now: give_up_cluster(it, cause, now))
-        jobs = self._registry.list_jobs(states=LIVE_JOB_STATES, cluster_id=cluster.id)
+        jobs = self._registry.jobs.list(states=LIVE_JOB_STATES, cluster_id=cluster.id)
         for job in without_platform(jobs, failed, utc_now()):
             with suppress(StaleRecord):  # whoever was first saw the same end
-                self._registry.save_job(job)
+                self._registry.jobs.save(job)
         return failed
 
     def fail(self, cluster: Cluster, diagnosis: Diagnosis, actor: str = "") -> Cluster:
@@ -133,7 +137,7 @@ class ClusterProgress:
         """Save a change of a cluster, made anew when somebody else was first."""
         registry = self._registry
         return save_change(
-            before, change, registry.get_cluster, lambda it: registry.save_cluster(it, actor=actor)
+            before, change, registry.clusters.get, lambda it: registry.clusters.save(it, actor=actor)
         )
 
     def _advance(self, cluster: Cluster, seen: ClusterObservation) -> Cluster:

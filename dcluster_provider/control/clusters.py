@@ -127,7 +127,7 @@ class Clusters:
         It is RUNNING for ever: it is neither watched nor ended.
         """
         settings = self._settings
-        claim = self._registry.claim_cluster(
+        claim = self._registry.clusters.claim(
             key=derived_key(settings.deployment, f"external {known.name} through {settings.conn_id}"),
             spec=known.spec,
             env=settings.env,
@@ -158,7 +158,7 @@ class Clusters:
 
         A long-living one that jobs are on is left to them: it ends by its idle limit.
         """
-        for cluster in self._registry.live_clusters_of_older_epochs(owner):
+        for cluster in self._registry.clusters.live_of_older_epochs(owner):
             if cluster.spec.long_living:
                 if not self.end_unused(cluster.id, actor=str(owner)):
                     continue
@@ -215,8 +215,8 @@ class Clusters:
         :raises NotFound: there is none.
         """
         if isinstance(cluster, int):
-            return self._registry.get_cluster(cluster)
-        return self._registry.find_cluster(cluster)
+            return self._registry.clusters.get(cluster)
+        return self._registry.clusters.find(cluster)
 
     def info(self, cluster: int | str) -> dict[str, Any]:
         """A cluster as it was last seen, as a JSON object: ClusterEntity's fields, state, times and links.
@@ -227,11 +227,11 @@ class Clusters:
 
     def of_key(self, key: str) -> Cluster | None:
         """The latest cluster that a request key has led to, if any."""
-        return self._registry.latest_cluster_of_key(key)
+        return self._registry.clusters.latest_of_key(key)
 
     def end_owned_by(self, owner: Owner, *, actor: str = "") -> None:
         """End the live clusters of a task's run of this epoch and older ones, long-living ones excepted."""
-        for cluster in self._registry.live_clusters_of_older_epochs(replace(owner, epoch=owner.epoch + 1)):
+        for cluster in self._registry.clusters.live_of_older_epochs(replace(owner, epoch=owner.epoch + 1)):
             if not cluster.spec.long_living:
                 self.terminate(cluster.id, actor=actor)
 
@@ -243,13 +243,13 @@ class Clusters:
         :param state: one state or several, in any letter case.
         :raises InvalidSpec: there is no such state.
         """
-        return self._registry.list_clusters(
+        return self._registry.clusters.list(
             states=parse_states(ClusterState, state), tenant=tenant, limit=limit
         )
 
     def of_run(self, dag_id: str, run_id: str) -> builtins.list[Cluster]:
         """The clusters that a DAG run's tasks have asked for, newest first."""
-        found = self._registry.every_cluster(owner_run=(dag_id, run_id))
+        found = self._registry.clusters.iterate(owner_run=(dag_id, run_id))
         return [cluster for cluster in found if cluster.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
@@ -337,9 +337,9 @@ class Clusters:
             raise InvalidSpec(f"{found} is external: jobs are run on it, and whoever runs it ends it")
         if asked_by is not None and found.spec.long_living and not force:
             found = self._end_unless_used(found.id, asked_by, actor)
-        for job in self._registry.every_job(states=LIVE_JOB_STATES, cluster_id=found.id):
+        for job in self._registry.jobs.iterate(states=LIVE_JOB_STATES, cluster_id=found.id):
             with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
-                self._registry.save_job(stop_job(job, utc_now()), actor=actor)
+                self._registry.jobs.save(stop_job(job, utc_now()), actor=actor)
         return self._progress.remove(self._progress.change(found, end_cluster, actor))
 
     def end_unused(self, cluster_id: int, *, actor: str = "") -> bool:
@@ -353,7 +353,7 @@ class Clusters:
         """
         if self.get(cluster_id).is_external:
             return False
-        cluster, users = self._registry.end_unless_used(cluster_id, utc_now(), actor=actor)
+        cluster, users = self._registry.clusters.terminate_if_idle(cluster_id, utc_now(), actor=actor)
         if users:
             return False
         if not cluster.state.is_final:
@@ -362,7 +362,9 @@ class Clusters:
 
     def _end_unless_used(self, cluster_id: int, asked_by: Owner, actor: str) -> Cluster:
         run = (asked_by.dag_id, asked_by.run_id)
-        cluster, users = self._registry.end_unless_used(cluster_id, utc_now(), run=run, actor=actor)
+        cluster, users = self._registry.clusters.terminate_if_idle(
+            cluster_id, utc_now(), run=run, actor=actor
+        )
         if users:
             raise ClusterInUse(in_use(cluster, users))
         return cluster
@@ -377,7 +379,7 @@ class Clusters:
         self, spec: ClusterSpec, key: str, owner: Owner | None, actor: str, follow_ending: bool
     ) -> Cluster:
         while True:
-            claim = self._registry.claim_cluster(
+            claim = self._registry.clusters.claim(
                 key=key,
                 spec=spec,
                 env=self._settings.env,

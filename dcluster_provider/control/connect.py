@@ -75,11 +75,9 @@ def _make(
     from dcluster_provider.registry.store import Registry
 
     registry = Registry(settings.registry_url)
-    platform = _platform(settings, kubernetes_client, lambda: registry.registry_id)
+    platform = _platform(settings, kubernetes_client, lambda: registry.id)
     cloud = make_cloud(settings.conn_id, settings.nodes, cloud_clients)
-    launching = Launching(
-        cloud, platform.nodes, settings.nodes, settings.deployment, lambda: registry.registry_id
-    )
+    launching = Launching(cloud, platform.nodes, settings.nodes, settings.deployment, lambda: registry.id)
     clusters = Clusters(registry, platform, settings, DedicatedNodes(launching, cloud, settings.nodes))
     jobs = Jobs(registry, platform, settings, clusters)
     return Control(

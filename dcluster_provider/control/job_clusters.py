@@ -81,7 +81,7 @@ class JobClusters:
         if spec.names_cluster:
             return self._named(request), False
         # Asked again at the claim; here, so that no cluster is made in vain.
-        self._registry.refuse_duplicate(spec, request.owner)
+        self._registry.jobs.reject_duplicate(spec, request.owner)
         if _is_shared(spec):
             return self._shared(request), False
         key = derived_key(request.key, "the job's own cluster")
@@ -125,7 +125,7 @@ class JobClusters:
     def _shared(self, request: JobRequest) -> Cluster:
         spec = request.spec
         deployment, conn_id = self._settings.deployment, self._settings.conn_id
-        found = self._registry.find_long_living(spec.client, spec.engine, deployment, conn_id)
+        found = self._registry.clusters.find_long_living(spec.client, spec.engine, deployment, conn_id)
         if found is not None:
             self._clusters.require_here(found)
         if found is not None and not request.only_stored:

@@ -57,7 +57,7 @@ class JobProgress:
         What is due is done on the way: a job whose cluster runs by now is started, a job's own cluster is ended with
         it.
         """
-        after = {job.id: job for job in self._registry.get_jobs(list(ids))}
+        after = {job.id: job for job in self._registry.jobs.get_many(list(ids))}
         live = [job for job in after.values() if not job.state.is_final]
         clusters = self._clusters.observe({job.cluster_id for job in live})
         unseen = {
@@ -99,7 +99,7 @@ class JobProgress:
     def change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
         """Save a decision about a job, taken anew if another process saved the job meanwhile."""
         registry = self._registry
-        return save_change(before, change, registry.get_job, lambda it: registry.save_job(it, actor=actor))
+        return save_change(before, change, registry.jobs.get, lambda it: registry.jobs.save(it, actor=actor))
 
     def _before_its_run(self, job: Job, cluster: Cluster) -> Job:
         if cluster.state.is_ending:
@@ -157,13 +157,13 @@ class JobProgress:
         return reader.handback()
 
     def _settle_without_cluster(self, job: Job, cluster: Cluster) -> Job:
-        current = self._registry.get_job(job.id)
+        current = self._registry.jobs.get(job.id)
         if current.state.is_final:
             return current
         (ended,) = after_cluster(self._platform, [current], cluster, utc_now())
         with suppress(StaleRecord):
-            return self._registry.save_job(ended)
-        return self._registry.get_job(job.id)
+            return self._registry.jobs.save(ended)
+        return self._registry.jobs.get(job.id)
 
     def _stop_again(self, job: Job, cluster: Cluster) -> None:
         """Ask once more for the end of a job that still goes on: whoever asked first may have been cut short."""
@@ -180,7 +180,7 @@ class JobProgress:
         ended = [job for job in jobs if job.state.is_final and not job.owns_cluster]
         if not ended:
             return
-        clusters = {it.id: it for it in self._registry.get_clusters({job.cluster_id for job in ended})}
+        clusters = {it.id: it for it in self._registry.clusters.get_many({job.cluster_id for job in ended})}
         for job in ended:
             if not clusters[job.cluster_id].is_external:
                 continue

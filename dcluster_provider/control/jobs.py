@@ -96,7 +96,7 @@ class Jobs:
         key = key or (owner.key if owner else fresh_key())
         if owner is not None:
             self._stop_older_epochs(owner)
-        known = self._registry.latest_job_of_key(key)
+        known = self._registry.jobs.latest_of_key(key)
         if known is not None and known.state in _ANSWERS:
             return self.resume(known.id, report)
         cluster, job = self._take(JobRequest(spec, key, owner, actor, report))
@@ -142,7 +142,7 @@ class Jobs:
 
         :raises NotFound: there is none with this id.
         """
-        return self._registry.get_job(job_id)
+        return self._registry.jobs.get(job_id)
 
     def info(self, job_id: int) -> dict[str, Any]:
         """A job as it was last seen, as a JSON object: JobsTableEntity's fields, state, times, cluster and links.
@@ -154,12 +154,12 @@ class Jobs:
     def infos(self, jobs: Sequence[Job]) -> tuple[dict[str, Any], ...]:
         """The same of jobs at hand, with one question to the registry for all of them."""
         ids = {job.cluster_id for job in jobs}
-        clusters = {cluster.id: cluster for cluster in self._registry.get_clusters(ids)}
+        clusters = {cluster.id: cluster for cluster in self._registry.clusters.get_many(ids)}
         return tuple(job_info(job, clusters[job.cluster_id], self._settings) for job in jobs)
 
     def of_key(self, key: str) -> Job | None:
         """The latest job that a request key has led to, if any."""
-        return self._registry.latest_job_of_key(key)
+        return self._registry.jobs.latest_of_key(key)
 
     def list(
         self,
@@ -175,11 +175,11 @@ class Jobs:
         :raises InvalidSpec: there is no such state.
         """
         states = parse_states(JobState, status)
-        return self._registry.list_jobs(states=states, client=client, module=module, limit=limit)
+        return self._registry.jobs.list(states=states, client=client, module=module, limit=limit)
 
     def of_run(self, dag_id: str, run_id: str) -> builtins.list[Job]:
         """The jobs that a DAG run's tasks have asked for, newest first."""
-        found = self._registry.every_job(owner_run=(dag_id, run_id))
+        found = self._registry.jobs.iterate(owner_run=(dag_id, run_id))
         return [job for job in found if job.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
@@ -237,7 +237,7 @@ class Jobs:
             self._clusters.terminate(job.cluster_id, actor=actor)
             return self.get(job_id)
         if not job.state.is_final:
-            cluster = self._registry.get_cluster(job.cluster_id)
+            cluster = self._registry.clusters.get(job.cluster_id)
             if made_elsewhere(self._platform, cluster) is None:
                 self._platform.stop_job(job, cluster)
         return self._progress.observe([job.id])[job.id]
@@ -246,7 +246,7 @@ class Jobs:
         """Whether nothing was made for a job yet, nor for its own cluster, with which it is over."""
         if job.state.is_final or not job.owns_cluster or job.spec.keep_alive:
             return False
-        return not self._registry.was_begun(job.cluster_id)
+        return not self._registry.events.was_provisioned(job.cluster_id)
 
     def check_savepoint(self, job_id: int) -> None:
         """Refuse the wish for a savepoint of a job that cannot be made; nothing is stopped.
@@ -260,14 +260,14 @@ class Jobs:
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
         """The live job of a client and module, if there is one."""
-        return self._registry.find_duplicate(client, module)
+        return self._registry.jobs.find_duplicate(client, module)
 
     def stop_client(self, client: str, module: str, *, actor: str = "") -> tuple[Job, ...]:
         """Stop every live job of a client and module.
 
         :returns: those that were live, as they are now.
         """
-        live = self._registry.every_job(states=LIVE_JOB_STATES, client=client, module=module)
+        live = self._registry.jobs.iterate(states=LIVE_JOB_STATES, client=client, module=module)
         return tuple(self.terminate(job.id, actor=actor) for job in live)
 
     def read_log(self, job_id: int, start: int = 0) -> LogPart:
@@ -277,7 +277,7 @@ class Jobs:
         :raises PlatformUnavailable: it cannot be read just now.
         """
         job = self.get(job_id)
-        part = self._platform.read_log(job, self._registry.get_cluster(job.cluster_id), start)
+        part = self._platform.read_log(job, self._registry.clusters.get(job.cluster_id), start)
         return _without_secrets(job, part)
 
     def read_logs(self, wanted: Sequence[tuple[Job, int]], most: int = 65536) -> tuple[LogPart, ...]:
@@ -289,7 +289,7 @@ class Jobs:
         :param most: bytes of each, about.
         """
         ids = {job.cluster_id for job, _ in wanted}
-        clusters = {cluster.id: cluster for cluster in self._registry.get_clusters(ids)}
+        clusters = {cluster.id: cluster for cluster in self._registry.clusters.get_many(ids)}
         logs = [(job, clusters[job.cluster_id], at) for job, at in wanted]
         parts = read_at_once(self._platform, logs, most)
         return tuple(_without_secrets(job, part) for (job, _), part in zip(wanted, parts, strict=True))
@@ -311,16 +311,16 @@ class Jobs:
         :raises NotFound: there is no such job.
         """
         job = self.get(job_id)
-        cluster = self._registry.get_cluster(job.cluster_id)
+        cluster = self._registry.clusters.get(job.cluster_id)
         return why_empty(job, cluster, self._settings.grafana.of_job(job, cluster))
 
     def is_monitored(self, client: str) -> bool:
         """Whether long-running jobs of the client are watched for."""
-        return self._registry.is_monitored(client)
+        return self._registry.client_settings.is_monitored(client)
 
     def monitoring(self, client: str) -> ClientSetting:
         """Whether and after how many seconds long-running jobs of the client are watched for."""
-        return self._registry.client_setting(client)
+        return self._registry.client_settings.get(client)
 
     def set_monitoring(self, client: str, enabled: bool, alert_after: int | None = None) -> None:
         """Have long-running jobs of the client watched for, or not.
@@ -334,7 +334,7 @@ class Jobs:
             raise InvalidSpec(
                 f"field alertAfter: {alert_after!r} is not a number of seconds from 1 to {LONGEST_TIME}"
             )
-        self._registry.set_client_setting(client, monitored=enabled, alert_after=alert_after)
+        self._registry.client_settings.save(client, monitored=enabled, alert_after=alert_after)
 
     def _look(self, job_id: int) -> Job:
         job = self._progress.observe([job_id])[job_id]
@@ -348,7 +348,7 @@ class Jobs:
 
     def _see_duplicates_out(self, request: JobRequest) -> None:
         """Look at what would be a duplicate, which may have ended unseen, and wait for what is being stopped."""
-        duplicates = self._registry.duplicates(request.spec, request.owner)
+        duplicates = self._registry.jobs.duplicates(request.spec, request.owner)
         if not duplicates:
             return
         with suppress(PlatformUnavailable, WaitTimeout):  # what cannot be seen to have ended is a duplicate
@@ -360,7 +360,7 @@ class Jobs:
 
     def _claim(self, request: JobRequest, cluster: Cluster, owned: bool) -> Job:
         try:
-            return self._registry.claim_job(
+            return self._registry.jobs.claim(
                 key=request.key,
                 spec=request.spec,
                 deployment=self._settings.deployment,
@@ -401,7 +401,7 @@ class Jobs:
             ) from None
 
     def _stop_older_epochs(self, owner: Owner) -> None:
-        for job in self._registry.live_jobs_of_older_epochs(owner):
+        for job in self._registry.jobs.live_of_older_epochs(owner):
             self.terminate(job.id, actor=str(owner))
             self._see_out(job)
         self._clusters.end_older_epochs(owner)

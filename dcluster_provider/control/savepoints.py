@@ -53,7 +53,7 @@ def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
         return
     if job.state is not JobState.RUNNING and not job.savepoint_wanted:
         raise SavepointFailed(str(job), _not_at_work(job))
-    cluster = registry.get_cluster(job.cluster_id)
+    cluster = registry.clusters.get(job.cluster_id)
     require_here(platform, cluster)
     if not platform.savepoint_folder(job, cluster):
         raise InvalidSpec(

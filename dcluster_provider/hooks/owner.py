@@ -41,7 +41,7 @@ def owner_of(context: Context, hook: DClusterHook) -> Owner:
         retries=context["task"].retries or 0,
         run_clears=getattr(context.get("dag_run"), "clear_number", 0) or 0,
     )
-    return hook.control.registry.in_epoch(owner, attempt)
+    return hook.control.registry.epochs.assign(owner, attempt)
 
 
 def is_still_going(owner: Owner, *, if_unknown: bool = False) -> bool:

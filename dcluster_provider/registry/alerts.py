@@ -6,7 +6,6 @@ released lapses, so that an alert whose teller was killed is told by the next on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,12 @@ from sqlalchemy import select, update
 
 from dcluster_provider.core.alert import FAILED, MAIL
 from dcluster_provider.core.record import Job, JobState
-from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import alert_table as table
-from dcluster_provider.registry.models import client_setting_table, job_table
-from dcluster_provider.registry.queries import chunks, insert_row
-from dcluster_provider.registry.settings import ClientSetting
-from dcluster_provider.registry.upkeep import Scope
+from dcluster_provider.registry.models import job_table
+from dcluster_provider.registry.queries import insert_row
+from dcluster_provider.registry.records import Scope
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -41,10 +39,10 @@ class AlertClaim:
     claimed_at: datetime
 
 
-class AlertStore(Connected):
+class AlertStore(Store):
     """The alerts of a registry."""
 
-    def claim_alert(
+    def claim(
         self,
         job_id: int,
         kind: str,
@@ -74,7 +72,7 @@ class AlertStore(Connected):
             added = _add(connection, {**wanted, "number": number, "due_at": now, "claimed_at": now})
             return AlertClaim(added, now)
 
-    def is_alert_due(
+    def is_due(
         self,
         job_id: int,
         kind: str,
@@ -84,20 +82,20 @@ class AlertStore(Connected):
         threshold: int = 0,
         repeat: timedelta | None = None,
     ) -> bool:
-        """Whether :meth:`claim_alert` would give the right to tell; nothing is changed."""
+        """Whether :meth:`claim` would give the right to tell; nothing is changed."""
         wanted = {"job_id": job_id, "kind": kind, "threshold": threshold, "channel": channel}
         with self._read() as connection:
             return _is_due(_latest(connection, wanted), kind, repeat, now)
 
-    def confirm_alert(self, claim: AlertClaim, now: datetime) -> None:
+    def confirm(self, claim: AlertClaim, now: datetime) -> None:
         """It was told."""
         self._settle(claim, {"told_at": now})
 
-    def release_alert(self, claim: AlertClaim) -> None:
+    def release(self, claim: AlertClaim) -> None:
         """It could not be told; whoever comes next may."""
         self._settle(claim, {"claimed_at": None})
 
-    def jobs_with_failures_due(
+    def failed_jobs_due(
         self, scope: Scope, since: datetime, *, after_id: int = 0, limit: int = 500
     ) -> list[tuple[int, int]]:
         """Jobs that failed and whose recipients were not told, as pairs of alert and job, oldest first.
@@ -116,17 +114,6 @@ class AlertStore(Connected):
         )
         with self._read() as connection:
             return [(row.id, row.job_id) for row in connection.execute(query)]
-
-    def client_settings(self, clients: Iterable[str]) -> dict[str, ClientSetting]:
-        """The settings of these clients; a client without one has the defaults."""
-        found = {client: ClientSetting(client) for client in clients}
-        with self._read() as connection:
-            for chunk in chunks(found):
-                query = select(client_setting_table).where(client_setting_table.c.client.in_(chunk))
-                found.update(
-                    {row.client: ClientSetting(**row._asdict()) for row in connection.execute(query)}
-                )
-        return found
 
     def _settle(self, claim: AlertClaim, values: dict[str, Any]) -> None:
         mine = [table.c.id == claim.alert_id, table.c.claimed_at == claim.claimed_at]

@@ -9,45 +9,38 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from dcluster_provider.core.errors import NotFound, StaleRecord
+from dcluster_provider.core.errors import NotFound
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.identity import Owner, cluster_name
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.registry.connected import Claim, Connected
+from dcluster_provider.core.state import end_cluster
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.identity import registry_id_of
+from dcluster_provider.registry.leases import Termination, live_jobs_on
 from dcluster_provider.registry.models import cluster_table as table
-from dcluster_provider.registry.queries import (
-    every_row,
-    insert_row,
-    latest_of_key,
-    live_rows_of_older_epochs,
-    page_of,
-    row_of,
-    rows_of,
-)
+from dcluster_provider.registry.queries import chunks, insert_row, latest_of_key, row_of
+from dcluster_provider.registry.records import Claim, RecordStore, conditions_of_owner, iterate
 from dcluster_provider.registry.rows import cluster_changes, cluster_of, cluster_values
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_LIVE = [state for state in ClusterState if not state.is_final]
 _USABLE = [state for state in ClusterState if not state.is_ending]
-_LIST_COMMAND = "see the known ones with: airflow dcluster clusters list"
 _NAMES_COMPARED = 1000
 
 
-def no_cluster(cluster_id: int) -> NotFound:
-    """That there is no cluster of an id."""
-    return NotFound(f"There is no cluster {cluster_id}; {_LIST_COMMAND}")
-
-
-class ClusterStore(Connected):
+class ClusterStore(RecordStore[Cluster]):
     """The clusters of a registry."""
 
-    def claim_cluster(
+    kind = "cluster"
+    table = table
+    live_states = tuple(state for state in ClusterState if not state.is_final)
+    record_of = staticmethod(cluster_of)
+    changes_of = staticmethod(cluster_changes)
+
+    def claim(
         self,
         *,
         key: str,
@@ -106,18 +99,7 @@ class ClusterStore(Connected):
             add_event(connection, cluster, now, actor, cluster.state.value)
             return Claim(cluster, True)
 
-    def get_cluster(self, cluster_id: int) -> Cluster:
-        """The cluster with this id.
-
-        :raises NotFound: there is none.
-        """
-        with self._read() as connection:
-            row = row_of(connection, table, cluster_id)
-        if row is None:
-            raise no_cluster(cluster_id)
-        return cluster_of(row)
-
-    def find_cluster(self, name: str) -> Cluster:
+    def find(self, name: str) -> Cluster:
         """The cluster with this name.
 
         :raises NotFound: there is none; the message names the nearest of the newest names.
@@ -130,14 +112,29 @@ class ClusterStore(Connected):
                 return cluster_of(row)
             newest = select(table.c.name).order_by(table.c.id.desc()).limit(_NAMES_COMPARED)
             known = set(connection.execute(newest).scalars())
-        raise NotFound(f"There is no cluster named {name!r}{nearest(name, known) or '; ' + _LIST_COMMAND}")
+        close = nearest(name, known)
+        if close:
+            raise NotFound(f"There is no cluster named {name!r}{close}")
+        raise self.not_found(f"cluster named {name!r}")
 
-    def get_clusters(self, ids: Iterable[int]) -> list[Cluster]:
-        """The clusters with these ids, in their order; an id that no cluster has is left out."""
+    def find_by_names(self, names: Iterable[str]) -> dict[str, tuple[int, ClusterState]]:
+        """The id and state of each cluster that has one of these names."""
+        found: dict[str, tuple[int, ClusterState]] = {}
         with self._read() as connection:
-            return [cluster_of(row) for row in rows_of(connection, table, ids)]
+            for chunk in chunks(names):
+                query = select(table.c.name, table.c.id, table.c.state).where(table.c.name.in_(chunk))
+                found.update(
+                    {row.name: (row.id, ClusterState(row.state)) for row in connection.execute(query)}
+                )
+        return found
 
-    def list_clusters(
+    def find_long_living(self, tenant: str, engine: str, deployment: str, conn_id: str) -> Cluster | None:
+        """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""
+        wanted: dict[str, Any] = {"tenant": tenant, "engine": engine, "long_living": True}
+        wanted |= {"deployment": deployment, "conn_id": conn_id}
+        return next(iter(self._page(wanted, _USABLE, after_id=0, limit=1)), None)
+
+    def list(
         self,
         *,
         states: Collection[ClusterState] | None = None,
@@ -158,43 +155,16 @@ class ClusterStore(Connected):
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
         wanted = {"tenant": tenant} if tenant is not None else {}
-        if owner_run is not None:
-            wanted |= {"owner_dag_id": owner_run[0], "owner_run_id": owner_run[1]}
-        if owner_dag is not None:
-            wanted["owner_dag_id"] = owner_dag
+        wanted |= conditions_of_owner(owner_run, owner_dag)
         if states is None and wanted:
-            states = list(ClusterState)
-        with self._read() as connection:
-            rows = page_of(
-                connection, table, wanted, states, after_id=after_id, limit=limit, since=since, until=until
-            )
-        return [cluster_of(row) for row in rows]
+            states = tuple(ClusterState)
+        return self._page(wanted, states, after_id=after_id, limit=limit, since=since, until=until)
 
-    def every_cluster(self, **wanted: Any) -> Iterator[Cluster]:
-        """All clusters that :meth:`list_clusters` lists with these conditions, newest first, read page by page."""
-        return every_row(lambda last: self.list_clusters(**wanted, after_id=last))
+    def iterate(self, **wanted: Any) -> Iterator[Cluster]:
+        """All clusters that :meth:`list` lists with these conditions, newest first, read page by page."""
+        return iterate(lambda last: self.list(**wanted, after_id=last))
 
-    def find_long_living(self, tenant: str, engine: str, deployment: str, conn_id: str) -> Cluster | None:
-        """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""
-        wanted: dict[str, Any] = {"tenant": tenant, "engine": engine, "long_living": True}
-        wanted |= {"deployment": deployment, "conn_id": conn_id}
-        with self._read() as connection:
-            rows = page_of(connection, table, wanted, _USABLE, after_id=0, limit=1)
-        return cluster_of(rows[0]) if rows else None
-
-    def live_clusters_of_older_epochs(self, owner: Owner) -> list[Cluster]:
-        """What the owner's task still has alive from before a person cleared it, newest first."""
-        with self._read() as connection:
-            rows = live_rows_of_older_epochs(connection, table, owner, _LIVE)
-        return [cluster_of(row) for row in rows]
-
-    def latest_cluster_of_key(self, key: str) -> Cluster | None:
-        """The newest generation of the request's cluster, ended or not, or nothing."""
-        with self._read() as connection:
-            row = latest_of_key(connection, table, key)
-        return cluster_of(row) if row else None
-
-    def save_cluster(self, cluster: Cluster, *, actor: str = "", action: str = "") -> Cluster:
+    def save(self, cluster: Cluster, *, actor: str = "", action: str = "") -> Cluster:
         """Save what changed of a cluster, unless somebody else saved it since it was read.
 
         A change of state is recorded as an event. What was asked for (key, name, specification, owner) does
@@ -206,21 +176,44 @@ class ClusterStore(Connected):
         :raises StaleRecord: another process saved it first; nothing was changed.
         :raises NotFound: it was never in this registry.
         """
-        columns = select(table.c.version, table.c.state, table.c.job_seen_at)
         with self._write() as connection:
-            stored = connection.execute(columns.where(table.c.id == cluster.id).with_for_update()).first()
-            if stored is None:
-                raise NotFound(f"There is no {cluster}; {_LIST_COMMAND}")
-            if stored.version != cluster.version:
-                raise StaleRecord(
-                    f"{cluster} was saved by another process (version {stored.version}, here {cluster.version}); "
-                    "read it again and decide anew"
-                )
-            saved = replace(cluster, version=cluster.version + 1, job_seen_at=stored.job_seen_at)
-            connection.execute(update(table).where(table.c.id == cluster.id), cluster_changes(saved))
+            saved, stored = self._save(connection, cluster, table.c.job_seen_at)
+            saved = replace(saved, job_seen_at=stored.job_seen_at)
             if stored.state != saved.state.value:
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
         return saved
+
+    def terminate_if_idle(
+        self, cluster_id: int, now: datetime, *, run: tuple[str, str] | None = None, actor: str = ""
+    ) -> Termination:
+        """Make a cluster TERMINATING unless a live job is on it, decided and saved in one transaction.
+
+        :param run: a DAG run (``dag_id``, ``run_id``) whose own jobs do not count.
+        :param actor: who asks, for the event.
+        :raises NotFound: there is no such cluster.
+        """
+        with self._write() as connection:
+            row = row_of(connection, table, cluster_id, locked=True)
+            if row is None:
+                raise self.not_found(f"cluster {cluster_id}")
+            cluster = cluster_of(row)
+            after = end_cluster(cluster, now)
+            if after is cluster:
+                return Termination(cluster, ())
+            users = live_jobs_on(connection, cluster_id, run)
+            if users:
+                return Termination(cluster, users)
+            saved = replace(after, version=cluster.version + 1)
+            connection.execute(update(table).where(table.c.id == cluster_id), cluster_changes(saved))
+            add_event(connection, saved, now, actor, saved.state.value)
+            return Termination(saved, ())
+
+    def touch(self, cluster_ids: Iterable[int], now: datetime) -> None:
+        """Count clusters as used now although no job of the registry is on them: their engines are at work."""
+        with self._write() as connection:
+            for chunk in chunks(cluster_ids):
+                changed = update(table).where(table.c.id.in_(chunk), table.c.job_seen_at < now)
+                connection.execute(changed, {"job_seen_at": now})
 
 
 def _free_name(connection: Connection, spec: ClusterSpec, env: str, now: datetime) -> str:

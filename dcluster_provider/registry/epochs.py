@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, select
 
 from dcluster_provider.core.epochs import Epoch, Try
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import epoch_table as table
 
@@ -25,10 +25,10 @@ _LATEST = (
 )
 
 
-class EpochStore(Connected):
+class EpochStore(Store):
     """The epochs of a registry."""
 
-    def in_epoch(self, owner: Owner, attempt: Try) -> Owner:
+    def assign(self, owner: Owner, attempt: Try) -> Owner:
         """The owner in the epoch of a try, which is remembered for later tries when this one begins it.
 
         A try that hangs on while later ones run finds its own epoch.

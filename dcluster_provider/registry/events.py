@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.models import event_table
 from dcluster_provider.registry.queries import can_be_id, insert_row
 
@@ -38,15 +38,15 @@ class Event:
     detail: str = ""
 
 
-class EventStore(Connected):
+class EventStore(Store):
     """The events of a registry."""
 
-    def record_event(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Record an act that changes no state; claims and saves record theirs by themselves."""
         with self._write() as connection:
             _insert(connection, event)
 
-    def was_begun(self, cluster_id: int) -> bool:
+    def was_provisioned(self, cluster_id: int) -> bool:
         """Whether a cluster's platform was ever asked for it, and may have made something of it."""
         columns = event_table.c
         query = (
@@ -58,9 +58,7 @@ class EventStore(Connected):
         with self._read() as connection:
             return connection.execute(query).first() is not None
 
-    def list_events(
-        self, cluster_id: int | None = None, job_id: int | None = None, limit: int = 100
-    ) -> list[Event]:
+    def list(self, cluster_id: int | None = None, job_id: int | None = None, limit: int = 100) -> list[Event]:
         """The latest events, newest first, of a cluster, a job or all."""
         if not all(number is None or can_be_id(number) for number in (cluster_id, job_id)):
             return []

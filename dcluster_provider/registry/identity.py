@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from dcluster_provider.core.record import EXTERNAL
-from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import cluster_table, registry_table
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 _ROW = 1
 
 
-class IdentityStore(Connected):
+class IdentityStore(Store):
     """Who a registry is."""
 
     _registry_id = ""
 
-    @property
-    def registry_id(self) -> str:
+    def get(self) -> str:
         """The id, the same for every process and for ever; the first that asks makes it.
 
         :raises RegistryUnusable: the database cannot be opened, or has a newer schema than this package knows.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert, select, update
 
 from dcluster_provider.core.errors import NotFound
-from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import instance_table
 from dcluster_provider.registry.queries import chunks
@@ -40,15 +40,15 @@ class Instance:
     gone_at: datetime | None = None
 
 
-class InstanceStore(Connected):
+class InstanceStore(Store):
     """The instances of a registry."""
 
-    def record_instance(self, instance_id: str, info: dict[str, Any], now: datetime) -> None:
+    def record(self, instance_id: str, info: dict[str, Any], now: datetime) -> None:
         """Remember what an instance told of itself, in place of what is known of it."""
         with self._write() as connection:
             _record(connection, {instance_id: info}, None, now)
 
-    def record_instances(self, source: str, described: Mapping[str, dict[str, Any]], now: datetime) -> None:
+    def record_many(self, source: str, described: Mapping[str, dict[str, Any]], now: datetime) -> None:
         """Remember what a listing tells of instances, a part of it or all; one transaction.
 
         :param source: names the listing; the same one tells later that an instance is gone.
@@ -68,7 +68,7 @@ class InstanceStore(Connected):
             gone = connection.execute(update(instance_table).where(*is_missing), {"gone_at": now})
         return int(gone.rowcount)
 
-    def get_instance(self, instance_id: str) -> Instance:
+    def get(self, instance_id: str) -> Instance:
         """What is known of an instance.
 
         :raises NotFound: nothing was ever recorded.

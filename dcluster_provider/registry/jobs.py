@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -9,49 +10,45 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select, update
 
-from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
+from dcluster_provider.core.errors import DuplicateJob
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.record import Job, JobState
+from dcluster_provider.core.record import LIVE_JOB_STATES, Job, JobState
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.registry.alerts import make_failure_due
-from dcluster_provider.registry.connected import Claim, Connected
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.identity import registry_id_of
-from dcluster_provider.registry.leases import refuse_ending_cluster
+from dcluster_provider.registry.leases import reject_ending_cluster
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
-from dcluster_provider.registry.queries import (
-    every_row,
-    insert_row,
-    latest_of_key,
-    live_rows,
-    live_rows_of_older_epochs,
-    page_of,
-    row_of,
-    rows_of,
-)
+from dcluster_provider.registry.queries import chunks, insert_row, latest_of_key, live_rows, page_of
+from dcluster_provider.registry.records import Claim, RecordStore, conditions_of_owner, iterate
 from dcluster_provider.registry.rows import job_changes, job_of, job_values
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_LIVE = [state for state in JobState if not state.is_final]
-_LIVE_VALUES = [state.value for state in _LIVE]
+_LIVE_VALUES = [state.value for state in LIVE_JOB_STATES]
+_FINAL_VALUES = [state.value for state in JobState if state.is_final]
 _REPEATED = (JobState.FAILED, JobState.KILLED)
-_SEE_JOB = (
+_TOUCH_CLUSTER = (
     update(cluster_table)
     .where(cluster_table.c.id == bindparam("cluster"), cluster_table.c.job_seen_at < bindparam("seen_at"))
     .values(job_seen_at=bindparam("seen_at"))
 )
-_MOST_DUPLICATES = 20  # looked at before a job is refused for one; a client may have thousands at work
-_LIST_COMMAND = "see the known ones with: airflow dcluster jobs list"
+_MAX_DUPLICATES = 20  # read before a job is rejected for one; a client may have thousands at work
 
 
-class JobStore(Connected):
+class JobStore(RecordStore[Job]):
     """The jobs of a registry."""
 
-    def claim_job(
+    kind = "job"
+    table = table
+    live_states = LIVE_JOB_STATES
+    record_of = staticmethod(job_of)
+    changes_of = staticmethod(job_changes)
+
+    def claim(
         self,
         *,
         key: str,
@@ -83,8 +80,8 @@ class JobStore(Connected):
                 if not latest.state.is_final:
                     add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
-            _refuse_duplicate(connection, spec, owner)
-            refuse_ending_cluster(connection, cluster_id)
+            _reject_duplicate(connection, spec, owner)
+            reject_ending_cluster(connection, cluster_id)
             job = Job(
                 id=0,
                 key=key,
@@ -103,26 +100,10 @@ class JobStore(Connected):
             )
             job = replace(job, id=insert_row(connection, table, job_values(job)))
             add_event(connection, job, now, actor, job.state.value)
-            _see_job(connection, cluster_id, now)
+            _touch_cluster(connection, cluster_id, now)
             return Claim(job, True)
 
-    def get_job(self, job_id: int) -> Job:
-        """The job with this id.
-
-        :raises NotFound: there is none.
-        """
-        with self._read() as connection:
-            row = row_of(connection, table, job_id)
-        if row is None:
-            raise NotFound(f"There is no job {job_id}; {_LIST_COMMAND}")
-        return job_of(row)
-
-    def get_jobs(self, ids: Iterable[int]) -> list[Job]:
-        """The jobs with these ids, in their order; an id that no job has is left out."""
-        with self._read() as connection:
-            return [job_of(row) for row in rows_of(connection, table, ids)]
-
-    def list_jobs(
+    def list(
         self,
         *,
         states: Collection[JobState] | None = None,
@@ -144,19 +125,14 @@ class JobStore(Connected):
         :param since: only those asked for then or later; ``until`` only those asked for before.
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
-        asked = {"client": client, "module": module, "cluster_id": cluster_id, "owner_dag_id": owner_dag}
+        asked = {"client": client, "module": module, "cluster_id": cluster_id}
         wanted: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-        if owner_run is not None:
-            wanted |= {"owner_dag_id": owner_run[0], "owner_run_id": owner_run[1]}
+        wanted |= conditions_of_owner(owner_run, owner_dag)
         if states is None and wanted:
-            states = list(JobState)
-        with self._read() as connection:
-            rows = page_of(
-                connection, table, wanted, states, after_id=after_id, limit=limit, since=since, until=until
-            )
-        return [job_of(row) for row in rows]
+            states = tuple(JobState)
+        return self._page(wanted, states, after_id=after_id, limit=limit, since=since, until=until)
 
-    def count_jobs(self, states: Collection[JobState] | None = None) -> int:
+    def count(self, states: Collection[JobState] | None = None) -> int:
         """How many jobs there are in these states; none means in all."""
         query = select(func.count()).select_from(table)
         if states is not None:
@@ -164,15 +140,9 @@ class JobStore(Connected):
         with self._read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
-    def every_job(self, **wanted: Any) -> Iterator[Job]:
-        """All jobs that :meth:`list_jobs` lists with these conditions, newest first, read page by page."""
-        return every_row(lambda last: self.list_jobs(**wanted, after_id=last))
-
-    def live_jobs_of_older_epochs(self, owner: Owner) -> list[Job]:
-        """What the owner's task still has alive from before a person cleared it, newest first."""
-        with self._read() as connection:
-            rows = live_rows_of_older_epochs(connection, table, owner, _LIVE)
-        return [job_of(row) for row in rows]
+    def iterate(self, **wanted: Any) -> Iterator[Job]:
+        """All jobs that :meth:`list` lists with these conditions, newest first, read page by page."""
+        return iterate(lambda last: self.list(**wanted, after_id=last))
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
         """The newest live job of this client and module, or nothing."""
@@ -180,7 +150,7 @@ class JobStore(Connected):
             rows = _newest_of_module(connection, client, module, 1)
         return job_of(rows[0]) if rows else None
 
-    def duplicates(self, spec: JobSpec, owner: Owner | None) -> list[Job]:
+    def duplicates(self, spec: JobSpec, owner: Owner | None) -> builtins.list[Job]:
         """The live jobs, newest first, beside which a job must not be claimed.
 
         They are of its client and module. Unless ``spec`` says whether there may be others, those that runs of the
@@ -191,21 +161,15 @@ class JobStore(Connected):
         with self._read() as connection:
             return _duplicates(connection, spec, owner)
 
-    def refuse_duplicate(self, spec: JobSpec, owner: Owner | None) -> None:
-        """What :meth:`claim_job` would refuse, refused before anything is done for a job.
+    def reject_duplicate(self, spec: JobSpec, owner: Owner | None) -> None:
+        """Reject what :meth:`claim` would reject, before anything is done for a job.
 
         :raises DuplicateJob: a job is live that :meth:`duplicates` names.
         """
         with self._read() as connection:
-            _refuse_duplicate(connection, spec, owner)
+            _reject_duplicate(connection, spec, owner)
 
-    def latest_job_of_key(self, key: str) -> Job | None:
-        """The newest generation of the request's job, ended or not, or nothing."""
-        with self._read() as connection:
-            row = latest_of_key(connection, table, key)
-        return job_of(row) if row else None
-
-    def save_job(self, job: Job, *, actor: str = "", action: str = "", now: datetime | None = None) -> Job:
+    def save(self, job: Job, *, actor: str = "", action: str = "", now: datetime | None = None) -> Job:
         """Save what changed of a job, unless somebody else saved it since it was read.
 
         A change of state is recorded as an event. What was asked for (key, specification, owner) does not change.
@@ -219,35 +183,46 @@ class JobStore(Connected):
         :raises NotFound: it was never in this registry.
         """
         with self._write() as connection:
-            columns = select(table.c.version, table.c.state).where(table.c.id == job.id)
-            stored = connection.execute(columns.with_for_update()).first()
-            if stored is None:
-                raise NotFound(f"There is no {job}; {_LIST_COMMAND}")
-            if stored.version != job.version:
-                raise StaleRecord(
-                    f"{job} was saved by another process (version {stored.version}, here {job.version}); "
-                    "read it again and decide anew"
-                )
-            saved = replace(job, version=job.version + 1)
-            connection.execute(update(table).where(table.c.id == job.id), job_changes(saved))
+            saved, stored = self._save(connection, job)
             if stored.state != saved.state.value:
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
                 make_failure_due(connection, saved)
             if stored.state in _LIVE_VALUES:
-                _see_job(connection, saved.cluster_id, now or saved.state_since)
+                _touch_cluster(connection, saved.cluster_id, now or saved.state_since)
         return saved
 
-    def see_live_jobs(self, now: datetime) -> None:
-        """Count every live job as seen on its cluster now: jobs that run for long are seldom saved."""
+    def touch_clusters(self, now: datetime) -> None:
+        """Count the clusters of all live jobs as used now: jobs that run for long are seldom saved."""
         live = select(table.c.cluster_id).where(table.c.state.in_(_LIVE_VALUES))
         columns = cluster_table.c
         statement = update(cluster_table).where(columns.id.in_(live), columns.job_seen_at < now)
         with self._write() as connection:
-            lock(connection, ("see_live_jobs",))
+            lock(connection, ("touch_clusters",))
             connection.execute(statement, {"job_seen_at": now})
 
+    def clusters_with_live(self, cluster_ids: Iterable[int]) -> set[int]:
+        """Those of these clusters that a live job is on."""
+        found: set[int] = set()
+        with self._read() as connection:
+            for chunk in chunks(cluster_ids):
+                query = select(table.c.cluster_id).where(
+                    table.c.cluster_id.in_(chunk), table.c.state.in_(_LIVE_VALUES)
+                )
+                found.update(connection.execute(query).scalars())
+        return found
 
-def _refuse_duplicate(connection: Connection, spec: JobSpec, owner: Owner | None) -> None:
+    def ended_on_own_clusters(self, cluster_ids: Iterable[int]) -> dict[int, Job]:
+        """The newest ended job of each of these clusters that was launched for a job, by the cluster's id."""
+        newest: dict[int, Job] = {}
+        with self._read() as connection:
+            for chunk in chunks(cluster_ids):
+                is_owned = (table.c.cluster_id.in_(chunk), table.c.owns_cluster.is_(True))
+                query = select(table).where(*is_owned, table.c.state.in_(_FINAL_VALUES)).order_by(table.c.id)
+                newest.update({row.cluster_id: job_of(row) for row in connection.execute(query)})
+        return newest
+
+
+def _reject_duplicate(connection: Connection, spec: JobSpec, owner: Owner | None) -> None:
     duplicates = _duplicates(connection, spec, owner)
     if not duplicates:
         return
@@ -263,9 +238,9 @@ def _duplicates(connection: Connection, spec: JobSpec, owner: Owner | None) -> l
     if spec.allow_duplicate:
         return []
     if spec.allow_duplicate is not None or owner is None:
-        rows = _newest_of_module(connection, spec.client, spec.module, _MOST_DUPLICATES)
+        rows = _newest_of_module(connection, spec.client, spec.module, _MAX_DUPLICATES)
     else:
-        rows = live_rows(connection, table, {"client": spec.client, "module": spec.module}, _LIVE)
+        rows = live_rows(connection, table, {"client": spec.client, "module": spec.module}, LIVE_JOB_STATES)
         task = (owner.deployment, owner.dag_id, owner.task_id)
         rows = [row for row in rows if (row.deployment, row.owner_dag_id, row.owner_task_id) != task]
     return [job_of(row) for row in rows]
@@ -273,8 +248,8 @@ def _duplicates(connection: Connection, spec: JobSpec, owner: Owner | None) -> l
 
 def _newest_of_module(connection: Connection, client: str, module: str, limit: int) -> list[Any]:
     wanted = {"client": client, "module": module}
-    return page_of(connection, table, wanted, _LIVE, after_id=0, limit=limit)
+    return page_of(connection, table, wanted, LIVE_JOB_STATES, after_id=0, limit=limit)
 
 
-def _see_job(connection: Connection, cluster_id: int, at: datetime) -> None:
-    connection.execute(_SEE_JOB, {"cluster": cluster_id, "seen_at": at})
+def _touch_cluster(connection: Connection, cluster_id: int, at: datetime) -> None:
+    connection.execute(_TOUCH_CLUSTER, {"cluster": cluster_id, "seen_at": at})

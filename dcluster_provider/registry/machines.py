@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from dcluster_provider.registry.connected import Connected
+from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
-from dcluster_provider.registry.models import machine_table
+from dcluster_provider.registry.models import machine_table as table
 from dcluster_provider.registry.queries import chunks
-from dcluster_provider.registry.upkeep import Scope
+from dcluster_provider.registry.records import Scope, in_scope
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -31,23 +31,23 @@ class MachineMark:
     unused_since: datetime | None = None
 
 
-class MachineStore(Connected):
+class MachineStore(Store):
     """The machines of a registry, as clean-ups have seen them."""
 
-    def machine_marks(self, scope: Scope) -> dict[str, MachineMark]:
+    def list(self, scope: Scope) -> dict[str, MachineMark]:
         """What is remembered of each machine, by its id."""
         with self._read() as connection:
             return _marks(connection, scope)
 
-    def keep_machine_marks(self, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+    def replace_all(self, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
         """Remember this of machines, and forget all others; one transaction, and none when all is so already.
 
         What was unused before is so since then, and what was a node has been one, whatever the new mark says.
         """
-        if self.machine_marks(scope) == marks:
+        if self.list(scope) == marks:
             return
         with self._write() as connection:
-            lock(connection, (machine_table.name, scope.deployment, scope.conn_id))
+            lock(connection, (table.name, scope.deployment, scope.conn_id))
             known = _marks(connection, scope)
             wanted = {it: _merged(known.get(it, mark), mark) for it, mark in marks.items()}
             _delete(connection, scope, [it for it in known if it not in wanted])
@@ -63,21 +63,20 @@ def _merged(known: MachineMark, mark: MachineMark) -> MachineMark:
 
 
 def _marks(connection: Connection, scope: Scope) -> dict[str, MachineMark]:
-    columns = machine_table.c
-    query = select(columns.machine_id, columns.was_node, columns.unused_since).where(*_of(scope))
+    query = select(table.c.machine_id, table.c.was_node, table.c.unused_since).where(*in_scope(table, scope))
     return {row.machine_id: MachineMark(row.was_node, row.unused_since) for row in connection.execute(query)}
 
 
 def _delete(connection: Connection, scope: Scope, ids: list[str]) -> None:
     for chunk in chunks(ids):
-        connection.execute(delete(machine_table).where(*_of(scope), machine_table.c.machine_id.in_(chunk)))
+        connection.execute(delete(table).where(*in_scope(table, scope), table.c.machine_id.in_(chunk)))
 
 
 def _update(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
     if marks:
         connection.execute(
-            update(machine_table)
-            .where(*_of(scope), machine_table.c.machine_id == bindparam("of"))
+            update(table)
+            .where(*in_scope(table, scope), table.c.machine_id == bindparam("of"))
             .values(was_node=bindparam("node"), unused_since=bindparam("since")),
             [{"of": it, "node": mark.was_node, "since": mark.unused_since} for it, mark in marks.items()],
         )
@@ -90,9 +89,4 @@ def _insert(connection: Connection, scope: Scope, marks: Mapping[str, MachineMar
             {**same, "machine_id": it, "was_node": mark.was_node, "unused_since": mark.unused_since}
             for it, mark in marks.items()
         ]
-        connection.execute(insert(machine_table), rows)
-
-
-def _of(scope: Scope) -> list[Any]:
-    columns = machine_table.c
-    return [columns.deployment == scope.deployment, columns.conn_id == scope.conn_id]
+        connection.execute(insert(table), rows)

@@ -5,7 +5,7 @@ A statement is built once and gets its values when it runs: building one takes S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cache, lru_cache
@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Table, bindparam, insert, select, union_all
 
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.record import Cluster, Job
 
 if TYPE_CHECKING:
     from sqlalchemy import Insert, Select
     from sqlalchemy.engine import Connection
 
 Value = TypeVar("Value")
-Record = TypeVar("Record", Cluster, Job)
 _HIGHEST_ID = 2**31 - 1  # SQLite takes no number beyond 64 bits, PostgreSQL stores 32
 _CHUNK = 500
 _KEPT = 256  # statements: one for each combination of columns and states that is asked for
@@ -115,17 +113,6 @@ def live_rows_of_older_epochs(
         "deployment": owner.deployment,
     }
     return [row for row in live_rows(connection, table, wanted, states) if row.owner_epoch < owner.epoch]
-
-
-def every_row(page: Callable[[int], Sequence[Record]]) -> Iterator[Record]:
-    """What all pages have, however many there are, a page in memory at a time.
-
-    :param page: the page after the row of an id; 0 gives the first.
-    """
-    last = 0
-    while found := page(last):
-        yield from found
-        last = found[-1].id
 
 
 def can_be_id(number: int) -> bool:

@@ -29,11 +29,11 @@ def registry(tmp_path, monkeypatch):
     registry = Registry(f"sqlite:///{tmp_path}/registry.db")
     same = {"deployment": "airflow", "conn_id": "dcluster_default"}
     owner = Owner("airflow", "daily", "run", "launch")
-    cluster = registry.claim_cluster(
+    cluster = registry.clusters.claim(
         key="c", spec=ClusterSpec(tenant="team"), env="dev", platform="local", owner=owner, now=NOON, **same
     ).record
     for number, (client, dag) in enumerate([("a", "daily"), ("a", None), ("b", "hourly"), ("b", None)]):
-        registry.claim_job(
+        registry.jobs.claim(
             key=str(number),
             spec=JobSpec(client=client, module=f"m{number}", application="/x.py"),
             owner=Owner("airflow", dag, "run", "task") if dag else None,
@@ -124,7 +124,7 @@ def test_what_is_logged_is_kept_from_the_results(registry, capsys):
 
 def test_a_failed_job_is_shown_with_its_evidence_in_lines(registry, capsys):
     why = Diagnosis("PythonException", "The driver failed.", "Correct it.", ("line one", "line two"))
-    job = fail_job(registry.get_job(1), why, NOON)
+    job = fail_job(registry.jobs.get(1), why, NOON)
     assert job.state is JobState.FAILED
     printing.print_record(job, (), "table", job.as_json() | {"links": {"log": "http://log", "engine": ""}})
     shown = capsys.readouterr().out

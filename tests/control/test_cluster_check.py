@@ -60,7 +60,7 @@ def test_a_cluster_ends_when_its_owner_is_over_or_has_failed(control, platform, 
     assert ("ended", why) in lines(report)
     assert control.clusters.get(cluster.id).state is ClusterState.TERMINATED
     assert control.clusters.get(shared.id).state is ClusterState.RUNNING
-    events = control.registry.list_events(cluster_id=cluster.id)
+    events = control.registry.events.list(cluster_id=cluster.id)
     assert f"cluster check: {why}" in {event.actor for event in events}
     assert lines(control.upkeep.check_clusters(airflow(**states))) == []
 
@@ -153,7 +153,7 @@ def test_an_own_cluster_whose_end_was_cut_short_ends_unless_it_is_kept_alive(con
         )
         job = control.jobs.observe([job.id])[job.id]
         # As a process leaves them that is killed between the end of the job and that of its cluster.
-        control.registry.save_job(replace(job, state=JobState.FAILED, ended_at=job.created_at))
+        control.registry.jobs.save(replace(job, state=JobState.FAILED, ended_at=job.created_at))
         ended[module] = job.cluster_id
     report = control.upkeep.check_clusters(airflow(run="running", task="failed"))
     assert lines(report) == [("ended", "its owner task has failed (dag.gone of run)")]
@@ -166,7 +166,7 @@ def test_an_own_cluster_whose_end_was_cut_short_ends_unless_it_is_kept_alive(con
 def test_an_own_cluster_without_an_owner_ends_with_its_job(control):
     job = control.jobs.submit(JOB)
     job = control.jobs.observe([job.id])[job.id]
-    control.registry.save_job(replace(job, state=JobState.KILLED, ended_at=job.created_at))
+    control.registry.jobs.save(replace(job, state=JobState.KILLED, ended_at=job.created_at))
     report = control.upkeep.check_clusters()
     assert lines(report) == [("ended", "the job that it was launched for has ended")]
 
@@ -228,7 +228,7 @@ def test_a_launch_that_was_cut_short_and_can_never_be_made_fails(control, platfo
 
 def test_a_launch_that_was_cut_short_is_not_completed_for_an_owner_that_is_over(control, platform, later):
     cluster = control.clusters.request(SPEC)
-    owned = control.registry.claim_cluster(
+    owned = control.registry.clusters.claim(
         key=OWNER.key,
         spec=cluster.spec,
         env="dev",
@@ -317,7 +317,7 @@ def test_what_is_left_of_ended_clusters_is_removed(control, platform):
 def test_a_termination_that_was_cut_short_goes_on(control, platform):
     cluster = control.clusters.launch(SPEC)
     cluster = control.clusters.observe([cluster.id])[cluster.id]
-    control.registry.save_cluster(replace(cluster, state=ClusterState.TERMINATING))
+    control.registry.clusters.save(replace(cluster, state=ClusterState.TERMINATING))
     report = control.upkeep.check_clusters()
     assert lines(report) == [("settled", "it is TERMINATED: nothing of it is left")]
     assert platform.list_clusters() == []
@@ -334,15 +334,15 @@ def test_an_unknown_cluster_is_reported_first_and_removed_in_a_later_pass(contro
     platform.unknown.remove("spark3-dev-lost-2")
     later(seconds=599)
     assert [line.what for line in control.upkeep.check_clusters().lines] == ["left"]
-    assert "spark3-dev-lost-2" not in str(control.registry.unknown_clusters(control_scope(control)))
+    assert "spark3-dev-lost-2" not in str(control.registry.orphaned_clusters.list(control_scope(control)))
     later(seconds=601)
     assert control.upkeep.check_clusters(dry_run=True).done == {"removed": 1}
     assert platform.unknown == ["spark3-dev-lost-1"]
     assert control.upkeep.check_clusters().done == {"removed": 1}
     assert platform.unknown == []
     assert control.upkeep.check_clusters().lines == ()
-    assert control.registry.unknown_clusters(control_scope(control)) == {}
-    assert control.registry.list_events()[0].detail.startswith(
+    assert control.registry.orphaned_clusters.list(control_scope(control)) == {}
+    assert control.registry.events.list()[0].detail.startswith(
         "spark3-dev-lost-1: the registry does not know it"
     )
 
@@ -386,7 +386,7 @@ def test_a_dry_run_changes_nothing_at_all(control, platform, later, tmp_path):
 def everything(registry: Registry):
     from dcluster_provider.registry.models import metadata
 
-    with registry._read() as connection:
+    with registry.database.read() as connection:
         return {
             table.name: connection.execute(table.select()).fetchall() for table in metadata.tables.values()
         }
@@ -463,10 +463,9 @@ def test_a_pass_that_is_killed_anywhere_is_completed_by_the_next(control, platfo
 
     with monkeypatch.context() as patched:
         for target, names in (
-            (
-                control.registry,
-                ("save_cluster", "save_job", "end_unless_used", "see_unknown", "see_live_jobs"),
-            ),
+            (control.registry.clusters, ("save", "terminate_if_idle")),
+            (control.registry.jobs, ("save", "touch_clusters")),
+            (control.registry.orphaned_clusters, ("record",)),
             (platform, ("apply_cluster", "delete_cluster", "stop_job", "delete_unknown")),
         ):
             for name in names:

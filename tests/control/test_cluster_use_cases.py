@@ -215,7 +215,7 @@ def test_events_tell_who_did_what_when(control):
     cluster = control.clusters.launch(SPEC, owner=OWNER, actor=str(OWNER))
     control.clusters.observe([cluster.id])
     control.clusters.terminate(cluster.id, actor="anna")
-    events = control.registry.list_events(cluster_id=cluster.id)
+    events = control.registry.events.list(cluster_id=cluster.id)
     told = [(event.action, event.actor, event.run_id) for event in reversed(events)]
     assert told == [
         ("REQUESTED", "dag.task of run", "run"),

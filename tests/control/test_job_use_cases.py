@@ -144,26 +144,26 @@ def test_a_shared_cluster_that_is_ending_is_followed_by_another_at_once(control,
 def test_a_shared_cluster_that_is_ended_between_choice_and_claim_is_followed(control, platform, monkeypatch):
     first = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
     control.jobs.terminate(first.id)
-    claim = control.registry.claim_job
+    claim = control.registry.jobs.claim
 
     def end_before(**request):
         control.clusters.end_unused(first.cluster_id)
         return claim(**request)
 
-    monkeypatch.setattr(control.registry, "claim_job", end_before)
+    monkeypatch.setattr(control.registry.jobs, "claim", end_before)
     second = control.jobs.submit(SPEC | {"useLongLivingCluster": True})
     assert second.cluster_id != first.cluster_id
     assert platform.list_clusters() == [control.clusters.get(second.cluster_id).name]
 
 
 def test_a_named_cluster_that_is_ended_before_the_claim_is_refused(control, cluster, monkeypatch):
-    claim = control.registry.claim_job
+    claim = control.registry.jobs.claim
 
     def end_before(**request):
         assert control.clusters.end_unused(cluster.id)
         return claim(**request)
 
-    monkeypatch.setattr(control.registry, "claim_job", end_before)
+    monkeypatch.setattr(control.registry.jobs, "claim", end_before)
     with pytest.raises(ClusterFailed, match="was terminated"):
         control.jobs.submit(on(cluster))
     assert control.jobs.list() == []

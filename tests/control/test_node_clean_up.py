@@ -55,8 +55,8 @@ class Bench:
 
     def clean_up(self, points: CrashPoints | None = None, *, dry_run: bool = False) -> Report:
         points = points or CrashPoints()
-        around = [points.around(it) for it in (self.registry, self.cloud, self.cluster)]
-        return CleanUp(*around, self.settings).run(dry_run=dry_run)
+        around = [points.around(it) for it in (self.cloud, self.cluster)]
+        return CleanUp(points.around_registry(self.registry), *around, self.settings).run(dry_run=dry_run)
 
     def later(self, **time: float) -> None:
         self.now += timedelta(**(time or {"minutes": 11}))
@@ -103,7 +103,7 @@ def test_the_idle_are_found_by_one_pass_and_given_back_by_a_later_one(bench):
     bench.later(minutes=1)
     assert done(bench.clean_up()) == {"m-idle": "given back"}
     assert bench.cloud.live() == {"m-busy"}
-    event = bench.registry.list_events(limit=1)[0]
+    event = bench.registry.events.list(limit=1)[0]
     assert (event.actor, event.action) == ("node clean-up", "REMOVED")
     assert "m-idle (small)" in event.detail
     assert bench.clean_up().summary().endswith("seen 1 machines, 1 nodes, 0 unused; done nothing; left 0")
@@ -240,7 +240,7 @@ def test_a_drain_that_nobody_goes_on_with_is_ended(bench):
 
 def test_machines_of_another_registry_are_not_touched(bench):
     bench.add("m-theirs", registry_id="another")
-    bench.add("m-ours", registry_id=bench.registry.registry_id)
+    bench.add("m-ours", registry_id=bench.registry.id)
     bench.clean_up()
     bench.later()
     assert done(bench.clean_up()) == {"m-ours": "given back"}
@@ -305,11 +305,11 @@ def test_nothing_is_changed_when_a_listing_fails(bench, fails):
     bench.add("m-1")
     bench.clean_up()
     bench.later()
-    marks = bench.registry.machine_marks(CleanUp(bench.registry, bench.cloud, None, bench.settings)._scope)
+    marks = bench.registry.machines.list(CleanUp(bench.registry, bench.cloud, None, bench.settings)._scope)
     (bench.cloud if fails == "machines" else bench.cluster).fails = {fails}
     with pytest.raises(PlatformUnavailable, match=r"given up before anything was changed"):
         bench.clean_up()
-    assert bench.registry.machine_marks(CleanUp(bench.registry, None, None, bench.settings)._scope) == marks
+    assert bench.registry.machines.list(CleanUp(bench.registry, None, None, bench.settings)._scope) == marks
     assert bench.cloud.live() == {"m-1"}
     assert not bench.cluster.by_name["node-m-1"].cordoned
 
@@ -356,10 +356,10 @@ def test_a_dry_run_changes_nothing_and_tells_the_same(bench):
     assert bench.clean_up(dry_run=True).done == {}, "a dry run does not count as a pass"
     bench.clean_up()
     bench.later()
-    before = (dict(bench.cloud.fleet), dict(bench.cluster.by_name), bench.registry.list_events())
+    before = (dict(bench.cloud.fleet), dict(bench.cluster.by_name), bench.registry.events.list())
     report = bench.clean_up(dry_run=True)
     assert (report.dry_run, report.done) == (True, {"given back": 1})
-    assert (bench.cloud.fleet, bench.cluster.by_name, bench.registry.list_events()) == before
+    assert (bench.cloud.fleet, bench.cluster.by_name, bench.registry.events.list()) == before
     assert done(bench.clean_up()) == done(report)
 
 

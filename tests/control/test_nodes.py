@@ -52,7 +52,7 @@ def test_machines_without_a_cloud_are_neither_made_nor_destroyed(control):
 def test_an_instance_is_remembered_as_it_told_last(control):
     control.nodes.record_instance("i-1", {"state": "pending"})
     control.nodes.record_instance("i-1", {"state": "running", "tags": ["a"]})
-    assert control.registry.get_instance("i-1").info == {"state": "running", "tags": ["a"]}
+    assert control.registry.instances.get("i-1").info == {"state": "running", "tags": ["a"]}
 
 
 @pytest.mark.parametrize(

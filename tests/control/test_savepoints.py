@@ -42,7 +42,7 @@ def test_the_folder_is_kept_and_the_job_has_succeeded(control, platform, job):
     assert (ended.state, ended.savepoint, ended.savepoint_wanted) == (JobState.SUCCEEDED, FOLDER, False)
     assert savepoint_of(ended) == FOLDER
     assert control.jobs.terminate(job.id, savepoint=True) == ended, "asked again, it is the answer"
-    events = [(each.action, each.actor, each.detail) for each in control.registry.list_events(job_id=job.id)]
+    events = [(each.action, each.actor, each.detail) for each in control.registry.events.list(job_id=job.id)]
     assert events[:2] == [("SUCCEEDED", "", f"savepoint {FOLDER}"), ("STOPPING", "ann", "with a savepoint")]
 
 
@@ -71,7 +71,7 @@ def test_a_failure_that_is_known_at_once_is_raised_at_once(control, platform, jo
 
 
 def test_the_wish_outlives_whoever_had_it(control, platform, job):
-    saved = control.registry.save_job(stop_job_with_savepoint(job, utc_now()))  # and killed before it asked
+    saved = control.registry.jobs.save(stop_job_with_savepoint(job, utc_now()))  # and killed before it asked
     assert platform.asked_to_stop == []
     look(control, job)
     assert platform.asked_to_stop == [(job.id, saved.savepoint_wish.isoformat())]

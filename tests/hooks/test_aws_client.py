@@ -62,7 +62,7 @@ def test_the_life_of_nodes_through_the_hook(aws, hook):
     assert hook.nodes.launch(request, "key").ids == launch.ids
     assert hook.nodes.look_at_launch(request, "key").is_finished
     assert hook.nodes.sync_instances() == 2
-    recorded = hook.control.registry.get_instance(launch.ids[0]).info
+    recorded = hook.control.registry.instances.get(launch.ids[0]).info
     assert recorded["State"]["Name"] == "running"
     assert set(hook.nodes.undo_launch(request, "key")) == set(launch.ids)
     assert aws.live() == set()

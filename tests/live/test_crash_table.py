@@ -17,29 +17,29 @@ from tests.live.trials import one_in
 
 CALLS = {
     "launch": [
-        ("claim", "Registry.claim_cluster", 1),
+        ("claim", "ClusterStore.claim", 1),
         ("apply", "Platform.apply_cluster", 1),
-        ("save", "Registry.save_cluster", 1),
+        ("save", "ClusterStore.save", 1),
         ("first observation", "Platform.observe_clusters", 1),
     ],
     "submit": [
-        ("claim", "Registry.claim_job", 1),
+        ("claim", "JobStore.claim", 1),
         ("apply", "Platform.apply_job", 1),
-        ("save", "Registry.save_job", 1),
+        ("save", "JobStore.save", 1),
         ("first observation", "Platform.observe_jobs", 1),
     ],
     # A job that brings its own cluster: two claims, one of them of a cluster that has to end with the job.
     "own": [
-        ("claim of cluster", "Registry.claim_cluster", 1),
+        ("claim of cluster", "ClusterStore.claim", 1),
         ("apply of cluster", "Platform.apply_cluster", 1),
-        ("claim of job", "Registry.claim_job", 1),
+        ("claim of job", "JobStore.claim", 1),
         ("end of cluster", "Platform.delete_cluster", 1),
     ],
     "terminate": [
-        ("claim", "Registry.save_cluster", 1),
+        ("claim", "ClusterStore.save", 1),
         ("apply", "Platform.delete_cluster", 1),
         ("first observation", "Platform.observe_clusters", 1),
-        ("save", "Registry.save_cluster", 2),
+        ("save", "ClusterStore.save", 2),
     ],
 }
 
@@ -96,7 +96,7 @@ def all_cases() -> list[Case]:
         for when in ("before", "after")
     ]
     # The deferred path goes on in a second process, which only reads.
-    for operation, call in (("launch", "Registry.get_cluster"), ("submit", "Registry.get_job")):
+    for operation, call in (("launch", "ClusterStore.get"), ("submit", "JobStore.get")):
         conf = {"call": call, "occurrence": 1, "method": "execute_complete"}
         cases += [
             Case(operation, "deferred", "resumption", when, conf | {"when": when})

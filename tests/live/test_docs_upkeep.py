@@ -40,7 +40,7 @@ def forgotten(tmp_path):
 
     def claim(run_id: str):
         owner = Owner("airflow", "forgotten", run_id, "launch")
-        cluster = registry.claim_cluster(
+        cluster = registry.clusters.claim(
             key=owner.key,
             spec=ClusterSpec(tenant="team"),
             env="dev",
@@ -50,7 +50,7 @@ def forgotten(tmp_path):
             owner=owner,
             now=datetime.now(timezone.utc),
         ).record
-        return cluster, lambda: registry.get_cluster(cluster.id).state
+        return cluster, lambda: registry.clusters.get(cluster.id).state
 
     return claim
 

@@ -173,7 +173,7 @@ def _stop_and_be_killed(settings, job):
 @pytest.mark.long
 def test_the_savepoint_is_found_by_who_comes_late(control, cluster, jar, counted):
     job = at_work(control, jar, counted, clusterId=cluster.id)
-    wished = control.registry.save_job(stop_job_with_savepoint(job, utc_now()))
+    wished = control.registry.jobs.save(stop_job_with_savepoint(job, utc_now()))
     ended = until(lambda: _look(control, wished, cluster), lambda seen: seen.savepoint)
     unaware = _look(control, job, cluster)
     assert unaware.phase is JobPhase.SUCCEEDED
@@ -195,7 +195,7 @@ def _look(control, job, cluster):
 @pytest.mark.long
 def test_who_looked_first_without_the_wish_does_not_hide_the_savepoint(control, cluster, jar, counted):
     job = at_work(control, jar, counted, clusterId=cluster.id)
-    wished = control.registry.save_job(stop_job_with_savepoint(job, utc_now()))
+    wished = control.registry.jobs.save(stop_job_with_savepoint(job, utc_now()))
     asked = control.platform.observe_jobs([(wished, cluster)])
     assert not asked[job.id].savepoint, "it has only been asked for"
     until(lambda: _look(control, job, cluster).phase, lambda seen: seen is JobPhase.SUCCEEDED)

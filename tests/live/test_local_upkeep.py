@@ -39,7 +39,7 @@ class House:
             "dcluster_default", f"sqlite:///{registry}", home, home, deployment, limits=Limits(idle=IDLE)
         )
         self.registry = Registry(self.settings.registry_url)
-        self.platform = platform = LocalPlatform(platform.settings, lambda: self.registry.registry_id)
+        self.platform = platform = LocalPlatform(platform.settings, lambda: self.registry.id)
         self.clusters = Clusters(self.registry, platform, self.settings)
         self.jobs = Jobs(self.registry, platform, self.settings, self.clusters)
         self.upkeep = Upkeep(self.registry, platform, self.settings, self.clusters, self.jobs)

@@ -71,7 +71,7 @@ def test_machines_are_launched_recorded_and_given_back(live_airflow, aws, path):
     assert rest.xcom(dag_id, run_id, "destroy") == ids
     assert aws.live() == set(theirs)
     assert "2 of 2 nodes: 2 starting" in told["launch"]
-    assert live_airflow.control.registry.get_instance(ids[0]).info["InstanceType"] == "m5.large"
+    assert live_airflow.control.registry.instances.get(ids[0]).info["InstanceType"] == "m5.large"
 
 
 @pytest.mark.long

@@ -33,7 +33,7 @@ def cluster_of(live_airflow, dag_id: str, run_id: str, task_id: str) -> Cluster:
 
 def ended_by(live_airflow, cluster: Cluster) -> set[str]:
     """Who has changed a cluster."""
-    return {event.actor for event in live_airflow.control.registry.list_events(cluster_id=cluster.id)}
+    return {event.actor for event in live_airflow.control.registry.events.list(cluster_id=cluster.id)}
 
 
 @pytest.mark.long

@@ -102,7 +102,7 @@ def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_a
 
     assert wait_until(is_ending, 1)
     ended = next(
-        it for it in control.registry.list_events(cluster_id=cluster.id) if it.action == "TERMINATING"
+        it for it in control.registry.events.list(cluster_id=cluster.id) if it.action == "TERMINATING"
     )
     last_job = kept.jobs()[0]
     assert ended.at - last_job.ended_at >= timedelta(seconds=IDLE)

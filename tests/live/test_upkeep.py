@@ -157,7 +157,7 @@ def test_a_launch_marked_in_the_moment_of_its_deferral_is_ended_by_the_check(liv
     _, log = run(live_airflow, "check_clusters")
     assert f"{cluster}" in log
     assert live_airflow.control.clusters.status(cluster.id) is ClusterState.TERMINATED
-    actors = {event.actor for event in live_airflow.control.registry.list_events(cluster_id=cluster.id)}
+    actors = {event.actor for event in live_airflow.control.registry.events.list(cluster_id=cluster.id)}
     assert any(actor.startswith("cluster check: its owner ") for actor in actors), actors
 
 

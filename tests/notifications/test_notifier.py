@@ -29,10 +29,10 @@ def claim(hook, task: str, run: str = "r1", index: int = -1, **fields):
     now = datetime.now(timezone.utc)
     common = {"deployment": "airflow", "conn_id": "dcluster_default", "owner": owner, "now": now}
     registry = hook.control.registry
-    cluster = registry.claim_cluster(
+    cluster = registry.clusters.claim(
         key=owner.key, spec=ClusterSpec(tenant="team", **fields), env="dev", platform="local", **common
     ).record
-    job = registry.claim_job(
+    job = registry.jobs.claim(
         key=owner.key,
         spec=JobSpec(client="team", module=f"{task} {index} {run}", application="a.py"),
         cluster_id=cluster.id,
@@ -63,7 +63,7 @@ def test_a_failed_run_ends_what_it_has_and_nothing_else(hook, capsys):
     told = capsys.readouterr().out
     assert f"{own[1]} of daily of r1 is KILLED: log" in told
     assert f"grafana https://g?{own[0].id}" in told
-    events = hook.control.registry.list_events(job_id=own[1].id)
+    events = hook.control.registry.events.list(job_id=own[1].id)
     assert any(event.actor == "the failure of daily of r1" for event in events)
 
 

@@ -31,12 +31,12 @@ def earlier(monkeypatch, tmp_path):
     owner = Owner("airflow", "d", "r", "t", epoch=1)
     common = {"deployment": "airflow", "conn_id": "dcluster_default", "owner": owner}
     common |= {"now": datetime.now(timezone.utc), "key": owner.key}
-    cluster = registry.claim_cluster(
+    cluster = registry.clusters.claim(
         spec=ClusterSpec(tenant="c"), env="dev", platform="local", **common
     ).record
     spec = JobSpec(client="c", module="m", application=__file__)
-    job = registry.claim_job(spec=spec, cluster_id=cluster.id, owns_cluster=False, **common).record
-    registry.save_job(replace(job, state=JobState.SUCCEEDED))
+    job = registry.jobs.claim(spec=spec, cluster_id=cluster.id, owns_cluster=False, **common).record
+    registry.jobs.save(replace(job, state=JobState.SUCCEEDED))
     return {"ti": ti, "task": SimpleNamespace(retries=1)}, cluster, job
 
 
@@ -53,7 +53,7 @@ def test_a_job_of_an_earlier_try_is_gone_on_with(earlier, capsys):
 
 def test_a_cluster_of_an_earlier_try_is_gone_on_with(earlier, capsys):
     context, cluster, _ = earlier
-    DClusterHook().control.registry.save_cluster(replace(cluster, state=ClusterState.RUNNING))
+    DClusterHook().control.registry.clusters.save(replace(cluster, state=ClusterState.RUNNING))
     operator = DClusterLaunchSparkOperator(task_id="t", tenant="c", launch_timeout=60)
     with pytest.raises(ClusterFailed, match="ClusterVanished"):  # nothing of it was ever made
         operator.execute(context)

@@ -47,7 +47,7 @@ def control(settings):
 def cluster(control):
     asked_for = control.clusters.request({"tenant": "team", "workers": 1})
     running = replace(asked_for, state=ClusterState.RUNNING, state_since=datetime.now(timezone.utc))
-    return control.registry.save_cluster(running)
+    return control.registry.clusters.save(running)
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def resumed(control, settings):
 def ended(control, record, state, diagnosis=None):
     after = replace(record, state=state, diagnosis=diagnosis)
     if isinstance(state, JobState):
-        return control.registry.save_job(after)
-    return control.registry.save_cluster(after)
+        return control.registry.jobs.save(after)
+    return control.registry.clusters.save(after)
 
 
 def test_a_cluster_that_runs(resumed, cluster):

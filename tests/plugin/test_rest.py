@@ -87,8 +87,8 @@ def test_a_cluster_that_has_ended_stays_the_answer_to_its_key(admin, api):
     headers = {"Idempotency-Key": "once"}
     first = admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json()
     registry = api.control.registry
-    cluster = registry.get_cluster(first)
-    registry.save_cluster(end_cluster(cluster, cluster.created_at))
+    cluster = registry.clusters.get(first)
+    registry.clusters.save(end_cluster(cluster, cluster.created_at))
     api.control.clusters.observe([first])
     assert api.control.clusters.get(first).state is ClusterState.TERMINATED
     assert admin.post("/launch/spark/cluster", json=CLUSTER, headers=headers).json() == first
@@ -174,7 +174,7 @@ def test_upkeep_is_asked_for_once_while_it_has_not_begun(admin, api):
 
 def test_instances_are_recorded_and_nodes_refused_where_there_is_no_cloud(admin, api):
     assert admin.post("/log/instance/i-1", json={"state": "running"}).content == b""
-    assert api.control.registry.get_instance("i-1").info == {"state": "running"}
+    assert api.control.registry.instances.get("i-1").info == {"state": "running"}
     for path, body in (
         ("/node/launch", {"nodeCount": 1, "instanceType": "m5.large"}),
         ("/node/destroy", {"nodeIds": ["i-1"]}),
@@ -426,7 +426,7 @@ def test_names_may_have_a_slash_in_them(admin, api):
     missing = admin.get("/status/cluster/name/a%2Fb")
     assert (missing.status_code, missing.json()["path"]) == (404, "/status/cluster/name/a%2Fb")
     assert admin.post("/log/instance/gce%2Fone", json={"state": "running"}).status_code == 200
-    assert api.control.registry.get_instance("gce/one").info == {"state": "running"}
+    assert api.control.registry.instances.get("gce/one").info == {"state": "running"}
 
 
 def test_head_is_answered_as_get_without_a_body_where_nothing_is_changed(admin, api):

@@ -75,8 +75,8 @@ def test_the_types_on_offer_and_the_instances_are_told(api, aws):
     assert types == sorted(set(types))
     ours = aws.add_instances(2, {"Name": "somebody's"})
     assert api.client.get("/ec2-list-info").json() == 2
-    assert api.control.registry.get_instance(ours[0]).info["InstanceType"]
-    assert "secret-of-aws" not in json.dumps(api.control.registry.get_instance(ours[0]).info)
+    assert api.control.registry.instances.get(ours[0]).info["InstanceType"]
+    assert "secret-of-aws" not in json.dumps(api.control.registry.instances.get(ours[0]).info)
 
 
 def test_a_missing_permission_is_named(api, aws):

@@ -50,8 +50,8 @@ def failed(api):
         api.client.post("/job/submit", json=JOB | {"numWorkers": {"password": SECRET}}),
     ]
     registry = api.control.registry
-    cluster = registry.save_cluster(fail_cluster(registry.get_cluster(answers[0].json()), ECHO, NOW))
-    job = registry.save_job(fail_job(registry.get_job(answers[1].json()["jobId"]), ECHO, NOW))
+    cluster = registry.clusters.save(fail_cluster(registry.clusters.get(answers[0].json()), ECHO, NOW))
+    job = registry.jobs.save(fail_job(registry.jobs.get(answers[1].json()["jobId"]), ECHO, NOW))
     api.become("viewer")
     answers += [api.client.get(f"/job/info/{job.id}"), api.client.get("/job/list")]
     return cluster, job, answers
@@ -97,7 +97,7 @@ def test_no_command_prints_a_secret(failed, capsys, monkeypatch):
 def test_no_event_line_of_a_log_error_or_representation_has_a_secret(failed, api):
     cluster, job, _ = failed
     told = [
-        api.control.registry.list_events(),
+        api.control.registry.events.list(),
         describe_launch(cluster),
         describe_submission(job),
         describe_change(None, cluster),

@@ -48,7 +48,7 @@ def _claim_cluster(
     request |= {"follow_ending": False, "place": ""}
     request |= {"now": NOW, "owner": owner}
     request |= {name: changes.pop(name) for name in set(request) & set(changes)}
-    return registry.claim_cluster(key=key, spec=ClusterSpec(**{"tenant": "team"} | changes), **request)
+    return registry.clusters.claim(key=key, spec=ClusterSpec(**{"tenant": "team"} | changes), **request)
 
 
 def _claim_job(registry: Registry, key: str = "key", owner: Owner | None = OWNER, **changes: Any) -> Claim:
@@ -56,7 +56,7 @@ def _claim_job(registry: Registry, key: str = "key", owner: Owner | None = OWNER
     request |= {"owns_cluster": False, "now": NOW, "owner": owner}
     request |= {name: changes.pop(name) for name in set(request) & set(changes)}
     spec = JobSpec(**{"client": "team", "module": "report"} | changes)
-    return registry.claim_job(key=key, spec=spec, **request)
+    return registry.jobs.claim(key=key, spec=spec, **request)
 
 
 @pytest.fixture

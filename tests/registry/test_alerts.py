@@ -15,39 +15,39 @@ SCOPE = Scope("deployment", "dcluster_default")
 
 
 def claim(registry, at, **changes):
-    return registry.claim_alert(*(1, LONG_RUNNING, MAIL, at), **{"threshold": 60} | changes)
+    return registry.alerts.claim(*(1, LONG_RUNNING, MAIL, at), **{"threshold": 60} | changes)
 
 
 def test_an_alert_is_told_once_per_threshold_and_channel(registry, now):
     first = claim(registry, now)
-    registry.confirm_alert(first, now)
+    registry.alerts.confirm(first, now)
     assert claim(registry, now + HOUR) is None
     assert claim(registry, now, threshold=120) is not None
-    assert registry.claim_alert(1, LONG_RUNNING, "notifier", now, threshold=60) is not None
-    assert registry.claim_alert(2, LONG_RUNNING, MAIL, now, threshold=60) is not None
+    assert registry.alerts.claim(1, LONG_RUNNING, "notifier", now, threshold=60) is not None
+    assert registry.alerts.claim(2, LONG_RUNNING, MAIL, now, threshold=60) is not None
 
 
 def test_it_is_told_again_after_the_time_of_repetition_and_not_before(registry, now):
-    registry.confirm_alert(claim(registry, now), now)
+    registry.alerts.confirm(claim(registry, now), now)
     assert claim(registry, now + HOUR, repeat=2 * HOUR) is None
     again = claim(registry, now + 2 * HOUR, repeat=2 * HOUR)
     assert again is not None
-    registry.confirm_alert(again, now + 2 * HOUR)
+    registry.alerts.confirm(again, now + 2 * HOUR)
     assert claim(registry, now + 3 * HOUR, repeat=2 * HOUR) is None
 
 
 def test_a_delivery_that_failed_is_free_at_once_and_one_that_was_cut_short_after_a_while(registry, now):
     first = claim(registry, now)
     assert claim(registry, now + CLAIM_LAPSES / 2) is None
-    registry.release_alert(first)
+    registry.alerts.release(first)
     second = claim(registry, now)
     assert second.alert_id == first.alert_id
     third = claim(registry, now + CLAIM_LAPSES)
     assert third.alert_id == first.alert_id
-    registry.confirm_alert(second, now)  # who comes too late confirms nothing
-    registry.release_alert(second)
+    registry.alerts.confirm(second, now)  # who comes too late confirms nothing
+    registry.alerts.release(second)
     assert claim(registry, now + CLAIM_LAPSES * 1.5) is None
-    registry.confirm_alert(third, now)
+    registry.alerts.confirm(third, now)
     assert claim(registry, now + 9 * CLAIM_LAPSES) is None
 
 
@@ -61,28 +61,28 @@ def test_of_many_that_tell_at_once_one_tells(registry_url, in_processes, now):
 
 def test_whether_it_is_due_is_told_without_a_change(registry, now):
     def due(at, **more):
-        return registry.is_alert_due(1, LONG_RUNNING, MAIL, at, threshold=60, **more)
+        return registry.alerts.is_due(1, LONG_RUNNING, MAIL, at, threshold=60, **more)
 
     assert due(now)
     first = claim(registry, now)
     assert (due(now), due(now + CLAIM_LAPSES)) == (False, True)
-    registry.confirm_alert(first, now)
+    registry.alerts.confirm(first, now)
     assert (due(now + HOUR), due(now + HOUR, repeat=HOUR)) == (False, True)
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.UNKNOWN])
 def test_a_failure_with_recipients_is_due_from_the_moment_it_is_saved(registry, claim_job, now, state):
     job = claim_job(registry, email_recipients="team@example.com").record
-    assert registry.claim_alert(job.id, FAILED, MAIL, now) is None
-    ended = registry.save_job(replace(job, state=state, state_since=now, ended_at=now))
-    assert [job_id for _, job_id in registry.jobs_with_failures_due(SCOPE, now - HOUR)] == [job.id]
-    assert registry.jobs_with_failures_due(Scope("another", "dcluster_default"), now - HOUR) == []
-    assert registry.jobs_with_failures_due(SCOPE, now + HOUR) == []
-    told = registry.claim_alert(job.id, FAILED, MAIL, now)
-    registry.confirm_alert(told, now)
-    assert registry.jobs_with_failures_due(SCOPE, now - HOUR) == []
-    registry.save_job(replace(ended, ui_url="http://page"))
-    assert registry.jobs_with_failures_due(SCOPE, now - HOUR) == []
+    assert registry.alerts.claim(job.id, FAILED, MAIL, now) is None
+    ended = registry.jobs.save(replace(job, state=state, state_since=now, ended_at=now))
+    assert [job_id for _, job_id in registry.alerts.failed_jobs_due(SCOPE, now - HOUR)] == [job.id]
+    assert registry.alerts.failed_jobs_due(Scope("another", "dcluster_default"), now - HOUR) == []
+    assert registry.alerts.failed_jobs_due(SCOPE, now + HOUR) == []
+    told = registry.alerts.claim(job.id, FAILED, MAIL, now)
+    registry.alerts.confirm(told, now)
+    assert registry.alerts.failed_jobs_due(SCOPE, now - HOUR) == []
+    registry.jobs.save(replace(ended, ui_url="http://page"))
+    assert registry.alerts.failed_jobs_due(SCOPE, now - HOUR) == []
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_a_failure_with_recipients_is_due_from_the_moment_it_is_saved(registry, 
 )
 def test_nothing_is_due_without_recipients_or_without_a_failure(registry, claim_job, now, recipients, state):
     job = claim_job(registry, email_recipients=recipients).record
-    registry.save_job(replace(job, state=state, state_since=now, ended_at=now))
-    assert registry.jobs_with_failures_due(SCOPE, now - HOUR) == []
+    registry.jobs.save(replace(job, state=state, state_since=now, ended_at=now))
+    assert registry.alerts.failed_jobs_due(SCOPE, now - HOUR) == []
 
 
 def test_settings_of_many_clients_are_read_at_once(registry):
-    registry.set_client_setting("quiet", monitored=False)
-    registry.set_client_setting("slow", monitored=True, alert_after=7200)
-    found = registry.client_settings(["quiet", "slow", "other"])
+    registry.client_settings.save("quiet", monitored=False)
+    registry.client_settings.save("slow", monitored=True, alert_after=7200)
+    found = registry.client_settings.get_many(["quiet", "slow", "other"])
     assert {name: (it.monitored, it.alert_after) for name, it in found.items()} == {
         "quiet": (False, None),
         "slow": (True, 7200),

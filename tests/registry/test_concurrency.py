@@ -30,7 +30,7 @@ def test_processes_that_ask_with_one_key_get_one_cluster(registry_url, in_proces
         claims = [answer[turn] for answer in answers]
         assert len({claim.record for claim in map(_hashable, claims)}) == 1
         assert sum(claim.created for claim in claims) == 1
-    assert len(Registry(registry_url).list_clusters()) == ROUNDS
+    assert len(Registry(registry_url).clusters.list()) == ROUNDS
 
 
 def _hashable(claim):
@@ -65,14 +65,14 @@ def test_no_save_is_lost(registry_url, in_processes, claim_cluster, claim_job):
     def work(_number):
         own = Registry(registry_url)
         for _ in range(ROUNDS):
-            count_up(lambda: own.get_cluster(cluster.id), own.save_cluster, "workers_ready")
-            count_up(lambda: own.get_job(job.id), own.save_job, "exit_code")
+            count_up(lambda: own.clusters.get(cluster.id), own.clusters.save, "workers_ready")
+            count_up(lambda: own.jobs.get(job.id), own.jobs.save, "exit_code")
 
     in_processes(PROCESSES, work)
     saves = PROCESSES * ROUNDS
-    after = registry.get_cluster(cluster.id)
+    after = registry.clusters.get(cluster.id)
     assert (after.workers_ready, after.version) == (saves, saves + 1)
-    done = registry.get_job(job.id)
+    done = registry.jobs.get(job.id)
     assert (done.exit_code, done.version) == (saves, saves + 1)
 
 
@@ -89,7 +89,7 @@ def test_of_many_jobs_of_one_client_and_module_one_is_taken(registry_url, in_pro
         return taken
 
     assert sum(in_processes(PROCESSES, work)) == ROUNDS
-    jobs = Registry(registry_url).list_jobs()
+    jobs = Registry(registry_url).jobs.list()
     assert sorted(job.module for job in jobs) == sorted(f"module {turn}" for turn in range(ROUNDS))
 
 
@@ -99,12 +99,12 @@ def test_generations_follow_each_other_without_a_gap(registry_url, in_processes,
         for _ in range(ROUNDS):
             job = claim_job(registry).record
             try:
-                registry.save_job(replace(job, state=JobState.FAILED))
+                registry.jobs.save(replace(job, state=JobState.FAILED))
             except StaleRecord:
                 continue
 
     in_processes(PROCESSES, work)
-    jobs = Registry(registry_url).list_jobs()
+    jobs = Registry(registry_url).jobs.list()
     assert [job.generation for job in jobs] == list(range(len(jobs), 0, -1))
     assert all(job.state is JobState.FAILED for job in jobs[1:])
 
@@ -117,16 +117,16 @@ def test_everything_at_once(registry_url, in_processes, claim_cluster, claim_job
             job = claim_job(
                 registry, key=f"{number} {turn}", module=str(number), cluster_id=cluster.id
             ).record
-            registry.see_live_jobs(job.created_at)
-            registry.list_jobs(states=[JobState.REQUESTED])
-            registry.save_job(replace(job, state=JobState.SUCCEEDED))
-            registry.save_cluster(replace(cluster, state=ClusterState.TERMINATED))
+            registry.jobs.touch_clusters(job.created_at)
+            registry.jobs.list(states=[JobState.REQUESTED])
+            registry.jobs.save(replace(job, state=JobState.SUCCEEDED))
+            registry.clusters.save(replace(cluster, state=ClusterState.TERMINATED))
 
     in_processes(PROCESSES, work)
     registry = Registry(registry_url)
-    assert len(registry.list_jobs(states=[JobState.SUCCEEDED])) == PROCESSES * ROUNDS
-    assert len(registry.list_clusters(states=[ClusterState.TERMINATED])) == PROCESSES * ROUNDS
-    assert len(registry.list_events()) == 100
+    assert len(registry.jobs.list(states=[JobState.SUCCEEDED])) == PROCESSES * ROUNDS
+    assert len(registry.clusters.list(states=[ClusterState.TERMINATED])) == PROCESSES * ROUNDS
+    assert len(registry.events.list()) == 100
 
 
 def _killed_at(statement: int, work) -> bool:
@@ -157,25 +157,25 @@ def test_process_killed_in_a_claim_leaves_nothing_half_done(registry_url, claim_
     registry.describe()
     statement = 1
     while _killed_at(statement, lambda: claim_cluster(Registry(registry_url))):
-        assert registry.list_clusters() == []
-        assert registry.list_events() == []
+        assert registry.clusters.list() == []
+        assert registry.events.list() == []
         statement += 1
     assert statement > 5
     assert claim_cluster(registry).created is False
-    cluster = registry.list_clusters()[0]
-    before = registry.list_events()
+    cluster = registry.clusters.list()[0]
+    before = registry.events.list()
     statement = 1
     while _killed_at(statement, lambda: claim_job(Registry(registry_url), cluster_id=cluster.id)):
-        assert registry.list_jobs() == []
-        assert registry.list_events() == before
+        assert registry.jobs.list() == []
+        assert registry.events.list() == before
         statement += 1
     assert claim_job(registry).created is False
     statement = 1
     change = replace(cluster, state=ClusterState.RUNNING)
-    while _killed_at(statement, lambda: Registry(registry_url).save_cluster(change)):
-        assert registry.get_cluster(cluster.id) == cluster
+    while _killed_at(statement, lambda: Registry(registry_url).clusters.save(change)):
+        assert registry.clusters.get(cluster.id) == cluster
         statement += 1
-    assert registry.get_cluster(cluster.id) == replace(change, version=2)
+    assert registry.clusters.get(cluster.id) == replace(change, version=2)
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -78,7 +78,7 @@ def test_parent_and_child_work_on_after_a_fork(registry, claim_cluster):
     parent.start()
     assert _in_child(lambda: claim_many("child")) == 0
     parent.join()
-    assert len(registry.list_clusters()) == 41
+    assert len(registry.clusters.list()) == 41
 
 
 def test_fork_waits_for_a_transaction_of_another_thread(registry, claim_cluster):
@@ -87,7 +87,7 @@ def test_fork_waits_for_a_transaction_of_another_thread(registry, claim_cluster)
     order = []
 
     def hold_a_transaction():
-        with registry._write():
+        with registry.database.write():
             inside.set()
             forking.wait(30)
             order.append("transaction over")
@@ -96,25 +96,25 @@ def test_fork_waits_for_a_transaction_of_another_thread(registry, claim_cluster)
     holder.start()
     inside.wait(30)
     forking.set()
-    assert _in_child(lambda: registry.save_cluster(replace(cluster, workers_ready=1))) == 0
+    assert _in_child(lambda: registry.clusters.save(replace(cluster, workers_ready=1))) == 0
     order.append("child over")
     holder.join()
     assert order == ["transaction over", "child over"]
-    assert registry.get_cluster(cluster.id).workers_ready == 1
+    assert registry.clusters.get(cluster.id).workers_ready == 1
 
 
 def test_fork_in_the_middle_of_a_transaction_goes_on_after_a_while(registry, claim_cluster, monkeypatch):
     monkeypatch.setattr(engine_module, "_FORK_PATIENCE", 0.1)
     claim_cluster(registry)
-    with registry._read() as connection:
-        assert _in_child(lambda: registry.list_clusters()[0]) == 0
+    with registry.database.read() as connection:
+        assert _in_child(lambda: registry.clusters.list()[0]) == 0
         assert connection.execute(text("SELECT 1")).scalar() == 1
-    assert len(registry.list_clusters()) == 1
+    assert len(registry.clusters.list()) == 1
 
 
 def test_sqlite_is_set_up_for_many_processes(tmp_path):
     registry = Registry(f"sqlite:///{tmp_path}/a/b/registry.db")
-    with registry._read() as connection:
+    with registry.database.read() as connection:
         pragmas = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "busy_timeout", "synchronous")
@@ -148,7 +148,7 @@ def test_server_that_cannot_be_reached_is_told_without_the_password():
     pytest.importorskip("psycopg2")
     registry = Registry("postgresql+psycopg2://user:s3cret@127.0.0.1:1/db?sslpassword=s3cret")
     with pytest.raises(RegistryUnusable) as raised:
-        registry.list_clusters()
+        registry.clusters.list()
     told = "".join(traceback.format_exception(raised.value))
     assert "s3cret" not in told
     assert "postgresql+psycopg2://user:***@127.0.0.1:1/db" in told
@@ -180,12 +180,12 @@ def _raise(error):
     ],
 )
 def test_a_connection_that_is_gone_or_not_free_is_a_registry_that_cannot_be_used(registry, error):
-    with pytest.raises(RegistryUnusable, match="cannot be used"), registry._read():
+    with pytest.raises(RegistryUnusable, match="cannot be used"), registry.database.read():
         _raise(error)
 
 
 def test_a_mistake_in_a_query_is_no_absence_of_the_registry(registry):
-    with pytest.raises(ProgrammingError), registry._read():
+    with pytest.raises(ProgrammingError), registry.database.read():
         _raise(ProgrammingError("SELEC 1", {}, Exception("syntax error")))
 
 
@@ -193,12 +193,12 @@ def test_a_mistake_in_a_query_is_no_absence_of_the_registry(registry):
 def test_a_number_that_no_row_can_have_is_no_row(registry, claim_cluster, claim_job, number):
     cluster = claim_cluster(registry).record
     job = claim_job(registry, cluster_id=cluster.id).record
-    for read in (registry.get_cluster, registry.get_job):
+    for read in (registry.clusters.get, registry.jobs.get):
         with pytest.raises(NotFound, match=str(number)):
             read(number)
-    assert registry.get_clusters([number, cluster.id]) == [cluster]
-    assert registry.get_jobs([number, job.id]) == [job]
-    assert registry.list_jobs(cluster_id=number) == []
-    assert registry.list_jobs(after_id=number) == [job]
-    assert registry.list_events(cluster_id=number) == registry.list_events(job_id=number) == []
-    assert registry.list_jobs(limit=number) == ([job] if number > 0 else [])
+    assert registry.clusters.get_many([number, cluster.id]) == [cluster]
+    assert registry.jobs.get_many([number, job.id]) == [job]
+    assert registry.jobs.list(cluster_id=number) == []
+    assert registry.jobs.list(after_id=number) == [job]
+    assert registry.events.list(cluster_id=number) == registry.events.list(job_id=number) == []
+    assert registry.jobs.list(limit=number) == ([job] if number > 0 else [])

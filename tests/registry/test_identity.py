@@ -13,23 +13,23 @@ from dcluster_provider.registry.store import Registry
 
 
 def test_those_who_open_a_registry_first_at_once_give_it_one_id(registry_url, in_processes):
-    (registry_id,) = set(in_processes(4, lambda _: Registry(registry_url).registry_id))
+    (registry_id,) = set(in_processes(4, lambda _: Registry(registry_url).id))
     assert registry_id
-    assert Registry(registry_url).registry_id == registry_id
+    assert Registry(registry_url).id == registry_id
 
 
 def test_everything_is_claimed_in_the_registry_it_is_asked_of(registry, claim_cluster, claim_job):
     cluster, job = claim_cluster(registry).record, claim_job(registry).record
-    assert {cluster.registry_id, job.registry_id} == {registry.registry_id}
-    assert registry.get_cluster(cluster.id) == cluster
-    assert registry.get_job(job.id) == job
+    assert {cluster.registry_id, job.registry_id} == {registry.id}
+    assert registry.clusters.get(cluster.id) == cluster
+    assert registry.jobs.get(job.id) == job
 
 
 def test_a_copy_made_before_the_first_claim_is_another_registry(tmp_path):
     template, copy = tmp_path / "template.db", tmp_path / "copy.db"
     migrate(f"sqlite:///{template}")
     shutil.copy(template, copy)
-    assert Registry(f"sqlite:///{template}").registry_id != Registry(f"sqlite:///{copy}").registry_id
+    assert Registry(f"sqlite:///{template}").id != Registry(f"sqlite:///{copy}").id
 
 
 def test_the_same_request_is_another_one_in_another_registry(tmp_path, claim_cluster, claim_job):
@@ -47,7 +47,7 @@ def test_only_an_external_cluster_of_before_comes_to_the_registry(registry, regi
     with engine.begin() as connection:  # as they were stored before registries had ids
         connection.execute(cluster_table.update().values(registry_id=""))
         connection.exec_driver_sql("DELETE FROM dcluster_registry")
-    made = Registry(registry_url).registry_id
+    made = Registry(registry_url).id
     with engine.connect() as connection:
         stored = dict(connection.execute(select(cluster_table.c.id, cluster_table.c.registry_id)).all())
     engine.dispose()

@@ -18,19 +18,19 @@ ENDING = [ClusterState.TERMINATING, ClusterState.TERMINATED, ClusterState.FAILED
 
 @pytest.mark.parametrize("state", ENDING)
 def test_a_cluster_that_is_ending_takes_no_new_job(registry, claim_cluster, claim_job, state):
-    cluster = registry.save_cluster(replace(claim_cluster(registry).record, state=state))
-    events = registry.list_events()
+    cluster = registry.clusters.save(replace(claim_cluster(registry).record, state=state))
+    events = registry.events.list()
     with pytest.raises(ClusterEnding, match=rf"cluster {cluster.id} .*is {state.value}"):
         claim_job(registry, cluster_id=cluster.id)
-    assert registry.list_jobs() == []
-    assert registry.list_events() == events
+    assert registry.jobs.list() == []
+    assert registry.events.list() == events
 
 
 def test_the_job_that_answers_is_found_although_its_cluster_is_ending(registry, claim_cluster, claim_job):
     cluster = claim_cluster(registry).record
     job = claim_job(registry, cluster_id=cluster.id).record
-    registry.save_cluster(
-        replace(registry.get_cluster(cluster.id), state=ClusterState.TERMINATING, version=cluster.version)
+    registry.clusters.save(
+        replace(registry.clusters.get(cluster.id), state=ClusterState.TERMINATING, version=cluster.version)
     )
     assert claim_job(registry, cluster_id=cluster.id) == (job, False)
 
@@ -38,28 +38,28 @@ def test_the_job_that_answers_is_found_although_its_cluster_is_ending(registry, 
 @pytest.mark.parametrize("state", [state for state in JobState if not state.is_final])
 def test_a_live_job_keeps_its_cluster(registry, claim_cluster, claim_job, now, state):
     cluster = claim_cluster(registry).record
-    job = registry.save_job(replace(claim_job(registry, cluster_id=cluster.id).record, state=state))
-    before = registry.get_cluster(cluster.id)
-    assert registry.end_unless_used(cluster.id, now) == (before, (job,))
-    assert registry.get_cluster(cluster.id) == before
+    job = registry.jobs.save(replace(claim_job(registry, cluster_id=cluster.id).record, state=state))
+    before = registry.clusters.get(cluster.id)
+    assert registry.clusters.terminate_if_idle(cluster.id, now) == (before, (job,))
+    assert registry.clusters.get(cluster.id) == before
 
 
 @pytest.mark.parametrize("state", [state for state in JobState if state.is_final])
 def test_ended_jobs_keep_nothing(registry, claim_cluster, claim_job, now, state):
     cluster = claim_cluster(registry).record
-    registry.save_job(replace(claim_job(registry, cluster_id=cluster.id).record, state=state))
-    ended, users = registry.end_unless_used(cluster.id, now, actor="check")
+    registry.jobs.save(replace(claim_job(registry, cluster_id=cluster.id).record, state=state))
+    ended, users = registry.clusters.terminate_if_idle(cluster.id, now, actor="check")
     assert (ended.state, ended.version, users) == (ClusterState.TERMINATING, cluster.version + 1, ())
-    assert registry.get_cluster(cluster.id) == ended
-    event = registry.list_events(cluster_id=cluster.id)[0]
+    assert registry.clusters.get(cluster.id) == ended
+    event = registry.events.list(cluster_id=cluster.id)[0]
     assert (event.action, event.actor) == ("TERMINATING", "check")
 
 
 @pytest.mark.parametrize("state", ENDING)
 def test_what_is_ending_already_stays_as_it_is(registry, claim_cluster, now, state):
-    cluster = registry.save_cluster(replace(claim_cluster(registry).record, state=state))
-    assert registry.end_unless_used(cluster.id, now) == (cluster, ())
-    assert registry.get_cluster(cluster.id) == cluster
+    cluster = registry.clusters.save(replace(claim_cluster(registry).record, state=state))
+    assert registry.clusters.terminate_if_idle(cluster.id, now) == (cluster, ())
+    assert registry.clusters.get(cluster.id) == cluster
 
 
 def test_jobs_of_the_run_that_asks_do_not_count(registry, claim_cluster, claim_job, now, owner):
@@ -69,15 +69,21 @@ def test_jobs_of_the_run_that_asks_do_not_count(registry, claim_cluster, claim_j
         registry, key="2", cluster_id=cluster.id, module="2", owner=replace(owner, run_id="other")
     )
     person = claim_job(registry, key="3", cluster_id=cluster.id, module="3", owner=None)
-    assert registry.end_unless_used(cluster.id, now, run=RUN).users == (person.record, other.record)
+    assert registry.clusters.terminate_if_idle(cluster.id, now, run=RUN).users == (
+        person.record,
+        other.record,
+    )
     for job in (other, person):
-        registry.save_job(replace(job.record, state=JobState.SUCCEEDED))
-    assert registry.end_unless_used(cluster.id, now, run=RUN).cluster.state is ClusterState.TERMINATING
+        registry.jobs.save(replace(job.record, state=JobState.SUCCEEDED))
+    assert (
+        registry.clusters.terminate_if_idle(cluster.id, now, run=RUN).cluster.state
+        is ClusterState.TERMINATING
+    )
 
 
 def test_an_unknown_cluster_is_not_found(registry, now):
     with pytest.raises(NotFound, match="no cluster 7"):
-        registry.end_unless_used(7, now)
+        registry.clusters.terminate_if_idle(7, now)
 
 
 def test_claims_and_ends_at_once_never_both_succeed(registry_url, in_processes, claim_cluster, claim_job):
@@ -90,7 +96,7 @@ def test_claims_and_ends_at_once_never_both_succeed(registry_url, in_processes, 
         for cluster in clusters:
             key = f"{number} on {cluster.id}"
             if number % 2:
-                done.append(not own.end_unless_used(cluster.id, cluster.created_at).users)
+                done.append(not own.clusters.terminate_if_idle(cluster.id, cluster.created_at).users)
                 continue
             try:
                 claim_job(own, key=key, module=key, cluster_id=cluster.id)
@@ -98,16 +104,16 @@ def test_claims_and_ends_at_once_never_both_succeed(registry_url, in_processes, 
             except ClusterEnding:
                 done.append(False)
             if done[-1]:
-                job = own.latest_job_of_key(key)
+                job = own.jobs.latest_of_key(key)
                 # What a job does while it lives goes on beside the others' claims and ends.
-                own.save_job(replace(job, state=JobState.RUNNING))
+                own.jobs.save(replace(job, state=JobState.RUNNING))
         return done
 
     answers = in_processes(PROCESSES, work)
     for turn, cluster in enumerate(clusters):
         claimed = [answer[turn] for number, answer in enumerate(answers) if number % 2 == 0]
         ended = [answer[turn] for number, answer in enumerate(answers) if number % 2]
-        is_ending = registry.get_cluster(cluster.id).state is ClusterState.TERMINATING
+        is_ending = registry.clusters.get(cluster.id).state is ClusterState.TERMINATING
         assert all(claimed) is not is_ending
         assert any(claimed) is not is_ending
         assert all(ended) is is_ending
@@ -115,7 +121,7 @@ def test_claims_and_ends_at_once_never_both_succeed(registry_url, in_processes, 
 
 
 def test_one_that_is_being_ended_is_followed_when_asked_for(registry, claim_cluster):
-    first = registry.save_cluster(replace(claim_cluster(registry).record, state=ClusterState.TERMINATING))
+    first = registry.clusters.save(replace(claim_cluster(registry).record, state=ClusterState.TERMINATING))
     assert claim_cluster(registry) == (first, False)
     second, created = claim_cluster(registry, follow_ending=True)
     assert (created, second.generation, second.state) == (True, 2, ClusterState.REQUESTED)

@@ -42,7 +42,7 @@ def test_the_newest_migration_is_the_one_that_the_code_expects():
 def test_migrating_again_changes_nothing(registry_url, claim_cluster):
     cluster = claim_cluster(Registry(registry_url)).record
     migrate(registry_url)
-    assert Registry(registry_url).list_clusters() == [cluster]
+    assert Registry(registry_url).clusters.list() == [cluster]
 
 
 def test_other_tables_of_the_database_are_left_alone(registry_url, tmp_path):
@@ -103,7 +103,7 @@ def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
     (tmp_path / "new").mkdir()
     store_in_schema(registry_url, "0001", "dcluster_job", job)
     registry = Registry(registry_url)
-    (found,) = registry.list_jobs()
+    (found,) = registry.jobs.list()
     assert (found.id, found.state, found.spec.args, found.ui_url) == (
         7,
         JobState.RUNNING,
@@ -112,8 +112,8 @@ def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
     )
     assert (found.savepoint_wanted, found.savepoint, found.savepoint_failure) == (False, "", None)
     assert found.spec.savepoint == ""
-    saved = registry.save_job(replace(found, savepoint_wanted=True, state=JobState.STOPPING))
-    assert registry.get_job(7) == saved
+    saved = registry.jobs.save(replace(found, savepoint_wanted=True, state=JobState.STOPPING))
+    assert registry.jobs.get(7) == saved
     assert registry.describe().endswith(f"(schema {HEAD})")
 
 
@@ -142,8 +142,8 @@ def test_clusters_of_the_schema_before_places_are_kept(registry_url, tmp_path, n
     (tmp_path / "new").mkdir()
     store_in_schema(registry_url, "0005", "dcluster_cluster", cluster)
     registry = Registry(registry_url)
-    (found,) = registry.list_clusters()
+    (found,) = registry.clusters.list()
     assert (found.id, found.name, found.state) == (7, "spark3-dev-team", ClusterState.RUNNING)
     assert (found.spec.workers, found.workers_ready, found.place) == (2, 2, "")
-    saved = registry.save_cluster(replace(found, state=ClusterState.TERMINATING))
-    assert registry.get_cluster(7) == saved
+    saved = registry.clusters.save(replace(found, state=ClusterState.TERMINATING))
+    assert registry.clusters.get(7) == saved

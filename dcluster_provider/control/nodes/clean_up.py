@@ -37,7 +37,7 @@ class CleanUp:
     def __init__(
         self, registry: Registry, cloud: Cloud, cluster: ClusterNodes | None, settings: Settings
     ) -> None:
-        from dcluster_provider.registry.upkeep import Scope
+        from dcluster_provider.registry.records import Scope
 
         self._registry = registry
         self._cloud = cloud
@@ -69,7 +69,7 @@ class CleanUp:
         for machine, (use, why) in judged.items():
             if use is Use.KEPT:
                 notes.left(machine.id, why)
-        marks = self._registry.machine_marks(self._scope)
+        marks = self._registry.machines.list(self._scope)
         if not dry_run:
             self._remember(fleet, {machine.id for machine in unused}, now)
         self._release(fleet, judged, notes)
@@ -95,7 +95,7 @@ class CleanUp:
                 "The clean-up was given up before anything was changed."
             ) from error
         # Nobody but their own registry knows what the machines of another are for.
-        own = [it for it in machines if it.registry_id in {"", self._registry.registry_id}]
+        own = [it for it in machines if it.registry_id in {"", self._registry.id}]
         there = [it for it in own if it.state not in (MachineState.ENDING, MachineState.GONE)]
         return self._fleet(there, nodes, bound, now), nodes
 
@@ -103,8 +103,8 @@ class CleanUp:
         self, machines: list[Machine], nodes: list[ClusterNode], pods: list[NodePod], now: datetime
     ) -> Fleet:
         wanted = {machine.cluster for machine in machines if machine.cluster}
-        known = self._registry.clusters_by_name(wanted) if wanted else {}
-        marks = self._registry.machine_marks(self._scope)
+        known = self._registry.clusters.find_by_names(wanted) if wanted else {}
+        marks = self._registry.machines.list(self._scope)
         return Fleet(
             self._settings.nodes,
             self._settings.conn_id,
@@ -126,7 +126,7 @@ class CleanUp:
             )
             for it in fleet.machines
         }
-        self._registry.keep_machine_marks(
+        self._registry.machines.replace_all(
             self._scope, {it: mark for it, mark in marks.items() if mark != MachineMark()}
         )
 
@@ -221,4 +221,4 @@ class CleanUp:
         why = f"nothing has used it for {self._settings.nodes.unused_after.total_seconds():.0f} s"
         notes.did("given back", machine.id, why)
         detail = f"{machine.id} ({machine.instance_type}): {why}"
-        self._registry.record_event(Event(at=utc_now(), actor=ACTOR, action="REMOVED", detail=detail))
+        self._registry.events.record(Event(at=utc_now(), actor=ACTOR, action="REMOVED", detail=detail))

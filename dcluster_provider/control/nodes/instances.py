@@ -32,9 +32,9 @@ def sync_instances(registry: Registry, cloud: Cloud, region: str, conn_id: str) 
     listed = iter(cloud.list_instances(region))
     count = 0
     while batch := dict(islice(listed, _BATCH)):
-        registry.record_instances(source, batch, utc_now())
+        registry.instances.record_many(source, batch, utc_now())
         count += len(batch)
-    registry.record_gone(source, began, utc_now())
+    registry.instances.record_gone(source, began, utc_now())
     return count
 
 

@@ -46,9 +46,7 @@ class Nodes:
         self._cloud = cloud
         self._cluster = cluster
         self._settings = settings
-        self._launching = Launching(
-            cloud, cluster, settings.nodes, settings.deployment, lambda: registry.registry_id
-        )
+        self._launching = Launching(cloud, cluster, settings.nodes, settings.deployment, lambda: registry.id)
         self._destroying = Destroying(cloud, cluster, settings.nodes.drain_timeout, settings.conn_id)
         self._named = NamedNodes(cluster, settings.nodes.drain_timeout)
 
@@ -224,7 +222,7 @@ class Nodes:
         :raises InvalidSpec: the id or the information cannot be stored.
         """
         check_instance(instance_id, info)
-        self._registry.record_instance(instance_id, info, utc_now())
+        self._registry.instances.record(instance_id, info, utc_now())
 
     def clean_up(self, *, dry_run: bool = False) -> Report:
         """Give back the machines that nothing has used for a while; one pass, which finds or gives back.
@@ -239,4 +237,4 @@ class Nodes:
 
     def _own(self, key: str) -> str:
         """The key of a request that no other registry's request has, whose tasks may have the same names."""
-        return derived_key(key, f"registry {self._registry.registry_id}")
+        return derived_key(key, f"registry {self._registry.id}")

@@ -14,7 +14,7 @@ from dcluster_provider.control.upkeep.report import Notes
 from dcluster_provider.core.alert import FAILED, LONG_RUNNING, MAIL, Alert
 from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.core.record import Job, JobState
-from dcluster_provider.registry.upkeep import Scope
+from dcluster_provider.registry.records import Scope
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
@@ -58,7 +58,7 @@ class Alerts:
         """Tell of every job that runs longer than its client's threshold."""
         registry, scope = self._registry, self._scope
         for page in pages(
-            lambda after, most: registry.live_jobs(scope, _AT_WORK, after_id=after, limit=most)
+            lambda after, most: registry.jobs.list_live(scope, _AT_WORK, after_id=after, limit=most)
         ):
             self._notes.saw("jobs at work", len(page))
             late = self._late(page)
@@ -69,9 +69,9 @@ class Alerts:
     def tell_failures(self) -> None:
         """Tell the recipients of failed jobs that their submitting tasks could not tell."""
         last, since = 0, self._now - _FAILURES_KEPT
-        while due := self._registry.jobs_with_failures_due(self._scope, since, after_id=last):
+        while due := self._registry.alerts.failed_jobs_due(self._scope, since, after_id=last):
             self._notes.saw("failures to tell of", len(due))
-            for job in self._registry.get_jobs(job_id for _, job_id in due):
+            for job in self._registry.jobs.get_many(job_id for _, job_id in due):
                 self.tell_failure(job)
             last = due[-1][0]
 
@@ -81,7 +81,7 @@ class Alerts:
 
     def _late(self, page: Sequence[Job]) -> dict[int, int]:
         """The ids of those that run longer than they may without people being told, with the seconds that they may."""
-        settings = self._registry.client_settings(job.client for job in page)
+        settings = self._registry.client_settings.get_many(job.client for job in page)
         late = {}
         for job in page:
             setting = settings[job.client]
@@ -104,7 +104,7 @@ class Alerts:
         return [job for job in seen.values() if job.state in _AT_WORK]
 
     def _alert(self, kind: str, job: Job, threshold: timedelta | None) -> Alert:
-        cluster = next(iter(self._registry.get_clusters([job.cluster_id])), None)
+        cluster = next(iter(self._registry.clusters.get_many([job.cluster_id])), None)
         is_there = cluster is not None and not cluster.state.is_final
         links = {
             "Job log": self._settings.job_log_url(job.id),
@@ -127,13 +127,13 @@ class Alerts:
     def _tell_by(self, channel: str, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
         job_id, why = alert.job.id, f"{alert.what} ({channel})"
         if self._notes.dry_run:
-            is_due = self._registry.is_alert_due(
+            is_due = self._registry.alerts.is_due(
                 job_id, alert.kind, channel, self._now, threshold=threshold, repeat=repeat
             )
             if is_due:
                 self._notes.did("told", alert.job, why)
             return
-        claim = self._registry.claim_alert(
+        claim = self._registry.alerts.claim(
             job_id, alert.kind, channel, self._now, threshold=threshold, repeat=repeat
         )
         if claim is None:
@@ -142,11 +142,11 @@ class Alerts:
         try:
             self._delivery.tell(alert, channel)
         except Exception as error:  # noqa: BLE001  # a notifier may raise whatever it likes
-            self._registry.release_alert(claim)
+            self._registry.alerts.release(claim)
             _LOG.warning("%s could not be told of by %s", alert.job, channel, exc_info=True)
             self._notes.left(
                 alert.job, f"{why}: {type(error).__name__}: {error}; tried again in the next pass"
             )
         else:
-            self._registry.confirm_alert(claim, self._now)
+            self._registry.alerts.confirm(claim, self._now)
             self._notes.did("told", alert.job, why)

@@ -19,7 +19,7 @@ _OF_ENDED_JOB = Reason("the job that it was launched for has ended", only_unused
 def check_clusters(check: Pass) -> None:
     """Check every live cluster."""
     for page in pages(
-        lambda after, most: check.registry.live_clusters(check.scope, after_id=after, limit=most)
+        lambda after, most: check.registry.clusters.list_live(check.scope, after_id=after, limit=most)
     ):
         # One of another platform, or one that somebody else runs, cannot be looked at or ended from here.
         ours = [cluster for cluster in page if cluster.platform == check.platform.name]
@@ -33,8 +33,8 @@ def _check_page(check: Pass, page: Sequence[Cluster]) -> None:
     here = [cluster for cluster in _look(check, page) if not check.is_elsewhere(cluster, cluster)]
     standing = [cluster for cluster in here if not _is_going(check, cluster)]
     ids = [cluster.id for cluster in standing]
-    used = check.registry.clusters_with_live_jobs(ids)
-    own_jobs = check.registry.ended_own_jobs(ids)
+    used = check.registry.jobs.clusters_with_live(ids)
+    own_jobs = check.registry.jobs.ended_on_own_clusters(ids)
     states = check.owner_states(standing)
     idle = []
     for cluster in standing:
@@ -123,7 +123,7 @@ def _end_idle(check: Pass, idle: Sequence[tuple[Cluster, Reason]]) -> None:
             else:
                 _end_unused(check, cluster, reason)
     if not check.dry_run:
-        check.registry.see_busy([number for number, is_busy in busy.items() if is_busy], check.now)
+        check.registry.clusters.touch([number for number, is_busy in busy.items() if is_busy], check.now)
 
 
 def _complete(check: Pass, cluster: Cluster) -> None:

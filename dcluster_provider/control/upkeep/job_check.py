@@ -14,14 +14,16 @@ _CUT_SHORT = timedelta(minutes=5)  # after which a submission that has not come 
 
 def check_jobs(check: Pass) -> None:
     """Check every live job."""
-    for page in pages(lambda after, most: check.registry.live_jobs(check.scope, after_id=after, limit=most)):
+    for page in pages(
+        lambda after, most: check.registry.jobs.list_live(check.scope, after_id=after, limit=most)
+    ):
         check.notes.saw("live jobs", len(page))
         _check_page(check, page)
 
 
 def _check_page(check: Pass, page: Sequence[Job]) -> None:
     live = _look(check, page)
-    clusters = {it.id: it for it in check.registry.get_clusters({job.cluster_id for job in live})}
+    clusters = {it.id: it for it in check.registry.clusters.get_many({job.cluster_id for job in live})}
     states = check.owner_states(live)
     for job in live:
         cluster, state = clusters.get(job.cluster_id), states.get(job.id)

@@ -23,8 +23,8 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.platforms.base import Platform
 
 if TYPE_CHECKING:
+    from dcluster_provider.registry.records import Scope
     from dcluster_provider.registry.store import Registry
-    from dcluster_provider.registry.upkeep import Scope
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 1000

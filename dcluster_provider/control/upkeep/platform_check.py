@@ -20,13 +20,13 @@ def check_platform(check: Pass, names: Collection[str], unknown_after: timedelta
     :param unknown_after: how long an unknown one is only remembered.
     """
     check.notes.saw("clusters on the platform", len(names))
-    known = check.registry.clusters_by_name(names)
+    known = check.registry.clusters.find_by_names(names)
     _remove_leftovers(check, [number for number, state in known.values() if state.is_final])
     unknown = [name for name in names if name not in known]
-    remembered = check.registry.unknown_clusters(check.scope)
+    remembered = check.registry.orphaned_clusters.list(check.scope)
     if not check.dry_run:
-        check.registry.see_unknown(check.scope, unknown, check.now)
-        check.registry.forget_unknown(check.scope, remembered.keys() - set(unknown))
+        check.registry.orphaned_clusters.record(check.scope, unknown, check.now)
+        check.registry.orphaned_clusters.remove(check.scope, remembered.keys() - set(unknown))
     due = []
     for name in unknown:
         if name in remembered and check.now - remembered[name] >= unknown_after:
@@ -41,8 +41,8 @@ def remove_remains(check: Pass, job_ids: Iterable[int]) -> None:
 
     :param job_ids: of those for which the platform has something, listed before the registry is asked for them.
     """
-    ended = [job for job in check.registry.get_jobs(job_ids) if job.state.is_final]
-    clusters = {it.id: it for it in check.registry.get_clusters({job.cluster_id for job in ended})}
+    ended = [job for job in check.registry.jobs.get_many(job_ids) if job.state.is_final]
+    clusters = {it.id: it for it in check.registry.clusters.get_many({job.cluster_id for job in ended})}
     for job in ended:
         with check.going_on(job):
             if check.dry_run or check.platform.delete_job(job, clusters[job.cluster_id]):
@@ -51,7 +51,7 @@ def remove_remains(check: Pass, job_ids: Iterable[int]) -> None:
 
 def _remove_leftovers(check: Pass, ids: list[int]) -> None:
     for start in range(0, len(ids), _PAGE):
-        ended = check.registry.get_clusters(ids[start : start + _PAGE])
+        ended = check.registry.clusters.get_many(ids[start : start + _PAGE])
         # One that has ended since the listing is gone by now.
         seen = {} if check.dry_run else check.platform.observe_clusters(ended)
         for cluster in ended:
@@ -74,7 +74,7 @@ def _remove_unknown(check: Pass, names: Iterable[str]) -> None:
     if not wanted:
         return
     there = set(check.platform.list_clusters())
-    known = check.registry.clusters_by_name(wanted)
+    known = check.registry.clusters.find_by_names(wanted)
     for name in wanted:
         if name not in there or name in known:
             continue
@@ -84,7 +84,7 @@ def _remove_unknown(check: Pass, names: Iterable[str]) -> None:
             why = "the registry does not know it, in this pass and in an earlier one"
             check.notes.did("removed", name, why)
             if not check.dry_run:
-                check.registry.record_event(
+                check.registry.events.record(
                     Event(at=check.now, actor=ACTOR, action="REMOVED", detail=f"{name}: {why}")
                 )
 

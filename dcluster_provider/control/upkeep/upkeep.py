@@ -56,13 +56,13 @@ class Upkeep:
             remembered; a pass after that removes it.
         :raises PlatformUnavailable: the platform's clusters cannot be listed; nothing was changed.
         """
-        from dcluster_provider.registry.upkeep import Scope
+        from dcluster_provider.registry.records import Scope
 
         notes = Notes("Cluster check", dry_run)
         names, job_ids = self._list(notes)
         now = utc_now()
         if not dry_run:
-            self._registry.see_live_jobs(now)
+            self._registry.jobs.touch_clusters(now)
         check = Pass(
             self._registry,
             self._platform,

@@ -130,9 +130,9 @@ def list_jobs(
     except InvalidSpec as error:
         raise InvalidSpec(str(error).replace("field state", "query parameter status", 1)) from None
     registry = hook.control.registry
-    found = registry.list_jobs(states=states, after_id=after_id, limit=limit + 1)
+    found = registry.jobs.list(states=states, after_id=after_id, limit=limit + 1)
     page = found[:limit]
-    response.headers["X-Total-Count"] = str(registry.count_jobs(states))
+    response.headers["X-Total-Count"] = str(registry.jobs.count(states))
     if len(found) > limit:
         following = request.url.include_query_params(after_id=page[-1].id, limit=limit)
         response.headers["Link"] = f'<?{following.query}>; rel="next"'
@@ -159,7 +159,7 @@ def check(client: Client, module: Module, conn_id: ConnId = None) -> bool:
 def stopped(client: Client, module: Module, user: GetUserDep, conn_id: ConnId = None) -> bool:
     """Whether there were live jobs; a run of ``dcluster_terminate_job`` stops each."""
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
-    live = hook.control.registry.every_job(
+    live = hook.control.registry.jobs.iterate(
         states=LIVE_JOB_STATES,
         client=name_in_path("client", client),
         module=name_in_path("module", module),

@@ -19,7 +19,7 @@ NO_WAIT = {"retries": 3, "retry_delay": 0, "poll_interval": 1}
 class Crashing:
     """Kills its own process with SIGKILL, once for each run, before or after one call that the run's conf names.
 
-    conf: ``call`` such as ``Registry.claim_cluster``, ``when`` before or after, ``occurrence`` from 1, ``method``
+    conf: ``call`` such as ``ClusterStore.claim``, ``when`` before or after, ``occurrence`` from 1, ``method``
     execute or execute_complete.
     """
 
@@ -57,10 +57,12 @@ class Crashing:
 
 def _owner_of(call: str) -> tuple[type, str]:
     from dcluster_provider.hooks.dcluster import DClusterHook
-    from dcluster_provider.registry.store import Registry
+    from dcluster_provider.registry.clusters import ClusterStore
+    from dcluster_provider.registry.jobs import JobStore
 
     kind, name = call.split(".")
-    return Registry if kind == "Registry" else type(DClusterHook().control.platform), name
+    stores = {"ClusterStore": ClusterStore, "JobStore": JobStore}
+    return stores.get(kind) or type(DClusterHook().control.platform), name
 
 
 class CrashingLaunch(Crashing, DClusterLaunchSparkOperator):

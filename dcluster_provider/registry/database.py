@@ -1,11 +1,9 @@
-"""What the parts of the registry share: its database, and its schema up to date."""
+"""What the stores of a registry share: the database, with its schema up to date."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-from typing_extensions import NamedTuple
+from typing import TYPE_CHECKING
 
 from dcluster_provider.registry.engine import Database
 from dcluster_provider.registry.migrations import ensure_schema, schema_version
@@ -13,24 +11,11 @@ from dcluster_provider.registry.migrations import ensure_schema, schema_version
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-Record = TypeVar("Record")
 
+class MigratedDatabase:
+    """A database that is opened, and its schema brought up to date, by the first transaction.
 
-class Claim(NamedTuple, Generic[Record]):
-    """The answer to a request.
-
-    :param record: the cluster or job that answers it.
-    :param created: this call made it; true for exactly one of the callers that ask at once.
-    """
-
-    record: Record
-    created: bool
-
-
-class Connected:
-    """A part of the registry.
-
-    :param url: of the database: ``sqlite:////absolute/path/registry.db`` or ``postgresql+psycopg2://...``.
+    :param url: ``sqlite:////absolute/path/registry.db`` or ``postgresql+psycopg2://...``.
     :raises InvalidSpec: the URL is of another kind.
     """
 
@@ -39,18 +24,20 @@ class Connected:
         self._schema_is_known = False
 
     def describe(self) -> str:
-        """Where the registry is, and that it can be used.
+        """Where the database is, and its schema.
 
         :raises RegistryUnusable: it cannot be opened, or has a newer schema than this package knows.
         """
-        with self._read() as connection:
+        with self.read() as connection:
             return f"registry {self._database} (schema {schema_version(connection)})"
 
-    def _read(self) -> AbstractContextManager[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
+        """A transaction that changes nothing."""
         self._ensure_schema()
         return self._database.read()
 
-    def _write(self) -> AbstractContextManager[Connection]:
+    def write(self) -> AbstractContextManager[Connection]:
+        """A transaction that is committed at its end, and rolled back by an exception."""
         self._ensure_schema()
         return self._database.write()
 
@@ -59,3 +46,11 @@ class Connected:
         if not self._schema_is_known:
             ensure_schema(self._database)
             self._schema_is_known = True
+
+
+class Store:
+    """One kind of what a registry remembers."""
+
+    def __init__(self, database: MigratedDatabase) -> None:
+        self._read = database.read
+        self._write = database.write
