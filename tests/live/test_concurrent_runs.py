@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from airflow_databases import AIRFLOW
-from hanging import HANG_SECONDS, wait_until
+from hanging import HANG_SECONDS, LIVE_TEST_SECONDS, wait_until
 
 from dcluster_provider.core.record import ClusterState, Job, JobState
 from tests.live.trials import on_both_platforms
@@ -48,7 +48,9 @@ def test_two_backfills_of_ten_days_beside_each_other_run_every_day_once(live_air
         dates = ("--from-date", "2026-01-01", "--to-date", f"2026-01-{DAYS:02}")
         command = [AIRFLOW, "backfill", "create", "--dag-id", dag_id, *dates, "--max-active-runs", "4"]
         subprocess.run(command, env=live_airflow.standalone.environment, check=True, capture_output=True)
-    assert wait_until(lambda: not any(rest.unfinished_runs(dag_id) for dag_id in DAGS))
+    assert wait_until(
+        lambda: not any(rest.unfinished_runs(dag_id) for dag_id in DAGS), seconds=LIVE_TEST_SECONDS
+    )
     jobs = [job for job in live_airflow.control.jobs.list(client="sales") if job.owner.dag_id in DAGS]
     days = {(job.owner.dag_id, job.spec.args) for job in jobs if job.owner.run_id.startswith("backfill__")}
     assert days == {(dag_id, (f"2026-01-{day:02}",)) for dag_id in DAGS for day in range(1, DAYS + 1)}
