@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
-from dcluster_provider.control.patience import Patience
+from dcluster_provider.control.retry_budget import RetryBudget
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     PlatformUnavailable,
@@ -38,7 +38,7 @@ class Wait(Generic[Record]):
         self._timeout = timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._poll_interval = poll_interval
-        self._patience = Patience()
+        self._retry_budget = RetryBudget()
 
     def until(
         self,
@@ -80,13 +80,13 @@ class Wait(Generic[Record]):
         try:
             found = self._look()
         except (PlatformUnavailable, RegistryUnusable) as error:
-            if self._is_over or not self._patience.bears():
+            if self._is_over or not self._retry_budget.allows_retry():
                 raise
             _LOG.warning("A look failed and is made again: %s", error)
             if isinstance(error, CredentialsRefused):
                 self._platform.reconnect()
             return None
-        self._patience.renew()
+        self._retry_budget.reset()
         return found
 
 

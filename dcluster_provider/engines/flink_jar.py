@@ -10,7 +10,7 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.flink import run_request
-from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
+from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer
 
 _DUPLICATES = ("DuplicateJobSubmissionException", "DuplicateApplicationSubmissionException")
 
@@ -26,13 +26,13 @@ def run_jar_once(
     :raises PlatformUnavailable: the JobManager does not answer.
     """
     job_id, jar_id = flink_job_id(job.platform_key, job.generation), ""
-    refused: Refused | None = None
+    refused: ErrorResponse | None = None
     try:
         jar_id = flink_rest.upload_jar(engine, jar, size)
         flink_rest.run_jar(engine, jar_id, run_request(cluster, job, job_id))
     except NoAnswer as error:
         raise PlatformUnavailable(f"{job}: the JobManager of {cluster} does not answer: {error}") from error
-    except Refused as refusal:
+    except ErrorResponse as refusal:
         refused = refusal
     if jar_id and not keep:
         flink_rest.remove_jar(engine, jar_id)

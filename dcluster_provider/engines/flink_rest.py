@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
+from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer
 
 _UPLOAD_SECONDS = 120.0
 _RUN_SECONDS = 300.0  # the jar's main method runs meanwhile
@@ -18,7 +18,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def overview(engine: EngineRest) -> dict[str, Any]:
-    """Slots and TaskManagers. Raises :class:`NoAnswer` or :class:`Refused`, as all of these do."""
+    """Slots and TaskManagers. Raises :class:`NoAnswer` or :class:`ErrorResponse`, as all of these do."""
     answer: dict[str, Any] = engine.request("GET", "/overview")
     return answer
 
@@ -37,7 +37,7 @@ def root_exception(engine: EngineRest, job_id: str) -> str:
     """The stack trace that a job failed with; empty when there is none."""
     try:
         found = engine.request("GET", f"/jobs/{job_id}/exceptions")
-    except (NoAnswer, Refused):
+    except (NoAnswer, ErrorResponse):
         return ""
     entries = (found.get("exceptionHistory") or {}).get("entries") or []
     return _writable(found.get("root-exception") or (entries[0]["stacktrace"] if entries else ""))
@@ -78,13 +78,13 @@ def cancel(engine: EngineRest, job_id: str) -> None:
 
     Who wants to know asks for the job; a JobManager of ours that does not answer is ended with its cluster.
     """
-    with suppress(NoAnswer, Refused):
+    with suppress(NoAnswer, ErrorResponse):
         engine.request("PATCH", f"/jobs/{job_id}?mode=cancel")
 
 
 def remove_jar(engine: EngineRest, jar_id: str) -> None:
     """Remove a jar that was handed over, if the JobManager lets; the jobs that were made of it have their own."""
-    with suppress(NoAnswer, Refused):
+    with suppress(NoAnswer, ErrorResponse):
         engine.request("DELETE", f"/jars/{jar_id}")
 
 
@@ -102,7 +102,7 @@ def savepoint_status(engine: EngineRest, job_id: str, trigger: str) -> dict[str,
     """How far a savepoint has come; none when nobody asked for it, or long ago."""
     try:
         answer: dict[str, Any] = engine.request("GET", f"/jobs/{job_id}/savepoints/{trigger}")
-    except Refused as refusal:
+    except ErrorResponse as refusal:
         if refusal.status == 404:
             return None
         raise
@@ -113,7 +113,7 @@ def savepoint_ended_with(engine: EngineRest, job_id: str) -> str:
     """The folder of the savepoint that a job which has finished was stopped with; empty when with none."""
     try:
         found = engine.request("GET", f"/jobs/{job_id}/checkpoints")
-    except Refused as refusal:
+    except ErrorResponse as refusal:
         if refusal.status == 404:
             return ""
         raise
@@ -121,7 +121,7 @@ def savepoint_ended_with(engine: EngineRest, job_id: str) -> str:
     return str(last.get("external_path", "")) if last.get("checkpoint_type") == "SYNC_SAVEPOINT" else ""
 
 
-def refusal_text(refusal: Refused) -> str:
+def refusal_text(refusal: ErrorResponse) -> str:
     """The stack trace of a refusal."""
     try:
         errors = json.loads(refusal.text)["errors"]

@@ -14,7 +14,7 @@ from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.flink import FINAL_PHASES
-from dcluster_provider.engines.rest import EngineRest, Refused
+from dcluster_provider.engines.rest import EngineRest, ErrorResponse
 
 SAVEPOINT_FOLDER = "execution.checkpointing.savepoint-dir"
 FOLDER_SETTINGS = (SAVEPOINT_FOLDER, "state.savepoints.dir")
@@ -74,7 +74,7 @@ def go_on_stopping(rest: EngineRest, job: Job, phases: Mapping[str, JobPhase], f
     :param phases: of the Flink jobs that belong to the job.
     :param folder: where savepoints go.
     :raises NoAnswer: the JobManager could not be asked.
-    :raises Refused: it answered with an error that says nothing of the job.
+    :raises ErrorResponse: it answered with an error that says nothing of the job.
     """
     assert job.savepoint_wish is not None
     trigger = savepoint_trigger(job.platform_key, job.generation, job.savepoint_wish)
@@ -98,7 +98,7 @@ def go_on_stopping(rest: EngineRest, job: Job, phases: Mapping[str, JobPhase], f
 def _ask(rest: EngineRest, job_id: str, trigger: str, folder: str) -> Stop:
     try:
         flink_rest.stop_with_savepoint(rest, job_id, folder, trigger)
-    except Refused as refusal:
+    except ErrorResponse as refusal:
         if refusal.status in {404, 503}:  # it has just ended, or the JobManager has just begun
             raise
         return Stop(failure=_failed(flink_rest.refusal_text(refusal), folder))

@@ -15,7 +15,7 @@ class NoAnswer(Exception):
     """The engine does not answer, or not in time, or not with what was asked for."""
 
 
-class Refused(Exception):
+class ErrorResponse(Exception):
     """The engine answered with an error.
 
     :param status: of HTTP.
@@ -44,14 +44,14 @@ class EngineRest(Protocol):
 
         :param timeout: seconds.
         :raises NoAnswer: the engine could not be asked.
-        :raises Refused: it answered with an error.
+        :raises ErrorResponse: it answered with an error.
         """
 
     def text(self, path: str) -> str:
         """Get what is no JSON, such as a log.
 
         :raises NoAnswer: the engine could not be asked.
-        :raises Refused: it answered with an error.
+        :raises ErrorResponse: it answered with an error.
         """
 
 
@@ -100,7 +100,7 @@ class HttpRest:
         finally:
             connection.close()
         if response.status >= 400:
-            raise Refused(response.status, content.decode(errors="replace"))
+            raise ErrorResponse(response.status, content.decode(errors="replace"))
         return content
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from dcluster_provider.control.nodes.progress import Looks
+from dcluster_provider.control.nodes.progress import ProgressPoller
 from dcluster_provider.core.errors import NodesFailed
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.triggers.owned import OwnedTrigger
@@ -73,7 +73,7 @@ class NodesTrigger(OwnedTrigger):
             raise
 
     async def _event(self, control: Control) -> TriggerEvent:
-        looks = Looks(lambda: self._look(control))
+        looks = ProgressPoller(lambda: self._look(control))
         while True:
             try:
                 progress, news = await asyncio.to_thread(looks.once)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from dcluster_provider.control.patience import Patience
+from dcluster_provider.control.retry_budget import RetryBudget
 from dcluster_provider.core.errors import CredentialsRefused
 from dcluster_provider.core.record import Job
 from dcluster_provider.triggers.look import Sight, Subscription, look
@@ -68,7 +68,7 @@ class SharedWatch:
         self._endings: dict[int, float] = {}  # clusters on their way out, and until when they are looked at
         self._control: Control | None = None
         self._task: asyncio.Task[None] | None = None
-        self._patience = Patience()
+        self._retry_budget = RetryBudget()
         self._changed = asyncio.Event()
         self._changes = Changes()
         self._stop_listening: Callable[[], object] = _nothing
@@ -125,7 +125,7 @@ class SharedWatch:
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
         try:
             looked_at_all = -math.inf
-            self._patience.renew()
+            self._retry_budget.reset()
             while self._is_needed():
                 waits = list(self._subscriptions)
                 pace = min((wait.poll_interval for wait in waits), default=_ENDING_PACE)
@@ -188,11 +188,11 @@ class SharedWatch:
             log.warning("A look at connection %s failed: %s", self._conn_id, error)
             if isinstance(error, CredentialsRefused) and self._control is not None:
                 self._control.platform.reconnect()
-            if waits and not self._patience.bears():
+            if waits and not self._retry_budget.allows_retry():
                 for wait in waits:
                     wait.sights.put_nowait(error)
             return
-        self._patience.renew()
+        self._retry_budget.reset()
         for ended in endings - not_over:
             self._endings.pop(ended, None)
         for wait, sight in sights:

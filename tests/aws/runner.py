@@ -16,8 +16,8 @@ import boto3
 from aws.server import make_client
 from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.core.machines import NodeOrder
+from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.cloud import Ec2
-from dcluster_provider.nodes.ec2.patience import Patience
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 SESSION = boto3.session.Session(aws_access_key_id="key", aws_secret_access_key="secret")
@@ -53,7 +53,7 @@ def _launch(work: dict, clients: dict) -> list[str] | str:
     order = NodeOrder(**{**work["order"], "instance_types": tuple(work["order"]["instance_types"])})
     try:
         machines = Ec2(
-            "dcluster_test", settings, lambda conn_id, region, once: clients[once], None, Patience(2.0, 0.005)
+            "dcluster_test", settings, lambda conn_id, region, once: clients[once], None, Backoff(2.0, 0.005)
         ).launch(order)
     except DClusterError as error:
         return f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ import pytest
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.engines import flink_rest
 from dcluster_provider.engines.flink_jar import run_jar_once
-from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from tests.kubernetes_platform import make_cluster, make_job
 
 
@@ -35,7 +35,7 @@ def run(engine, *, keep=True):
 
 
 def refusal(text):
-    return Refused(500, json.dumps({"errors": ["Internal server error.", text]}))
+    return ErrorResponse(500, json.dumps({"errors": ["Internal server error.", text]}))
 
 
 def test_a_jar_stays_with_a_jobmanager_that_takes_it_along():

@@ -14,7 +14,7 @@ from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.core.state import end_cluster
 from dcluster_provider.dags import ids
-from dcluster_provider.plugin.rest import bodies
+from dcluster_provider.plugin.rest import bodies, bounded_observer
 
 JOB_FIELDS = list(JobSpec(client="c", module="m").as_json())
 CLUSTER = {"tenant": "team", "workers": 2, "extraConfigs": '{"spark.executor.instances": 2}'}
@@ -315,7 +315,6 @@ def test_the_description_has_the_25_calls_and_the_page(admin):
 @pytest.fixture
 def silent_platform(api, monkeypatch):
     """A platform that does not answer before the test is over; how often it was asked."""
-    from dcluster_provider.plugin.rest import looks
 
     over, asked = threading.Event(), []
 
@@ -327,7 +326,7 @@ def silent_platform(api, monkeypatch):
     platform = type(api.control.platform)
     monkeypatch.setattr(platform, "observe_clusters", hang)
     monkeypatch.setattr(platform, "observe_jobs", hang)
-    monkeypatch.setattr(looks, "LOOKS", looks.Looks(seconds=0.05))
+    monkeypatch.setattr(bounded_observer, "OBSERVER", bounded_observer.BoundedObserver(seconds=0.05))
     yield asked
     over.set()
 
@@ -359,10 +358,10 @@ def test_an_answer_of_this_moment_has_no_age(admin):
 
 def test_looks_are_few_at_a_time_and_another_connection_is_looked_at_meanwhile():
     from dcluster_provider.core.errors import PlatformUnavailable
-    from dcluster_provider.plugin.rest.looks import Looks
+    from dcluster_provider.plugin.rest.bounded_observer import BoundedObserver
 
     over = threading.Event()
-    looks = Looks(seconds=0.05, threads=2)
+    looks = BoundedObserver(seconds=0.05, threads=2)
     with pytest.raises(PlatformUnavailable, match=r"'silent' has not answered for 0\.05 s"):
         looks.within_limits("silent", over.wait)
     with pytest.raises(PlatformUnavailable, match="'silent' has not answered for 0 s"):

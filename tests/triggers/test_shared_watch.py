@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from hanging import wait_until
 
-from dcluster_provider.control import patience, sightings
+from dcluster_provider.control import retry_budget, sightings
 from dcluster_provider.control.sightings import Hidden
 from dcluster_provider.core.errors import NotFound, PlatformUnavailable
 from dcluster_provider.core.record import ClusterState, Job
@@ -196,7 +196,7 @@ def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls, monkeypatc
         calls.fails = False
         await wait
         calls.fails = True
-        monkeypatch.setattr(patience, "_SECONDS", 0.1)
+        monkeypatch.setattr(retry_budget, "_SECONDS", 0.1)
         with pytest.raises(ConnectionError, match="does not answer"):
             await wait_for(watch, 99)
 
@@ -268,7 +268,7 @@ def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
 
 @pytest.mark.usefixtures("quick_endings")
 def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls, monkeypatch):
-    monkeypatch.setattr(patience, "_SECONDS", 0.0)
+    monkeypatch.setattr(retry_budget, "_SECONDS", 0.0)
     calls.own_clusters = True
 
     class Silent(EndingClusters):

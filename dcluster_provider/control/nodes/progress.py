@@ -22,21 +22,21 @@ class Progress(Protocol):
         """The progress as a JSON object."""
 
 
-Looked = TypeVar("Looked", bound=Progress)
+Polled = TypeVar("Polled", bound=Progress)
 
 
-class Looks(Generic[Looked]):
-    """Looks at some work, one after the other; some of them may find nobody who answers.
+class ProgressPoller(Generic[Polled]):
+    """Polls some work; some polls may get no answer.
 
-    :param told: what the last one that was answered has shown.
+    :param told: the progress at the last poll that was answered.
     """
 
-    def __init__(self, look: Callable[[], Looked]) -> None:
+    def __init__(self, look: Callable[[], Polled]) -> None:
         self._look = look
         self._failures = 0
         self.told = ""
 
-    def once(self) -> tuple[Looked | None, str]:
+    def once(self) -> tuple[Polled | None, str]:
         """How far the work has got (none when nobody answers), and what is new, if anything.
 
         :raises PlatformUnavailable: ten looks in a row found nobody who answers.
@@ -54,8 +54,8 @@ class Looks(Generic[Looked]):
 
 
 def wait_for(
-    look: Callable[[], Looked], timeout: float | None, poll_interval: float, report: Callable[[str], None]
-) -> Looked:
+    look: Callable[[], Polled], timeout: float | None, poll_interval: float, report: Callable[[str], None]
+) -> Polled:
     """Look until the work is finished.
 
     :param timeout: seconds; none means for ever.
@@ -65,7 +65,7 @@ def wait_for(
     :raises PlatformUnavailable: ten looks in a row found nobody who answers.
     """
     end = None if timeout is None else time.monotonic() + timeout
-    looks = Looks(look)
+    looks = ProgressPoller(look)
     while True:
         progress, news = looks.once()
         if news:

@@ -9,17 +9,17 @@ from typing import Any
 from dcluster_provider.core.errors import CloudUnavailable, DClusterError, InvalidSpec
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
-from dcluster_provider.nodes.ec2.access import Access
-from dcluster_provider.nodes.ec2.giving_back import GivingBack
+from dcluster_provider.nodes.ec2.attempts import AttemptsByOrder
+from dcluster_provider.nodes.ec2.backoff import Backoff
+from dcluster_provider.nodes.ec2.catalog import Ec2Catalog
+from dcluster_provider.nodes.ec2.clients import Ec2Clients
 from dcluster_provider.nodes.ec2.launching import Launch
 from dcluster_provider.nodes.ec2.listing import descriptions, own_instances
-from dcluster_provider.nodes.ec2.offers import Offers
-from dcluster_provider.nodes.ec2.patience import Patience
 from dcluster_provider.nodes.ec2.reading import as_json
 from dcluster_provider.nodes.ec2.regions import check_region
+from dcluster_provider.nodes.ec2.release import InstanceRelease
 from dcluster_provider.nodes.ec2.requests import user_data
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
-from dcluster_provider.nodes.ec2.tried import TriedByOrder
 
 _ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 
@@ -32,7 +32,7 @@ class Ec2:
         boto3 client of EC2.
     :param decode: from such an id, a region and an encoded message of AWS to JSON, or nothing when that is not
         allowed.
-    :param patience: for which EC2 may not list yet what it launched a moment ago.
+    :param backoff: for which EC2 may not list yet what it launched a moment ago.
     """
 
     name = "ec2"
@@ -43,15 +43,15 @@ class Ec2:
         settings: Ec2Settings,
         make_client: Callable[[str, str, bool], Any],
         decode: Callable[[str, str, str], str] | None = None,
-        patience: Patience | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         self._conn_id = conn_id
         self._settings = settings
-        self._access = Access(settings.conn_id, make_client, decode)
-        self._patience = patience or Patience()
-        self._giving_back = GivingBack(self._access, settings.deployment, self._patience)
-        self._offers = Offers(self._access)
-        self._tried = TriedByOrder()
+        self._clients = Ec2Clients(settings.conn_id, make_client, decode)
+        self._backoff = backoff or Backoff()
+        self._release = InstanceRelease(self._clients, settings.deployment, self._backoff)
+        self._catalog = Ec2Catalog(self._clients)
+        self._tried = AttemptsByOrder()
 
     def region(self, given: str) -> str:
         """The given region, that of the connection, or that of the AWS connection; checked without a request.
@@ -64,7 +64,7 @@ class Ec2:
         if self._settings.region:
             check_region(self._settings.region, f"connection {self._conn_id!r}: field ec2_region")
             return self._settings.region
-        with self._access.asking("the region of the AWS connection"):
+        with self._clients.asking("the region of the AWS connection"):
             found = self._region_of_credentials()
         if not found:
             raise InvalidSpec(
@@ -84,7 +84,7 @@ class Ec2:
                 "launched from one of them"
             )
         user_data(order, settings.user_data)
-        offered = self._offers.instance_types(order.region)
+        offered = self._catalog.instance_types(order.region)
         given = [("field instanceType", order.instance_types[0])]
         given += [("field alternativeTypes", it) for it in order.instance_types[1:]]
         given += [
@@ -117,9 +117,7 @@ class Ec2:
         :raises CloudUnavailable: EC2 could not be asked just now, or throttles.
         """
         tried = self._tried.of(order.mark)
-        launch = Launch(
-            order, self._settings, self._access, self._giving_back, tried, patience=self._patience
-        )
+        launch = Launch(order, self._settings, self._clients, self._release, tried, backoff=self._backoff)
         try:
             machines = launch.run()
         except CloudUnavailable:
@@ -132,7 +130,7 @@ class Ec2:
 
     def machines(self, region: str, *, mark: str = "") -> list[Machine]:
         """Every instance of this deployment; those that ended are listed for about an hour."""
-        found = own_instances(self._access, region, self._settings.deployment, mark)
+        found = own_instances(self._clients, region, self._settings.deployment, mark)
         return [it.machine for it in found]
 
     def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
@@ -140,24 +138,24 @@ class Ec2:
 
         :returns: the ids of those that are given back.
         """
-        return self._giving_back.give_back(machine_ids, region)
+        return self._release.release(machine_ids, region)
 
     def instance_types(self, region: str) -> frozenset[str]:
         """The instance types on offer in a region."""
-        return self._offers.instance_types(region)
+        return self._catalog.instance_types(region)
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
         """Virtual processors and memory of instance types."""
-        return self._offers.capacities(instance_types, region)
+        return self._catalog.capacities(instance_types, region)
 
     def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
         """Every instance of the account in a region, whoever launched it, as DescribeInstances tells of it."""
-        for description in descriptions(self._access, region):
+        for description in descriptions(self._clients, region):
             yield description["InstanceId"], as_json(description)
 
     def _region_of_credentials(self) -> str:
         try:
-            return self._access.client("").meta.region_name or ""
+            return self._clients.client("").meta.region_name or ""
         except DClusterError:
             raise
         except Exception as error:

@@ -8,16 +8,16 @@ from datetime import datetime, timedelta, timezone
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import NodesFailed, PlatformRefused
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
-from dcluster_provider.nodes.ec2.access import Access
-from dcluster_provider.nodes.ec2.candidates import Asking, Candidate, candidates
-from dcluster_provider.nodes.ec2.giving_back import GivingBack
+from dcluster_provider.nodes.ec2.attempts import Attempts
+from dcluster_provider.nodes.ec2.backoff import Backoff
+from dcluster_provider.nodes.ec2.capacity_pools import CapacityPool, InstanceRequest, candidates
+from dcluster_provider.nodes.ec2.clients import Ec2Clients
 from dcluster_provider.nodes.ec2.listing import own_instances
-from dcluster_provider.nodes.ec2.patience import Patience
-from dcluster_provider.nodes.ec2.reading import Instance, read_instance
+from dcluster_provider.nodes.ec2.reading import LaunchedInstance, read_instance
 from dcluster_provider.nodes.ec2.refusals import CAPACITY, code_of, launch_refusal
+from dcluster_provider.nodes.ec2.release import InstanceRelease
 from dcluster_provider.nodes.ec2.requests import run_instances
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
-from dcluster_provider.nodes.ec2.tried import Tried
 
 _MOST_GENERATIONS = 100
 _MISMATCH, _TERMINATED = "IdempotentParameterMismatch", "IdempotentInstanceTerminated"
@@ -37,21 +37,21 @@ class Launch:
         self,
         order: NodeOrder,
         settings: Ec2Settings,
-        access: Access,
-        giving_back: GivingBack,
-        tried: Tried,
+        clients: Ec2Clients,
+        release: InstanceRelease,
+        tried: Attempts,
         *,
-        patience: Patience,
+        backoff: Backoff,
     ) -> None:
         self._order = order
         self._settings = settings
-        self._access = access
-        self._giving_back = giving_back
-        self._patience = patience
+        self._clients = clients
+        self._release = release
+        self._backoff = backoff
         self._tried = tried
         self._candidates = candidates(order, settings)
-        self._listed: dict[str, Instance] = {}
-        self._answered: dict[str, Instance] = {}
+        self._listed: dict[str, LaunchedInstance] = {}
+        self._answered: dict[str, LaunchedInstance] = {}
         self._short: list[str] = []
 
     def run(self) -> tuple[Machine, ...]:
@@ -59,11 +59,11 @@ class Launch:
         try:
             self._fill()
         except (NodesFailed, PlatformRefused):
-            self._give_all_back()
+            self._release_all()
             raise
         self._await_listed()
         if self._missing > 0:
-            self._give_all_back()
+            self._release_all()
             if self._missing > 0:  # another process may have completed it
                 raise NodesFailed(self._subject, self._why())
         return self._without_surplus()
@@ -96,14 +96,14 @@ class Launch:
 
     def _look(self) -> None:
         found = own_instances(
-            self._access, self._order.region, self._settings.deployment, mark=self._order.mark
+            self._clients, self._order.region, self._settings.deployment, mark=self._order.mark
         )
         self._listed |= {it.machine.id: it for it in found}
 
     def _repeat_recent(self) -> None:
         """Find what an earlier try launched and EC2 lists in part, before anything is launched in its place."""
-        repeated: set[Asking] = set()
-        for _ in self._patience.looks():
+        repeated: set[InstanceRequest] = set()
+        for _ in self._backoff.looks():
             if self._missing <= 0 or not self._listed:
                 return
             for asking in self._recent() - repeated:
@@ -114,27 +114,27 @@ class Launch:
                 return
             self._look()
 
-    def _recent(self) -> set[Asking]:
+    def _recent(self) -> set[InstanceRequest]:
         """The requests of earlier tries, by the tags of the instances that are listed."""
         live = [it for it in self._listed.values() if it.machine.state.is_live]
         names = {it.launch for it in live if _is_recent(it.machine)}
-        return {it for name in names if (it := Asking.named(self._order.mark, name))}
+        return {it for name in names if (it := InstanceRequest.named(self._order.mark, name))}
 
-    def _repeat(self, asking: Asking) -> None:
+    def _repeat(self, asking: InstanceRequest) -> None:
         """Have EC2 answer a request as it did before; where it cannot, its instances are waited for."""
         code = self._run_instances(asking) if asking.candidate in self._candidates else _MISMATCH
         if code == _MISMATCH:
             self._await_launch(asking)
 
-    def _is_hidden(self, asked: set[Asking]) -> bool:
+    def _is_hidden(self, asked: set[InstanceRequest]) -> bool:
         """Whether a request asked for fewer than the order's instances because of others that are not listed yet."""
         known = sum(_is_recent(it.machine) for it in {**self._answered, **self._listed}.values())
         return any(self._order.count - it.count + len(self._of(it)) > known for it in asked)
 
-    def _ask(self, candidate: Candidate) -> None:
+    def _ask(self, candidate: CapacityPool) -> None:
         """Ask one candidate for what is missing; fewer than that are welcome."""
         for generation in range(_MOST_GENERATIONS):
-            asking = Asking(self._order.mark, candidate, self._missing, generation)
+            asking = InstanceRequest(self._order.mark, candidate, self._missing, generation)
             code = self._run_instances(asking)
             if code in CAPACITY:
                 return
@@ -146,14 +146,14 @@ class Launch:
             if self._missing <= 0:
                 return
 
-    def _run_instances(self, asking: Asking) -> str:
+    def _run_instances(self, asking: InstanceRequest) -> str:
         """Make one request; returns the code of an error that the next one may not have."""
         from botocore.exceptions import ClientError
 
         region = self._order.region
-        with self._access.asking(region):
+        with self._clients.asking(region):
             try:
-                answer = self._access.launching_client(region).run_instances(
+                answer = self._clients.launching_client(region).run_instances(
                     **run_instances(self._order, asking, self._settings)
                 )
             except ClientError as error:
@@ -174,13 +174,13 @@ class Launch:
         self._answered |= launched
         return ""
 
-    def _of(self, asking: Asking) -> list[Instance]:
+    def _of(self, asking: InstanceRequest) -> list[LaunchedInstance]:
         known = {**self._answered, **self._listed}
         return [it for it in known.values() if it.launch == asking.name]
 
-    def _await_launch(self, asking: Asking) -> None:
+    def _await_launch(self, asking: InstanceRequest) -> None:
         """Look for the instances of a request that was made with other settings, which EC2 does not repeat."""
-        for _ in self._patience.looks():
+        for _ in self._backoff.looks():
             self._look()
             if len(self._of(asking)) >= asking.count:
                 return
@@ -189,7 +189,7 @@ class Launch:
         """Look until every instance of the answers is listed, so that the next look, by anybody, finds it."""
         if not self._answered:
             return
-        for _ in self._patience.looks():
+        for _ in self._backoff.looks():
             self._look()
             if self._answered.keys() <= self._listed.keys():
                 return
@@ -202,10 +202,10 @@ class Launch:
         live = self._live
         surplus = [machine.id for machine in live[self._order.count :]]
         if surplus:
-            self._giving_back.give_back_launched(surplus, self._order.region)
+            self._release.release_launched(surplus, self._order.region)
         return tuple(live[: self._order.count])
 
-    def _give_all_back(self) -> None:
+    def _release_all(self) -> None:
         """Give back everything of the order, unless another process has completed it meanwhile."""
         self._look()
         if self._missing > 0:
@@ -213,7 +213,7 @@ class Launch:
             known = {**self._answered, **self._listed}
             left = [it.machine.id for it in known.values() if it.machine.state not in ended]
             if left:
-                self._giving_back.give_back_launched(left, self._order.region)
+                self._release.release_launched(left, self._order.region)
 
     def _why(self) -> Diagnosis:
         refused = (*self._short, *self._tried.refused.values())
@@ -239,7 +239,7 @@ class Launch:
         )
 
 
-def _by_id(instances: Iterable[Instance]) -> dict[str, Instance]:
+def _by_id(instances: Iterable[LaunchedInstance]) -> dict[str, LaunchedInstance]:
     return {it.machine.id: it for it in instances}
 
 

@@ -21,7 +21,7 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class Instance:
+class LaunchedInstance:
     """A machine, and which request to EC2 launched it.
 
     :param launch: the tag that tells that request from the others for the same order.
@@ -31,12 +31,12 @@ class Instance:
     launch: str
 
 
-def read_instance(description: Mapping[str, Any], region: str) -> Instance:
+def read_instance(description: Mapping[str, Any], region: str) -> LaunchedInstance:
     """An instance as EC2 describes it, in a listing or in the answer to its launch."""
     tagged = tags.tags_of(description)
     instance_id = description["InstanceId"]
     zone = description.get("Placement", {}).get("AvailabilityZone", "")
-    return Instance(
+    return LaunchedInstance(
         Machine(
             id=instance_id,
             provider_id=f"aws:///{zone}/{instance_id}",

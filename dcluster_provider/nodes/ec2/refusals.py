@@ -199,7 +199,7 @@ def _no_credentials(conn_id: str, error: Exception) -> Diagnosis:
     return Diagnosis(
         "CredentialsMissing",
         f"The connection {conn_id!r} gives no credentials for AWS.",
-        "Give it an access key or a role, or name another connection in the field aws_conn_id; where Airflow itself "
+        "Give it an clients key or a role, or name another connection in the field aws_conn_id; where Airflow itself "
         "runs on AWS, the role of its machine or pod is used when the connection has none.",
         (str(error),),
     )

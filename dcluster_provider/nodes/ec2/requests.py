@@ -7,7 +7,7 @@ from typing import Any
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.machines import NodeOrder
-from dcluster_provider.nodes.ec2.candidates import Asking
+from dcluster_provider.nodes.ec2.capacity_pools import InstanceRequest
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 from dcluster_provider.nodes.ec2.tags import launch_tags
 
@@ -15,7 +15,7 @@ from dcluster_provider.nodes.ec2.tags import launch_tags
 _PLAIN = re.compile(r"[A-Za-z0-9./_-]*")
 
 
-def run_instances(order: NodeOrder, asking: Asking, settings: Ec2Settings) -> dict[str, Any]:
+def run_instances(order: NodeOrder, asking: InstanceRequest, settings: Ec2Settings) -> dict[str, Any]:
     """The arguments of RunInstances: the same request gives the same ones while the settings stay."""
     candidate = asking.candidate
     tags = launch_tags(order, settings, asking.name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.nodes.gke.compute import Compute
 from dcluster_provider.nodes.gke.container import container_client
-from dcluster_provider.nodes.gke.faults import Refused, asking
+from dcluster_provider.nodes.gke.faults import RequestRejected, asking
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class GkeApi:
     def _change(self, what: str, zone: str, path: str, body: Json) -> None:
         """Ask for a change once, and look at its operation until it has ended, for some seconds.
 
-        :raises Refused: it failed. One that takes longer shows in what it makes.
+        :raises RequestRejected: it failed. One that takes longer shows in what it makes.
         """
         with self._asking(what):
             operation = self._compute.ask("POST", path, body, requestId=str(uuid.uuid4()))
@@ -160,7 +160,7 @@ class GkeApi:
             f"{it.get('code')}: {it.get('message')}" for it in operation.get("error", {}).get("errors", ())
         ]
         if errors:
-            raise Refused(f"{self._settings}: {what}: {'; '.join(errors)}")
+            raise RequestRejected(f"{self._settings}: {what}: {'; '.join(errors)}")
 
     def _require_all(self, unreachable: Sequence[str], what: str) -> None:
         if unreachable:

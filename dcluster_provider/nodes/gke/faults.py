@@ -20,15 +20,15 @@ _QUOTA = re.compile(r"insufficient\b.*\bquota", re.IGNORECASE)
 _RATES = {"rateLimitExceeded", "userRateLimitExceeded"}
 
 
-class Exists(DClusterError):
+class ResourceExists(DClusterError):
     """There is one of this name already."""
 
 
-class Missing(DClusterError):
+class ResourceNotFound(DClusterError):
     """There is none of this name."""
 
 
-class Refused(DClusterError):
+class RequestRejected(DClusterError):
     """The request cannot be accepted as it is."""
 
 
@@ -41,9 +41,9 @@ def asking(subject: str, what: str) -> Iterator[None]:
     :raises CloudUnavailable: nobody answered, or the cluster is busy; asking again later may work.
     :raises CredentialsRefused: the credentials are not accepted any more.
     :raises PlatformRefused: a permission is missing; it is named.
-    :raises Exists: there is one of this name.
-    :raises Missing: there is none of this name.
-    :raises Refused: the request cannot be accepted.
+    :raises ResourceExists: there is one of this name.
+    :raises ResourceNotFound: there is none of this name.
+    :raises RequestRejected: the request cannot be accepted.
     """
     from google.api_core import exceptions as google
     from google.auth.exceptions import GoogleAuthError, TransportError
@@ -58,12 +58,12 @@ def asking(subject: str, what: str) -> Iterator[None]:
     except google.Forbidden as error:
         raise _forbidden(subject, what, error) from error
     except (google.AlreadyExists, google.NotFound) as error:
-        kind = Exists if isinstance(error, google.AlreadyExists) else Missing
+        kind = ResourceExists if isinstance(error, google.AlreadyExists) else ResourceNotFound
         raise kind(f"{subject}: {what}: {said(error)}") from error
     except google.Conflict as error:
         if isinstance(error, google.Aborted):
             raise CloudUnavailable(f"{subject}: {what}: busy: {said(error)}") from error
-        raise Exists(f"{subject}: {what}: {said(error)}") from error
+        raise ResourceExists(f"{subject}: {what}: {said(error)}") from error
     except google.ClientError as error:
         raise _client_error(subject, what, error) from error
     except (google.GoogleAPIError, TransportError, RequestException) as error:
@@ -91,7 +91,7 @@ def _client_error(subject: str, what: str, error: Exception) -> DClusterError:
     is_precondition = isinstance(error, google.FailedPrecondition | google.PreconditionFailed)
     if is_precondition and _BUSY.search(str(error)):
         return CloudUnavailable(f"{subject}: {what}: busy: {said(error)}")
-    return Refused(f"{subject}: {what}: {said(error)}")
+    return RequestRejected(f"{subject}: {what}: {said(error)}")
 
 
 def _forbidden(subject: str, what: str, error: Exception) -> DClusterError:
@@ -99,7 +99,7 @@ def _forbidden(subject: str, what: str, error: Exception) -> DClusterError:
     if reasons & _RATES:
         return CloudUnavailable(f"{subject}: {what}: too many requests: {said(error)}; asking again may work")
     if _QUOTA.search(str(error)):
-        return Refused(f"{subject}: {what}: {said(error)}")
+        return RequestRejected(f"{subject}: {what}: {said(error)}")
     named = _PERMISSION.search(str(error))
     permission = named.group(1) if named else ""
     return PlatformRefused(

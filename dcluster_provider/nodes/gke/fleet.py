@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from dcluster_provider.core.machines import Machine, MachineState
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.api import GkeApi, Json
-from dcluster_provider.nodes.gke.faults import Missing
+from dcluster_provider.nodes.gke.faults import ResourceNotFound
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def read_pools(api: GkeApi, settings: GkeSettings, region: str, mark: str = "") 
     found = [
         pool
         for pool in api.node_pools()
-        if marks.is_ours(pool.config.resource_labels, settings.deployment)
-        and mark in ("", pool.config.resource_labels[marks.MARK])
+        if naming.is_ours(pool.config.resource_labels, settings.deployment)
+        and mark in ("", pool.config.resource_labels[naming.MARK])
     ]
     reader = _Reader(api, settings, region)
     return sorted((reader.read(pool) for pool in found), key=lambda it: (it.mark, it.candidate))
@@ -114,12 +114,12 @@ class _Reader:
         labels = pool.config.resource_labels
         read = Pool(
             name=pool.name,
-            mark=labels[marks.MARK],
-            cluster=labels.get(marks.CLUSTER, ""),
-            connection=self._connection(labels.get(marks.CONNECTION, "")),
-            registry_id=labels.get(marks.REGISTRY, ""),
-            candidate=_number(labels.get(marks.CANDIDATE, "")),
-            count=_number(labels.get(marks.COUNT, "")),
+            mark=labels[naming.MARK],
+            cluster=labels.get(naming.CLUSTER, ""),
+            connection=self._connection(labels.get(naming.CONNECTION, "")),
+            registry_id=labels.get(naming.REGISTRY, ""),
+            candidate=_number(labels.get(naming.CANDIDATE, "")),
+            count=_number(labels.get(naming.COUNT, "")),
             instance_type=pool.config.machine_type,
             status=pool.status.name,
             zones=tuple(pool.locations),
@@ -139,7 +139,7 @@ class _Reader:
 
     def _connection(self, told: str) -> str:
         ours = self._settings.connection
-        return ours if told == marks.label(ours) else told  # not every id is a label as it is
+        return ours if told == naming.label(ours) else told  # not every id is a label as it is
 
     def _groups_of(self, zone: str) -> dict[str, Json]:
         if zone not in self._groups:
@@ -152,13 +152,13 @@ class _Reader:
             return []
         try:
             return self._api.managed(group.zone, group.name)
-        except Missing:
+        except ResourceNotFound:
             return []
 
     def _instance(self, zone: str, name: str) -> Json | None:
         if zone not in self._instances:
-            ours = marks.label(self._settings.deployment)
-            listed = self._api.instances(zone, f'labels.{marks.DEPLOYMENT}="{ours}"')
+            ours = naming.label(self._settings.deployment)
+            listed = self._api.instances(zone, f'labels.{naming.DEPLOYMENT}="{ours}"')
             self._instances[zone] = {it["name"]: it for it in listed}
         return self._instances[zone].get(name)
 

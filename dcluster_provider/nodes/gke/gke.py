@@ -8,12 +8,12 @@ from typing import Any
 
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec
 from dcluster_provider.core.machines import Capacity, Machine, MachineState, NodeOrder
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.api import GkeApi
+from dcluster_provider.nodes.gke.catalog import GkeCatalog
 from dcluster_provider.nodes.gke.fleet import Pool, parse_time, read_pools
-from dcluster_provider.nodes.gke.growing import Growing
 from dcluster_provider.nodes.gke.instances import described
-from dcluster_provider.nodes.gke.offers import Offers
+from dcluster_provider.nodes.gke.node_pool_resize import NodePoolResize
 from dcluster_provider.nodes.gke.pools import candidates
 from dcluster_provider.nodes.gke.removal import give_back
 from dcluster_provider.nodes.gke.settings import GkeSettings
@@ -26,7 +26,7 @@ _NAMES_ASKED = 20  # that one filter holds
 class Gke:
     """The machines of a connection to GKE; see :class:`~dcluster_provider.nodes.base.Cloud`.
 
-    Each order has node pools of its own; :mod:`~dcluster_provider.nodes.gke.growing` tells how they come about.
+    Each order has node pools of its own, made by :mod:`~dcluster_provider.nodes.gke.node_pool_resize`.
 
     :param conn_id: the ``dcluster`` connection, for messages.
     :param api: what is asked.
@@ -38,36 +38,36 @@ class Gke:
         self._conn_id = conn_id
         self._settings = settings
         self._api = api
-        self._offers = Offers(api, settings)
+        self._catalog = GkeCatalog(api, settings)
 
     def region(self, given: str) -> str:
         """The cluster's location, its region, or one of the region's zones, to have machines only there.
 
         :raises InvalidSpec: there is no such place (the nearest is told), or the cluster has no nodes there.
         """
-        return self._offers.region(given)
+        return self._catalog.region(given)
 
     def check_order(self, order: NodeOrder) -> None:
         """Refuse what cannot be launched.
 
         :raises InvalidSpec: naming the field and the nearest valid value.
         """
-        if order.count > marks.MOST_SLOTS:
+        if order.count > naming.MOST_SLOTS:
             raise InvalidSpec(
-                f"field nodeCount: {order.count} is more than the {marks.MOST_SLOTS} machines that a node pool of GKE "
+                f"field nodeCount: {order.count} is more than the {naming.MOST_SLOTS} machines that a node pool of GKE "
                 "holds in a zone; ask several times for fewer"
             )
         if len(candidates(order, self._settings)) > 2 * _MOST_TYPES:
             raise InvalidSpec(
                 f"field alternativeTypes: with those of the connection there are more than {_MOST_TYPES} kinds"
             )
-        if self._offers.cluster().autopilot.enabled:
+        if self._catalog.cluster().autopilot.enabled:
             raise InvalidSpec(
                 f"connection {self._conn_id!r}: the {self._settings} is an Autopilot cluster, which makes its nodes by "
                 "itself, as pods need them; leave out launchNewNode, or name a Standard cluster"
             )
         for name in order.instance_types:
-            self._offers.require_type(name, order.region)
+            self._catalog.require_type(name, order.region)
 
     def check_ids(self, machine_ids: Sequence[str]) -> None:
         """Refuse what cannot be the name of an instance that is a node of GKE.
@@ -75,7 +75,7 @@ class Gke:
         :raises InvalidSpec: naming the first of them.
         """
         for text in machine_ids:
-            if not marks.is_machine_id(text):
+            if not naming.is_machine_id(text):
                 raise InvalidSpec(
                     f"field nodeIds: {text[:80]!r} is not the name of a node of GKE; write the instance's name alone, "
                     "such as 'gke-analytics-dc-0f1e2d3c-a1b2c3d4-d000'"
@@ -88,8 +88,8 @@ class Gke:
         :raises NodesFailed: they cannot be had; machines that were launched in vain have been given back.
         :raises CloudUnavailable: the cloud could not be asked just now, or is busy with the cluster.
         """
-        growing = Growing(
-            self._api, self._settings, order, lambda kind: self._offers.zones_for(order.region, kind)
+        growing = NodePoolResize(
+            self._api, self._settings, order, lambda kind: self._catalog.zones_for(order.region, kind)
         )
         pools = growing.pools()
         live: list[Machine] = []
@@ -117,28 +117,28 @@ class Gke:
 
         :returns: the ids of those that are given back, or gone.
         """
-        zones = self._offers.zones_of(region)
+        zones = self._catalog.zones_of(region)
         wanted = set(machine_ids)
         pools = read_pools(self._api, self._settings, region)
         done = give_back(self._api, pools, wanted, zones)
         known = {it.id for pool in pools for _, it in pool.machines}
-        known |= {it for pool in pools for it in wanted if it.startswith(marks.placeholder(pool.name, ""))}
+        known |= {it for pool in pools for it in wanted if it.startswith(naming.placeholder(pool.name, ""))}
         unknown = wanted - done - known
         done |= unknown - self._existing(sorted(unknown), zones)
         return tuple(it for it in machine_ids if it in done)
 
     def instance_types(self, region: str) -> frozenset[str]:
         """The machine types of the zones in which machines are tried; asked for at most once an hour."""
-        return self._offers.instance_types(region)
+        return self._catalog.instance_types(region)
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
         """What these machine types have, custom ones, too; unknown ones are left out."""
-        found = {name: self._offers.capacity(name, region) for name in instance_types}
+        found = {name: self._catalog.capacity(name, region) for name in instance_types}
         return {name: capacity for name, capacity in found.items() if capacity is not None}
 
     def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
         """The name and description of every instance of the project in a region, page by page."""
-        return described(self._api, set(self._offers.zones_of(region)))
+        return described(self._api, set(self._catalog.zones_of(region)))
 
     def _existing(self, names: Sequence[str], zones: Sequence[str]) -> set[str]:
         """Those of these names that somebody else's instances have."""
@@ -150,7 +150,7 @@ class Gke:
         return found
 
     def _told(self, pools: Sequence[Pool], region: str) -> list[Machine]:
-        zones = set(self._offers.zones_of(region))
+        zones = set(self._catalog.zones_of(region))
         found = [it for pool in pools for group, it in pool.machines if group.zone in zones]
         latest = {pool.mark: pool for pool in pools if not pool.is_ending}
         for pool in latest.values():
@@ -162,7 +162,7 @@ class Gke:
     def _ordered(self, pool: Pool, region: str, count: int) -> list[Machine]:
         """What stands for the machines of a pool that has not been grown yet."""
         begun = max((it.created_at for it in pool.groups), default=None) or self._begun(pool)
-        ids = [marks.placeholder(pool.name, slot) for slot in marks.slots(max(0, count))]
+        ids = [naming.placeholder(pool.name, slot) for slot in naming.slots(max(0, count))]
         return [
             Machine(
                 id=it,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcluster_provider.core.machines import NodeOrder
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ _EFFECTS = {
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MachineOption:
     """A kind of machine that an order may get.
 
     :param spot: it costs less, and may be taken back.
@@ -69,11 +69,11 @@ class Candidate:
         return f"{self.instance_type} (spot)" if self.spot else self.instance_type
 
 
-def candidates(order: NodeOrder, settings: GkeSettings) -> list[Candidate]:
+def candidates(order: NodeOrder, settings: GkeSettings) -> list[MachineOption]:
     """The kinds of machines that an order may get, in the order in which they are tried."""
     types = dict.fromkeys((*order.instance_types, *settings.alternatives))
-    spot = [Candidate(it, spot=True) for it in types]
-    on_demand = [Candidate(it) for it in types]
+    spot = [MachineOption(it, spot=True) for it in types]
+    on_demand = [MachineOption(it) for it in types]
     return {"spot": spot, "on-demand": on_demand}.get(settings.market, spot + on_demand)
 
 
@@ -93,7 +93,7 @@ def node_pool(
 
     candidate = candidates(order, settings)[place]
     pool = container_v1.NodePool(
-        name=marks.pool_name(order.mark, place),
+        name=naming.pool_name(order.mark, place),
         initial_node_count=0,
         locations=list(zones),
         config=container_v1.NodeConfig(),
@@ -115,7 +115,7 @@ def node_pool(
     for name in [it for it in config.resource_labels if it.startswith("goog-")]:
         del config.resource_labels[name]
     config.resource_labels.update(dict(settings.labels))
-    labels = marks.pool_labels(settings.deployment, order, place, settings.connection)
+    labels = naming.pool_labels(settings.deployment, order, place, settings.connection)
     config.resource_labels.update(labels)
     return pool
 

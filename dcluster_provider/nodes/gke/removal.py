@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.core.machines import Machine, MachineState
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.api import GkeApi
-from dcluster_provider.nodes.gke.faults import Missing
+from dcluster_provider.nodes.gke.faults import ResourceNotFound
 from dcluster_provider.nodes.gke.fleet import Group, Pool
 
 _BATCH = 50  # instances that one request deletes
@@ -24,7 +24,7 @@ def delete_machines(api: GkeApi, machines: Iterable[tuple[Group, Machine]]) -> N
         for start in range(0, len(names), _BATCH):
             try:
                 api.delete_instances(group.zone, group.name, names[start : start + _BATCH])
-            except Missing:
+            except ResourceNotFound:
                 break  # the whole group is gone
 
 
@@ -38,13 +38,13 @@ def delete_if_empty(api: GkeApi, pool: Pool) -> bool:
     for zone, group in pool.places:
         try:
             managed = api.managed(zone, group)
-        except Missing:
+        except ResourceNotFound:
             continue
         if any(it.get("currentAction") not in ("DELETING", "ABANDONING") for it in managed):
             return False
     try:
         api.delete_node_pool(pool.name)
-    except Missing:
+    except ResourceNotFound:
         return True
     except CloudUnavailable:
         return False
@@ -81,9 +81,9 @@ def give_back(api: GkeApi, pools: Sequence[Pool], wanted: set[str], zones: Colle
 
 
 def _ids(pool: Pool, machine: Machine) -> set[str]:
-    slot = marks.slot_of(machine.id)
-    return {machine.id, marks.placeholder(pool.name, slot)} if slot else {machine.id}
+    slot = naming.slot_of(machine.id)
+    return {machine.id, naming.placeholder(pool.name, slot)} if slot else {machine.id}
 
 
 def _open_ids(pool: Pool, wanted: set[str]) -> set[str]:
-    return {it for it in wanted if it.startswith(marks.placeholder(pool.name, ""))}
+    return {it for it in wanted if it.startswith(naming.placeholder(pool.name, ""))}

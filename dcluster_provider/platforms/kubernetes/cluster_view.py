@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience, broken_pod, refused_pods
-from dcluster_provider.platforms.kubernetes.pod import Event, Pod
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods, broken_pod, refused_pods
+from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, Pod
 
 _MISSING = timedelta(seconds=5)  # pods that are not there by then are asked after
 _STARTING = timedelta(seconds=15)  # and pods that have not begun by then, or for which there is no node
 
-Events = Callable[[str], Sequence[Event]]
+Events = Callable[[str], Sequence[KubernetesEvent]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ClusterView:
     cluster: Cluster
     pods: Sequence[Pod]
     events: Events
-    patience: Patience
+    grace_periods: GracePeriods
     now: datetime
 
     def observe(self, addresses: Addresses) -> ClusterObservation:
@@ -71,11 +71,11 @@ class ClusterView:
         pods = self._of(role)
         for pod in pods:
             events = self.events(pod.name) if self._is_late(pod) else ()
-            found = broken_pod(pod, self.now, self.patience, events)
+            found = broken_pod(pod, self.now, self.grace_periods, events)
             if found is not None:
                 return found
         if len(pods) < wanted and self.now - self.cluster.state_since > _MISSING:
-            return refused_pods(self.events(f"{self.cluster.name}-{role}"), self.now, self.patience)
+            return refused_pods(self.events(f"{self.cluster.name}-{role}"), self.now, self.grace_periods)
         return None
 
     def _is_late(self, pod: Pod) -> bool:

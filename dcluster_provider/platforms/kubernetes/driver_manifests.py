@@ -23,7 +23,7 @@ from dcluster_provider.platforms.kubernetes.external import DRIVER_PORTS, extern
 from dcluster_provider.platforms.kubernetes.job_objects import client_job, part_names
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
-from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, Container, pod_template
+from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, EngineContainer, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark_manifests import (
     CONF,
@@ -63,7 +63,7 @@ def driver(
     size = driver_size(job_settings(job, cluster, _OF_DAEMONS), is_python=is_python)
     arguments = ["--class", spec.main_class] if spec.main_class else []
     own_files = {job_name(job): FOLDER}
-    container = Container(
+    container = EngineContainer(
         image=_image(settings, job, cluster),
         script=_submit(cluster),
         arguments=(*arguments, application, *spec.args),
@@ -154,7 +154,7 @@ def own_executor_settings(
 def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, Any]:
     """The template of the executors that a driver makes; Spark adds its command, its memory and its environment."""
     worker = Worker.of(cluster.spec)
-    container = Container(
+    container = EngineContainer(
         image=_image(settings, job, cluster),
         script="",
         arguments=(),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dcluster_provider.engines.rest import TIMEOUT, EngineRest, HttpRest, NoAnswer, Refused, read_answer
+from dcluster_provider.engines.rest import TIMEOUT, EngineRest, ErrorResponse, HttpRest, NoAnswer, read_answer
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import service_proxy
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
@@ -58,7 +58,7 @@ class ProxiedRest:
         except ApiRefused as refusal:
             if refusal.reason in {"Forbidden", "Unauthorized", "ServiceUnavailable"}:
                 raise NoAnswer(str(refusal)) from refusal
-            raise Refused(refusal.status, refusal.message) from refusal
+            raise ErrorResponse(refusal.status, refusal.message) from refusal
 
 
 def engine_rest(

@@ -24,7 +24,7 @@ from dcluster_provider.platforms.kubernetes.flink_manifests import (
 )
 from dcluster_provider.platforms.kubernetes.job_objects import client_job, part_names
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_labels, job_name
-from dcluster_provider.platforms.kubernetes.pod_templates import Container, pod_template
+from dcluster_provider.platforms.kubernetes.pod_templates import EngineContainer, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 # Python looks for modules beside a program first, and a Secret's folder holds more than the program.
@@ -46,7 +46,7 @@ def client(
     """
     heap = max(64, round(job.spec.driver_mem_gb * 1024))
     application = path_in_pod(job.spec, parts)
-    container = Container(
+    container = EngineContainer(
         image=job.spec.docker_image_name or settings.image(cluster.type),
         script=_RUN,
         arguments=(*_program(job, application), *job.spec.args),

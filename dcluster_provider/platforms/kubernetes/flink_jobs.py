@@ -23,7 +23,7 @@ from dcluster_provider.engines.flink import (
     while_client_runs,
 )
 from dcluster_provider.engines.flink_savepoints import go_on_stopping
-from dcluster_provider.engines.rest import EngineRest, NoAnswer, Refused
+from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer
 from dcluster_provider.platforms.kubernetes.diagnosis import is_another_since, restart_evidence
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import Pod
@@ -69,7 +69,7 @@ class FlinkJobs:
         """One request for all jobs of a cluster; none when the JobManager gives no account just now."""
         try:
             return cls(rest, flink_rest.jobs_overview(rest), url, master, highly_available, external)
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             return None
 
     def observe(self, job: Job, client: ClientPod | None, savepoints: str) -> JobObservation | None:
@@ -155,7 +155,7 @@ class FlinkJobs:
         phases = {job_id: job_phase(self.overview[job_id]) for job_id in self.ids_of(job)}
         try:
             return go_on_stopping(self.rest, job, phases, folder).seen_with(seen)
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             return None
 
     def ids_of(self, job: Job) -> list[str]:

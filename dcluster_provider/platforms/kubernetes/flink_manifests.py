@@ -24,7 +24,7 @@ from dcluster_provider.platforms.kubernetes.cluster_objects import (
     service,
 )
 from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels
-from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, Container, mib, pod_template
+from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, EngineContainer, mib, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark_manifests import readiness
 
@@ -125,7 +125,7 @@ def _folder(settings: KubernetesSettings, cluster: Cluster) -> str:
 
 
 def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
-    container = Container(
+    container = EngineContainer(
         image=settings.image(cluster.type),
         script=_MASTER_HA if settings.flink_ha else _MASTER,
         arguments=(),
@@ -147,7 +147,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
 
 
 def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
-    container = Container(
+    container = EngineContainer(
         image=settings.image(cluster.type),
         script=_WORKER,
         arguments=(),

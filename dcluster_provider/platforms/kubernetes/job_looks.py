@@ -14,12 +14,12 @@ from dcluster_provider.core.observation import ApplicationEnd, JobObservation, J
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.engines import flink, spark
 from dcluster_provider.engines.flink_savepoints import SAVEPOINT_FOLDER, savepoint_folder
-from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.platforms.kubernetes import external_looks, flink_jobs, flink_manifests, spark_jobs
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_addresses, master_rest
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
 from dcluster_provider.platforms.kubernetes.job_hints import Hint, JobHints
@@ -54,7 +54,7 @@ class JobLooks:
         runs: JobRuns,
         pods_of: Callable[[Cluster], tuple[Pod, ...]],
         warnings: Mapping[str, Warnings],
-        patience: Patience,
+        grace_periods: GracePeriods,
         home: Path | None = None,
     ) -> None:
         self._settings = settings
@@ -62,7 +62,7 @@ class JobLooks:
         self._runs = runs
         self._pods = pods_of
         self._warnings = warnings
-        self._patience = patience
+        self._grace_periods = grace_periods
         self._ended_logs = EndedLogs(api, home)
         self._hints = JobHints()
         self._silent = external_looks.FirstLooks()  # JobManagers that somebody else runs, by the cluster's id
@@ -118,7 +118,7 @@ class JobLooks:
             lambda: self._api.find(path),
             self._warnings[namespace].about,
             lambda pod: read_pod_log(self._api, pod, 0, _LOG_HEAD_BYTES).text,
-            self._patience,
+            self._grace_periods,
             _now(),
             lambda pod: read_end(self._api, pod),
             lambda pod: read_stamped_end(self._api, pod),
@@ -141,14 +141,14 @@ class JobLooks:
             if not answers:
                 try:
                     answers.append(master_rest(self._settings, self._api, cluster).request("GET", "/json/"))
-                except (NoAnswer, Refused):
+                except (NoAnswer, ErrorResponse):
                     answers.append(None)
             return answers[0]
 
         def read_page(path: str) -> str:
             try:
                 return master_rest(self._settings, self._api, cluster).text(path)
-            except (NoAnswer, Refused):
+            except (NoAnswer, ErrorResponse):
                 return ""
 
         worker = spark.Worker.of(cluster.spec)

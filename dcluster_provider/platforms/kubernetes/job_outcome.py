@@ -13,7 +13,7 @@ from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.kubernetes.cluster_view import Events
 from dcluster_provider.platforms.kubernetes.diagnosis import (
-    Patience,
+    GracePeriods,
     broken_pod,
     ended_pod,
     refused_pods,
@@ -47,7 +47,7 @@ class ClientPod:
     find_job: Callable[[], dict[str, Any] | None]
     events: Events
     log_head: Callable[[Pod], str]
-    patience: Patience
+    grace_periods: GracePeriods
     now: datetime
     log_end: Callable[[Pod], Sequence[str]] = lambda _: ()
     stamped_end: Callable[[Pod], Sequence[Line]] = lambda _: ()
@@ -107,7 +107,7 @@ class ClientPod:
     def why_it_cannot_start(self, pod: Pod) -> Diagnosis | None:
         """Why a pod of the job will not come up; none while it may. Events are asked for once it is late."""
         late = self.now - pod.created_at > _LATE
-        return broken_pod(pod, self.now, self.patience, self.events(pod.name) if late else ())
+        return broken_pod(pod, self.now, self.grace_periods, self.events(pod.name) if late else ())
 
     def _judged(self, pod: Pod) -> JobObservation | None:
         """The judgement for which a pod was ended; none when it ended by itself."""
@@ -129,7 +129,7 @@ class ClientPod:
             return _verdict(found) or JobObservation(JobPhase.KILLED)
         if "Failed" in conditions:
             return JobObservation(JobPhase.FAILED, diagnosis=_pod_gone(self.what, conditions["Failed"]))
-        refusal = refused_pods(self.events(job_name(self.job)), self.now, self.patience)
+        refusal = refused_pods(self.events(job_name(self.job)), self.now, self.grace_periods)
         return JobObservation(JobPhase.FAILED if refusal else JobPhase.PENDING, diagnosis=refusal)
 
 

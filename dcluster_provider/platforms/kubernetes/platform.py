@@ -18,7 +18,7 @@ from dcluster_provider.core.places import namespace_place
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines import flink, flink_rest, spark
-from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from dcluster_provider.engines.setting_checks import check_cluster_settings, check_job_settings
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
@@ -34,7 +34,7 @@ from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.decided_settings import decided_of_cluster, decided_of_job
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
-from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, Patience
+from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, GracePeriods
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
 from dcluster_provider.platforms.kubernetes.job_looks import JobLooks
@@ -73,7 +73,7 @@ class KubernetesPlatform:
         self._api = api
         self._server = ServerIdentity(api)
         self._listeners: set[OnChange] = set()
-        self._patience = Patience(settings.unschedulable_timeout, settings.mount_timeout)
+        self._grace_periods = GracePeriods(settings.unschedulable_timeout, settings.mount_timeout)
         self._watches = {
             name: PodWatch(api, name, selector(settings.deployment), self._tell)
             for name in settings.namespaces
@@ -85,7 +85,7 @@ class KubernetesPlatform:
         self._cpu_limits = CpuLimits(settings, api)
         self._runs = JobRuns(settings, api, self._roots, self._job_roots, self._cpu_limits)
         self._looks = JobLooks(
-            settings, api, self._runs, self._pods_and_ended, self._warnings, self._patience, home
+            settings, api, self._runs, self._pods_and_ended, self._warnings, self._grace_periods, home
         )
 
     def describe(self) -> str:
@@ -288,7 +288,7 @@ class KubernetesPlatform:
             if cluster.spec.engine == "flink":
                 return flink_rest.is_busy(master)
             return spark.is_busy(master.request("GET", "/json/"))
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             return None
 
     def _was_never_made(self, cluster: Cluster) -> bool:
@@ -319,11 +319,11 @@ class KubernetesPlatform:
                 ClusterPhase.READY, addresses.master_url, addresses.ui_url, workers_ready=working
             )
         warnings = self._warnings[self.settings.namespace_of(cluster.spec)]
-        patience = self._patience
+        grace_periods = self._grace_periods
         if self.settings.has_own_nodes(cluster.spec):
-            patience = replace(patience, unschedulable=self.settings.new_node_timeout)
+            grace_periods = replace(grace_periods, unschedulable=self.settings.new_node_timeout)
         now = datetime.now(timezone.utc)
-        seen = ClusterView(cluster, pods, warnings.about, patience, now).observe(addresses)
+        seen = ClusterView(cluster, pods, warnings.about, grace_periods, now).observe(addresses)
         # Only a cluster that was ready once is known to have had its Deployments.
         lacks_pods = seen.phase is ClusterPhase.STARTING and seen.hint is None and cluster.state.takes_jobs
         return replace(seen, hint=self._deployments.why_missing(cluster)) if lacks_pods else seen

@@ -134,7 +134,7 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class KubernetesEvent:
     """What a component of Kubernetes noted about an object.
 
     :param kind: of the object, ``Pod`` for instance.
@@ -191,14 +191,14 @@ def read_pod(json: _Json) -> Pod:
     )
 
 
-def read_event(json: _Json) -> Event:
+def read_event(json: _Json) -> KubernetesEvent:
     """The event that an API server's JSON object (of the core group) describes."""
     about, series = json.get("involvedObject") or _NOTHING, json.get("series") or _NOTHING
     # Which of the times is set depends on the component that wrote the event.
     noted = (json.get("eventTime"), json["metadata"].get("creationTimestamp"))
     first = (json.get("firstTimestamp"), *noted)
     last = (series.get("lastObservedTime"), json.get("lastTimestamp"), *noted)
-    return Event(
+    return KubernetesEvent(
         kind=intern(about.get("kind", "")),
         namespace=intern(about.get("namespace", "")),
         name=about.get("name", ""),

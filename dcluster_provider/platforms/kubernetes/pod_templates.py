@@ -29,7 +29,7 @@ _SPOT = {
 
 
 @dataclass(frozen=True)
-class Container:
+class EngineContainer:
     """What is particular to the engine's container of a pod.
 
     :param script: of bash; its arguments are ``arguments``.
@@ -57,7 +57,7 @@ def pod_template(
     settings: KubernetesSettings,
     cluster: Cluster,
     role: Role,
-    container: Container,
+    container: EngineContainer,
     labels: Mapping[str, str],
     *,
     service_account: str = "",
@@ -110,7 +110,7 @@ def pod_template(
     return overlaid(overlaid(template, settings.common_pod), settings.overlay)
 
 
-def _engine(settings: KubernetesSettings, container: Container) -> dict[str, Any]:
+def _engine(settings: KubernetesSettings, container: EngineContainer) -> dict[str, Any]:
     memory = f"{container.mib}Mi"
     env = [{"name": name, "value": _literal(value)} for name, value in {**_LOCALE, **container.env}.items()]
     env += [_field("POD_IP", "status.podIP"), _field("POD_NAME", "metadata.name")]

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.access import (
+from dcluster_provider.platforms.kubernetes.api import Json
+from dcluster_provider.platforms.kubernetes.permissions import (
     DRIVER,
     FLINK,
     NODES,
     PLATFORM,
     PROXY,
     SERVER,
-    Access,
+    RequiredPermission,
 )
-from dcluster_provider.platforms.kubernetes.api import Json
 
 ROLE, DRIVER_ACCOUNT, SERVER_ROLE, NODES_ROLE = (
     "dcluster",
@@ -95,7 +95,7 @@ def rbac_manifest(
     return manifest
 
 
-def _account(name: str, namespace: str, wanted: Iterable[Access]) -> list[Json]:
+def _account(name: str, namespace: str, wanted: Iterable[RequiredPermission]) -> list[Json]:
     """A service account of pods, with what it may."""
     account: Json = {
         "apiVersion": "v1",
@@ -107,7 +107,7 @@ def _account(name: str, namespace: str, wanted: Iterable[Access]) -> list[Json]:
     return [account, _role(name, namespace, wanted), _binding(name, namespace, bound)]
 
 
-def _role(name: str, namespace: str, wanted: Iterable[Access]) -> Json:
+def _role(name: str, namespace: str, wanted: Iterable[RequiredPermission]) -> Json:
     return {
         "apiVersion": f"{_GROUP}/v1",
         "kind": "Role" if namespace else "ClusterRole",

@@ -18,7 +18,7 @@ from dcluster_provider.platforms.kubernetes.cluster_objects import (
     service,
 )
 from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels
-from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, Container, mib, pod_template
+from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH, EngineContainer, mib, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 MASTER_PORT, UI_PORT, WORKER_UI_PORT, DRIVER_UI_PORT = 7077, 8080, 8081, 4040
@@ -104,7 +104,7 @@ def own_executor_files(shared_secret: str) -> dict[str, str]:
 
 def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     memory = mib(memory_bytes(cluster.spec.master_memory))
-    container = Container(
+    container = EngineContainer(
         image=settings.image(cluster.type),
         script=_MASTER,
         arguments=(),
@@ -120,7 +120,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
 
 def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     worker = Worker.of(cluster.spec)
-    container = Container(
+    container = EngineContainer(
         image=settings.image(cluster.type),
         script=_WORKER,
         arguments=(cluster.name, str(worker.cores), str(worker.mib)),

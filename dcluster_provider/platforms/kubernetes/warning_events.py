@@ -7,7 +7,7 @@ import time
 
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.pod import Event, read_event
+from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, read_event
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 _FRESH_SECONDS = 5.0
@@ -21,9 +21,9 @@ class Warnings:
         self._path = collection("Event", namespace)
         self._lock = threading.Lock()
         self._listed_at = 0.0
-        self._events: tuple[Event, ...] = ()
+        self._events: tuple[KubernetesEvent, ...] = ()
 
-    def about(self, *names: str) -> tuple[Event, ...]:
+    def about(self, *names: str) -> tuple[KubernetesEvent, ...]:
         """The warnings about objects whose names begin so, oldest first; none where events may not be read."""
         with self._lock:
             if time.monotonic() - self._listed_at >= _FRESH_SECONDS:
@@ -31,7 +31,7 @@ class Warnings:
                 self._listed_at = time.monotonic()
         return tuple(event for event in self._events if event.name.startswith(names))
 
-    def _list(self) -> tuple[Event, ...]:
+    def _list(self) -> tuple[KubernetesEvent, ...]:
         try:
             items, _ = self._api.list(self._path, {"fieldSelector": "type=Warning"})
         except ApiRefused as refusal:

@@ -23,7 +23,7 @@ from dcluster_provider.engines.flink import (
     while_client_runs,
 )
 from dcluster_provider.engines.flink_savepoints import go_on_stopping, savepoint_folder
-from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.flink_launch import PORT_SETTINGS, REST_PORT, cluster_settings
 from dcluster_provider.platforms.local.job_process import conclude, settled
@@ -51,7 +51,7 @@ class FlinkView:
         """The cluster as it is."""
         try:
             answer = flink_rest.overview(self._rest)
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             answer = {}
         failure = cluster_failure(self._place, self._plan, _TERMS)
         phase = ClusterPhase.STARTING
@@ -71,7 +71,7 @@ class FlinkView:
         """Whether the JobManager has a job that has not ended; none when it does not answer."""
         try:
             return flink_rest.is_busy(self._rest)
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             return None
 
     def job(self, job: Job) -> JobObservation | None:
@@ -97,7 +97,7 @@ class FlinkView:
     def _jobs(self) -> dict[str, dict[str, Any]] | None:
         try:
             return flink_rest.jobs_overview(self._rest)
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             return None
 
     @cached_property
@@ -146,7 +146,7 @@ class FlinkView:
         folder = savepoint_folder(job, cluster_settings(self._place, self._plan, self._spec))
         try:
             stop = go_on_stopping(self._rest, job, phases, folder)
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             return None
         seen = stop.seen_with(seen)
         return conclude(own, seen) if stop.savepoint else seen

@@ -9,7 +9,7 @@ from typing import Any
 
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
-from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.engines.spark import (
     Worker,
     application_end,
@@ -53,7 +53,7 @@ class SparkView:
         """Look, by one HTTP request."""
         try:
             answer = HttpRest(plan.host, plan.ports[UI_PORT]).request("GET", "/json/")
-        except (NoAnswer, Refused):
+        except (NoAnswer, ErrorResponse):
             answer = None
         return cls(place, plan, settings, answer)
 

@@ -13,7 +13,7 @@ from dcluster_provider.core.spec import ClusterSpec, parse
 from dcluster_provider.dags.ids import INSTANCE_SYNC, LAUNCH_CLUSTER, TERMINATE_CLUSTER
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.plugin.rest import bodies, looks
+from dcluster_provider.plugin.rest import bodies, bounded_observer
 from dcluster_provider.plugin.rest.access import may_read, may_run
 from dcluster_provider.plugin.rest.paths import with_slashes
 from dcluster_provider.plugin.rest.requests import (
@@ -176,7 +176,7 @@ def _launch(
 
 
 def _status(wanted: int | str, conn_id: str | None, response: Response) -> str:
-    seen = looks.LOOKS.cluster(*cluster_and_hook(conn_id, wanted))
+    seen = bounded_observer.OBSERVER.cluster(*cluster_and_hook(conn_id, wanted))
     seen.tell(response)
     return seen.record.state.value
 

@@ -15,7 +15,7 @@ from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.dags.ids import LONG_RUNNING_ALERT, SUBMIT_JOB, TERMINATE_JOB
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.plugin.rest import bodies, looks
+from dcluster_provider.plugin.rest import bodies, bounded_observer
 from dcluster_provider.plugin.rest.access import may_read, may_run
 from dcluster_provider.plugin.rest.requests import (
     ConnId,
@@ -81,7 +81,7 @@ def terminate(
     """Answers at once; a run of ``dcluster_terminate_job`` stops the job."""
     hook, job = job_and_hook(conn_id, job_id)
     if savepoint:
-        looks.LOOKS.within_limits(job.conn_id, lambda: hook.jobs.check_savepoint(job.id))
+        bounded_observer.OBSERVER.within_limits(job.conn_id, lambda: hook.jobs.check_savepoint(job.id))
     if job.state.is_final:
         return f"Job {job.id} ({job.client}/{job.module}) has ended already: {job.state.value}"
     _stop(job, user, savepoint)
@@ -91,7 +91,7 @@ def terminate(
 @router.get("/job/status/{job_id}", summary="The state of a job", dependencies=[may_read(SUBMIT_JOB)])
 def status(job_id: JobId, response: Response, conn_id: ConnId = None) -> str:
     """The state at this moment, for example ``RUNNING``."""
-    seen = looks.LOOKS.job(*job_and_hook(conn_id, job_id))
+    seen = bounded_observer.OBSERVER.job(*job_and_hook(conn_id, job_id))
     seen.tell(response)
     return seen.record.state.value
 
@@ -100,7 +100,7 @@ def status(job_id: JobId, response: Response, conn_id: ConnId = None) -> str:
 def info(job_id: JobId, response: Response, conn_id: ConnId = None) -> dict[str, Any]:
     """The fields of JobsTableEntity with the job's state, times, cluster, links, exit code and diagnosis."""
     hook, job = job_and_hook(conn_id, job_id)
-    seen = looks.LOOKS.job(hook, job)
+    seen = bounded_observer.OBSERVER.job(hook, job)
     seen.tell(response)
     return _entity(hook.jobs.infos([seen.record])[0]) | seen.as_json()
 

@@ -17,7 +17,7 @@ from local_platform import build_jar, local_settings
 
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from dcluster_provider.platforms.local.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, Bench, gone, running, submit, until
@@ -60,8 +60,8 @@ CASES = {
     "class": Case(
         "main class that is not in the jar",
         "MainClassMissing|ClassMissing",
-        ("org.example.Missing", "mainClass"),
-        {"application": "empty.jar", "mainClass": "org.example.Missing"},
+        ("org.example.MissingPermission", "mainClass"),
+        {"application": "empty.jar", "mainClass": "org.example.MissingPermission"},
     ),
     "driver-memory": Case(
         "driver that uses too much memory",
@@ -226,7 +226,7 @@ def _applications(control: Control, cluster: Cluster) -> int:
     master = master_rest(control.platform.settings, control.platform._api, cluster)
     try:
         return len(master.request("GET", "/json/")["activeapps"])
-    except (NoAnswer, Refused):  # it is busy
+    except (NoAnswer, ErrorResponse):  # it is busy
         return 0
 
 

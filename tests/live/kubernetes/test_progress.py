@@ -17,7 +17,7 @@ import pytest
 
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.record import Job, JobState
-from dcluster_provider.engines.rest import NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
 from tests.live.kubernetes.conftest import (
     SMALL,
@@ -186,7 +186,7 @@ def _first_restart(control: Control, cluster) -> float:
                 rest.request("GET", f"/jobs/{each['id']}/exceptions")
                 for each in rest.request("GET", "/jobs")["jobs"]
             ]
-        except (NoAnswer, Refused):  # it is busy
+        except (NoAnswer, ErrorResponse):  # it is busy
             return []
 
     assert until(ask)

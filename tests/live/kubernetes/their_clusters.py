@@ -15,7 +15,7 @@ from hanging import HANG_SECONDS
 
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.engines.flink import JVM_OPTIONS
-from dcluster_provider.engines.rest import HttpRest, NoAnswer, Refused
+from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 
 if TYPE_CHECKING:
     from testbed import Testbed
@@ -105,7 +105,7 @@ def engine_rest(cluster: ExternalCluster) -> HttpRest:
 def _ask(cluster: ExternalCluster, path: str) -> Any:
     try:
         return engine_rest(cluster).request("GET", path)
-    except (NoAnswer, Refused):
+    except (NoAnswer, ErrorResponse):
         return {}
 
 

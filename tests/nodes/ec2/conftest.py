@@ -9,12 +9,12 @@ from aws.behaviour import IMAGE
 from aws.server import REGION, running
 
 from dcluster_provider.core.machines import NodeOrder
+from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.cloud import Ec2
-from dcluster_provider.nodes.ec2.patience import Patience
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 SETTINGS = Ec2Settings(conn_id="aws_test", deployment="prod", region=REGION, image=IMAGE)
-PATIENCE = Patience(2.0, 0.005)
+BACKOFF = Backoff(2.0, 0.005)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def aws(server):
 @pytest.fixture
 def make_ec2(aws):
     def make(decode=None, **changes):
-        return Ec2("dcluster_test", replace(SETTINGS, **changes), aws.client, decode, PATIENCE)
+        return Ec2("dcluster_test", replace(SETTINGS, **changes), aws.client, decode, BACKOFF)
 
     return make
 

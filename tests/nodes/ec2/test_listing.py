@@ -11,8 +11,8 @@ from aws.server import ELSEWHERE, REGION
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.nodes.ec2 import listing
-from dcluster_provider.nodes.ec2.access import Access
-from dcluster_provider.nodes.ec2.offers import Offers
+from dcluster_provider.nodes.ec2.catalog import Ec2Catalog
+from dcluster_provider.nodes.ec2.clients import Ec2Clients
 
 OURS = {"dcluster.io/deployment": "prod"}
 
@@ -56,26 +56,26 @@ def test_every_instance_of_the_account_is_told_of_as_json(aws, ec2):
 
 def test_instance_types_are_asked_for_once_an_hour_and_region(aws):
     now = [1000.0]
-    offers = Offers(Access("aws_test", aws.client), lambda: now[0])
-    first = offers.instance_types(REGION)
+    catalog = Ec2Catalog(Ec2Clients("aws_test", aws.client), lambda: now[0])
+    first = catalog.instance_types(REGION)
     assert len(first) > 500
     assert {"m5.large", "c5.xlarge"} <= first
     assert all(type(it) is str for it in first)
-    threads = [Thread(target=offers.instance_types, args=(REGION,)) for _ in range(4)]
+    threads = [Thread(target=catalog.instance_types, args=(REGION,)) for _ in range(4)]
     for it in threads:
         it.start()
     for it in threads:
         it.join()
     pages = len(aws.calls("DescribeInstanceTypeOfferings"))
     assert pages == -(-len(first) // 1000)
-    assert offers.instance_types(ELSEWHERE)
+    assert catalog.instance_types(ELSEWHERE)
     asked = len(aws.calls("DescribeInstanceTypeOfferings"))
     assert asked > pages
     now[0] += 3599
-    offers.instance_types(REGION)
+    catalog.instance_types(REGION)
     assert len(aws.calls("DescribeInstanceTypeOfferings")) == asked
     now[0] += 2
-    offers.instance_types(REGION)
+    catalog.instance_types(REGION)
     assert len(aws.calls("DescribeInstanceTypeOfferings")) > asked
 
 

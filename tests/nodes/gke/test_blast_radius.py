@@ -11,7 +11,7 @@ from nodes.gke.fake_google import REGION
 from nodes.gke.orders import order
 
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 
 if TYPE_CHECKING:
     from nodes.gke.world import Servers, World
@@ -46,8 +46,8 @@ STEPS = st.lists(st.sampled_from(["launch", "machines", "all", "zone", "mark"]),
 
 def populate(world: World, pools: list[OnePool]) -> None:
     for number, pool in enumerate(pools):
-        labels = marks.pool_labels(pool.deployment, order(3, mark=pool.mark), pool.candidate)
-        name = marks.pool_name(pool.mark, pool.candidate)
+        labels = naming.pool_labels(pool.deployment, order(3, mark=pool.mark), pool.candidate)
+        name = naming.pool_name(pool.mark, pool.candidate)
         ours = pool.deployment == "airflow"
         world.google.add_pool(
             name if ours else f"other-{number}",
@@ -56,8 +56,8 @@ def populate(world: World, pools: list[OnePool]) -> None:
             list(pool.zones),
         )
     # Labels alone do not make a machine ours: it has to be in a group of a pool of ours.
-    world.google.add_vm("copied", ZONES[0], marks.pool_labels("airflow", order(3), 0))
-    world.google.add_vm("gke-elsewhere-d000", "us-central1-a", marks.pool_labels("airflow", order(3), 0))
+    world.google.add_vm("copied", ZONES[0], naming.pool_labels("airflow", order(3), 0))
+    world.google.add_vm("gke-elsewhere-d000", "us-central1-a", naming.pool_labels("airflow", order(3), 0))
 
 
 @given(POOLS, STEPS, st.randoms(use_true_random=False))
@@ -68,7 +68,7 @@ def test_machines_of_others_survive_everything(servers: Servers, pools: list[One
     ours = {
         key
         for mig in world.google.migs.values()
-        if marks.is_ours(mig.labels, "airflow")
+        if naming.is_ours(mig.labels, "airflow")
         for key in ((mig.zone, name) for name in mig.members)
     }
     strangers = {

@@ -16,7 +16,7 @@ from nodes.gke.fake_google import PROJECT, REGION, Problem
 from nodes.gke.orders import MARK, MOST_LOOKS, order, settle
 
 from dcluster_provider.core.errors import CloudUnavailable
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 
 if TYPE_CHECKING:
     from nodes.gke.world import Servers, World
@@ -109,8 +109,8 @@ def test_a_give_back_that_dies_anywhere_is_gone_on_with(servers):
         world = servers.new_world()
         world.google.add_vm("bystander", B)
         for candidate, zone in enumerate((B, C)):
-            labels = marks.pool_labels("airflow", WANTED, candidate)
-            world.google.add_pool(marks.pool_name(MARK, candidate), labels, 2, [zone])
+            labels = naming.pool_labels("airflow", WANTED, candidate)
+            world.google.add_pool(naming.pool_name(MARK, candidate), labels, 2, [zone])
         died = False
         try:
             give_back(world, Mortal(world.api(), at, after=at % 2 == 0))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from nodes.gke.orders import MARK, order
 
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.fleet import parse_time
-from dcluster_provider.nodes.gke.pools import Candidate, candidates, node_pool
+from dcluster_provider.nodes.gke.pools import MachineOption, candidates, node_pool
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 
@@ -43,7 +43,7 @@ def test_a_template_gives_what_is_not_an_orders_own():
     assert dict(config.resource_labels) == {
         "team": "data",
         "cost": "42",
-        **marks.pool_labels("airflow", order(), 0),
+        **naming.pool_labels("airflow", order(), 0),
     }
     assert (pool.initial_node_count, pool.autoscaling.enabled) == (0, False)
     assert pool.management.auto_repair
@@ -61,24 +61,24 @@ def test_a_template_gives_what_is_not_an_orders_own():
 def test_kinds_of_machines_in_their_order(market, tried):
     found = candidates(order(1, "a", "b"), GkeSettings(market=market, alternatives=("b", "c")))
     assert [str(it) for it in found] == tried
-    assert all(isinstance(it, Candidate) for it in found)
+    assert all(isinstance(it, MachineOption) for it in found)
 
 
 @given(st.text(), st.text())
 def test_two_deployments_never_have_the_same_label(one, other):
-    assert (marks.label(one) == marks.label(other)) == (one == other)
-    assert len(marks.label(one)) <= 63
-    assert set(marks.label(one)) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+    assert (naming.label(one) == naming.label(other)) == (one == other)
+    assert len(naming.label(one)) <= 63
+    assert set(naming.label(one)) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 def test_names_of_pools_and_machines_fit_googles_limits():
-    assert marks.pool_name(MARK, 119) == f"dc-{MARK}-119"
-    assert len(marks.pool_name("x" * 40, 119)) <= 40
-    assert marks.pool_name("x" * 40, 0) != marks.pool_name("x" * 39 + "y", 0)
-    slots = marks.slots(marks.MOST_SLOTS)
-    assert len(set(slots)) == marks.MOST_SLOTS
-    assert {marks.slot_of(f"gke-a-{slot}") for slot in slots} == set(slots)
-    assert marks.slot_of("gke-a-1a2b3c4d-xyz1") == ""
+    assert naming.pool_name(MARK, 119) == f"dc-{MARK}-119"
+    assert len(naming.pool_name("x" * 40, 119)) <= 40
+    assert naming.pool_name("x" * 40, 0) != naming.pool_name("x" * 39 + "y", 0)
+    slots = naming.slots(naming.MOST_SLOTS)
+    assert len(set(slots)) == naming.MOST_SLOTS
+    assert {naming.slot_of(f"gke-a-{slot}") for slot in slots} == set(slots)
+    assert naming.slot_of("gke-a-1a2b3c4d-xyz1") == ""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_times_of_both_apis_are_read(text, microseconds):
 
 
 def test_a_pool_of_our_name_that_is_not_ours_is_left(world):
-    world.google.add_pool(marks.pool_name(MARK, 0), {}, 1, ["europe-west1-b"])
+    world.google.add_pool(naming.pool_name(MARK, 0), {}, 1, ["europe-west1-b"])
     with pytest.raises(PlatformRefused, match="without the labels of this deployment"):
         world.cloud().launch(order())
     assert len(world.alive()) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcluster_provider.platforms.kubernetes.diagnosis import (
-    Patience,
+    GracePeriods,
     broken_pod,
     ended_pod,
     refused_pods,
@@ -24,7 +24,7 @@ _FOLDER = Path(__file__).parent / "recorded"
 IMAGES, PODS, REFUSALS, REQUESTS = (
     json.loads((_FOLDER / f"{name}.json").read_text()) for name in ("images", "pods", "refusals", "requests")
 )
-PATIENCE = Patience(unschedulable=300, mount=100)
+PATIENCE = GracePeriods(unschedulable=300, mount=100)
 NEVER = 100_000
 
 

@@ -15,7 +15,7 @@ from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.engines.spark import application_name
 from dcluster_provider.platforms.kubernetes import job_looks
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, external_rest
 from dcluster_provider.platforms.kubernetes.external_looks import (
     observe_on_external,
@@ -108,7 +108,7 @@ def client(
 ) -> ClientPod:
     now = AT + timedelta(seconds=seconds)
     return ClientPod(
-        job, pods, "The driver", lambda: found, lambda _: (), lambda _: log, Patience(300, 100), now
+        job, pods, "The driver", lambda: found, lambda _: (), lambda _: log, GracePeriods(300, 100), now
     )
 
 

@@ -13,7 +13,7 @@ from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.flink import unique_name
 from dcluster_provider.engines.rest import HttpRest
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pod import read_pod
@@ -128,7 +128,7 @@ def client_that_ended(began: datetime, exit_code: int = 1, ended: datetime | Non
         }
     )
     now = datetime.now(timezone.utc)
-    return ClientPod(JAR, [pod], "The client", dict, lambda _: (), lambda _: "", Patience(60, 60), now)
+    return ClientPod(JAR, [pod], "The client", dict, lambda _: (), lambda _: "", GracePeriods(60, 60), now)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,9 @@ def test_a_jobmanager_of_others_that_knows_no_more_of_what_was_left_to_it_has_lo
 def client_that_is_gone(job) -> ClientPod:
     """The client of a SQL file, whose Kubernetes Job was removed."""
     now = datetime.now(timezone.utc)
-    return ClientPod(job, [], "The client", lambda: None, lambda _: (), lambda _: "", Patience(60, 60), now)
+    return ClientPod(
+        job, [], "The client", lambda: None, lambda _: (), lambda _: "", GracePeriods(60, 60), now
+    )
 
 
 def entry(state: str) -> dict:

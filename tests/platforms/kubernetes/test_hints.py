@@ -13,7 +13,7 @@ from dcluster_provider.core.record import ClusterState
 from dcluster_provider.platforms.kubernetes import job_hints
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.job_hints import JobHints
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
@@ -45,7 +45,7 @@ def client(*pods, log=(), head="", seconds=100.0) -> ClientPod:
         lambda: None,
         lambda _: (),
         lambda _: head,
-        Patience(300, 100),
+        GracePeriods(300, 100),
         now,
         lambda _: log,
         lambda _: [(int(AT.timestamp()) * 10**9, line) for line in log],

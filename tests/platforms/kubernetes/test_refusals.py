@@ -4,19 +4,19 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience, refused_pods, refused_request
-from dcluster_provider.platforms.kubernetes.pod import Event
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods, refused_pods, refused_request
+from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
-PATIENCE = Patience(unschedulable=300, mount=120)
+PATIENCE = GracePeriods(unschedulable=300, mount=120)
 
 
 def _failed_create(
     message: str, seconds: float = 1000, kind: str = "ReplicaSet", reason: str = "FailedCreate"
-) -> Event:
+) -> KubernetesEvent:
     at = NOW - timedelta(seconds=seconds)
-    return Event(kind, "data", "flights-worker-7d9f", "u", True, reason, message, 3, at, NOW)
+    return KubernetesEvent(kind, "data", "flights-worker-7d9f", "u", True, reason, message, 3, at, NOW)
 
 
 QUOTA = (
@@ -38,7 +38,7 @@ def test_a_full_quota_is_waited_for_a_little():
     assert refused_pods([_failed_create(QUOTA, seconds=19)], NOW, PATIENCE) is None
     assert refused_pods([_failed_create(QUOTA, seconds=21)], NOW, PATIENCE) is not None
     assert refused_pods([_failed_create(QUOTA, seconds=0)]) is not None, (
-        "nothing is waited for without patience"
+        "nothing is waited for without grace_periods"
     )
 
 
@@ -64,7 +64,7 @@ def test_nothing_is_told_of_events_of_another_reason_or_of_pods():
 
 def test_the_latest_refusal_decides():
     earlier = _failed_create('pods "x" is forbidden: no PriorityClass with name high was found')
-    later = Event(
+    later = KubernetesEvent(
         "Job", "data", "j", "u", True, "FailedCreate", "so it is", 1, NOW, NOW + timedelta(seconds=1)
     )
     found = refused_pods([later, earlier], NOW, PATIENCE)

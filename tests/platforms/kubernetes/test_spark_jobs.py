@@ -10,7 +10,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark import Worker, application_name
-from dcluster_provider.platforms.kubernetes.diagnosis import Patience
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.pod import Container
 from dcluster_provider.platforms.kubernetes.spark_jobs import (
@@ -83,7 +83,9 @@ def _client(pods, job=JOB, log=LOG, seconds=100.0):
         return log
 
     now = AT + timedelta(seconds=seconds)
-    return ClientPod(job, pods, "The driver", lambda: None, lambda _: (), log_head, Patience(300, 100), now)
+    return ClientPod(
+        job, pods, "The driver", lambda: None, lambda _: (), log_head, GracePeriods(300, 100), now
+    )
 
 
 def _answer(**applications):

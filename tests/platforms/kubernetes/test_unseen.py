@@ -15,10 +15,10 @@ from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, P
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, Unseen
 from dcluster_provider.core.record import JobState
 from dcluster_provider.platforms.kubernetes import pod_watch
-from dcluster_provider.platforms.kubernetes.access import Access, check_access
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.job_outcome import verdict_annotation
 from dcluster_provider.platforms.kubernetes.metadata import JOB, VERDICT, cluster_labels, job_name
+from dcluster_provider.platforms.kubernetes.permissions import RequiredPermission, check_access
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_platform import make_cluster, make_job, pod_manifest
@@ -163,7 +163,7 @@ def test_a_new_client_is_made_of_the_credentials_of_the_time():
 def test_rights_that_nobody_can_be_asked_about_are_not_taken_for_granted(api, server, monkeypatch):
     monkeypatch.setattr("dcluster_provider.platforms.kubernetes.api._PATIENCE_SECONDS", 0.0)
     server.refused = {"selfsubjectaccessreviews": (503, {"kind": "Status", "message": "restarting"})}
-    wanted = [Access("", "pods", ("get", "list"), "see pods")]
+    wanted = [RequiredPermission("", "pods", ("get", "list"), "see pods")]
     with pytest.raises(PlatformUnavailable, match="restarting"):
         check_access(api, "data", wanted)
 

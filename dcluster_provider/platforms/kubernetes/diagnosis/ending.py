@@ -17,7 +17,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     short,
     start_problem,
 )
-from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
+from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
 
 _NO_MEMORY = "OOMKilled"
 _SIGNALLED = {137, 143}  # exit codes of what a kubelet ends
@@ -83,7 +83,7 @@ def is_out_of_memory(pod: Pod) -> bool:
     return any(container.exit_reason == _NO_MEMORY for container in pod.containers)
 
 
-def crashed_container(pod: Pod, container: Container, noted: Sequence[Event]) -> Diagnosis:
+def crashed_container(pod: Pod, container: Container, noted: Sequence[KubernetesEvent]) -> Diagnosis:
     """Why a container ends again and again.
 
     :param noted: warnings about the pod.

@@ -15,7 +15,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     image_field,
     short,
 )
-from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
+from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
 
 IMAGE_REASONS = {
     "ErrImagePull",
@@ -119,11 +119,11 @@ _SIGNS: tuple[_Sign, ...] = (
 
 
 def image_problem(
-    pod: Pod, container: Container, now: datetime, patience: float, events: Sequence[Event]
+    pod: Pod, container: Container, now: datetime, grace_periods: float, events: Sequence[KubernetesEvent]
 ) -> Diagnosis | None:
     """Why a container's image cannot be had; none while another try may get it.
 
-    :param patience: seconds for which a registry may be out of order.
+    :param grace_periods: seconds for which a registry may be out of order.
     :param events: warnings about the pod.
     """
     message = container.waiting_message
@@ -131,7 +131,7 @@ def image_problem(
     told = " ".join([message, *(event.message for event in events if container.image in event.message)])
     told = told.replace(container.image, "")  # a name may contain any of the words
     sign = next(sign for sign in _SIGNS if sign.pattern.search(f"{container.waiting_reason}: {told}"))
-    if not sign.lasting and not _is_lasting(pod, container, told, now, patience):
+    if not sign.lasting and not _is_lasting(pod, container, told, now, grace_periods):
         return None
     words = {"image": container.image, "field": image_field(pod, container)}
     return Diagnosis(
@@ -142,13 +142,13 @@ def image_problem(
     )
 
 
-def _that_add(events: Sequence[Event], message: str) -> list[Event]:
+def _that_add(events: Sequence[KubernetesEvent], message: str) -> list[KubernetesEvent]:
     """The events that say more than the container does."""
     others = [event for event in events if not event.message.startswith("Error: ")]
     return [event for event in others if event.message.split(": ", 1)[-1] not in message]
 
 
-def _is_lasting(pod: Pod, container: Container, told: str, now: datetime, patience: float) -> bool:
+def _is_lasting(pod: Pod, container: Container, told: str, now: datetime, grace_periods: float) -> bool:
     if _PASSING.search(told):
-        return age(pod, now) >= patience
+        return age(pod, now) >= grace_periods
     return container.waiting_reason == "ImagePullBackOff" and age(pod, now) >= _UNKNOWN_SECONDS

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
+from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
     event_lines,
     sentence,
     short,
 )
-from dcluster_provider.platforms.kubernetes.pod import Event
+from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent
 from dcluster_provider.platforms.kubernetes.quantity import amount
 
 _QUOTA_SECONDS = 20.0  # others may be about to end; a person should learn soon that they do not
@@ -101,15 +101,15 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
 
 
 def refused_pods(
-    events: Iterable[Event], now: datetime | None = None, patience: Patience | None = None
+    events: Iterable[KubernetesEvent], now: datetime | None = None, grace_periods: GracePeriods | None = None
 ) -> Diagnosis | None:
     """Why controllers cannot make pods that are missing; none while they may.
 
     To be asked only while pods are missing: an event stays for an hour after its cause has gone.
 
     :param events: of the cluster or job; only FailedCreate of a ReplicaSet, StatefulSet or Job is looked at.
-    :param patience: a full quota is waited for a little, a webhook that does not answer like a volume; without it and
-        ``now`` nothing is waited for.
+    :param grace_periods: a full quota is waited for a little, a webhook that does not answer like a volume; without
+        them and ``now`` nothing is waited for.
     """
     failed = sorted(
         (event for event in events if event.reason == "FailedCreate" and event.kind != "Pod"),
@@ -123,13 +123,17 @@ def refused_pods(
         sentence(last.message),
         "Correct what the evidence names, then run the task again.",
     )
-    if now and patience and (now - last.first_at).total_seconds() < _bearable(reason, last.message, patience):
+    if (
+        now
+        and grace_periods
+        and (now - last.first_at).total_seconds() < _bearable(reason, last.message, grace_periods)
+    ):
         return None
     cause = f"Pods of the {last.kind} {last.name} are refused: {cause}"
     return Diagnosis(reason, cause, remedy, event_lines(_distinct(failed)))
 
 
-def _distinct(events: Iterable[Event]) -> list[Event]:
+def _distinct(events: Iterable[KubernetesEvent]) -> list[KubernetesEvent]:
     """The last of the events that differ in nothing but the name of the pod that was not made."""
     return list({_POD.sub("", event.message): event for event in events}.values())
 
@@ -144,11 +148,13 @@ def explain_refusal(message: str, namespace: str) -> _Explained | None:
     return None
 
 
-def _bearable(reason: str, message: str, patience: Patience) -> float:
+def _bearable(reason: str, message: str, grace_periods: GracePeriods) -> float:
     """Seconds for which a refusal may pass by itself."""
     if reason == "QuotaExceeded":
-        return 0.0 if _never_fits(message) else min(_QUOTA_SECONDS, patience.unschedulable)
-    return {"WebhookUnreachable": patience.mount, "ServiceAccountMissing": _ACCOUNT_SECONDS}.get(reason, 0.0)
+        return 0.0 if _never_fits(message) else min(_QUOTA_SECONDS, grace_periods.unschedulable)
+    return {"WebhookUnreachable": grace_periods.mount, "ServiceAccountMissing": _ACCOUNT_SECONDS}.get(
+        reason, 0.0
+    )
 
 
 def _quota(found: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     pod_in_words,
     sentence,
 )
-from dcluster_provider.platforms.kubernetes.pod import Event, Pod
+from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, Pod
 
 # What the scheduler says after the causes is about preemption and about claims: it repeats and explains nothing.
 _AFTERTHOUGHT = re.compile(r"\.? (?:no new claims to deallocate|preemption:|not found$).*$", re.DOTALL)
@@ -62,16 +62,20 @@ _MOST_ADVICE = 3
 
 
 def unschedulable(
-    pod: Pod, now: datetime, patience: float, events: Sequence[Event], claims: Sequence[Event]
+    pod: Pod,
+    now: datetime,
+    grace_periods: float,
+    events: Sequence[KubernetesEvent],
+    claims: Sequence[KubernetesEvent],
 ) -> Diagnosis | None:
     """Why the scheduler finds no node for a pod; none while it may still find one.
 
-    :param patience: seconds for which a node may be on its way.
+    :param grace_periods: seconds for which a node may be on its way.
     :param events: warnings about the pod.
     :param claims: warnings about its volumes.
     """
     waited = (now - (pod.unschedulable_since or pod.created_at)).total_seconds()
-    if not pod.unschedulable or waited < patience:
+    if not pod.unschedulable or waited < grace_periods:
         return None
     what = pod_in_words(pod)
     causes = scheduling_causes(pod.unschedulable)

@@ -9,8 +9,8 @@ from datetime import datetime
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import cannot_start, crashed_container
+from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.images import IMAGE_REASONS, image_problem
-from dcluster_provider.platforms.kubernetes.diagnosis.patience import Patience
 from dcluster_provider.platforms.kubernetes.diagnosis.scheduling import unschedulable
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
@@ -24,7 +24,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     short,
     warnings_about,
 )
-from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
+from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
 
 _CONTAINER_SECONDS = 10.0  # what a container refers to may be made a moment after it
 _NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -33,7 +33,9 @@ _MISSING = re.compile(r'(secret|configmap|persistentvolumeclaim)s? "([^"]+)" not
 _MISSING_KEY = re.compile(r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)")
 
 
-def broken_pod(pod: Pod, now: datetime, patience: Patience, events: Iterable[Event] = ()) -> Diagnosis | None:
+def broken_pod(
+    pod: Pod, now: datetime, grace_periods: GracePeriods, events: Iterable[KubernetesEvent] = ()
+) -> Diagnosis | None:
     """Why a pod cannot become or stay usable by itself; none while it may.
 
     For a pod that is over this tells only of what happened to it from outside (evicted, its node lost): why its
@@ -48,20 +50,24 @@ def broken_pod(pod: Pod, now: datetime, patience: Patience, events: Iterable[Eve
     events = list(events)
     noted = warnings_about(pod, events)
     if not pod.scheduled:
-        return unschedulable(pod, now, patience.unschedulable, noted, claims_of(pod, events))
+        return unschedulable(pod, now, grace_periods.unschedulable, noted, claims_of(pod, events))
     for container in pod.containers:
-        found = _broken_container(pod, container, now, patience, noted)
+        found = _broken_container(pod, container, now, grace_periods, noted)
         if found:
             return found
-    return _unmounted(pod, now, patience, noted)
+    return _unmounted(pod, now, grace_periods, noted)
 
 
 def _broken_container(
-    pod: Pod, container: Container, now: datetime, patience: Patience, noted: Sequence[Event]
+    pod: Pod,
+    container: Container,
+    now: datetime,
+    grace_periods: GracePeriods,
+    noted: Sequence[KubernetesEvent],
 ) -> Diagnosis | None:
     reason = container.waiting_reason
     if reason in IMAGE_REASONS:
-        return image_problem(pod, container, now, patience.mount, noted)
+        return image_problem(pod, container, now, grace_periods.mount, noted)
     if reason in _NOT_CREATED and age(pod, now) >= _CONTAINER_SECONDS:
         return _not_created(pod, container, noted)
     if reason == "CrashLoopBackOff":
@@ -69,7 +75,7 @@ def _broken_container(
     return None
 
 
-def _not_created(pod: Pod, container: Container, noted: Sequence[Event]) -> Diagnosis:
+def _not_created(pod: Pod, container: Container, noted: Sequence[KubernetesEvent]) -> Diagnosis:
     message = container.waiting_message
     what = container_in_words(pod, container)
     evidence = (short(f"{container.waiting_reason}: {message}"), *event_lines(noted))
@@ -108,13 +114,15 @@ def _not_created(pod: Pod, container: Container, noted: Sequence[Event]) -> Diag
     )
 
 
-def _unmounted(pod: Pod, now: datetime, patience: Patience, noted: Sequence[Event]) -> Diagnosis | None:
+def _unmounted(
+    pod: Pod, now: datetime, grace_periods: GracePeriods, noted: Sequence[KubernetesEvent]
+) -> Diagnosis | None:
     has_begun = any(
         container.running_since or container.exit_code is not None or container.restarts
         for container in pod.containers
     )
     failed = [event for event in noted if event.reason in _NOT_MOUNTED]
-    if has_begun or not failed or age(pod, now) < patience.mount:
+    if has_begun or not failed or age(pod, now) < grace_periods.mount:
         return None
     last = failed[-1]
     what, evidence = pod_in_words(pod), event_lines(failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from dcluster_provider.platforms.kubernetes.pod import Container, Event, Pod
+from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
 
 _MOST_WIDTH = 400
 _MOST_EVENTS = 4
@@ -62,13 +62,13 @@ def image_field(pod: Pod, container: Container) -> str:
     return own if pod.job_id is None else f"dockerImageName of the job, or {own} where that is empty"
 
 
-def warnings_about(pod: Pod, events: Iterable[Event]) -> list[Event]:
+def warnings_about(pod: Pod, events: Iterable[KubernetesEvent]) -> list[KubernetesEvent]:
     """What went wrong with this very pod, not one of its name before it; oldest first."""
     own = [event for event in events if event.warning and event.kind == "Pod" and event.name == pod.name]
     return sorted((event for event in own if event.uid in ("", pod.uid)), key=lambda event: event.last_at)
 
 
-def claims_of(pod: Pod, events: Iterable[Event]) -> list[Event]:
+def claims_of(pod: Pod, events: Iterable[KubernetesEvent]) -> list[KubernetesEvent]:
     """What went wrong with the volumes that a pod brings with it, which are named after it; oldest first."""
     own = [event for event in events if event.warning and event.kind == "PersistentVolumeClaim"]
     return sorted(
@@ -76,7 +76,7 @@ def claims_of(pod: Pod, events: Iterable[Event]) -> list[Event]:
     )
 
 
-def event_lines(events: Iterable[Event]) -> tuple[str, ...]:
+def event_lines(events: Iterable[KubernetesEvent]) -> tuple[str, ...]:
     """Events as evidence, the last few."""
     lines = []
     for event in list(events)[-_MOST_EVENTS:]:

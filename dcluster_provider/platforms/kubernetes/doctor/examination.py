@@ -6,14 +6,6 @@ import json
 from collections.abc import Iterator
 
 from dcluster_provider.core.errors import DClusterError
-from dcluster_provider.platforms.kubernetes.access import (
-    NODES,
-    PLATFORM,
-    PROXY,
-    Access,
-    Missing,
-    check_access,
-)
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
@@ -26,6 +18,14 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
 )
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_limit_ranges, check_quota
 from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
+from dcluster_provider.platforms.kubernetes.permissions import (
+    NODES,
+    PLATFORM,
+    PROXY,
+    MissingPermission,
+    RequiredPermission,
+    check_access,
+)
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.server_identity import read_uid
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -119,7 +119,7 @@ def _check_identity(api: KubernetesApi) -> Check:
 
 
 def _check_access(
-    api: KubernetesApi, namespace: str, wanted: tuple[Access, ...], name: str, option: str
+    api: KubernetesApi, namespace: str, wanted: tuple[RequiredPermission, ...], name: str, option: str
 ) -> Check:
     try:
         missing = check_access(api, namespace, wanted)
@@ -139,5 +139,5 @@ def _check_access(
     )
 
 
-def _listed(missing: list[Missing]) -> str:
+def _listed(missing: list[MissingPermission]) -> str:
     return ", ".join(str(item) for item in missing)

@@ -15,7 +15,7 @@ from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.diagnosis import (
-    Patience,
+    GracePeriods,
     broken_pod,
     ended_pod,
     refused_pods,
@@ -25,8 +25,8 @@ from dcluster_provider.platforms.kubernetes.doctor.check import Check, Outcome
 from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
 from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, PREFIX, Place, cluster_labels, metadata
 from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.pod import Event, Pod, read_event, read_pod
-from dcluster_provider.platforms.kubernetes.pod_templates import Container, pod_template
+from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, Pod, read_event, read_pod
+from dcluster_provider.platforms.kubernetes.pod_templates import EngineContainer, pod_template
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -34,7 +34,7 @@ _TRIAL = PREFIX + "image-trial"  # label of a pod: the cluster type that it stan
 _SECONDS = 90.0  # for all of them; a large image takes longer, which is said and is no failure
 _KEPT_SECONDS = 60  # that an ended trial stays when nobody is left to remove it
 _POLL = 0.5
-_PATIENCE = Patience(unschedulable=20, mount=45)
+_PATIENCE = GracePeriods(unschedulable=20, mount=45)
 _TYPES: tuple[ClusterType, ...] = ("spark", "spark3", "flink")
 # A node that is still to come, or is short for the moment, says nothing about the image.
 _UNDECIDED = {"Unschedulable", "VolumePending", "QuotaExceeded"}
@@ -110,7 +110,7 @@ def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kinds: 
     image, fields = settings.image(kind), ", ".join(f"{each}_image" for each in kinds)
     typed = replace(cluster, spec=ClusterSpec(tenant="doctor", type=kind))
     labels = cluster_labels(cluster) | {_TRIAL: kind}
-    container = Container(image, "true", (), "10m", 64, {})
+    container = EngineContainer(image, "true", (), "10m", 64, {})
     template = pod_template(settings, typed, "worker", container, labels, grace_seconds=1)
     template["spec"]["restartPolicy"] = "Never"
     manifest: Json = {
@@ -148,7 +148,7 @@ def _wait(api: KubernetesApi, namespace: str, cluster: Cluster, trials: list[_Tr
         time.sleep(_POLL)
 
 
-def _look(trial: _Trial, pod: Pod | None, events: list[Event]) -> None:
+def _look(trial: _Trial, pod: Pod | None, events: list[KubernetesEvent]) -> None:
     now = datetime.now(timezone.utc)
     if pod is None:
         own = [event for event in events if event.name == trial.name]
@@ -165,7 +165,7 @@ def _look(trial: _Trial, pod: Pod | None, events: list[Event]) -> None:
         trial.decide(found)
 
 
-def _events(api: KubernetesApi, namespace: str, cluster: Cluster) -> list[Event]:
+def _events(api: KubernetesApi, namespace: str, cluster: Cluster) -> list[KubernetesEvent]:
     try:
         items, _ = api.list(collection("Event", namespace), {"fieldSelector": "type=Warning"})
     except ApiRefused:

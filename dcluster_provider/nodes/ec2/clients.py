@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
 
-class Access:
+class Ec2Clients:
     """How EC2 is reached with one connection's credentials; may be used by several threads.
 
     :param conn_id: of the connection that credentials come from.

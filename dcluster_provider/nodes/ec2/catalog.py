@@ -11,18 +11,18 @@ from cachetools import TTLCache
 
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.core.sizing import MIB
-from dcluster_provider.nodes.ec2.access import Access
+from dcluster_provider.nodes.ec2.clients import Ec2Clients
 
 _KEPT_SECONDS = 3600.0
 _MOST_REGIONS = 64
 _MOST_VALUES = 100
 
 
-class Offers:
+class Ec2Catalog:
     """Instance types by region; may be used by several threads."""
 
-    def __init__(self, access: Access, clock: Callable[[], float] = time.monotonic) -> None:
-        self._access = access
+    def __init__(self, clients: Ec2Clients, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clients = clients
         self._types: TTLCache[str, frozenset[str]] = TTLCache(_MOST_REGIONS, _KEPT_SECONDS, clock)
         self._capacities: TTLCache[str, dict[str, Capacity]] = TTLCache(_MOST_REGIONS, _KEPT_SECONDS, clock)
         self._lock = Lock()
@@ -47,8 +47,8 @@ class Offers:
             return {it: kept[it] for it in instance_types if it in kept}
 
     def _ask_types(self, region: str) -> frozenset[str]:
-        with self._access.asking(region):
-            pages = self._access.client(region).get_paginator("describe_instance_type_offerings")
+        with self._clients.asking(region):
+            pages = self._clients.client(region).get_paginator("describe_instance_type_offerings")
             return frozenset(
                 str(offer["InstanceType"])
                 for page in pages.paginate(LocationType="region", PaginationConfig={"PageSize": 1000})
@@ -56,8 +56,8 @@ class Offers:
             )
 
     def _ask_capacities(self, instance_types: list[str], region: str) -> dict[str, Capacity]:
-        with self._access.asking(region):
-            pages = self._access.client(region).get_paginator("describe_instance_types")
+        with self._clients.asking(region):
+            pages = self._clients.client(region).get_paginator("describe_instance_types")
             # A filter leaves unknown types out; asked for by name, one of them makes the whole request fail.
             filters: list[Any] = [{"Name": "instance-type", "Values": instance_types}]
             return {

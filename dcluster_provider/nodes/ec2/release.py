@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.core.machines import MachineState
-from dcluster_provider.nodes.ec2.access import Access
+from dcluster_provider.nodes.ec2.backoff import Backoff
+from dcluster_provider.nodes.ec2.clients import Ec2Clients
 from dcluster_provider.nodes.ec2.listing import described
-from dcluster_provider.nodes.ec2.patience import Patience
 from dcluster_provider.nodes.ec2.reading import read_instance
 from dcluster_provider.nodes.ec2.refusals import code_of
 from dcluster_provider.nodes.ec2.tags import is_ours
@@ -19,20 +19,20 @@ _BATCH = 50
 _UNKNOWN, _PROTECTED = "InvalidInstanceID.NotFound", "OperationNotPermitted"
 
 
-class GivingBack:
+class InstanceRelease:
     """Gives instances back in small batches, each looked up right before.
 
-    :param patience: for which EC2 may not know yet what was launched a moment ago.
+    :param backoff: for which EC2 may not know yet what was launched a moment ago.
     """
 
-    def __init__(self, access: Access, deployment: str, patience: Patience) -> None:
-        self._access = access
+    def __init__(self, clients: Ec2Clients, deployment: str, backoff: Backoff) -> None:
+        self._clients = clients
         self._deployment = deployment
-        self._patience = patience
+        self._backoff = backoff
         # Ids that people write may be of instances that are long gone: nobody waits long for those.
-        self._short_patience = Patience(patience.seconds / 4, patience.first)
+        self._short_backoff = Backoff(backoff.seconds / 4, backoff.first)
 
-    def give_back(self, instance_ids: Sequence[str], region: str) -> tuple[str, ...]:
+    def release(self, instance_ids: Sequence[str], region: str) -> tuple[str, ...]:
         """Terminate those that carry our tag; one that is not there any more counts as given back.
 
         :returns: the ids of those that are given back, in the order of the arguments.
@@ -44,14 +44,14 @@ class GivingBack:
             done |= self._end_batch(wanted[start : start + _BATCH], region)
         return tuple(it for it in wanted if it in done)
 
-    def give_back_launched(self, instance_ids: Sequence[str], region: str) -> None:
+    def release_launched(self, instance_ids: Sequence[str], region: str) -> None:
         """Terminate what EC2 has just launched for us, known to its listings or not.
 
         :raises CloudUnavailable: EC2 does not know some of them yet; asked again later it will.
         """
         left = set(instance_ids)
-        for _ in self._patience.looks():
-            known = set(described(self._access, region, sorted(left)))
+        for _ in self._backoff.looks():
+            known = set(described(self._clients, region, sorted(left)))
             left -= self._end_batches(sorted(known & left), region)
             left -= known
             if not left:
@@ -64,8 +64,8 @@ class GivingBack:
     def _await_known(self, instance_ids: list[str], region: str) -> None:
         """What was launched a moment ago may not be listed yet; what never is, is gone."""
         unknown = set(instance_ids)
-        for _ in self._short_patience.looks():
-            unknown -= set(described(self._access, region, sorted(unknown)))
+        for _ in self._short_backoff.looks():
+            unknown -= set(described(self._clients, region, sorted(unknown)))
             if not unknown:
                 return
         _LOG.warning(
@@ -81,7 +81,7 @@ class GivingBack:
         return done
 
     def _end_batch(self, instance_ids: list[str], region: str) -> set[str]:
-        found = described(self._access, region, instance_ids)
+        found = described(self._clients, region, instance_ids)
         gone = {it for it in instance_ids if it not in found}
         live = []
         for instance_id, description in found.items():
@@ -102,9 +102,9 @@ class GivingBack:
         """One call; what makes it fail for all is found by halving it."""
         from botocore.exceptions import ClientError
 
-        with self._access.asking(region):
+        with self._clients.asking(region):
             try:
-                self._access.client(region).terminate_instances(InstanceIds=instance_ids)
+                self._clients.client(region).terminate_instances(InstanceIds=instance_ids)
             except ClientError as error:
                 if code_of(error) not in {_UNKNOWN, _PROTECTED}:
                     raise

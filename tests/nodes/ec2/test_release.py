@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import DClusterError, InvalidSpec
+from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.cloud import Ec2
-from dcluster_provider.nodes.ec2.patience import Patience
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 MARK = "0" * 32
@@ -98,7 +98,7 @@ DEPLOYMENTS = ["pro*", "prod", "pro?", "prod2", "PROD", "pr*d", "proud", "", Non
 def test_whatever_is_done_instances_of_others_survive(aws, order, data):
     aws.begin()
     ours = data.draw(st.sampled_from(["pro*", "prod", "pro?"]))
-    ec2 = Ec2("d", replace(SETTINGS, deployment=ours), aws.client, None, Patience(0.0, least=1))
+    ec2 = Ec2("d", replace(SETTINGS, deployment=ours), aws.client, None, Backoff(0.0, least=1))
     fleets = _fleets(aws, data)
     ids = sorted(set().union(*fleets.values()))
     for _ in range(data.draw(st.integers(1, 4))):

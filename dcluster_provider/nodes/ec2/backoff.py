@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Patience:
+class Backoff:
     """Looks at growing distances.
 
     :param seconds: in which the last look is.

@@ -1,7 +1,7 @@
-"""Looks at clusters and jobs for an answer: a few at a time, and none for longer than a caller should wait.
+"""Observe clusters and jobs for an answer: a few at a time, and none for longer than a caller should wait.
 
 A call runs on a thread that Airflow's own API shares. A platform that does not answer is asked again for a minute, so
-the look has a thread of its own and goes on there while the call answers what was seen last.
+the observation has a thread of its own and goes on there while the call answers what was observed last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REMEMBERED = 10_000  # records whose last look is remembered
 
 
 @dataclass(frozen=True)
-class Seen(Generic[Record]):
+class ObservedRecord(Generic[Record]):
     """A record for an answer.
 
     :param age: seconds since it was seen so; none when it was seen for this answer.
@@ -54,11 +54,11 @@ class Seen(Generic[Record]):
         return {} if self.age is None else {"stale": {"ageSeconds": self.age, "why": self.why}}
 
 
-class Looks:
-    """The looks of one process.
+class BoundedObserver:
+    """The observations of one process.
 
     :param seconds: that one may take; while one of a connection takes longer, none of it is begun.
-    :param threads: looks at once, of all connections.
+    :param threads: observations at once, of all connections.
     """
 
     def __init__(self, seconds: float = _SECONDS, threads: int = _THREADS) -> None:
@@ -91,7 +91,7 @@ class Looks:
             )
         return done.result()
 
-    def cluster(self, hook: DClusterHook, cluster: Cluster) -> Seen[Cluster]:
+    def cluster(self, hook: DClusterHook, cluster: Cluster) -> ObservedRecord[Cluster]:
         """A cluster as it is now, or as it was seen last."""
         clusters = hook.clusters
 
@@ -102,7 +102,7 @@ class Looks:
 
         return self._seen("cluster", cluster, look)
 
-    def job(self, hook: DClusterHook, job: Job) -> Seen[Job]:
+    def job(self, hook: DClusterHook, job: Job) -> ObservedRecord[Job]:
         """A job as it is now, or as it was seen last."""
         jobs = hook.jobs
 
@@ -113,7 +113,9 @@ class Looks:
 
         return self._seen("job", job, look)
 
-    def _seen(self, kind: str, record: Record, look: Callable[[], tuple[Record, str]]) -> Seen[Record]:
+    def _seen(
+        self, kind: str, record: Record, look: Callable[[], tuple[Record, str]]
+    ) -> ObservedRecord[Record]:
         key = (kind, record.conn_id, record.id)
         try:
             found, why = self.within_limits(record.conn_id, look)
@@ -122,10 +124,10 @@ class Looks:
         with self._lock:
             if not why:
                 self._seen_at[key] = time.time()
-                return Seen(found)
+                return ObservedRecord(found)
             # Nobody has seen another state since this one began, whoever looked last.
             at = max(self._seen_at.get(key, 0.0), found.state_since.timestamp())
-        return Seen(found, max(0, int(time.time() - at)), why)
+        return ObservedRecord(found, max(0, int(time.time() - at)), why)
 
     def _run(self, look: Callable[[], Result], done: Future[Result]) -> None:
         try:
@@ -137,4 +139,4 @@ class Looks:
                 del self._begun[done]  # type: ignore[arg-type]  # whatever its result
 
 
-LOOKS = Looks()
+OBSERVER = BoundedObserver()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Patience:
+class GracePeriods:
     """How long what may come by itself is waited for.
 
     :param unschedulable: seconds for a node; an autoscaler needs minutes.

@@ -13,7 +13,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.nodes.gke.api import GkeApi
-from dcluster_provider.nodes.gke.faults import Missing
+from dcluster_provider.nodes.gke.faults import ResourceNotFound
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _CUSTOM = re.compile(r"(?:[a-z0-9]+-)?custom-(\d{1,3})-(\d{3,8})(?:-ext)?")
 _Answer = TypeVar("_Answer")
 
 
-class Offers:
+class GkeCatalog:
     """What the cluster's region offers, asked for at most once an hour."""
 
     def __init__(
@@ -124,7 +124,7 @@ class Offers:
     def _read_cluster(self) -> container_v1.Cluster:
         try:
             return self._api.cluster()
-        except Missing as error:
+        except ResourceNotFound as error:
             near = nearest(self._settings.cluster, self._api.cluster_names())
             raise InvalidSpec(f"field gke_cluster: there is no {self._settings}{near}") from error
 

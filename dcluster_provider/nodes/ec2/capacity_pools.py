@@ -17,7 +17,7 @@ _MARKETS = {
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CapacityPool:
     """A place where the wanted instances may be had.
 
     :param market: ``spot`` or ``on-demand``.
@@ -33,7 +33,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Asking:
+class InstanceRequest:
     """One request for instances: however often it is made, EC2 answers with the same ones.
 
     :param count: how many it asks for.
@@ -41,7 +41,7 @@ class Asking:
     """
 
     mark: str
-    candidate: Candidate
+    candidate: CapacityPool
     count: int
     generation: int = 0
 
@@ -57,19 +57,19 @@ class Asking:
         return f"{self.generation}/{self.count}/{it.market}/{it.instance_type}/{it.subnet}"
 
     @classmethod
-    def named(cls, mark: str, name: str) -> Asking | None:
+    def named(cls, mark: str, name: str) -> InstanceRequest | None:
         """The request whose instances carry a tag; none when somebody wrote another text into it."""
         parts = name.split("/")
         if len(parts) != 5 or not (parts[0].isdigit() and parts[1].isdigit()):
             return None
-        return cls(mark, Candidate(*parts[2:]), int(parts[1]), int(parts[0]))
+        return cls(mark, CapacityPool(*parts[2:]), int(parts[1]), int(parts[0]))
 
 
-def candidates(order: NodeOrder, settings: Ec2Settings) -> list[Candidate]:
+def candidates(order: NodeOrder, settings: Ec2Settings) -> list[CapacityPool]:
     """Every place where an order's instances may be had, the most wanted first, of at most 60 types."""
     types = tuple(dict.fromkeys((*order.instance_types, *settings.alternatives)))[:MOST_TYPES]
     return [
-        Candidate(market, instance_type, subnet)
+        CapacityPool(market, instance_type, subnet)
         for market in _MARKETS[settings.market]
         for instance_type in types
         for subnet in settings.subnets or ("",)

@@ -13,7 +13,7 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True)
-class Access:
+class RequiredPermission:
     """Verbs on a kind of object in a namespace.
 
     :param group: of the API; empty means the core.
@@ -32,10 +32,10 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingPermission:
     """A verb that may not be used."""
 
-    access: Access
+    access: RequiredPermission
     verb: str
 
     def __str__(self) -> str:
@@ -45,26 +45,30 @@ class Missing:
 
 # Of whoever runs Airflow's tasks, triggers and pages, in every namespace of clusters.
 PLATFORM = (
-    Access("", "configmaps", ("get", "list", "create", "delete"), "make, find and end clusters"),
-    Access("", "secrets", ("get", "create"), "hand clusters and jobs their settings and secrets"),
-    Access("", "services", ("create", "patch"), "give masters a name"),
-    Access("apps", "deployments", ("create", "patch"), "make masters and workers"),
-    Access("batch", "jobs", ("get", "create", "patch"), "run and stop the drivers and clients of jobs"),
-    Access("networking.k8s.io", "networkpolicies", ("create", "patch"), "keep clusters apart"),
-    Access("policy", "poddisruptionbudgets", ("create", "patch"), "keep masters where they are"),
-    Access("", "pods", ("list", "watch"), "see how clusters and jobs are"),
-    Access("", "pods/log", ("get",), "read the logs of jobs"),
-    Access("", "events", ("list",), "tell why pods do not come up", optional=True),
-    Access("", "resourcequotas", ("list",), "tell how much of a quota is left", optional=True),
-    Access("", "limitranges", ("list",), "tell which limits pods need", optional=True),
-    Access("", "namespaces", ("get",), "tell the Pod Security level", optional=True),
-    Access("", "serviceaccounts", ("get",), "tell whether service accounts exist", optional=True),
+    RequiredPermission("", "configmaps", ("get", "list", "create", "delete"), "make, find and end clusters"),
+    RequiredPermission("", "secrets", ("get", "create"), "hand clusters and jobs their settings and secrets"),
+    RequiredPermission("", "services", ("create", "patch"), "give masters a name"),
+    RequiredPermission("apps", "deployments", ("create", "patch"), "make masters and workers"),
+    RequiredPermission(
+        "batch", "jobs", ("get", "create", "patch"), "run and stop the drivers and clients of jobs"
+    ),
+    RequiredPermission("networking.k8s.io", "networkpolicies", ("create", "patch"), "keep clusters apart"),
+    RequiredPermission("policy", "poddisruptionbudgets", ("create", "patch"), "keep masters where they are"),
+    RequiredPermission("", "pods", ("list", "watch"), "see how clusters and jobs are"),
+    RequiredPermission("", "pods/log", ("get",), "read the logs of jobs"),
+    RequiredPermission("", "events", ("list",), "tell why pods do not come up", optional=True),
+    RequiredPermission("", "resourcequotas", ("list",), "tell how much of a quota is left", optional=True),
+    RequiredPermission("", "limitranges", ("list",), "tell which limits pods need", optional=True),
+    RequiredPermission("", "namespaces", ("get",), "tell the Pod Security level", optional=True),
+    RequiredPermission("", "serviceaccounts", ("get",), "tell whether service accounts exist", optional=True),
     # Admission on OpenShift asks for it of whoever makes objects that keep their owner from being deleted.
-    Access("", "configmaps/finalizers", ("update",), "own objects where owners are checked", optional=True),
+    RequiredPermission(
+        "", "configmaps/finalizers", ("update",), "own objects where owners are checked", optional=True
+    ),
 )
 # The same, where Spark masters and JobManagers are asked through the API server.
 PROXY = (
-    Access(
+    RequiredPermission(
         "",
         "services/proxy",
         ("get", "create", "patch", "delete"),
@@ -73,7 +77,7 @@ PROXY = (
 )
 # Of the pods of Spark drivers that make their own executors.
 DRIVER = tuple(
-    Access(
+    RequiredPermission(
         "",
         resource,
         ("get", "list", "watch", "create", "patch", "delete", "deletecollection"),
@@ -83,7 +87,7 @@ DRIVER = tuple(
 )
 # Of JobManagers that go on after a restart.
 FLINK = (
-    Access(
+    RequiredPermission(
         "",
         "configmaps",
         ("get", "list", "watch", "create", "update", "patch", "delete"),
@@ -92,36 +96,40 @@ FLINK = (
 )
 # Of whoever runs Airflow's tasks, triggers and pages, in the whole cluster.
 SERVER = (
-    Access("", "namespaces", ("get",), "know this Kubernetes again", optional=True, names=("kube-system",)),
-    Access(
+    RequiredPermission(
+        "", "namespaces", ("get",), "know this Kubernetes again", optional=True, names=("kube-system",)
+    ),
+    RequiredPermission(
         "storage.k8s.io", "storageclasses", ("get", "list"), "tell whether disks can be had", optional=True
     ),
 )
 # Of whoever launches, drains and gives back nodes, in the whole cluster.
 NODES = (
-    Access("", "nodes", ("get", "list", "patch"), "see, cordon and label nodes"),
-    Access("", "pods", ("list",), "see what uses nodes"),
-    Access("", "pods/eviction", ("create",), "empty nodes"),
+    RequiredPermission("", "nodes", ("get", "list", "patch"), "see, cordon and label nodes"),
+    RequiredPermission("", "pods", ("list",), "see what uses nodes"),
+    RequiredPermission("", "pods/eviction", ("create",), "empty nodes"),
 )
 
 
-def check_access(api: KubernetesApi, namespace: str, wanted: Iterable[Access]) -> list[Missing]:
+def check_access(
+    api: KubernetesApi, namespace: str, wanted: Iterable[RequiredPermission]
+) -> list[MissingPermission]:
     """The verbs that the credentials in use may not use in a namespace, in the order of the table.
 
     :param namespace: empty means the whole cluster.
     :raises PlatformUnavailable: the API server does not answer.
     :raises ApiRefused: it does not tell.
     """
-    asked = [Missing(access, verb) for access in wanted for verb in access.verbs]
+    asked = [MissingPermission(access, verb) for access in wanted for verb in access.verbs]
     answers = ask_at_once(lambda item: (item, _is_allowed(api, namespace, item)), asked, _raise)
     return [item for item, allowed in answers if not allowed]
 
 
-def _raise(_: Missing, error: DClusterError) -> tuple[Missing, bool]:
+def _raise(_: MissingPermission, error: DClusterError) -> tuple[MissingPermission, bool]:
     raise error
 
 
-def _is_allowed(api: KubernetesApi, namespace: str, item: Missing) -> bool:
+def _is_allowed(api: KubernetesApi, namespace: str, item: MissingPermission) -> bool:
     resource, _, subresource = item.access.resource.partition("/")
     attributes: Json = {
         "namespace": namespace,

@@ -18,9 +18,9 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed, PlatformRefused
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
-from dcluster_provider.nodes.gke import marks
+from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.api import GkeApi
-from dcluster_provider.nodes.gke.faults import Exists, Missing, Refused
+from dcluster_provider.nodes.gke.faults import RequestRejected, ResourceExists, ResourceNotFound
 from dcluster_provider.nodes.gke.fleet import Group, Pool, read_pools
 from dcluster_provider.nodes.gke.pools import candidates, node_pool
 from dcluster_provider.nodes.gke.removal import delete_if_empty, delete_machines
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Growing:
+class NodePoolResize:
     """Grows the pools of one order.
 
     :param zones: of a kind of machine, in the order in which they are tried.
@@ -92,7 +92,7 @@ class Growing:
 
     def _add(self, pool: Pool, group: Group, missing: int) -> None:
         taken = {it.id for place, it in pool.machines if place == group}
-        names = [f"{group.base}-{slot}" for slot in marks.slots(self.order.count)]
+        names = [f"{group.base}-{slot}" for slot in naming.slots(self.order.count)]
         free = [name for name in names if name not in taken][:missing]
         if len(free) < missing:
             raise CloudUnavailable(
@@ -101,13 +101,13 @@ class Growing:
             )
         try:
             self.api.create_instances(group.zone, group.name, free)
-        except Exists:
+        except ResourceExists:
             return  # another process was first; what it made is what is wanted
-        except Missing:
+        except ResourceNotFound:
             raise CloudUnavailable(
                 f"{self.settings}: the node pool {pool.name} is being deleted; ask again"
             ) from None
-        except Refused as error:
+        except RequestRejected as error:
             raise self._failed(
                 "RequestRefused", "GKE's instance group refuses to grow.", str(error)
             ) from error
@@ -137,14 +137,14 @@ class Growing:
 
     def _create(self, place: int) -> None:
         candidate = candidates(self.order, self.settings)[place]
-        name = marks.pool_name(self.order.mark, place)
+        name = naming.pool_name(self.order.mark, place)
         zones = self.zones(candidate.instance_type)
         pool = node_pool(self.order, self.settings, place, zones, self._template())
         try:
             self.api.create_node_pool(pool)
-        except Exists:
+        except ResourceExists:
             self._require_ours(name)
-        except Refused as error:
+        except RequestRejected as error:
             raise self._failed(
                 "PoolRefused", f"GKE refuses a node pool of {candidate}.", str(error)
             ) from error
@@ -205,5 +205,5 @@ def _youngest(live: list[tuple[Group, Machine]], count: int) -> list[tuple[Group
     if count <= 0:
         return []
     # Machines that GKE itself names are there while it renews others.
-    named = [it for it in live if marks.slot_of(it[1].id)]
+    named = [it for it in live if naming.slot_of(it[1].id)]
     return sorted(named, key=lambda it: (it[1].launched_at, it[1].provider_id))[-count:]

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dcluster_provider.nodes.ec2 import patience as module
-from dcluster_provider.nodes.ec2.patience import Patience
+from dcluster_provider.nodes.ec2 import backoff as module
+from dcluster_provider.nodes.ec2.backoff import Backoff
 
 
 @pytest.mark.parametrize(("answer_seconds", "looks"), [(0.0, 14), (1.0, 9), (60.0, 6)])
@@ -20,7 +20,7 @@ def test_there_are_looks_until_the_time_is_over_and_some_in_any_case(monkeypatch
 
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now, sleep=pass_))
     seen = []
-    for look in Patience(20.0, 0.2).looks():
+    for look in Backoff(20.0, 0.2).looks():
         pass_(answer_seconds)
         seen.append(look)
     assert seen == list(range(looks))
