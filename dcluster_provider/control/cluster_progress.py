@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.endings import after_cluster, without_platform
-from dcluster_provider.control.isolation import going_on
-from dcluster_provider.control.places import made_elsewhere
+from dcluster_provider.control.isolation import isolate_errors
+from dcluster_provider.control.observation_errors import ObservationErrors, Unobservable
+from dcluster_provider.control.places import remote_error
 from dcluster_provider.control.saving import save_change, utc_now
-from dcluster_provider.control.sightings import Hidden, Sightings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -41,7 +41,7 @@ class ClusterProgress:
         self._registry = registry
         self._platform = platform
         self._nodes = nodes
-        self._sightings = Sightings("cluster")
+        self._observation_errors = ObservationErrors("cluster")
 
     def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
         """Look at clusters, all in one batch, and return them in their states of this moment by id.
@@ -50,23 +50,25 @@ class ClusterProgress:
         """
         records = self._registry.clusters.get_many(list(ids))
         live = [cluster for cluster in records if not (cluster.state.is_final or cluster.is_external)]
-        unseen = {it.id: why for it in live if (why := made_elsewhere(self._platform, it))}
+        unseen = {it.id: why for it in live if (why := remote_error(self._platform, it))}
         here = [cluster for cluster in live if cluster.id not in unseen]
-        seen = self._sightings.seen({**unseen, **(self._platform.observe_clusters(here) if here else {})})
+        seen = self._observation_errors.without_errors(
+            {**unseen, **(self._platform.observe_clusters(here) if here else {})}
+        )
         after = {cluster.id: cluster for cluster in records}
         for cluster in here:
             if cluster.state is ClusterState.TERMINATING and not self._give_nodes_back(cluster):
                 continue
-            with going_on(cluster):
+            with isolate_errors(cluster):
                 if cluster.id in seen:
                     after[cluster.id] = self._with_nodes(self._advance(cluster, seen[cluster.id]))
                 if after[cluster.id].state is ClusterState.TERMINATING:
                     after[cluster.id] = self.remove(after[cluster.id])
         return after
 
-    def hidden(self, cluster_id: int) -> Hidden | None:
+    def unobservable(self, cluster_id: int) -> Unobservable | None:
         """Why a cluster that has not ended was not seen by the last look; none when it was."""
-        return self._sightings.hidden(cluster_id)
+        return self._observation_errors.unobservable(cluster_id)
 
     def remove(self, cluster: Cluster) -> Cluster:
         """Let the platform remove a cluster, and settle the cluster and its jobs if nothing of it is left.
@@ -92,7 +94,7 @@ class ClusterProgress:
             return self._give_up(cluster, error)
 
     def _remove(self, cluster: Cluster) -> Cluster:
-        unseen = made_elsewhere(self._platform, cluster)
+        unseen = remote_error(self._platform, cluster)
         if unseen is not None:
             _LOG.warning("%s is not removed: %s", cluster, unseen.why)
             return cluster
@@ -113,7 +115,9 @@ class ClusterProgress:
                 self._registry.jobs.save(job)
         if cluster.state.is_final or not given_back:
             return cluster
-        seen = self._sightings.seen(self._platform.observe_clusters([cluster])).get(cluster.id)
+        seen = self._observation_errors.without_errors(self._platform.observe_clusters([cluster])).get(
+            cluster.id
+        )
         return cluster if seen is None else self._advance(cluster, seen)
 
     def _give_up(self, cluster: Cluster, error: PlatformRefused | PlatformUnavailable) -> Cluster:

@@ -12,10 +12,10 @@ from dcluster_provider.control.cluster_progress import ClusterProgress
 from dcluster_provider.control.endings import cluster_terminated, in_use
 from dcluster_provider.control.info import cluster_info
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
-from dcluster_provider.control.places import require_here
+from dcluster_provider.control.observation_errors import Unobservable, raise_if_given_up
+from dcluster_provider.control.places import require_same_location
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
 from dcluster_provider.control.waiting import Wait
 from dcluster_provider.core.diagnosis import PROVIDER_MISSING, WRONG_CONNECTION, Diagnosis
 from dcluster_provider.core.errors import (
@@ -29,7 +29,7 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.identity import Owner, derived_key, fresh_key
 from dcluster_provider.core.record import EXTERNAL, LIVE_JOB_STATES, Cluster, ClusterState, parse_states
-from dcluster_provider.core.spec import ClusterSpec, parse, refuse_redacted
+from dcluster_provider.core.spec import ClusterSpec, parse, reject_redacted
 from dcluster_provider.core.state import (
     begin_cluster,
     end_cluster,
@@ -172,7 +172,7 @@ class Clusters:
             return cluster
         if cluster.state not in (ClusterState.REQUESTED, ClusterState.PROVISIONING):
             return cluster
-        self.require_here(cluster)
+        self.require_same_location(cluster)
         try:
             self._platform.prepare(cluster.spec, report)
             self._nodes.launch(cluster, report)
@@ -201,13 +201,13 @@ class Clusters:
             if refusal.diagnosis.reason in {PROVIDER_MISSING, WRONG_CONNECTION}:
                 raise
 
-    def require_here(self, cluster: Cluster) -> None:
+    def require_same_location(self, cluster: Cluster) -> None:
         """Refuse to go on with a live cluster that was made elsewhere than where the connection leads by now.
 
         :raises PlatformRefused: naming both places.
         """
         if not cluster.state.is_final:
-            require_here(self._platform, cluster)
+            require_same_location(self._platform, cluster)
 
     def get(self, cluster: int | str) -> Cluster:
         """A cluster by id or name, as it was last seen.
@@ -259,14 +259,14 @@ class Clusters:
         """
         return self._progress.observe(ids)
 
-    def hidden(self, cluster_id: int) -> Hidden | None:
+    def unobservable(self, cluster_id: int) -> Unobservable | None:
         """Why the last look did not see a cluster; none when it did."""
-        return self._progress.hidden(cluster_id)
+        return self._progress.unobservable(cluster_id)
 
     def _look(self, cluster_id: int) -> Cluster:
         cluster = self.observe([cluster_id])[cluster_id]
         if not cluster.state.is_final:
-            raise_if_hopeless(self.hidden(cluster_id))
+            raise_if_given_up(self.unobservable(cluster_id))
         return cluster
 
     def status(self, cluster: int | str) -> ClusterState:
@@ -370,7 +370,7 @@ class Clusters:
         return cluster
 
     def _checked(self, spec: ClusterSpec | dict[str, Any] | str) -> ClusterSpec:
-        spec = refuse_redacted(parse(ClusterSpec, spec))
+        spec = reject_redacted(parse(ClusterSpec, spec))
         self._platform.check_cluster(spec)
         self._nodes.check(spec)
         return spec
@@ -392,7 +392,7 @@ class Clusters:
                 actor=actor,
                 follow_ending=follow_ending,
             )
-            self.require_here(claim.record)
+            self.require_same_location(claim.record)
             if claim.record.state is not ClusterState.TERMINATING:
                 return claim.record
             self._finish(claim.record.id)

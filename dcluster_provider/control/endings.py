@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.observation import JobObservation, JobPhase, Unseen
+from dcluster_provider.core.observation import JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, fail_job
 from dcluster_provider.platforms.base import Platform
@@ -26,7 +26,7 @@ def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: da
     """
     seen = platform.observe_jobs([(job, cluster) for job in jobs])
     for found in seen.values():
-        if isinstance(found, Unseen) and not found.is_refused:
+        if isinstance(found, ObservationError) and not found.is_refused:
             raise found.why
     return [_after_cluster(job, cluster, seen.get(job.id), now) for job in jobs]
 
@@ -36,7 +36,9 @@ def without_platform(jobs: list[Job], cluster: Cluster, now: datetime) -> list[J
     return [_after_cluster(job, cluster, None, now) for job in jobs]
 
 
-def _after_cluster(job: Job, cluster: Cluster, seen: JobObservation | Unseen | None, now: datetime) -> Job:
+def _after_cluster(
+    job: Job, cluster: Cluster, seen: JobObservation | ObservationError | None, now: datetime
+) -> Job:
     if isinstance(seen, JobObservation) and _is_its_own_end(job, cluster, seen):
         return advance_job(job, seen, now)
     return fail_job(job, _cluster_ended(cluster), now, _state_without_cluster(job, cluster))

@@ -12,7 +12,7 @@ _LOG = logging.getLogger(__name__)
 
 
 @contextmanager
-def going_on(subject: object) -> Iterator[None]:
+def isolate_errors(subject: object) -> Iterator[None]:
     """Let what cannot be done for one cluster or job just now keep no other one from its turn.
 
     :raises CredentialsRefused: nothing can be done for any of them.

@@ -115,7 +115,7 @@ class JobClusters:
                 f"JobSpec: field jobType: {spec.job_type!r} does not run on {cluster}, which is of type "
                 f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
             )
-        self._clusters.require_here(cluster)
+        self._clusters.require_same_location(cluster)
         if not request.only_stored:
             cluster = self._clusters.observe([cluster.id])[cluster.id]
         if cluster.state.is_ending:
@@ -127,7 +127,7 @@ class JobClusters:
         deployment, conn_id = self._settings.deployment, self._settings.conn_id
         found = self._registry.clusters.find_long_living(spec.client, spec.engine, deployment, conn_id)
         if found is not None:
-            self._clusters.require_here(found)
+            self._clusters.require_same_location(found)
         if found is not None and not request.only_stored:
             # Whoever launched it may have been cut short.
             found = self._clusters.resume(found.id, request.report)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.endings import after_cluster
-from dcluster_provider.control.isolation import going_on
-from dcluster_provider.control.places import made_elsewhere
+from dcluster_provider.control.isolation import isolate_errors
+from dcluster_provider.control.observation_errors import ObservationErrors, Unobservable
+from dcluster_provider.control.places import remote_error
 from dcluster_provider.control.saving import save_change, utc_now
-from dcluster_provider.control.sightings import Hidden, Sightings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -24,7 +24,7 @@ from dcluster_provider.core.errors import (
     PlatformUnavailable,
     StaleRecord,
 )
-from dcluster_provider.core.handback import Handback, HandbackReader
+from dcluster_provider.core.job_result import ResultReader, ReturnedResult
 from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job, JobState
@@ -46,7 +46,7 @@ class JobProgress:
         self._registry = registry
         self._platform = platform
         self._clusters = clusters
-        self._sightings = Sightings("job")
+        self._observation_errors = ObservationErrors("job")
         self._unread: dict[
             int, float
         ] = {}  # by job: monotonic time since when the log of its end cannot be read
@@ -60,9 +60,7 @@ class JobProgress:
         after = {job.id: job for job in self._registry.jobs.get_many(list(ids))}
         live = [job for job in after.values() if not job.state.is_final]
         clusters = self._clusters.observe({job.cluster_id for job in live})
-        unseen = {
-            it.id: why for it in live if (why := made_elsewhere(self._platform, clusters[it.cluster_id]))
-        }
+        unseen = {it.id: why for it in live if (why := remote_error(self._platform, clusters[it.cluster_id]))}
         going = []
         for job in live:
             if job.id in unseen:
@@ -71,12 +69,14 @@ class JobProgress:
             if job.state is not JobState.REQUESTED and not cluster.state.is_ending:
                 going.append((job, cluster))
                 continue
-            with going_on(job):
+            with isolate_errors(job):
                 after[job.id] = self._before_its_run(job, cluster)
-        seen = self._sightings.seen({**unseen, **(self._platform.observe_jobs(going) if going else {})})
+        seen = self._observation_errors.without_errors(
+            {**unseen, **(self._platform.observe_jobs(going) if going else {})}
+        )
         for job, cluster in going:
             if job.id in seen:
-                with going_on(job):
+                with isolate_errors(job):
                     found = _with_hint_of(cluster, seen[job.id])
                     judged = judge_main_end(job, found, utc_now())
                     whole = self._with_handback(job, cluster, judged)
@@ -85,16 +85,16 @@ class JobProgress:
                     after[job.id] = self._advance(job, whole) if whole else job
                     self._stop_again(after[job.id], cluster)
         for job in after.values():
-            with going_on(f"The own cluster of {job}"):
+            with isolate_errors(f"The own cluster of {job}"):
                 self._end_own_cluster(job)
         self._remove_ended(list(after.values()))
         return after
 
-    def hidden(self, job: Job) -> Hidden | None:
+    def unobservable(self, job: Job) -> Unobservable | None:
         """Why the last look did not see a job, or the cluster that it waits for; none when it did."""
         if job.state is JobState.REQUESTED:
-            return self._clusters.hidden(job.cluster_id)
-        return None if job.state.is_final else self._sightings.hidden(job.id)
+            return self._clusters.unobservable(job.cluster_id)
+        return None if job.state.is_final else self._observation_errors.unobservable(job.id)
 
     def change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
         """Save a decision about a job, taken anew if another process saved the job meanwhile."""
@@ -148,8 +148,8 @@ class JobProgress:
             return replace(seen, diagnosis=found.error or seen.diagnosis)
         return replace(seen, result=found.result)
 
-    def _handback(self, job: Job, cluster: Cluster) -> Handback | None:
-        reader = HandbackReader(job.id)
+    def _handback(self, job: Job, cluster: Cluster) -> ReturnedResult | None:
+        reader = ResultReader(job.id)
         part = self._platform.read_log(job, cluster, 0)
         while part.text:
             reader.feed(part.text)
@@ -168,7 +168,7 @@ class JobProgress:
     def _stop_again(self, job: Job, cluster: Cluster) -> None:
         """Ask once more for the end of a job that still goes on: whoever asked first may have been cut short."""
         late = utc_now() - job.state_since > _STOP_PATIENCE
-        if job.state is JobState.STOPPING and job.savepoint_wish is None and late:
+        if job.state is JobState.STOPPING and job.savepoint_request is None and late:
             self._platform.stop_job(job, cluster)
 
     def _end_own_cluster(self, job: Job) -> None:
@@ -184,13 +184,13 @@ class JobProgress:
         for job in ended:
             if not clusters[job.cluster_id].is_external:
                 continue
-            with going_on(f"What is left of {job}"):
+            with isolate_errors(f"What is left of {job}"):
                 self._platform.delete_job(job, clusters[job.cluster_id])
 
     def _advance(self, job: Job, seen: JobObservation) -> Job:
         def decide(it: Job, now: datetime) -> Job:
             # Who looked without the wish for a savepoint, or with an earlier one, may not know what came of it.
-            knows = it.savepoint_wish == job.savepoint_wish or seen.savepoint
+            knows = it.savepoint_request == job.savepoint_request or seen.savepoint
             return advance_job(it, seen, now) if knows else it
 
         return self.change(job, decide)

@@ -14,11 +14,11 @@ from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.log_reading import read_at_once
-from dcluster_provider.control.places import made_elsewhere, require_here
+from dcluster_provider.control.observation_errors import Unobservable, raise_if_given_up
+from dcluster_provider.control.places import remote_error, require_same_location
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.control.sightings import Hidden, raise_if_hopeless
 from dcluster_provider.control.waiting import Wait
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
@@ -33,7 +33,7 @@ from dcluster_provider.core.fields import LONGEST_TIME
 from dcluster_provider.core.identity import Owner, fresh_key
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, Job, JobState, parse_states
 from dcluster_provider.core.redaction import REDACTED
-from dcluster_provider.core.spec import JobSpec, parse, refuse_redacted
+from dcluster_provider.core.spec import JobSpec, parse, reject_redacted
 from dcluster_provider.core.state import fail_job, stop_job
 from dcluster_provider.platforms.base import LogPart, Platform, Report, logged, silent
 
@@ -190,9 +190,9 @@ class Jobs:
         """
         return self._progress.observe(ids)
 
-    def hidden(self, job: Job) -> Hidden | None:
+    def unobservable(self, job: Job) -> Unobservable | None:
         """Why the last look did not see a job, or the cluster that it waits for; none when it did."""
-        return self._progress.hidden(job)
+        return self._progress.unobservable(job)
 
     def wait(
         self,
@@ -238,7 +238,7 @@ class Jobs:
             return self.get(job_id)
         if not job.state.is_final:
             cluster = self._registry.clusters.get(job.cluster_id)
-            if made_elsewhere(self._platform, cluster) is None:
+            if remote_error(self._platform, cluster) is None:
                 self._platform.stop_job(job, cluster)
         return self._progress.observe([job.id])[job.id]
 
@@ -338,7 +338,7 @@ class Jobs:
 
     def _look(self, job_id: int) -> Job:
         job = self._progress.observe([job_id])[job_id]
-        raise_if_hopeless(self.hidden(job))
+        raise_if_given_up(self.unobservable(job))
         return job
 
     def _take(self, request: JobRequest) -> tuple[Cluster, Job]:
@@ -377,21 +377,21 @@ class Jobs:
             raise
 
     def _checked(self, spec: JobSpec) -> JobSpec:
-        spec = refuse_redacted(self._settings.application.fill(spec))
+        spec = reject_redacted(self._settings.application.fill(spec))
         self._platform.check_job(spec)
         return spec
 
     def _stage(self, job: Job, cluster: Cluster) -> None:
         if job.state is not JobState.REQUESTED or cluster.state.is_final:
             return
-        require_here(self._platform, cluster)
+        require_same_location(self._platform, cluster)
         try:
             self._platform.stage_job(job, cluster)
         except PlatformRefused as refusal:
             diagnosis = refusal.diagnosis
             self._progress.change(job, lambda it, now: fail_job(it, diagnosis, now))
 
-    def _see_out(self, job: Job) -> None:
+    def _wait_until_terminated(self, job: Job) -> None:
         try:
             self.wait(job.id, _FINAL, _ENDING_SECONDS)
         except WaitTimeout as late:
@@ -403,7 +403,7 @@ class Jobs:
     def _stop_older_epochs(self, owner: Owner) -> None:
         for job in self._registry.jobs.live_of_older_epochs(owner):
             self.terminate(job.id, actor=str(owner))
-            self._see_out(job)
+            self._wait_until_terminated(job)
         self._clusters.end_older_epochs(owner)
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.core.observation import Unseen
+from dcluster_provider.core.observation import ObservationError
 from dcluster_provider.core.places import is_same_place
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.base import Platform
 
 
-def made_elsewhere(platform: Platform, cluster: Cluster) -> Unseen | None:
+def remote_error(platform: Platform, cluster: Cluster) -> ObservationError | None:
     """Why a cluster and its jobs can be neither seen, nor ended, nor gone on with from here; none when they can.
 
     One that was made before its place was remembered is taken to be here.
@@ -23,15 +23,15 @@ def made_elsewhere(platform: Platform, cluster: Cluster) -> Unseen | None:
     here = platform.place_of(cluster.spec)
     if is_same_place(cluster.place, here):
         return None
-    return Unseen(PlatformRefused(str(cluster), _elsewhere(cluster, here)), is_refused=True)
+    return ObservationError(PlatformRefused(str(cluster), _elsewhere(cluster, here)), is_refused=True)
 
 
-def require_here(platform: Platform, cluster: Cluster) -> None:
+def require_same_location(platform: Platform, cluster: Cluster) -> None:
     """Refuse to do anything about a cluster that was made elsewhere; it stays as it was.
 
     :raises PlatformRefused: naming both places.
     """
-    unseen = made_elsewhere(platform, cluster)
+    unseen = remote_error(platform, cluster)
     if unseen is not None:
         raise unseen.why
 

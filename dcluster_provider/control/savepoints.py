@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.job_progress import JobProgress
-from dcluster_provider.control.places import require_here
+from dcluster_provider.control.places import require_same_location
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.record import Job, JobState
@@ -54,7 +54,7 @@ def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
     if job.state is not JobState.RUNNING and not job.savepoint_wanted:
         raise SavepointFailed(str(job), _not_at_work(job))
     cluster = registry.clusters.get(job.cluster_id)
-    require_here(platform, cluster)
+    require_same_location(platform, cluster)
     if not platform.savepoint_folder(job, cluster):
         raise InvalidSpec(
             f"field savepoint: no setting says where savepoints of {job} go; set execution.checkpointing.savepoint-dir "

@@ -22,7 +22,7 @@ _FLAGS = {
 }
 
 
-def refuse_unknown_arguments(operator: type, given: Iterable[str]) -> None:
+def reject_unknown_arguments(operator: type, given: Iterable[str]) -> None:
     """Refuse arguments that neither an operator or sensor nor its base classes know, naming the nearest known one.
 
     :raises TypeError: there is such an argument.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 class Epoch:
     """What is remembered of the try that began an epoch: its number, and what Airflow told it.
 
-    The fields are those of :class:`Try`.
+    The fields are those of :class:`Attempt`.
     """
 
     number: int
@@ -27,7 +27,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Try:
+class Attempt:
     """A try of a task, as Airflow tells the task of it.
 
     :param number: 1 for the first.

@@ -32,7 +32,7 @@ class JobPhase(str, Enum):
 
 
 @dataclass(frozen=True)
-class Unseen:
+class ObservationError:
     """A cluster or job that its platform does not tell of.
 
     :param is_refused: it will not before somebody changes something; otherwise it may, when it is asked again.

@@ -195,7 +195,7 @@ class Job:
         _hide_secrets(self, "diagnosis", "savepoint_failure")
 
     @property
-    def savepoint_wish(self) -> datetime | None:
+    def savepoint_request(self) -> datetime | None:
         """When the savepoint that is wanted now was asked for; none when none is. No two wishes have the same."""
         return self.state_since if self.savepoint_wanted else None
 

@@ -294,7 +294,7 @@ def parse(kind: type[Spec], value: Spec | dict[str, Any] | str) -> Spec:
         raise InvalidSpec(f"{kind.__name__}: {explain(error)}") from None
 
 
-def refuse_redacted(spec: Spec) -> Spec:
+def reject_redacted(spec: Spec) -> Spec:
     """The specification, unless it was copied from where its secrets are not shown.
 
     :raises InvalidSpec: naming the setting, or the field.

@@ -76,8 +76,8 @@ def go_on_stopping(rest: EngineRest, job: Job, phases: Mapping[str, JobPhase], f
     :raises NoAnswer: the JobManager could not be asked.
     :raises ErrorResponse: it answered with an error that says nothing of the job.
     """
-    assert job.savepoint_wish is not None
-    trigger = savepoint_trigger(job.platform_key, job.generation, job.savepoint_wish)
+    assert job.savepoint_request is not None
+    trigger = savepoint_trigger(job.platform_key, job.generation, job.savepoint_request)
     for job_id, phase in phases.items():
         answer = flink_rest.savepoint_status(rest, job_id, trigger)
         if answer is not None:

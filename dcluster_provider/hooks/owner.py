@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.epochs import Try
+from dcluster_provider.core.epochs import Attempt
 from dcluster_provider.core.identity import Owner
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def owner_of(context: Context, hook: DClusterHook) -> Owner:
         task_id=ti.task_id,
         map_index=ti.map_index if ti.map_index is not None else -1,
     )
-    attempt = Try(
+    attempt = Attempt(
         number=ti.try_number,
         max_tries=ti.max_tries or 0,
         retries=context["task"].retries or 0,
@@ -73,7 +73,7 @@ def state_if_ended(owner: Owner) -> str | None:
     return "cleared" if state is None else str(getattr(state, "value", state))
 
 
-def is_left_to_another_try(ti: Any) -> bool:
+def will_be_retried(ti: Any) -> bool:
     """Whether a try that is being killed leaves its work to another: nobody has ended the task.
 
     Not so when the state cannot be read, as it may be a person's doing, and what the task asked for costs money.

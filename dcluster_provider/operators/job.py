@@ -247,11 +247,11 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
     def _copy_log(self, job: Job, start: int) -> int:
         """Tell the task's log what the job has written since a position; the position to go on from."""
-        from dcluster_provider.core.handback import without_handback
+        from dcluster_provider.core.job_result import without_result_lines
 
         (part,) = self.hook.jobs.read_logs([(job, start)])
         while part.text:
-            for line in without_handback(part.text):
+            for line in without_result_lines(part.text):
                 self.log.info("  | %s", line)
             (part,) = self.hook.jobs.read_logs([(job, part.end)])
         return part.end

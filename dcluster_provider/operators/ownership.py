@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
 
-from dcluster_provider.core.arguments import refuse_unknown_arguments
+from dcluster_provider.core.arguments import reject_unknown_arguments
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.secret_masking import mask_secrets
 
@@ -52,7 +52,7 @@ class DClusterOperator(BaseOperator):
         poll_interval: float | timedelta = 5.0,
         **kwargs: Any,
     ) -> None:
-        refuse_unknown_arguments(type(self), kwargs)
+        reject_unknown_arguments(type(self), kwargs)
         super().__init__(**kwargs)
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -160,7 +160,7 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
         )
 
         from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, JobFailed, NotFound, WaitTimeout
-        from dcluster_provider.hooks.owner import is_left_to_another_try
+        from dcluster_provider.hooks.owner import will_be_retried
         from dcluster_provider.operators.arguments import in_python_names
 
         self._in_execution = True
@@ -168,7 +168,7 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
             return method(self, context, *args, **kwargs)
         except TaskKilled:
             self._in_execution = False
-            if is_left_to_another_try(context["ti"]):
+            if will_be_retried(context["ti"]):
                 self.log.warning(
                     "SIGTERM, though nobody has ended the task: the worker shuts down, or Airflow has given this try "
                     "up; another one goes on"

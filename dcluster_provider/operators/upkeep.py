@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from dcluster_provider.core.arguments import flag, refuse_unknown_arguments
+from dcluster_provider.core.arguments import flag, reject_unknown_arguments
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.operators.arguments import failing_for_good
 
@@ -33,7 +33,7 @@ class DClusterUpkeepOperator(BaseOperator):
     def __init__(
         self, *, dcluster_conn_id: str = DEFAULT_CONN_ID, dry_run: bool | str = False, **kwargs: Any
     ) -> None:
-        refuse_unknown_arguments(type(self), kwargs)
+        reject_unknown_arguments(type(self), kwargs)
         super().__init__(**kwargs)
         self.dcluster_conn_id = dcluster_conn_id
         self.only_report = dry_run  # every operator of Airflow has a method called dry_run
@@ -51,12 +51,12 @@ class DClusterUpkeepOperator(BaseOperator):
         :raises AirflowFailException: ``dry_run`` is neither true nor false, or there is no such connection.
         """
         with failing_for_good(self):
-            report = self.make_pass(dry_run=flag("dry_run", self.only_report))
+            report = self.run_maintenance(dry_run=flag("dry_run", self.only_report))
         for line in str(report).splitlines():
             self.log.info("%s", line)
         return report.as_json()
 
-    def make_pass(self, *, dry_run: bool) -> Report:
+    def run_maintenance(self, *, dry_run: bool) -> Report:
         """The pass that the operator is for."""
         raise NotImplementedError
 
@@ -82,7 +82,7 @@ class DClusterCheckClustersOperator(DClusterUpkeepOperator):
             )
         self.unknown_after = seconds
 
-    def make_pass(self, *, dry_run: bool) -> Report:
+    def run_maintenance(self, *, dry_run: bool) -> Report:
         """One cluster check."""
         return self.hook.upkeep.check_clusters(dry_run=dry_run, unknown_after=self.unknown_after)
 
@@ -102,7 +102,7 @@ class DClusterAlertLongRunningJobsOperator(DClusterUpkeepOperator):
         super().__init__(**kwargs)
         self.notifiers = list(notifiers)
 
-    def make_pass(self, *, dry_run: bool) -> Report:
+    def run_maintenance(self, *, dry_run: bool) -> Report:
         """One pass over the jobs at work."""
         return self.hook.upkeep.alert_long_running(dry_run=dry_run, notifiers=self.notifiers)
 
@@ -117,6 +117,6 @@ class DClusterCleanupNodesOperator(DClusterUpkeepOperator):
     :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
     """
 
-    def make_pass(self, *, dry_run: bool) -> Report:
+    def run_maintenance(self, *, dry_run: bool) -> Report:
         """One clean-up of nodes."""
         return self.hook.upkeep.cleanup_nodes(dry_run=dry_run)

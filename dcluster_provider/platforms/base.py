@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dcluster_provider.core.observation import ClusterObservation, JobObservation, Unseen
+from dcluster_provider.core.observation import ClusterObservation, JobObservation, ObservationError
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.nodes import ClusterNodes
@@ -109,7 +109,9 @@ class Platform(Protocol):
         :raises PlatformRefused: it can never be made so.
         """
 
-    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation | Unseen]:
+    def observe_clusters(
+        self, clusters: Sequence[Cluster]
+    ) -> dict[int, ClusterObservation | ObservationError]:
         """What there is of each cluster, by id; one that the platform cannot judge yet is left out."""
 
     def delete_cluster(self, cluster: Cluster) -> None:
@@ -127,7 +129,9 @@ class Platform(Protocol):
         :raises PlatformRefused: it can never be started so.
         """
 
-    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
+    def observe_jobs(
+        self, jobs: Sequence[tuple[Job, Cluster]]
+    ) -> dict[int, JobObservation | ObservationError]:
         """What there is of each job, by id; one that its engine does not tell of is left out.
 
         A job with ``savepoint_wanted`` is asked to stop so, unless it was already.

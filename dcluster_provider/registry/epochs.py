@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select
 
-from dcluster_provider.core.epochs import Epoch, Try
+from dcluster_provider.core.epochs import Attempt, Epoch
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
@@ -28,7 +28,7 @@ _LATEST = (
 class EpochStore(Store):
     """The epochs of a registry."""
 
-    def assign(self, owner: Owner, attempt: Try) -> Owner:
+    def assign(self, owner: Owner, attempt: Attempt) -> Owner:
         """The owner in the epoch of a try, which is remembered for later tries when this one begins it.
 
         A try that hangs on while later ones run finds its own epoch.
@@ -39,7 +39,7 @@ class EpochStore(Store):
             epoch = self._begin(owner, attempt)
         return replace(owner, epoch=epoch.number)
 
-    def _begin(self, owner: Owner, attempt: Try) -> Epoch:
+    def _begin(self, owner: Owner, attempt: Attempt) -> Epoch:
         with self._write() as connection:
             lock(connection, (table.name, owner.key))
             known = _latest(connection, owner, attempt)
@@ -51,7 +51,7 @@ class EpochStore(Store):
             return begun
 
 
-def _latest(connection: Connection, owner: Owner, attempt: Try) -> Epoch | None:
+def _latest(connection: Connection, owner: Owner, attempt: Attempt) -> Epoch | None:
     row = connection.execute(_LATEST, _task(owner) | {"number": attempt.number}).first()
     return Epoch(*row) if row else None
 

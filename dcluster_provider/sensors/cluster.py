@@ -53,7 +53,7 @@ class DClusterClusterSensor(RecordSensor):
             return self.hook.clusters.get(record_id("cluster_id", self.cluster_id))
         return self.hook.clusters.get(str(self.cluster_name))
 
-    def refuse_end(self, record: Any) -> None:
+    def reject_end(self, record: Any) -> None:
         """Raise if the cluster has ended."""
         from dcluster_provider.control.clusters import raise_if_ended
 

@@ -43,7 +43,7 @@ class DClusterJobSensor(RecordSensor):
         """The job as it was last seen."""
         return self.hook.jobs.get(record_id("job_id", self.job_id))
 
-    def refuse_end(self, record: Any) -> None:
+    def reject_end(self, record: Any) -> None:
         """Raise if the job has ended."""
         from dcluster_provider.control.jobs import raise_if_job_ended
 

@@ -12,7 +12,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.configuration import conf
 
-from dcluster_provider.core.arguments import is_literal, listed, refuse_unknown_arguments
+from dcluster_provider.core.arguments import is_literal, listed, reject_unknown_arguments
 from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.core.record import ClusterState, JobState, parse_states
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
@@ -52,7 +52,7 @@ class RecordSensor(BaseSensorOperator):
         poke_interval: float | timedelta = 10,
         **kwargs: Any,
     ) -> None:
-        refuse_unknown_arguments(type(self), kwargs)
+        reject_unknown_arguments(type(self), kwargs)
         super().__init__(poke_interval=poke_interval, **kwargs)
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -93,7 +93,7 @@ class RecordSensor(BaseSensorOperator):
         """The watched record as it was last seen."""
 
     @abstractmethod
-    def refuse_end(self, record: Any) -> None:
+    def reject_end(self, record: Any) -> None:
         """Raise if the record has ended, so that waiting on would be in vain."""
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  # Airflow passes it
@@ -107,7 +107,7 @@ class RecordSensor(BaseSensorOperator):
         self.log.info(describe_change(None, record))
         if record.state.value in self.wanted_states():
             return PokeReturnValue(True, record.state.value)
-        self.refuse_end(record)
+        self.reject_end(record)
         return PokeReturnValue(False)
 
     def execute(self, context: Context) -> Any:

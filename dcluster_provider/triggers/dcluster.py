@@ -12,11 +12,11 @@ from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import TriggerEvent
 
-from dcluster_provider.core.handback import without_handback
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_result import without_result_lines
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.triggers.look import Sight, Subscription
 from dcluster_provider.triggers.owned import OwnedTrigger
+from dcluster_provider.triggers.poll_result import PollResult, Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
 from dcluster_provider.triggers.task_log import describe_change, is_news
 
@@ -86,7 +86,7 @@ class RecordTrigger(OwnedTrigger):
         begun = time.monotonic()
         wait = Subscription(self.kind, self.record_id, self.poll_interval, self.log_start)
         sights = SharedWatch.of(self.conn_id).follow(wait)
-        last: Sight | None = None
+        last: PollResult | None = None
         try:
             while True:
                 try:
@@ -134,7 +134,7 @@ class RecordTrigger(OwnedTrigger):
         calls = control.jobs if self.kind == "job" else control.clusters
         return calls.get(self.record_id).state.value in self.states
 
-    async def see_out(self) -> None:
+    async def wait_until_terminated(self) -> None:
         """Look at the cluster or job until it has ended; the watch then sees a job's own cluster out."""
         try:
             await asyncio.wait_for(self._until_final(), _SEEN_OUT_SECONDS)
@@ -154,7 +154,7 @@ class RecordTrigger(OwnedTrigger):
         finally:
             await sights.aclose()
 
-    async def _read_to_the_end(self, sights: AsyncIterator[Sight], last: Sight) -> Sight:
+    async def _read_to_the_end(self, sights: AsyncIterator[PollResult], last: PollResult) -> PollResult:
         """Pass on the rest of a log that is kept on this machine alone, however late it is."""
         copied = len(last.log_text)
         while self._is_to_read_on(last):
@@ -170,12 +170,12 @@ class RecordTrigger(OwnedTrigger):
             copied += len(last.log_text)
         return last
 
-    def _is_to_read_on(self, sight: Sight) -> bool:
+    def _is_to_read_on(self, sight: PollResult) -> bool:
         if self.log_start is None or not sight.record.state.is_final:
             return False
         return not sight.log_was_read or (sight.log_is_cut and bool(sight.log_kept_at))
 
-    async def _tell(self, before: Sight | None, sight: Sight, *, is_last: bool) -> None:
+    async def _tell(self, before: PollResult | None, sight: PollResult, *, is_last: bool) -> None:
         """Hold back what a look showed; what the one before did is logged, if there is time for it to be read."""
         if not is_last:
             await self._pass_on(self._held_lines)
@@ -191,7 +191,7 @@ class RecordTrigger(OwnedTrigger):
         for line in lines:
             self.log.info("%s", line)
 
-    async def _event(self, cause: str, last: Sight | None, log_end: int | None) -> TriggerEvent:
+    async def _event(self, cause: str, last: PollResult | None, log_end: int | None) -> TriggerEvent:
         await self._log_what_no_event_carries()
         lines, self._held_lines = self._held_lines, []
         return TriggerEvent(  # type: ignore[no-untyped-call]  # nor here
@@ -256,8 +256,8 @@ def _end_of_piece(lines: Sequence[str], begin: int) -> int:
     return end
 
 
-def _log_lines_of(sight: Sight) -> list[str]:
-    return [f"  | {line}" for line in without_handback(sight.log_text)]
+def _log_lines_of(sight: PollResult) -> list[str]:
+    return [f"  | {line}" for line in without_result_lines(sight.log_text)]
 
 
 def _first_that_fits(lines: Sequence[str]) -> int:

@@ -85,7 +85,7 @@ class OwnedTrigger(BaseTrigger):
             self.log.info("%s", used)
             return
         self.log.info("%s", told)
-        await self.see_out()
+        await self.wait_until_terminated()
 
     def subject(self) -> str:
         """What is waited for, for the log."""
@@ -106,7 +106,7 @@ class OwnedTrigger(BaseTrigger):
         """Whether what is waited for is as it was waited for: then its task can have succeeded by itself."""
         raise NotImplementedError
 
-    async def see_out(self) -> None:
+    async def wait_until_terminated(self) -> None:
         """Look on until nothing is left of what was ended, for some minutes at most; by default it is gone at once."""
 
     def seconds_left(self) -> float | None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dcluster_provider.control.retry_budget import RetryBudget
 from dcluster_provider.core.errors import CredentialsRefused
 from dcluster_provider.core.record import Job
-from dcluster_provider.triggers.look import Sight, Subscription, look
+from dcluster_provider.triggers.poll_result import PollResult, Subscription, look
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
@@ -79,7 +79,7 @@ class SharedWatch:
         place = (id(asyncio.get_running_loop()), conn_id)
         return cls._watches.setdefault(place, cls(conn_id))
 
-    async def follow(self, subscription: Subscription) -> AsyncGenerator[Sight, None]:
+    async def follow(self, subscription: Subscription) -> AsyncGenerator[PollResult, None]:
         """Everything new that the looks show to one wait, first of all how things stand; it never ends by itself.
 
         :raises NotFound: there is no such cluster or job.
@@ -196,7 +196,7 @@ class SharedWatch:
         for ended in endings - not_over:
             self._endings.pop(ended, None)
         for wait, sight in sights:
-            if isinstance(sight, Sight):
+            if isinstance(sight, PollResult):
                 record = sight.record
                 wait.cluster_id = record.cluster_id if isinstance(record, Job) else record.id
                 wait.log_start = sight.log_end if wait.log_start is not None else None

@@ -110,8 +110,8 @@ class MemoryPlatform:
         self.connect()
         absent = JobObservation(JobPhase.ABSENT)
         for job, _ in jobs:
-            if job.savepoint_wish is not None:
-                wish = (job.id, job.savepoint_wish.isoformat())
+            if job.savepoint_request is not None:
+                wish = (job.id, job.savepoint_request.isoformat())
                 self.asked_to_stop += [wish] if wish not in self.asked_to_stop else []
         return {job.id: self.jobs.get((job.key, job.generation), absent) for job, _ in jobs}
 

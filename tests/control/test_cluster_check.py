@@ -501,9 +501,9 @@ def test_the_limits_of_the_connection_count(control, settings, platform, later):
 
 
 def test_every_page_is_read(control, monkeypatch):
-    from dcluster_provider.control.upkeep import passing
+    from dcluster_provider.control.upkeep import maintenance_run
 
-    monkeypatch.setattr(passing, "_PAGE", 2)
+    monkeypatch.setattr(maintenance_run, "_PAGE", 2)
     for number in range(5):
         control.clusters.launch(SPEC, owner=replace(OWNER, task_id=f"task{number}"))
     report = control.upkeep.check_clusters(airflow(run="success"))

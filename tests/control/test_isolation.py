@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from hanging import HANG_SECONDS
 
-from dcluster_provider.control import retry_budget, sightings
+from dcluster_provider.control import observation_errors, retry_budget
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -19,7 +19,7 @@ from dcluster_provider.core.errors import (
     RegistryUnusable,
     WaitTimeout,
 )
-from dcluster_provider.core.observation import JobPhase, Unseen
+from dcluster_provider.core.observation import JobPhase, ObservationError
 from dcluster_provider.core.record import ClusterState, JobState
 
 SPEC = {"client": "team", "module": "etl", "application": "etl.py"}
@@ -53,7 +53,7 @@ def only(monkeypatch, platform):
 
 
 @pytest.fixture
-def hidden(monkeypatch, platform):
+def unobservable(monkeypatch, platform):
     """Hide jobs, or clusters, for the reason of a look; returns what hides, by id."""
     hides = {}
     for name in ("observe_jobs", "observe_clusters"):
@@ -99,39 +99,45 @@ def test_a_job_with_a_setting_that_cannot_be_fails_with_the_reason(control, only
         control.jobs.wait(job.id, timeout=HANG_SECONDS)
 
 
-def test_a_job_that_cannot_be_seen_stays_as_it_was_and_the_others_go_on(control, platform, jobs, hidden):
+def test_a_job_that_cannot_be_seen_stays_as_it_was_and_the_others_go_on(
+    control, platform, jobs, unobservable
+):
     for job in jobs:
         platform.set_job(job, JobPhase.SUCCEEDED)
-    hidden["observe_jobs", jobs[0].id] = Unseen(SILENT, is_refused=False)
-    hidden["observe_clusters", jobs[1].cluster_id] = Unseen(SILENT, is_refused=False)
+    unobservable["observe_jobs", jobs[0].id] = ObservationError(SILENT, is_refused=False)
+    unobservable["observe_clusters", jobs[1].cluster_id] = ObservationError(SILENT, is_refused=False)
     assert states(control, jobs) == [JobState.RUNNING, JobState.SUCCEEDED, JobState.SUCCEEDED]
-    assert control.jobs.hidden(control.jobs.get(jobs[0].id)).why is SILENT
-    hidden.clear()
+    assert control.jobs.unobservable(control.jobs.get(jobs[0].id)).why is SILENT
+    unobservable.clear()
     assert states(control, jobs) == [JobState.SUCCEEDED] * 3
-    assert control.jobs.hidden(control.jobs.get(jobs[0].id)) is None
+    assert control.jobs.unobservable(control.jobs.get(jobs[0].id)) is None
 
 
-def test_a_cluster_is_not_removed_before_the_ends_of_its_jobs_are_known(control, platform, jobs, hidden):
+def test_a_cluster_is_not_removed_before_the_ends_of_its_jobs_are_known(
+    control, platform, jobs, unobservable
+):
     platform.set_job(jobs[0], JobPhase.SUCCEEDED)
-    hidden["observe_jobs", jobs[0].id] = Unseen(SILENT, is_refused=False)
+    unobservable["observe_jobs", jobs[0].id] = ObservationError(SILENT, is_refused=False)
     ended = control.clusters.terminate(jobs[0].cluster_id)
     assert ended.state is ClusterState.TERMINATING
     assert ended.name in platform.clusters
-    hidden.clear()
+    unobservable.clear()
     assert control.clusters.observe([ended.id])[ended.id].state is ClusterState.TERMINATED
     assert control.jobs.get(jobs[0].id).state is JobState.SUCCEEDED
 
 
-def test_one_whose_jobs_may_not_be_seen_is(control, platform, jobs, hidden):
-    hidden["observe_jobs", jobs[0].id] = Unseen(REFUSED, is_refused=True)
+def test_one_whose_jobs_may_not_be_seen_is(control, platform, jobs, unobservable):
+    unobservable["observe_jobs", jobs[0].id] = ObservationError(REFUSED, is_refused=True)
     assert control.clusters.terminate(jobs[0].cluster_id).state is ClusterState.TERMINATED
     assert control.jobs.get(jobs[0].id).state is JobState.KILLED
 
 
-def test_what_is_refused_for_minutes_is_waited_for_no_longer(control, platform, jobs, hidden, monkeypatch):
-    hidden["observe_jobs", jobs[0].id] = Unseen(REFUSED, is_refused=True)
-    hidden["observe_clusters", jobs[1].cluster_id] = Unseen(REFUSED, is_refused=True)
-    monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 0.1)
+def test_what_is_refused_for_minutes_is_waited_for_no_longer(
+    control, platform, jobs, unobservable, monkeypatch
+):
+    unobservable["observe_jobs", jobs[0].id] = ObservationError(REFUSED, is_refused=True)
+    unobservable["observe_clusters", jobs[1].cluster_id] = ObservationError(REFUSED, is_refused=True)
+    monkeypatch.setattr(observation_errors, "_REFUSED_SECONDS", 0.1)
     with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
         control.jobs.wait(jobs[0].id, timeout=HANG_SECONDS, poll_interval=0.02)
     with pytest.raises(WaitTimeout):  # the job itself is seen
@@ -140,18 +146,20 @@ def test_what_is_refused_for_minutes_is_waited_for_no_longer(control, platform, 
         control.clusters.wait(jobs[1].cluster_id, (), timeout=HANG_SECONDS, poll_interval=0.02)
 
 
-def test_a_job_that_waits_for_a_cluster_which_may_not_be_seen_waits_no_longer(control, hidden, monkeypatch):
+def test_a_job_that_waits_for_a_cluster_which_may_not_be_seen_waits_no_longer(
+    control, unobservable, monkeypatch
+):
     cluster = control.clusters.request({"tenant": "team"})
     job = control.jobs.request(SPEC | {"clusterId": cluster.id})
-    hidden["observe_clusters", cluster.id] = Unseen(REFUSED, is_refused=True)
-    monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 0.1)
+    unobservable["observe_clusters", cluster.id] = ObservationError(REFUSED, is_refused=True)
+    monkeypatch.setattr(observation_errors, "_REFUSED_SECONDS", 0.1)
     with pytest.raises(PlatformRefused, match="airflow may not get jobs"):
         control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.02)
 
 
-def test_the_check_tells_what_it_could_not_see(control, jobs, hidden):
-    hidden["observe_jobs", jobs[0].id] = Unseen(REFUSED, is_refused=True)
-    hidden["observe_clusters", jobs[1].cluster_id] = Unseen(SILENT, is_refused=False)
+def test_the_check_tells_what_it_could_not_see(control, jobs, unobservable):
+    unobservable["observe_jobs", jobs[0].id] = ObservationError(REFUSED, is_refused=True)
+    unobservable["observe_clusters", jobs[1].cluster_id] = ObservationError(SILENT, is_refused=False)
     told = {line.subject: line.why for line in control.upkeep.check_clusters().lines}
     assert "airflow may not get jobs" in told[str(jobs[0])]
     assert "does not answer" in told[str(control.clusters.get(jobs[1].cluster_id))]

@@ -28,7 +28,7 @@ from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import ApplicationEnd, ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import JobSpec
-from tests.core.test_handback import lines as result_lines
+from tests.core.test_job_result import lines as result_lines
 
 OWNER = Owner("airflow", "dag", "run", "task")
 SPEC = {"client": "team", "module": "etl", "application": "etl.py"}

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from hanging import HANG_SECONDS
 
-from dcluster_provider.control import sightings
+from dcluster_provider.control import observation_errors
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.upkeep.owners import OwnerState
 from dcluster_provider.core.errors import ClusterFailed, PlatformRefused
@@ -78,7 +78,7 @@ def test_a_cluster_and_its_job_stay_as_they_were_and_go_on_when_the_place_is_bac
     connection.edit()
     assert look(control, job) == (JobState.RUNNING, ClusterState.RUNNING)
     assert control.clusters.observe([before.id]) == {before.id: before}
-    diagnosis = control.jobs.hidden(job).why.diagnosis
+    diagnosis = control.jobs.unobservable(job).why.diagnosis
     assert diagnosis.reason == "ClusterElsewhere"
     assert "dcluster_default" in diagnosis.remedy
     assert connection.asked == []
@@ -89,7 +89,7 @@ def test_a_cluster_and_its_job_stay_as_they_were_and_go_on_when_the_place_is_bac
 
 @pytest.mark.parametrize("kind", ["clusters", "jobs"])
 def test_a_wait_is_refused_after_minutes(control, job, connection, monkeypatch, kind):
-    monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 0.1)
+    monkeypatch.setattr(observation_errors, "_REFUSED_SECONDS", 0.1)
     connection.edit()
     number = job.id if kind == "jobs" else job.cluster_id
     with pytest.raises(PlatformRefused, match=REFUSAL):
@@ -227,7 +227,7 @@ def test_one_on_another_server_is_elsewhere_and_a_server_that_nobody_tells_of_is
     assert control.clusters.observe([old.id])[old.id].place == "namespace data, Kubernetes one"
     platform.place, platform.clusters = "namespace data, Kubernetes two", {}
     assert control.clusters.observe([old.id])[old.id].state is ClusterState.RUNNING
-    diagnosis = control.clusters.hidden(old.id).why.diagnosis
+    diagnosis = control.clusters.unobservable(old.id).why.diagnosis
     assert (diagnosis.reason, "made in namespace data, Kubernetes one" in diagnosis.cause) == (
         "ClusterElsewhere",
         True,

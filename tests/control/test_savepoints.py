@@ -74,7 +74,7 @@ def test_the_wish_outlives_whoever_had_it(control, platform, job):
     saved = control.registry.jobs.save(stop_job_with_savepoint(job, utc_now()))  # and killed before it asked
     assert platform.asked_to_stop == []
     look(control, job)
-    assert platform.asked_to_stop == [(job.id, saved.savepoint_wish.isoformat())]
+    assert platform.asked_to_stop == [(job.id, saved.savepoint_request.isoformat())]
 
 
 def test_what_was_seen_without_the_wish_does_not_decide_about_it(control, platform, job):

@@ -251,7 +251,7 @@ def test_job_keeps_the_savepoint_that_it_was_stopped_with():
     seen = JobObservation(JobPhase.SUCCEEDED, savepoint="file:/savepoints/savepoint-1")
     after = advance_job(WISHING, seen, NOW)
     assert (after.state, after.savepoint) == (JobState.SUCCEEDED, "file:/savepoints/savepoint-1")
-    assert (after.savepoint_wanted, after.savepoint_wish, after.diagnosis) == (False, None, None)
+    assert (after.savepoint_wanted, after.savepoint_request, after.diagnosis) == (False, None, None)
 
 
 @pytest.mark.parametrize("state", JobState)
@@ -261,7 +261,7 @@ def test_only_a_job_at_work_is_stopped_with_a_savepoint(state):
     if state is not JobState.RUNNING:
         assert after is job
         return
-    assert (after.state, after.savepoint_wanted, after.savepoint_wish) == (JobState.STOPPING, True, NOW)
+    assert (after.state, after.savepoint_wanted, after.savepoint_request) == (JobState.STOPPING, True, NOW)
     assert after.savepoint_failure is None, "what became of an earlier wish is forgotten"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dcluster_provider.core.handback import HandbackReader
+from dcluster_provider.core.job_result import ResultReader
 from dcluster_provider.decorators.function_call import application_text
 from dcluster_provider.engines.function_runner import define
 
@@ -67,7 +67,7 @@ def run(function, **arguments):
         text=True,
         check=False,
     )
-    reader = HandbackReader(5)
+    reader = ResultReader(5)
     reader.feed(done.stdout)
     return done, reader.handback()
 

@@ -83,7 +83,7 @@ def test_a_spark_job_reports_where_airflow_does_without_its_key(monkeypatch, tra
     settings = with_lineage(SPARK, {}).extra_cmd
     assert settings["spark.openlineage.transport.url"] == "http://127.0.0.1:9"
     assert settings["spark.x"] == "1"
-    assert "hidden" not in str(settings)
+    assert "unobservable" not in str(settings)
     own = SPARK.model_copy(update={"extra_cmd": {"spark.openlineage.transport.url": "http://own"}})
     assert with_lineage(own, {}).extra_cmd["spark.openlineage.transport.url"] == "http://own"
     flink = JobSpec(client="team", module="etl", job_type="flink")

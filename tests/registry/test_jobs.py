@@ -259,7 +259,7 @@ def test_what_became_of_a_savepoint_is_kept_and_told_in_the_events(registry, cla
     wish = replace(job, state=JobState.STOPPING, state_since=now, savepoint_wanted=True)
     stopping = registry.jobs.save(wish, actor="ann")
     assert registry.jobs.get(job.id) == stopping
-    assert registry.jobs.get(job.id).savepoint_wish == wish.savepoint_wish == now, "to the microsecond"
+    assert registry.jobs.get(job.id).savepoint_request == wish.savepoint_request == now, "to the microsecond"
     failed = replace(stopping, state=JobState.RUNNING, savepoint_wanted=False, savepoint_failure=DIAGNOSIS)
     running = registry.jobs.save(failed)
     assert registry.jobs.get(job.id) == running

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from dcluster_provider.core.epochs import Try
+from dcluster_provider.core.epochs import Attempt
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.registry.store import MachineMark, Registry, Scope
 
@@ -75,7 +75,7 @@ def test_every_call_uses_an_index(plans, claim_cluster, claim_job, owner, now):
         "see_unknown": lambda: registry.orphaned_clusters.record(scope, ["name"], now),
         "claim_alert": lambda: registry.alerts.claim(1, "long_running", "mail", now, threshold=60),
         "jobs_with_failures_due": lambda: registry.alerts.failed_jobs_due(scope, now, after_id=9),
-        "in_epoch": lambda: registry.epochs.assign(owner, Try(1, 0, 0)),
+        "in_epoch": lambda: registry.epochs.assign(owner, Attempt(1, 0, 0)),
         "client_settings": lambda: registry.client_settings.get_many(["team", "other"]),
         "client_setting": lambda: registry.client_settings.get("team"),
         "record_instances": lambda: registry.instances.record_many("listing", {"i-1": {}}, now),

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 from hanging import wait_until
 
-from dcluster_provider.control import retry_budget, sightings
-from dcluster_provider.control.sightings import Hidden
+from dcluster_provider.control import observation_errors, retry_budget
+from dcluster_provider.control.observation_errors import Unobservable
 from dcluster_provider.core.errors import NotFound, PlatformUnavailable
 from dcluster_provider.core.record import ClusterState, Job
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers import shared_watch
-from dcluster_provider.triggers.look import Subscription
+from dcluster_provider.triggers.poll_result import Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
 
 HIDDEN = [("refused a moment ago", 99.0), ("refused for long", 0.0)]
@@ -43,7 +43,7 @@ class CountingCalls:
     fails: bool = False
     log_questions: int = 0
     own_clusters: bool = False
-    hidden_ones: dict[int, Hidden] = field(default_factory=dict)
+    hidden_ones: dict[int, Unobservable] = field(default_factory=dict)
 
     def observe(self, ids):
         if self.fails:
@@ -52,7 +52,7 @@ class CountingCalls:
         self.asked.append(set(ids))
         return {n: SeenJob(n, self.looks, self.own_clusters) for n in ids if n > 0}
 
-    def hidden(self, job):
+    def unobservable(self, job):
         return self.hidden_ones.get(job.id)
 
     def read_logs(self, wanted, most):
@@ -174,8 +174,8 @@ def test_a_record_that_is_gone_ends_its_wait_alone(calls):
 
 
 def test_what_is_refused_for_long_ends_its_wait_alone(calls, monkeypatch):
-    monkeypatch.setattr(sightings, "_REFUSED_SECONDS", 60.0)
-    short, long = (Hidden(PlatformUnavailable(text), 100.0, since) for text, since in HIDDEN)
+    monkeypatch.setattr(observation_errors, "_REFUSED_SECONDS", 60.0)
+    short, long = (Unobservable(PlatformUnavailable(text), 100.0, since) for text, since in HIDDEN)
     calls.hidden_ones = {3: short, 99: long}
 
     async def run():

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from hanging import HANG_SECONDS, wait_until
 
-from dcluster_provider.control.sightings import Hidden
+from dcluster_provider.control.observation_errors import Unobservable
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
@@ -83,7 +83,7 @@ class Calls:
     def get(self, job_id):
         return replace(JOB, id=job_id, state=self.states[0])
 
-    def hidden(self, record):
+    def unobservable(self, record):
         return None if self.troubles is None else self.troubles.pop(0)
 
     def read_logs(self, wanted, most):
@@ -177,9 +177,9 @@ def test_the_lines_of_the_last_two_looks_go_with_the_event_and_those_before_to_t
 def test_why_nothing_is_seen_is_told_once():
     trigger = job_trigger(log_start=0)
     told = listen_to(trigger)
-    hidden = Hidden(PlatformUnavailable("the API server restarts"), 0.0, None)
+    unobservable = Unobservable(PlatformUnavailable("the API server restarts"), 0.0, None)
     running = [JobState.RUNNING] * 4
-    calls = Calls(*running, JobState.SUCCEEDED, troubles=[None, hidden, hidden, *[None] * 9])
+    calls = Calls(*running, JobState.SUCCEEDED, troubles=[None, unobservable, unobservable, *[None] * 9])
     lines = told + fire(trigger, calls)["lines"]
     assert [line for line in lines if "restarts" in line] == [
         "Nothing can be told just now: the API server restarts; the wait goes on"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.control.upkeep.passing import pages
+from dcluster_provider.control.upkeep.maintenance_run import pages
 from dcluster_provider.control.upkeep.report import Notes
 from dcluster_provider.core.alert import FAILED, LONG_RUNNING, MAIL, Alert
 from dcluster_provider.core.errors import DClusterError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from dcluster_provider.control.upkeep.maintenance_run import ACTOR, MaintenanceRun, pages
 from dcluster_provider.control.upkeep.owners import OwnerState
-from dcluster_provider.control.upkeep.passing import ACTOR, Pass, pages
 from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.lifetime import Reason, reason_to_end
 from dcluster_provider.core.record import Cluster, ClusterState, Job
@@ -16,7 +16,7 @@ _SLOW_END = timedelta(minutes=10)  # after which an end that is still going on i
 _OF_ENDED_JOB = Reason("the job that it was launched for has ended", only_unused=True)
 
 
-def check_clusters(check: Pass) -> None:
+def check_clusters(check: MaintenanceRun) -> None:
     """Check every live cluster."""
     for page in pages(
         lambda after, most: check.registry.clusters.list_live(check.scope, after_id=after, limit=most)
@@ -29,8 +29,8 @@ def check_clusters(check: Pass) -> None:
         _check_page(check, ours)
 
 
-def _check_page(check: Pass, page: Sequence[Cluster]) -> None:
-    here = [cluster for cluster in _look(check, page) if not check.is_elsewhere(cluster, cluster)]
+def _check_page(check: MaintenanceRun, page: Sequence[Cluster]) -> None:
+    here = [cluster for cluster in _look(check, page) if not check.is_remote(cluster, cluster)]
     standing = [cluster for cluster in here if not _is_going(check, cluster)]
     ids = [cluster.id for cluster in standing]
     used = check.registry.jobs.clusters_with_live(ids)
@@ -39,7 +39,7 @@ def _check_page(check: Pass, page: Sequence[Cluster]) -> None:
     idle = []
     for cluster in standing:
         state = states.get(cluster.id)
-        with check.going_on(cluster):
+        with check.isolate_errors(cluster):
             reason = _reason(check, cluster, state, own_jobs.get(cluster.id))
             if reason is not None and not reason.only_unused:
                 _end(check, cluster, reason)
@@ -56,23 +56,23 @@ def _check_page(check: Pass, page: Sequence[Cluster]) -> None:
     _end_idle(check, idle)
 
 
-def _look(check: Pass, page: Sequence[Cluster]) -> list[Cluster]:
+def _look(check: MaintenanceRun, page: Sequence[Cluster]) -> list[Cluster]:
     """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
     if check.dry_run:
         return list(page)
     after: Mapping[int, Cluster] = {cluster.id: cluster for cluster in page}
-    with check.going_on(f"{len(page)} clusters"):
+    with check.isolate_errors(f"{len(page)} clusters"):
         after = check.clusters.observe([cluster.id for cluster in page])
     for cluster in after.values():
         if cluster.state.is_final:
             why = cluster.diagnosis.cause if cluster.diagnosis else "nothing of it is left"
             check.notes.did("settled", cluster, f"it is {cluster.state.value}: {why}")
         else:
-            check.could_not_see(cluster, check.clusters.hidden(cluster.id))
+            check.record_unobservable(cluster, check.clusters.unobservable(cluster.id))
     return [cluster for cluster in after.values() if not cluster.state.is_final]
 
 
-def _is_going(check: Pass, cluster: Cluster) -> bool:
+def _is_going(check: MaintenanceRun, cluster: Cluster) -> bool:
     """Whether the cluster is being removed already; the look has asked for that once more."""
     if cluster.state is not ClusterState.TERMINATING:
         return False
@@ -82,7 +82,9 @@ def _is_going(check: Pass, cluster: Cluster) -> bool:
     return True
 
 
-def _reason(check: Pass, cluster: Cluster, state: OwnerState | None, own_job: Job | None) -> Reason | None:
+def _reason(
+    check: MaintenanceRun, cluster: Cluster, state: OwnerState | None, own_job: Job | None
+) -> Reason | None:
     kept = own_job is not None and own_job.spec.keep_alive
     state = state or OwnerState()
     if state.task_failed and not cluster.spec.long_living and not kept:
@@ -93,13 +95,13 @@ def _reason(check: Pass, cluster: Cluster, state: OwnerState | None, own_job: Jo
     return reason
 
 
-def _end(check: Pass, cluster: Cluster, reason: Reason) -> None:
+def _end(check: MaintenanceRun, cluster: Cluster, reason: Reason) -> None:
     if not check.dry_run:
         check.clusters.terminate(cluster.id, actor=f"{ACTOR}: {reason}")
     check.notes.did("ended", cluster, reason)
 
 
-def _end_unused(check: Pass, cluster: Cluster, reason: Reason) -> None:
+def _end_unused(check: MaintenanceRun, cluster: Cluster, reason: Reason) -> None:
     """End a cluster unless a job comes to it in this very moment."""
     if check.dry_run or check.clusters.end_unused(cluster.id, actor=f"{ACTOR}: {reason}"):
         check.notes.did("ended", cluster, reason)
@@ -107,15 +109,15 @@ def _end_unused(check: Pass, cluster: Cluster, reason: Reason) -> None:
         check.notes.left(cluster, f"{reason}, but a job has come to it")
 
 
-def _end_idle(check: Pass, idle: Sequence[tuple[Cluster, Reason]]) -> None:
+def _end_idle(check: MaintenanceRun, idle: Sequence[tuple[Cluster, Reason]]) -> None:
     """End clusters that no job is on, unless their engines say that something is at work on them."""
     if not idle:
         return
     busy: Mapping[int, bool] = {}
-    with check.going_on(f"{len(idle)} idle clusters"):
+    with check.isolate_errors(f"{len(idle)} idle clusters"):
         busy = check.platform.busy_clusters([cluster for cluster, _ in idle])
     for cluster, reason in idle:
-        with check.going_on(cluster):
+        with check.isolate_errors(cluster):
             if cluster.id not in busy:
                 check.notes.left(cluster, f"{reason}, but its engine does not tell whether it is at work")
             elif busy[cluster.id]:
@@ -126,7 +128,7 @@ def _end_idle(check: Pass, idle: Sequence[tuple[Cluster, Reason]]) -> None:
         check.registry.clusters.touch([number for number, is_busy in busy.items() if is_busy], check.now)
 
 
-def _complete(check: Pass, cluster: Cluster) -> None:
+def _complete(check: MaintenanceRun, cluster: Cluster) -> None:
     """Go on with a launch that has not come further for minutes; what is there already is not made again."""
     early = cluster.state in {ClusterState.REQUESTED, ClusterState.PROVISIONING}
     if not early or check.now - cluster.state_since <= _CUT_SHORT:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from dcluster_provider.control.upkeep.maintenance_run import ACTOR, MaintenanceRun, pages
 from dcluster_provider.control.upkeep.owners import OwnerState
-from dcluster_provider.control.upkeep.passing import ACTOR, Pass, pages
 from dcluster_provider.core.record import Cluster, Job, JobState
 
 _CUT_SHORT = timedelta(minutes=5)  # after which a submission that has not come further is taken up
 
 
-def check_jobs(check: Pass) -> None:
+def check_jobs(check: MaintenanceRun) -> None:
     """Check every live job."""
     for page in pages(
         lambda after, most: check.registry.jobs.list_live(check.scope, after_id=after, limit=most)
@@ -21,15 +21,15 @@ def check_jobs(check: Pass) -> None:
         _check_page(check, page)
 
 
-def _check_page(check: Pass, page: Sequence[Job]) -> None:
+def _check_page(check: MaintenanceRun, page: Sequence[Job]) -> None:
     live = _look(check, page)
     clusters = {it.id: it for it in check.registry.clusters.get_many({job.cluster_id for job in live})}
     states = check.owner_states(live)
     for job in live:
         cluster, state = clusters.get(job.cluster_id), states.get(job.id)
-        if check.is_elsewhere(job, cluster):
+        if check.is_remote(job, cluster):
             continue
-        with check.going_on(job):
+        with check.isolate_errors(job):
             reason = _reason_to_stop(check, job, cluster, state)
             if reason is not None:
                 _stop(check, job, reason)
@@ -39,22 +39,24 @@ def _check_page(check: Pass, page: Sequence[Job]) -> None:
                 check.notes.left(job, f"Airflow does not tell the state of its owner ({job.owner})")
 
 
-def _look(check: Pass, page: Sequence[Job]) -> list[Job]:
+def _look(check: MaintenanceRun, page: Sequence[Job]) -> list[Job]:
     """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
     if check.dry_run:
         return list(page)
     after = {job.id: job for job in page}
-    with check.going_on(f"{len(page)} jobs"):
+    with check.isolate_errors(f"{len(page)} jobs"):
         after = check.jobs.observe([job.id for job in page])
     for job in after.values():
         if job.state.is_final:
             check.notes.did("settled", job, f"it has ended as {job.state.value}")
         else:
-            check.could_not_see(job, check.jobs.hidden(job))
+            check.record_unobservable(job, check.jobs.unobservable(job))
     return [job for job in after.values() if not job.state.is_final]
 
 
-def _reason_to_stop(check: Pass, job: Job, cluster: Cluster | None, state: OwnerState | None) -> str | None:
+def _reason_to_stop(
+    check: MaintenanceRun, job: Job, cluster: Cluster | None, state: OwnerState | None
+) -> str | None:
     if state is None or not state.is_known:
         return None
     if state.task_failed:
@@ -68,7 +70,7 @@ def _reason_to_stop(check: Pass, job: Job, cluster: Cluster | None, state: Owner
     return f"its owner run is over ({job.owner})"
 
 
-def _stop(check: Pass, job: Job, reason: str) -> None:
+def _stop(check: MaintenanceRun, job: Job, reason: str) -> None:
     if job.state is JobState.STOPPING and not job.savepoint_wanted:
         return
     if not check.dry_run:
@@ -76,12 +78,12 @@ def _stop(check: Pass, job: Job, reason: str) -> None:
     check.notes.did("stopped", job, reason)
 
 
-def _is_cut_short(check: Pass, job: Job, cluster: Cluster | None) -> bool:
+def _is_cut_short(check: MaintenanceRun, job: Job, cluster: Cluster | None) -> bool:
     can_start = cluster is not None and cluster.state.takes_jobs
     return job.state is JobState.REQUESTED and can_start and check.now - job.created_at > _CUT_SHORT
 
 
-def _complete(check: Pass, job: Job) -> None:
+def _complete(check: MaintenanceRun, job: Job) -> None:
     if not check.dry_run:
         # Not submitted anew: somebody may have stopped it since it was looked at.
         job = check.jobs.resume(job.id)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from dcluster_provider.control.upkeep.passing import ACTOR, Pass
-from dcluster_provider.core.observation import ClusterPhase, Unseen
+from dcluster_provider.control.upkeep.maintenance_run import ACTOR, MaintenanceRun
+from dcluster_provider.core.observation import ClusterPhase, ObservationError
 from dcluster_provider.registry.events import Event
 
 _PAGE = 1000
 
 
-def check_platform(check: Pass, names: Collection[str], unknown_after: timedelta) -> None:
+def check_platform(check: MaintenanceRun, names: Collection[str], unknown_after: timedelta) -> None:
     """Remove what is left of ended clusters, and, in a later pass than the first, what the registry does not know.
 
     :param names: of the clusters that the platform has, listed before the registry is asked for them: every name is in
@@ -36,7 +36,7 @@ def check_platform(check: Pass, names: Collection[str], unknown_after: timedelta
     _remove_unknown(check, due)
 
 
-def remove_remains(check: Pass, job_ids: Iterable[int]) -> None:
+def remove_remains(check: MaintenanceRun, job_ids: Iterable[int]) -> None:
     """Remove what is left of ended jobs on clusters that somebody else runs.
 
     :param job_ids: of those for which the platform has something, listed before the registry is asked for them.
@@ -44,12 +44,12 @@ def remove_remains(check: Pass, job_ids: Iterable[int]) -> None:
     ended = [job for job in check.registry.jobs.get_many(job_ids) if job.state.is_final]
     clusters = {it.id: it for it in check.registry.clusters.get_many({job.cluster_id for job in ended})}
     for job in ended:
-        with check.going_on(job):
+        with check.isolate_errors(job):
             if check.dry_run or check.platform.delete_job(job, clusters[job.cluster_id]):
                 check.notes.did("removed", job, f"it is {job.state.value}, and something of it was left")
 
 
-def _remove_leftovers(check: Pass, ids: list[int]) -> None:
+def _remove_leftovers(check: MaintenanceRun, ids: list[int]) -> None:
     for start in range(0, len(ids), _PAGE):
         ended = check.registry.clusters.get_many(ids[start : start + _PAGE])
         # One that has ended since the listing is gone by now.
@@ -57,10 +57,10 @@ def _remove_leftovers(check: Pass, ids: list[int]) -> None:
         for cluster in ended:
             found = seen.get(cluster.id)
             if not check.dry_run and (
-                found is None or isinstance(found, Unseen) or found.phase is ClusterPhase.ABSENT
+                found is None or isinstance(found, ObservationError) or found.phase is ClusterPhase.ABSENT
             ):
                 continue
-            with check.going_on(cluster):
+            with check.isolate_errors(cluster):
                 if not check.dry_run:
                     check.platform.delete_cluster(cluster)
                 check.notes.did(
@@ -68,7 +68,7 @@ def _remove_leftovers(check: Pass, ids: list[int]) -> None:
                 )
 
 
-def _remove_unknown(check: Pass, names: Iterable[str]) -> None:
+def _remove_unknown(check: MaintenanceRun, names: Iterable[str]) -> None:
     """Remove what is still there and still unknown when it is looked at once more."""
     wanted = list(names)
     if not wanted:
@@ -78,7 +78,7 @@ def _remove_unknown(check: Pass, names: Iterable[str]) -> None:
     for name in wanted:
         if name not in there or name in known:
             continue
-        with check.going_on(name):
+        with check.isolate_errors(name):
             if not check.dry_run and not check.platform.delete_unknown(name):
                 continue
             why = "the registry does not know it, in this pass and in an earlier one"

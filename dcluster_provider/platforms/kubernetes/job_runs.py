@@ -19,12 +19,12 @@ from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.external import job_policy
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
 from dcluster_provider.platforms.kubernetes.job_objects import job_secret, part_names
-from dcluster_provider.platforms.kubernetes.job_roots import JobRoots
+from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.metadata import Place, job_name
+from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.pod_templates import PART
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
-from dcluster_provider.platforms.kubernetes.roots import Roots
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _PARTS = "parts"  # of a job's Secret: how many parts its application travels in
@@ -37,14 +37,14 @@ class JobRuns:
         self,
         settings: KubernetesSettings,
         api: KubernetesApi,
-        roots: Roots,
-        job_roots: JobRoots,
+        roots: OwnerObjects,
+        job_owner_objects: JobOwnerObjects,
         cpu_limits: CpuLimits,
     ) -> None:
         self._settings = settings
         self._api = api
-        self._roots = roots
-        self._job_roots = job_roots
+        self._owner_objects = roots
+        self._job_owner_objects = job_owner_objects
         self._cpu_limits = cpu_limits
 
     def stage(self, job: Job, cluster: Cluster) -> None:
@@ -55,9 +55,9 @@ class JobRuns:
         namespace = self._settings.namespace_of(cluster.spec)
         try:
             if cluster.is_external:
-                place = self._job_roots.ensure(job, cluster)
+                place = self._job_owner_objects.ensure(job, cluster)
             else:
-                place = self._roots.place(cluster, str(job))
+                place = self._owner_objects.place(cluster, str(job))
             files = {name: text.encode() for name, text in self._job_files(job, cluster).items()}
             content = pieces(job.spec)
             if len(content) > 1:
@@ -69,7 +69,7 @@ class JobRuns:
                 files[file_name(job.spec)] = content[0]
             self._api.ensure(collection("Secret", namespace), job_secret(job, cluster, place, files))
         except ApiRefused as refusal:
-            raise self._roots.refused(refusal, str(job), cluster) from refusal
+            raise self._owner_objects.refused(refusal, str(job), cluster) from refusal
 
     def start(self, job: Job, cluster: Cluster) -> None:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink.
@@ -95,7 +95,7 @@ class JobRuns:
             wanted = self._client_job(job, cluster, place, parts)
             self._api.ensure(collection("Job", namespace), wanted)
         except ApiRefused as refusal:
-            raise self._roots.refused(refusal, str(job), cluster) from refusal
+            raise self._owner_objects.refused(refusal, str(job), cluster) from refusal
 
     def stop(self, job: Job, cluster: Cluster) -> None:
         """Suspend the Kubernetes Job, which ends its pod; one that was not made yet is made suspended."""
@@ -117,7 +117,7 @@ class JobRuns:
                 self._api.merge(f"{path}/{job_name(job)}", change)
             except ApiRefused as refusal:
                 if refusal.status != 404:
-                    raise self._roots.refused(refusal, str(job), cluster) from refusal
+                    raise self._owner_objects.refused(refusal, str(job), cluster) from refusal
             else:
                 return
             place = self._find_place(job, cluster)
@@ -129,13 +129,13 @@ class JobRuns:
 
     def _place(self, job: Job, cluster: Cluster) -> Place:
         if cluster.is_external:
-            return self._job_roots.place(job, cluster)
-        return self._roots.place(cluster, str(job))
+            return self._job_owner_objects.place(job, cluster)
+        return self._owner_objects.place(cluster, str(job))
 
     def _find_place(self, job: Job, cluster: Cluster) -> Place | None:
         if cluster.is_external:
-            return self._job_roots.find(job, cluster)
-        found = self._roots.find(cluster)
+            return self._job_owner_objects.find(job, cluster)
+        found = self._owner_objects.find(cluster)
         return Place(self._settings.namespace_of(cluster.spec), found["metadata"]["uid"]) if found else None
 
     def _cancel(self, job: Job, cluster: Cluster) -> None:

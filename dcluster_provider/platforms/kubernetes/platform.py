@@ -13,7 +13,12 @@ from dcluster_provider.core.errors import (
     DClusterError,
     PlatformUnavailable,
 )
-from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, Unseen
+from dcluster_provider.core.observation import (
+    ClusterObservation,
+    ClusterPhase,
+    JobObservation,
+    ObservationError,
+)
 from dcluster_provider.core.places import namespace_place
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -37,16 +42,16 @@ from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, GracePeriods
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
-from dcluster_provider.platforms.kubernetes.job_looks import JobLooks
-from dcluster_provider.platforms.kubernetes.job_roots import JobRoots
+from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
+from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.metadata import selector
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
+from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects, is_going
 from dcluster_provider.platforms.kubernetes.paths import collection, collection_of
 from dcluster_provider.platforms.kubernetes.pod import Pod
 from dcluster_provider.platforms.kubernetes.pod_watch import PodWatch
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
-from dcluster_provider.platforms.kubernetes.roots import Roots, is_going
 from dcluster_provider.platforms.kubernetes.server_identity import ServerIdentity
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
@@ -80,11 +85,11 @@ class KubernetesPlatform:
         }
         self._warnings = {name: Warnings(api, name) for name in settings.namespaces}
         self._deployments = Deployments(settings, api)
-        self._roots = Roots(settings, api, registry_id)
-        self._job_roots = JobRoots(settings, api, registry_id)
+        self._owner_objects = OwnerObjects(settings, api, registry_id)
+        self._job_owner_objects = JobOwnerObjects(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
-        self._runs = JobRuns(settings, api, self._roots, self._job_roots, self._cpu_limits)
-        self._looks = JobLooks(
+        self._runs = JobRuns(settings, api, self._owner_objects, self._job_owner_objects, self._cpu_limits)
+        self._looks = JobObserver(
             settings, api, self._runs, self._pods_and_ended, self._warnings, self._grace_periods, home
         )
 
@@ -130,7 +135,7 @@ class KubernetesPlatform:
     def apply_cluster(self, cluster: Cluster) -> None:
         """Make the cluster's objects, or those that are missing."""
         try:
-            place = self._roots.ensure(cluster)
+            place = self._owner_objects.ensure(cluster)
             self._api.ensure(
                 collection("Secret", place.namespace), cluster_secret(self.settings, cluster, place)
             )
@@ -138,30 +143,34 @@ class KubernetesPlatform:
             for manifest in cluster_manifests(settings, cluster, place):
                 self._api.apply(collection_of(manifest), manifest)
         except ApiRefused as refusal:
-            raise self._roots.refused(refusal, str(cluster), cluster) from refusal
+            raise self._owner_objects.refused(refusal, str(cluster), cluster) from refusal
 
-    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation | Unseen]:
+    def observe_clusters(
+        self, clusters: Sequence[Cluster]
+    ) -> dict[int, ClusterObservation | ObservationError]:
         """Look at clusters: their pods are known from the watch, so most need no request."""
         silent = self._silent_namespaces(clusters)
 
-        def observe(cluster: Cluster) -> tuple[Cluster, ClusterObservation | Unseen]:
+        def observe(cluster: Cluster) -> tuple[Cluster, ClusterObservation | ObservationError]:
             error = silent.get(self.settings.namespace_of(cluster.spec))
             return cluster, self._observe_cluster(cluster) if error is None else self._unseen(error, cluster)
 
         looks = ask_at_once(observe, clusters, lambda it, error: (it, self._unseen(error, it)))
         absent = ClusterObservation(ClusterPhase.ABSENT)
         return {
-            cluster.id: absent if isinstance(seen, Unseen) and self._was_never_made(cluster) else seen
+            cluster.id: absent
+            if isinstance(seen, ObservationError) and self._was_never_made(cluster)
+            else seen
             for cluster, seen in looks
         }
 
     def delete_cluster(self, cluster: Cluster) -> None:
         """Begin to delete the root, and with it everything of the cluster."""
         try:
-            self._roots.delete(cluster)
+            self._owner_objects.delete(cluster)
         except ApiRefused as refusal:
             # It is asked for again at every look; one cluster must not keep the others from being looked at.
-            _LOG.warning("%s", self._roots.refused(refusal, str(cluster), cluster))
+            _LOG.warning("%s", self._owner_objects.refused(refusal, str(cluster), cluster))
 
     def stage_job(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets."""
@@ -171,11 +180,13 @@ class KubernetesPlatform:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""
         self._runs.start(job, as_seen_by(job, cluster))
 
-    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
+    def observe_jobs(
+        self, jobs: Sequence[tuple[Job, Cluster]]
+    ) -> dict[int, JobObservation | ObservationError]:
         """Look at jobs: a master is asked at most once for all its jobs, and only for what no pod tells."""
         placed = [(job, as_seen_by(job, cluster)) for job, cluster in jobs]
         silent = self._silent_namespaces([cluster for _, cluster in placed])
-        seen: dict[int, JobObservation | Unseen] = {}
+        seen: dict[int, JobObservation | ObservationError] = {}
         by_cluster: dict[tuple[int, str], list[tuple[Job, Cluster]]] = {}
         for job, cluster in placed:
             namespace = self.settings.namespace_of(cluster.spec)
@@ -199,15 +210,15 @@ class KubernetesPlatform:
         """Begin to delete the job's root, and with it everything of the job."""
         placed = as_seen_by(job, cluster)
         try:
-            return cluster.is_external and self._job_roots.delete(job, placed)
+            return cluster.is_external and self._job_owner_objects.delete(job, placed)
         except ApiRefused as refusal:
             # The job has ended all the same; it is asked for again by each cluster check.
-            _LOG.warning("%s", self._roots.refused(refusal, str(job), placed))
+            _LOG.warning("%s", self._owner_objects.refused(refusal, str(job), placed))
             return False
 
     def external_jobs(self) -> list[int]:
         """The ids of the jobs that have roots of their own."""
-        return self._job_roots.job_ids()
+        return self._job_owner_objects.job_ids()
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
@@ -224,7 +235,7 @@ class KubernetesPlatform:
 
     def list_clusters(self) -> list[str]:
         """The names of this registry's clusters that exist here."""
-        return self._roots.names()
+        return self._owner_objects.names()
 
     def busy_clusters(self, clusters: Sequence[Cluster]) -> dict[int, bool]:
         """Ask masters and JobManagers whether they have anything at work, or look whether a driver's pod runs."""
@@ -235,8 +246,8 @@ class KubernetesPlatform:
 
     def delete_unknown(self, name: str) -> bool:
         """Begin to delete the root of this name and those of jobs on it, if they are this registry's."""
-        jobs = self._job_roots.delete_of_cluster(name)
-        return self._roots.delete_unknown(name) or jobs
+        jobs = self._job_owner_objects.delete_of_cluster(name)
+        return self._owner_objects.delete_unknown(name) or jobs
 
     def _tell(self, cluster_id: int | None) -> None:
         for told in list(self._listeners):
@@ -254,14 +265,14 @@ class KubernetesPlatform:
                 silent[namespace] = error
         return silent
 
-    def _unseen(self, error: DClusterError, cluster: Cluster, job: Job | None = None) -> Unseen:
+    def _unseen(self, error: DClusterError, cluster: Cluster, job: Job | None = None) -> ObservationError:
         if isinstance(error, ApiRefused):
-            error = self._roots.refused(error, f"a look at {job or cluster}", cluster)
-        return Unseen(error, is_refused=not isinstance(error, PlatformUnavailable))
+            error = self._owner_objects.refused(error, f"a look at {job or cluster}", cluster)
+        return ObservationError(error, is_refused=not isinstance(error, PlatformUnavailable))
 
     def _unseen_group(
         self, group: Sequence[tuple[Job, Cluster]], error: DClusterError
-    ) -> dict[int, JobObservation | Unseen]:
+    ) -> dict[int, JobObservation | ObservationError]:
         return {job.id: self._unseen(error, cluster, job) for job, cluster in group}
 
     def _pods(self, cluster: Cluster) -> tuple[Pod, ...]:
@@ -281,7 +292,7 @@ class KubernetesPlatform:
     def _is_busy(self, cluster: Cluster) -> bool | None:
         if self.settings.makes_own_executors(cluster.spec):
             return any(pod.role in {"driver", "executor"} and not pod.is_over for pod in self._pods(cluster))
-        if not self._pods(cluster) and self._roots.find(cluster) is None:
+        if not self._pods(cluster) and self._owner_objects.find(cluster) is None:
             return False
         master = master_rest(self.settings, self._api, cluster)
         try:
@@ -298,14 +309,14 @@ class KubernetesPlatform:
         if cluster.diagnosis.reason != FORBIDDEN:
             return False
         try:
-            return self._roots.find(cluster) is None
+            return self._owner_objects.find(cluster) is None
         except ApiRefused as refusal:
             return refusal.status == 403
 
     def _observe_cluster(self, cluster: Cluster) -> ClusterObservation:
         pods = self._pods(cluster)
         if not pods:
-            found = self._roots.find(cluster)
+            found = self._owner_objects.find(cluster)
             if found is None:
                 if cluster.spec.engine == "flink" and self.settings.flink_ha:
                     remove_leaders(self._api, self.settings.namespace_of(cluster.spec), cluster.name)

@@ -29,9 +29,9 @@ from dcluster_provider.platforms.local.flink_launch import PORT_SETTINGS, REST_P
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text
+from dcluster_provider.platforms.local.outcomes import read_outcome, write_outcome
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.process import Life
-from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
 
 _TERMS = Terms(
     "The JobManager", "The TaskManager", "Successful registration at resource manager", PORT_SETTINGS
@@ -77,7 +77,7 @@ class FlinkView:
     def job(self, job: Job) -> JobObservation | None:
         """A job as it is; none when the JobManager gives no account just now."""
         own = self._place.job(job)
-        verdict = read_verdict(own)
+        verdict = read_outcome(own)
         # Somebody who did not know of the wish for a savepoint may have seen the job end by it.
         is_settled = not job.savepoint_wanted or (verdict and verdict.phase is not JobPhase.SUCCEEDED)
         if verdict is not None and (is_settled or verdict.savepoint or self._jobs is None):
@@ -178,7 +178,7 @@ class FlinkView:
         own.folder.mkdir(parents=True, exist_ok=True)
         if not own.has_process and seen.phase is JobPhase.FAILED:
             own.log.write_text(flink_rest.root_exception(self._rest, job_id), encoding="utf-8")
-        write_verdict(own, seen)
+        write_outcome(own, seen)
 
     def _cancel(self, ids: list[str]) -> None:
         """End what a client that failed or was stopped has left running."""

@@ -7,9 +7,9 @@ import time
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.platforms.local.failures import process_failure
 from dcluster_provider.platforms.local.layout import JobPlace
+from dcluster_provider.platforms.local.outcomes import read_outcome, write_outcome
 from dcluster_provider.platforms.local.process import Life
 from dcluster_provider.platforms.local.process_end import end
-from dcluster_provider.platforms.local.verdicts import read_verdict, write_verdict
 
 STOP_GRACE = 5.0  # seconds that a driver or client has to leave by itself
 _INTERRUPTED_SECONDS = 12  # a stop that takes longer was interrupted
@@ -21,7 +21,7 @@ def settled(own: JobPlace, what: str) -> JobObservation | None:
 
     :param what: the process in words that begin a sentence.
     """
-    verdict = read_verdict(own)
+    verdict = read_outcome(own)
     if verdict is not None:
         return verdict
     state = own.process.state()
@@ -42,7 +42,7 @@ def settled(own: JobPlace, what: str) -> JobObservation | None:
 
 def conclude(own: JobPlace, seen: JobObservation) -> JobObservation:
     """End what a job whose outcome is decided still has running; what was seen stays its outcome."""
-    write_verdict(own, seen)
+    write_outcome(own, seen)
     end([own.process], _CONCLUDED_GRACE)
     return seen
 

@@ -13,7 +13,7 @@ from dcluster_provider.core.observation import (
     ClusterPhase,
     JobObservation,
     JobPhase,
-    Unseen,
+    ObservationError,
 )
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -122,7 +122,9 @@ class LocalPlatform:
             raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
         ending.prune(self.settings.home, self.settings.keep_logs_days)
 
-    def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation | Unseen]:
+    def observe_clusters(
+        self, clusters: Sequence[Cluster]
+    ) -> dict[int, ClusterObservation | ObservationError]:
         """Look at clusters, several at once, each by one request to its master."""
         return dict(ask_at_once(lambda cluster: (cluster.id, self._observe_cluster(cluster)), clusters))
 
@@ -146,7 +148,9 @@ class LocalPlatform:
         except (StartFailed, OSError) as error:
             raise PlatformRefused(str(job), start_failure(place.disk, error)) from error
 
-    def observe_jobs(self, jobs: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
+    def observe_jobs(
+        self, jobs: Sequence[tuple[Job, Cluster]]
+    ) -> dict[int, JobObservation | ObservationError]:
         """Look at jobs, by one request to each cluster that has one of them running."""
         by_cluster: dict[str, list[tuple[Job, Cluster]]] = {}
         for job, cluster in jobs:

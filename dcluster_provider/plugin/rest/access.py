@@ -11,7 +11,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request
 
-from dcluster_provider.plugin.rest.parameters import refuse_unknown_parameters
+from dcluster_provider.plugin.rest.parameters import reject_unknown_parameters
 from dcluster_provider.plugin.rest.paths import IS_HEAD
 
 
@@ -23,7 +23,7 @@ def may_read(dag_id: str) -> Any:
 
     def check(request: Request, user: GetUserDep) -> None:
         _require(user, "GET", None, dag_id)
-        refuse_unknown_parameters(request)
+        reject_unknown_parameters(request)
 
     return Depends(check)
 
@@ -42,7 +42,7 @@ def _run_check(dag_id: str) -> Callable[..., None]:
             raise HTTPException(405, "HEAD changes nothing, and this call does", headers={"Allow": "GET"})
         _refuse_forged(request)
         _require(user, "POST", DagAccessEntity.RUN, dag_id)
-        refuse_unknown_parameters(request)
+        reject_unknown_parameters(request)
 
     return check
 

@@ -97,8 +97,8 @@ class BoundedObserver:
 
         def look() -> tuple[Cluster, str]:
             seen = clusters.observe([cluster.id])[cluster.id]
-            hidden = clusters.hidden(cluster.id)
-            return seen, str(hidden.why) if hidden else ""
+            unobservable = clusters.unobservable(cluster.id)
+            return seen, str(unobservable.why) if unobservable else ""
 
         return self._seen("cluster", cluster, look)
 
@@ -108,8 +108,8 @@ class BoundedObserver:
 
         def look() -> tuple[Job, str]:
             seen = jobs.observe([job.id])[job.id]
-            hidden = jobs.hidden(seen)
-            return seen, str(hidden.why) if hidden else ""
+            unobservable = jobs.unobservable(seen)
+            return seen, str(unobservable.why) if unobservable else ""
 
         return self._seen("job", job, look)
 

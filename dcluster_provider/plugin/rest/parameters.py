@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 
-def refuse_unknown_parameters(request: Request) -> None:
+def reject_unknown_parameters(request: Request) -> None:
     """Refuse query parameters that a call does not know, naming the nearest: a misspelt one must not pass for none.
 
     :raises InvalidSpec: there is one.

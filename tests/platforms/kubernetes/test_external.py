@@ -14,7 +14,7 @@ from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.engines.spark import application_name
-from dcluster_provider.platforms.kubernetes import job_looks
+from dcluster_provider.platforms.kubernetes import job_observer
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, external_rest
 from dcluster_provider.platforms.kubernetes.external_looks import (
@@ -22,7 +22,7 @@ from dcluster_provider.platforms.kubernetes.external_looks import (
     observe_without_jobmanager,
 )
 from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
-from dcluster_provider.platforms.kubernetes.job_looks import JobLooks
+from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.warning_events import Warnings
@@ -189,14 +189,14 @@ def test_a_jobmanager_that_falls_silent_long_after_a_client_ended_is_waited_for(
 @pytest.fixture
 def looks(monkeypatch):
     """Look at a job on somebody else's JobManager, which lists some jobs or does not answer, after so many seconds."""
-    looks = JobLooks(
+    looks = JobObserver(
         KubernetesSettings(), None, None, lambda cluster: (), {"default": Warnings(None, "default")}, None
     )
 
     def look(job, listed, seconds):
         answer = None if listed is None else FlinkJobs(HttpRest("127.0.0.1", 1), listed, URL, external=True)
         monkeypatch.setattr(FlinkJobs, "ask", lambda *_, **__: answer)
-        monkeypatch.setattr(job_looks, "_now", lambda: AT + timedelta(seconds=seconds))
+        monkeypatch.setattr(job_observer, "_now", lambda: AT + timedelta(seconds=seconds))
         return looks.observe([(job, FLINK)]).get(job.id)
 
     return look

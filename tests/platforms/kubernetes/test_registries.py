@@ -10,7 +10,7 @@ from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
 from dcluster_provider.platforms.kubernetes.external import job_root
-from dcluster_provider.platforms.kubernetes.job_roots import JobRoots
+from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_platform import make_cluster, make_external, make_job
@@ -57,7 +57,7 @@ def test_jobs_of_the_same_task_on_an_external_cluster_have_roots_of_their_own(ap
         job = replace(make_job(cluster), registry_id=registry_id)
         server.add(job_root(job, cluster, "data"))
     assert len(server.configmaps) == 2
-    roots = JobRoots(SETTINGS, api, lambda: "ours")
+    roots = JobOwnerObjects(SETTINGS, api, lambda: "ours")
     assert roots.job_ids() == [job.id]
     assert roots.delete_of_cluster(cluster.name)
     (left,) = server.configmaps.values()

@@ -12,7 +12,7 @@ from kubernetes.client import ApiClient, Configuration
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, PlatformUnavailable
-from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, Unseen
+from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import JobState
 from dcluster_provider.platforms.kubernetes import pod_watch
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
@@ -57,7 +57,7 @@ def test_a_namespace_whose_pods_may_not_be_listed_hides_its_clusters_and_no_othe
     server.refused = {"/namespaces/other/pods": forbidden("airflow")}
     seen = platform.observe_clusters([here, there])
     assert seen[here.id].phase is ClusterPhase.ABSENT
-    assert isinstance(seen[there.id], Unseen)
+    assert isinstance(seen[there.id], ObservationError)
     assert seen[there.id].is_refused
     with pytest.raises(PlatformRefused, match=r"airflow may not get configmaps. \[Forbidden\]"):
         raise seen[there.id].why
@@ -106,7 +106,9 @@ def test_an_answer_that_nobody_expects_is_told_and_waited_out(platform, server, 
     seen = platform.observe_clusters([here])[here.id]
     assert "cannot be watched: KeyError: 'metadata'" in str(seen.why)
     server.refused = {}
-    assert wait_until(lambda: not isinstance(platform.observe_clusters([here])[here.id], Unseen), 0.1)
+    assert wait_until(
+        lambda: not isinstance(platform.observe_clusters([here])[here.id], ObservationError), 0.1
+    )
 
 
 def test_a_watch_outlives_a_listener_that_fails(platform, server, here):

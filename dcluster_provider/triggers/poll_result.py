@@ -13,7 +13,7 @@ from dcluster_provider.core.record import Cluster, Job
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
-    from dcluster_provider.control.sightings import Hidden
+    from dcluster_provider.control.observation_errors import Unobservable
 
 _MOST_LOG_PAUSE = 300.0
 _LOG_READS_A_SECOND = 20  # of all waits together, at most
@@ -24,7 +24,7 @@ _LEAST_LOG_BYTES, _MOST_LOG_BYTES = 8 * 1024, 64 * 1024
 
 
 @dataclass(frozen=True)
-class Sight:
+class PollResult:
     """What a look showed to one wait: the record, and the log from where the wait had read to, or a piece of that.
 
     :param trouble: why the record is not of this moment, as its platform does not tell of it.
@@ -62,12 +62,12 @@ class Subscription:
     log_due: float = 0.0
     takes_log: bool = True
     cluster_id: int | None = None
-    sights: asyncio.Queue[Sight | Exception] = field(default_factory=asyncio.Queue)
+    sights: asyncio.Queue[PollResult | Exception] = field(default_factory=asyncio.Queue)
 
 
 def look(
     control: Control, waits: Iterable[Subscription], endings: frozenset[int] = frozenset()
-) -> tuple[list[tuple[Subscription, Sight | Exception]], set[int]]:
+) -> tuple[list[tuple[Subscription, PollResult | Exception]], set[int]]:
     """What one look shows to each wait: all clusters in one batch, all jobs in another.
 
     :param endings: ids of clusters to look at for which nobody waits.
@@ -79,7 +79,7 @@ def look(
     clusters = control.clusters.observe(awaited | endings)
     states = {number: clusters[number].state for number in endings if number in clusters}
     not_over = {number for number, state in states.items() if state.is_ending and not state.is_final}
-    shown: list[tuple[Subscription, Sight | Exception]] = []
+    shown: list[tuple[Subscription, PollResult | Exception]] = []
     logs: list[tuple[Subscription, Job, int]] = []
     for wait in waits:
         record = (jobs if wait.kind == "job" else clusters).get(wait.record_id)
@@ -88,17 +88,17 @@ def look(
                 (wait, NotFound(f"there is no {wait.kind} {wait.record_id} in the registry any more"))
             )
             continue
-        hidden = _hidden(control, record)
-        if hidden is not None and hidden.is_hopeless:
-            shown.append((wait, hidden.why))
-        elif hidden is not None:
-            shown.append((wait, Sight(record, str(hidden.why), log_end=wait.log_start or 0)))
+        unobservable = _unobservable(control, record)
+        if unobservable is not None and unobservable.has_given_up:
+            shown.append((wait, unobservable.why))
+        elif unobservable is not None:
+            shown.append((wait, PollResult(record, str(unobservable.why), log_end=wait.log_start or 0)))
         elif isinstance(record, Job) and wait.log_start is not None and _log_is_due(wait, record):
             logs.append((wait, record, wait.log_start))
         elif wait.log_start is not None:
-            shown.append((wait, Sight(record, log_end=wait.log_start)))  # its log is not due yet
+            shown.append((wait, PollResult(record, log_end=wait.log_start)))  # its log is not due yet
         else:
-            shown.append((wait, Sight(record)))
+            shown.append((wait, PollResult(record)))
     most = min(_MOST_LOG_BYTES, max(_LEAST_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs))))
     parts = control.jobs.read_logs([(job, start) for _, job, start in logs], most) if logs else ()
     least_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
@@ -110,16 +110,16 @@ def look(
             is_cut=part.is_cut,
         )
     shown += [
-        (wait, Sight(job, "", part.text, part.end, part.is_cut, part.kept_at, log_was_read=True))
+        (wait, PollResult(job, "", part.text, part.end, part.is_cut, part.kept_at, log_was_read=True))
         for (wait, job, _), part in zip(logs, parts, strict=True)
     ]
     return shown, not_over
 
 
-def _hidden(control: Control, record: Cluster | Job) -> Hidden | None:
+def _unobservable(control: Control, record: Cluster | Job) -> Unobservable | None:
     if isinstance(record, Job):
-        return control.jobs.hidden(record)
-    return None if record.state.is_final else control.clusters.hidden(record.id)
+        return control.jobs.unobservable(record)
+    return None if record.state.is_final else control.clusters.unobservable(record.id)
 
 
 def _log_is_due(wait: Subscription, job: Job) -> bool:

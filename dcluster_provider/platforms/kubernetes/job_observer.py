@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, InvalidSpec, PlatformUnavailable
-from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase, Unseen
+from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.engines import flink, spark
 from dcluster_provider.engines.flink_savepoints import SAVEPOINT_FOLDER, savepoint_folder
@@ -39,7 +39,7 @@ _LOG_PATIENCE = timedelta(
 _LOG_HEAD_BYTES = 256 * 1024  # in which a driver tells which application the master made of it
 
 
-class JobLooks:
+class JobObserver:
     """Looks at one connection's jobs.
 
     :param pods_of: the pods of a cluster.
@@ -68,7 +68,7 @@ class JobLooks:
         self._silent = external_looks.FirstLooks()  # JobManagers that somebody else runs, by the cluster's id
         self._missing = external_looks.FirstLooks()  # jobs that those knew before, by id
 
-    def observe(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | Unseen]:
+    def observe(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | ObservationError]:
         """Jobs of one cluster, by id; those that cannot be told of just now are left out."""
         cluster = group[0][1]
         pods = self._pods(cluster)
@@ -237,7 +237,7 @@ class JobLooks:
 
     def _with_its_end(
         self, job: Job, cluster: Cluster, seen: JobObservation, pods: Sequence[Pod]
-    ) -> JobObservation | Unseen:
+    ) -> JobObservation | ObservationError:
         """What was seen of a job, once what its end asks for is done.
 
         :param pods: in which that was seen: a pod that has gone since is no process to be ended.
@@ -249,7 +249,7 @@ class JobLooks:
         except CredentialsRefused:
             raise
         except PlatformUnavailable as error:
-            return Unseen(error, is_refused=False)
+            return ObservationError(error, is_refused=False)
         except DClusterError as refusal:  # nobody may do it, and the job has ended all the same
             _LOG.warning("%s has ended as %s, but: %s", job, seen.phase.value, refusal)
         return seen

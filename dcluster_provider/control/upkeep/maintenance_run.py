@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.control.places import made_elsewhere
-from dcluster_provider.control.sightings import Hidden
+from dcluster_provider.control.observation_errors import Unobservable
+from dcluster_provider.control.places import remote_error
 from dcluster_provider.control.upkeep.owners import OwnerState, OwnerStates
 from dcluster_provider.control.upkeep.report import Notes
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.lifetime import Limits
-from dcluster_provider.core.observation import Unseen
+from dcluster_provider.core.observation import ObservationError
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.platforms.base import Platform
 
@@ -34,7 +34,7 @@ Record = TypeVar("Record", Cluster, Job)
 
 
 @dataclass(frozen=True)
-class Pass:
+class MaintenanceRun:
     """One cluster check.
 
     :param now: when it began.
@@ -62,20 +62,22 @@ class Pass:
         known = self.ask_owners(owners) if owners else {}
         return {number: known.get(owner, OwnerState()) for number, owner in owned}
 
-    def could_not_see(self, subject: object, hidden: Hidden | Unseen | None) -> None:
-        """Note that the look at a cluster or job showed nothing, if it did not."""
-        if hidden is not None:
-            self.notes.left(subject, f"nothing can be told of it just now: {hidden.why}")
+    def record_unobservable(
+        self, subject: object, unobservable: Unobservable | ObservationError | None
+    ) -> None:
+        """Note that a cluster or job could not be observed, if so."""
+        if unobservable is not None:
+            self.notes.left(subject, f"nothing can be told of it just now: {unobservable.why}")
 
-    def is_elsewhere(self, subject: Cluster | Job, cluster: Cluster | None) -> bool:
+    def is_remote(self, subject: Cluster | Job, cluster: Cluster | None) -> bool:
         """Whether nothing can be done from here for a cluster, or a job on it, because it was made elsewhere."""
-        unseen = made_elsewhere(self.platform, cluster) if cluster is not None else None
+        unseen = remote_error(self.platform, cluster) if cluster is not None else None
         if self.dry_run:  # otherwise the look has told of it
-            self.could_not_see(subject, unseen)
+            self.record_unobservable(subject, unseen)
         return unseen is not None
 
     @contextmanager
-    def going_on(self, subject: object) -> Iterator[None]:
+    def isolate_errors(self, subject: object) -> Iterator[None]:
         """Let what fails for one cluster or job keep no other one from its turn."""
         try:
             yield

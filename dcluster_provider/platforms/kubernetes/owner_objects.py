@@ -25,7 +25,7 @@ from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 
-class Roots:
+class OwnerObjects:
     """The roots of one connection's clusters.
 
     :param registry_id: tells the id of the registry that knows them.

@@ -31,13 +31,13 @@ _LINE = re.compile(
 _SHOWN_LINES = 40
 
 
-def without_handback(text: str) -> list[str]:
+def without_result_lines(text: str) -> list[str]:
     """The lines of a piece of log that are there for people."""
     return [line for line in text.splitlines() if not _LINE.search(line)]
 
 
 @dataclass(frozen=True)
-class Handback:
+class ReturnedResult:
     """What came back.
 
     :param result: what the application returned, as JSON text; none when it told of an error.
@@ -48,7 +48,7 @@ class Handback:
     error: Diagnosis | None = None
 
 
-class HandbackReader:
+class ResultReader:
     """Finds what a job handed back in its log, which is given to it piece by piece.
 
     It keeps a bounded part of the log, however long that and its lines are, and nothing in it is an error.
@@ -69,14 +69,14 @@ class HandbackReader:
         # A line that the next piece ends is found then; finding one twice changes nothing.
         self._tail = text[-_MAX_LINE:]
 
-    def handback(self) -> Handback | None:
+    def handback(self) -> ReturnedResult | None:
         """What was handed back, the error first; nothing when there was nothing, or not all of it."""
         error = self._text("error")
         explained = _explained(error) if error is not None else None
         if explained is not None:
-            return Handback(error=explained)
+            return ReturnedResult(error=explained)
         result = self._text("result")
-        return Handback(result=result) if result is not None and _is_result(result) else None
+        return ReturnedResult(result=result) if result is not None and _is_result(result) else None
 
     def _keep(self, kind: str, index: int, count: int, part: str) -> None:
         if not 1 <= index <= count <= _MAX_PARTS:

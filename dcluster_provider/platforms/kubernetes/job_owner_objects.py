@@ -18,12 +18,12 @@ from dcluster_provider.platforms.kubernetes.metadata import (
     registry_of,
     selector,
 )
+from dcluster_provider.platforms.kubernetes.owner_objects import is_going
 from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.roots import is_going
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 
-class JobRoots:
+class JobOwnerObjects:
     """The roots of one connection's jobs on clusters that somebody else runs.
 
     :param registry_id: tells the id of the registry that knows them.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.handback import Handback, HandbackReader, without_handback
+from dcluster_provider.core.job_result import ResultReader, ReturnedResult, without_result_lines
 
 
 def lines(text, kind="result", job=7, size=10):
@@ -23,7 +23,7 @@ def lines(text, kind="result", job=7, size=10):
 
 
 def read(log, step=None, job=7):
-    reader = HandbackReader(job)
+    reader = ResultReader(job)
     for start in range(0, len(log), step or len(log) or 1):
         reader.feed(log[start : start + (step or len(log))])
     return reader.handback()
@@ -33,7 +33,7 @@ def test_a_result_is_found_between_other_lines_however_the_log_is_cut():
     text = json.dumps({"sum": 1, "é": "ü" * 50})
     log = "before\n" + "26/01/01 INFO noise\n".join(lines(text)) + "after"
     for step in (1, 7, 64, None):
-        assert read(log, step) == Handback(result=text)
+        assert read(log, step) == ReturnedResult(result=text)
 
 
 def test_a_line_that_is_cut_into_is_read_from_its_copy():
@@ -72,7 +72,7 @@ def test_a_long_traceback_keeps_both_ends():
 
 
 def test_people_are_spared_the_lines():
-    assert without_handback("a\n" + "".join(lines("1")) + "b") == ["a", "b"]
+    assert without_result_lines("a\n" + "".join(lines("1")) + "b") == ["a", "b"]
     assert read("") is None
 
 
@@ -117,11 +117,13 @@ def test_what_looks_like_a_result_and_is_none_is_other_output(log):
 
 
 def test_a_broken_error_hides_no_result():
-    assert read(line(1, 1, encoded("{}"), "error") + "".join(lines("1"))) == Handback(result="1")
+    assert read(line(1, 1, encoded("{}"), "error") + "".join(lines("1"))) == ReturnedResult(result="1")
 
 
 def test_an_attempt_that_was_cut_short_is_replaced_by_the_next():
-    assert read("".join(lines('"the first, longer one"')[:-1] + lines('"2nd"'))) == Handback(result='"2nd"')
+    assert read("".join(lines('"the first, longer one"')[:-1] + lines('"2nd"'))) == ReturnedResult(
+        result='"2nd"'
+    )
 
 
 TOLD = st.fixed_dictionaries(
@@ -148,7 +150,7 @@ NEAR = st.builds(
 @given(st.lists(NEAR | TEXT | st.binary().map(lambda raw: raw.decode(errors="replace"))), st.integers(1, 99))
 def test_no_log_raises_and_what_is_read_can_be_kept(pieces, step):
     log = "".join(pieces)
-    without_handback(log)
+    without_result_lines(log)
     found = read(log, step)
     assert found == read(log)
     if found is not None:
@@ -157,7 +159,7 @@ def test_no_log_raises_and_what_is_read_can_be_kept(pieces, step):
 
 
 def test_a_log_without_newlines_is_read_in_bounded_memory():
-    reader, size = HandbackReader(7), 64 * 1024
+    reader, size = ResultReader(7), 64 * 1024
     tracemalloc.start()
     try:
         for number in range(200):
@@ -167,11 +169,11 @@ def test_a_log_without_newlines_is_read_in_bounded_memory():
         tracemalloc.stop()
     assert peak < 8 * size
     reader.feed("".join(lines("1")))
-    assert reader.handback() == Handback(result="1")
+    assert reader.handback() == ReturnedResult(result="1")
 
 
 def test_wild_lines_are_kept_in_bounded_memory():
-    reader = HandbackReader(7)
+    reader = ResultReader(7)
     tracemalloc.start()
     try:
         for count in range(1, 60):

@@ -8,7 +8,7 @@ from dcluster_provider.platforms.local.files import read_json, write_json
 from dcluster_provider.platforms.local.layout import JobPlace
 
 
-def read_verdict(own: JobPlace) -> JobObservation | None:
+def read_outcome(own: JobPlace) -> JobObservation | None:
     """The judgement on a job, if there is one."""
     stored = read_json(own.verdict)
     if stored is None:
@@ -23,7 +23,7 @@ def read_verdict(own: JobPlace) -> JobObservation | None:
     )
 
 
-def write_verdict(own: JobPlace, seen: JobObservation) -> None:
+def write_outcome(own: JobPlace, seen: JobObservation) -> None:
     """Keep a judgement on a job."""
     write_json(
         own.verdict,

@@ -1,0 +1,84 @@
+"""Which clusters and jobs cannot be observed, why, and since when."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dcluster_provider.core.errors import DClusterError
+from dcluster_provider.core.observation import ObservationError
+
+_LOG = logging.getLogger(__name__)
+# A forbidden request is not retried for longer than it takes to notice it and to grant the right again.
+_REFUSED_SECONDS = 300.0
+_KEPT_SECONDS = 600.0
+
+Observation = TypeVar("Observation")
+
+
+@dataclass
+class Unobservable:
+    """A cluster or job that cannot be observed.
+
+    :param last: monotonic time of the last poll.
+    :param refused_since: since when its platform has forbidden it; none when the platform only does not answer.
+    """
+
+    why: DClusterError
+    last: float
+    refused_since: float | None
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether the platform has forbidden it for so long that waiting is pointless.
+
+        A platform that does not answer is waited for however long that takes: what runs there goes on.
+        """
+        return self.refused_since is not None and self.last - self.refused_since >= _REFUSED_SECONDS
+
+
+class ObservationErrors:
+    """The clusters or jobs that one process polls and cannot observe, by id."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._unobservable: dict[int, Unobservable] = {}
+
+    def without_errors(self, polled: Mapping[int, Observation | ObservationError]) -> dict[int, Observation]:
+        """The observations of a poll; errors are recorded and left out."""
+        now = time.monotonic()
+        observations: dict[int, Observation] = {}
+        for number, found in polled.items():
+            if isinstance(found, ObservationError):
+                self._record(number, found, now)
+            else:
+                observations[number] = found
+                self._unobservable.pop(number, None)
+        # Other threads poll, too: a copy is made in one go, and what they add meanwhile is left alone.
+        for number, unobservable in self._unobservable.copy().items():
+            if now - unobservable.last >= _KEPT_SECONDS:
+                self._unobservable.pop(number, None)
+        return observations
+
+    def unobservable(self, number: int) -> Unobservable | None:
+        """Why the last poll could not observe a cluster or job; none when it could."""
+        return self._unobservable.get(number)
+
+    def _record(self, number: int, found: ObservationError, now: float) -> None:
+        known = self._unobservable.get(number)
+        if known is None or str(known.why) != str(found.why):
+            _LOG.warning("Nothing can be told just now of %s %d: %s", self._kind, number, found.why)
+        refused_since = (known and known.refused_since) or now
+        self._unobservable[number] = Unobservable(found.why, now, refused_since if found.is_refused else None)
+
+
+def raise_if_given_up(unobservable: Unobservable | None) -> None:
+    """Stop waiting for what the platform has forbidden for too long.
+
+    :raises DClusterError: what the platform answered.
+    """
+    if unobservable is not None and unobservable.has_given_up:
+        raise unobservable.why
