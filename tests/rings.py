@@ -29,7 +29,7 @@ class Needs(IntEnum):
     AIRFLOW_ON_KUBERNETES = 3
     API_SERVER = 4
     ENGINES = 5  # or a server, of its own
-    OTHER_AIRFLOWS = 6  # late: two processors do not bear several beside each other
+    OTHER_AIRFLOWS = 6  # late, one after the other: two processors do not bear several beside each other
     NOTHING = 7
 
     @property
@@ -37,7 +37,8 @@ class Needs(IntEnum):
         """Whoever is in one group shares a process; empty means that a file or a folder is a group of its own."""
         if self in {Needs.AIRFLOW, Needs.AIRFLOW_ON_KUBERNETES}:
             return "airflow"
-        return "" if self >= Needs.ENGINES else self.name.lower()
+        is_by_itself = self in {Needs.ENGINES, Needs.NOTHING}
+        return "" if is_by_itself else self.name.lower()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -80,7 +81,7 @@ def needs_of(item: pytest.Item) -> Needs:
         )
     if "testbed" in fixtures:
         return Needs.KUBERNETES
-    if "wheel" in fixtures:
+    if {"wheel", "clone"} & set(fixtures):
         return Needs.OTHER_AIRFLOWS
     return Needs.API_SERVER if "server" in fixtures else Needs.ENGINES
 

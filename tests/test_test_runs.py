@@ -167,7 +167,12 @@ def test_a_group_stays_in_one_process(checkout):
 
 @pytest.mark.parametrize(
     ("needs", "group"),
-    [(Needs.AIRFLOW, "airflow"), (Needs.AIRFLOW_ON_KUBERNETES, "airflow"), (Needs.ENGINES, "")],
+    [
+        (Needs.AIRFLOW, "airflow"),
+        (Needs.AIRFLOW_ON_KUBERNETES, "airflow"),
+        (Needs.OTHER_AIRFLOWS, "other_airflows"),
+        (Needs.ENGINES, ""),
+    ],
 )
 def test_who_shares_something_slow_to_start_has_one_group(needs, group):
     assert needs.group == group

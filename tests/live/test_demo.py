@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hanging import wait_until
+from hanging import HANG_SECONDS, wait_until
 
 from demo.flights import ROWS
 from demo.standalone import MARK, Standalone
@@ -84,7 +84,6 @@ def assert_nothing_is_left(clone):
     assert left == []
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("engine", long_except(["spark"], ["spark", "flink"]))
 def test_demo_computes_what_plain_python_computes(clone, environment, engine, tmp_path):
     out = tmp_path / "out.txt"
@@ -116,7 +115,7 @@ def test_interrupted_demo_leaves_nothing_and_downloads_nothing_again(clone, envi
     try:
         assert wait_until(lambda: demo.poll() is not None or "analyse" in out.read_text())
         os.killpg(demo.pid, signal.SIGINT)  # Ctrl-C reaches make and the demonstration
-        assert demo.wait(240) != 0
+        assert demo.wait(HANG_SECONDS) != 0
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGKILL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.core.record import ClusterState, Job, JobState
@@ -52,7 +51,6 @@ def check(live_airflow) -> None:
     assert rest.run_state("check_clusters", run_id) == "success"
 
 
-@pytest.mark.long
 def test_one_run_fails_and_one_is_cleared_and_the_others_job_is_untouched(live_airflow):
     control, rest = live_airflow.control, live_airflow.rest
     for dag_id in (DAG_ID, "check_clusters"):

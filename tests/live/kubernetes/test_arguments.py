@@ -10,7 +10,6 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import JobState
 from tests.live.kubernetes.conftest import SMALL_FLINK, ended, gone, running, submit
 
-pytestmark = [pytest.mark.long]
 ARGUMENTS = Path(__file__).parents[1] / "applications" / "arguments.py"
 GIVEN = ["größer 😀", "a\nb", "$(HOME) $$ `id` ' \"", "", "--conf", "x" * 131_071]
 
@@ -21,6 +20,7 @@ def test_arguments_arrive_at_a_spark_job_as_they_were_given(control):
     assert f"arguments {GIVEN!a}" in control.jobs.logs(job.id)
 
 
+@pytest.mark.long
 def test_arguments_arrive_at_a_flink_job_as_they_were_given(control):
     cluster = running(control, SMALL_FLINK)
     given = [*GIVEN, "a\r\nb"]
@@ -30,6 +30,7 @@ def test_arguments_arrive_at_a_flink_job_as_they_were_given(control):
     gone(control, cluster)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

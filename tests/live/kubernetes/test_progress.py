@@ -33,7 +33,6 @@ from tests.live.kubernetes.task_log import TaskLog, followed
 if TYPE_CHECKING:
     from result_tables import Tables
 
-pytestmark = [pytest.mark.long]
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 SAFE = {
     "allowPrivilegeEscalation": False,
@@ -86,6 +85,7 @@ def test_a_sidecar_that_lives_on_does_not_keep_a_job(bench, report):
         report("engine that has ended beside a container that lives on", at, log, "SUCCEEDED")
 
 
+@pytest.mark.long
 def test_executors_that_a_quota_forbids_are_told_of_until_they_come(bench, control, report):
     namespace = bench.connection.namespace
     quota = {"name": "small", "namespace": namespace}
@@ -104,6 +104,7 @@ def test_executors_that_a_quota_forbids_are_told_of_until_they_come(bench, contr
     assert (done.state, done.diagnosis) == (JobState.SUCCEEDED, None)
 
 
+@pytest.mark.long
 def test_workers_whose_deployment_was_deleted_are_told_of(bench, control, report):
     cluster = running(control, SMALL)
     at_work = submit(control, cluster, APPLICATIONS / "endless.py")
@@ -123,6 +124,7 @@ def test_workers_whose_deployment_was_deleted_are_told_of(bench, control, report
 
 
 @pytest.mark.parametrize("kind", ["own executors", "standalone"])
+@pytest.mark.long
 def test_a_driver_whose_application_has_ended_and_that_goes_on_is_told_of(control, bench, report, kind):
     program = bench.home / "lives_on.py"
     program.write_text(
@@ -138,6 +140,7 @@ def test_a_driver_whose_application_has_ended_and_that_goes_on_is_told_of(contro
     assert ended(control, stopped).state is JobState.KILLED
 
 
+@pytest.mark.long
 def test_a_flink_job_that_restarts_for_ever_is_told_of_with_its_cause(control, report):
     cluster = running(control, SMALL_FLINK)
     job = submit(control, cluster, APPLICATIONS / "flink_fails.py", args=["work"], extraCmd=RESTARTS)

@@ -12,7 +12,6 @@ from dcluster_provider.core.record import JobState
 from tests.live.kubernetes.conftest import SMALL, ended, gone, running, submit
 from tests.live.kubernetes.failures import failed_job
 
-pytestmark = [pytest.mark.long]
 WRITES_FILES = Path(__file__).parents[1] / "applications" / "writes_files.py"
 UNKNOWN = 1000650000
 
@@ -21,9 +20,11 @@ UNKNOWN = 1000650000
     ("kind", "field", "by_template", "user"),
     [
         pytest.param("own executors", UNKNOWN, 0, UNKNOWN, id="own-executors"),
-        pytest.param("standalone", UNKNOWN, 0, UNKNOWN, id="standalone"),
-        pytest.param("own executors", 185, 0, 185, id="the-images-own"),
-        pytest.param("own executors", 0, UNKNOWN, UNKNOWN, id="named-by-the-pod-template"),
+        pytest.param("standalone", UNKNOWN, 0, UNKNOWN, id="standalone", marks=pytest.mark.long),
+        pytest.param("own executors", 185, 0, 185, id="the-images-own", marks=pytest.mark.long),
+        pytest.param(
+            "own executors", 0, UNKNOWN, UNKNOWN, id="named-by-the-pod-template", marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_job_runs_as_any_user_and_its_files_have_normal_permissions(bench, kind, field, by_template, user):
@@ -44,6 +45,7 @@ def test_a_job_runs_as_any_user_and_its_files_have_normal_permissions(bench, kin
         gone(control, cluster)
 
 
+@pytest.mark.long
 def test_a_user_that_is_left_to_a_namespace_which_names_none_is_told_of(bench):
     control = bench.control(spark_user=0)
     failure = failed_job(control, lambda: submit(control, None, WRITES_FILES))
