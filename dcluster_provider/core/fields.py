@@ -15,8 +15,8 @@ LONGEST_LINE = 253  # characters
 # Bytes. Linux hands a program at most 128 KiB in one argument, with the byte that ends it, and 2 MiB in all with its
 # environment; a Kubernetes object, in which a pod's arguments are, holds 1 MiB.
 LONGEST_ARGUMENT = 128 * 1024 - 1
-MOST_ARGUMENTS = 512 * 1024
-MOST_SETTINGS = 64 * 1024  # bytes; they share an object with the application
+MAX_ARGUMENTS = 512 * 1024
+MAX_SETTINGS = 64 * 1024  # bytes; they share an object with the application
 LONGEST_TIME = 2**31 - 1  # seconds; what a database and a clock can hold
 _SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
@@ -51,9 +51,9 @@ def _settings(value: Any) -> Any:
         raise ValueError('is not a JSON object; write one such as {"spark.executor.instances": 2}')
     read = {_setting_name(str(name)): _setting(str(name), item) for name, item in value.items()}
     size = sum(len(text.encode()) for item in read.items() for text in item)
-    if size > MOST_SETTINGS:
+    if size > MAX_SETTINGS:
         raise ValueError(
-            f"has {size} bytes of settings; the most is {MOST_SETTINGS}; put what is large into a file that the "
+            f"has {size} bytes of settings; the most is {MAX_SETTINGS}; put what is large into a file that the "
             "application reads"
         )
     return read
@@ -109,9 +109,9 @@ def _short_argument(value: str) -> str:
 
 def _few_arguments(value: tuple[str, ...]) -> tuple[str, ...]:
     size = sum(len(each.encode()) + 1 for each in value)
-    if size > MOST_ARGUMENTS:
+    if size > MAX_ARGUMENTS:
         raise ValueError(
-            f"has {size} bytes of arguments; the most is {MOST_ARGUMENTS} in all; put them into a file that the "
+            f"has {size} bytes of arguments; the most is {MAX_ARGUMENTS} in all; put them into a file that the "
             "application reads"
         )
     return value

@@ -16,7 +16,7 @@ from dcluster_provider.core.spec import Entity
 class NodeRequest(Entity):
     """Machines to add to the Kubernetes cluster.
 
-    :param node_count: how many, at least 1; the connection says how many at most (``most_nodes``).
+    :param node_count: how many, at least 1; the connection says how many at most (``max_nodes``).
     :param instance_type: the cloud's name of the kind of machine (``m5.large``).
     :param region: the cloud's region; empty means the connection's.
     :param alternative_types: kinds that may take its place, in order, when the cloud has none left; at most 59.

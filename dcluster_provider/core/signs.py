@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-_MOST_WIDTH = 300
+_MAX_WIDTH = 300
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # what colours a terminal
 _NOT_PRINTED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -14,7 +14,7 @@ _NOT_PRINTED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 def short(line: str) -> str:
     """A line as evidence: not too long, and without what no terminal, page or database takes."""
     line = _NOT_PRINTED.sub("\N{REPLACEMENT CHARACTER}", _ESCAPE.sub("", line.rstrip()))
-    return line if len(line) <= _MOST_WIDTH else line[: _MOST_WIDTH - 3] + "..."
+    return line if len(line) <= _MAX_WIDTH else line[: _MAX_WIDTH - 3] + "..."
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ _MEMORY_EXAMPLES = "512Mi, 8Gi, 8G or the JVM's 8g"
 
 MIB = 2**20
 GIB = 2**30
-LEAST_CORES = Decimal("0.001")
-MOST_CORES = 1024
-MOST_MEMORY = 4096 * GIB
+MIN_CORES = Decimal("0.001")
+MAX_CORES = 1024
+MAX_MEMORY = 4096 * GIB
 
 
 def cpu_cores(text: str) -> Decimal:
@@ -34,8 +34,8 @@ def cpu_cores(text: str) -> Decimal:
             f"{text!r} is not an amount of CPU; write cores as 2 or 0.5, or thousandths as 500m"
         )
     cores = Decimal(matched[1]) / (1000 if matched[2] else 1)
-    if not LEAST_CORES <= cores <= MOST_CORES:
-        raise InvalidSpec(f"{text[:40]!r} is not between 1m and {MOST_CORES} cores")
+    if not MIN_CORES <= cores <= MAX_CORES:
+        raise InvalidSpec(f"{text[:40]!r} is not between 1m and {MAX_CORES} cores")
     return cores
 
 
@@ -58,7 +58,7 @@ def memory_bytes(text: str) -> int:
             f"{text!r} is not an amount of memory; write {_nearest_memory(text) or _MEMORY_EXAMPLES}"
         )
     amount = int(Decimal(matched[1]) * factor)
-    if not MIB <= amount <= MOST_MEMORY:
+    if not MIB <= amount <= MAX_MEMORY:
         raise InvalidSpec(f"{text[:40]!r} is not between 1Mi and 4096Gi of memory; write {_MEMORY_EXAMPLES}")
     return amount
 

@@ -13,13 +13,13 @@ from fractions import Fraction
 from math import ceil
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.sizing import GIB, MIB, MOST_MEMORY
+from dcluster_provider.core.sizing import GIB, MAX_MEMORY, MIB
 from dcluster_provider.engines import flink_values
 
 _FRACTION = re.compile(r"\d{0,20}\.?\d{1,40}(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _JOBMANAGER, _TASKMANAGER = "jobmanager.memory.", "taskmanager.memory."
-_LEAST_HEAP = 128 * MIB  # of a JobManager: Flink itself calls less too little
-_LEAST_TASK_HEAP = 16 * MIB
+_MIN_HEAP = 128 * MIB  # of a JobManager: Flink itself calls less too little
+_MIN_TASK_HEAP = 16 * MIB
 _NETWORK = "taskmanager.memory.network"
 _MANAGED = "taskmanager.memory.managed"
 _TASK_HEAP = "taskmanager.memory.task.heap.size"
@@ -57,7 +57,7 @@ class _Share:
         """The part of a whole, with Flink's rounding."""
         return min(max(int(self.fraction * whole), self.low), self.high)
 
-    def least_whole(self, rest: int, taken: Fraction = Fraction(0)) -> int:
+    def min_whole(self, rest: int, taken: Fraction = Fraction(0)) -> int:
         """The least whole, in bytes, of which ``rest`` is left beside this part.
 
         :param taken: a further fraction of the whole that is not left either.
@@ -125,7 +125,7 @@ def _divide(
     try:
         return parts(size, settings)
     except _TooLittleError as error:
-        if error.least > MOST_MEMORY:
+        if error.least > MAX_MEMORY:
             raise InvalidSpec(_nothing_left(field, prefix, settings)) from None
         raise InvalidSpec(
             f"field {field}: {size // MIB}Mi is too little for Flink with these settings; "
@@ -136,7 +136,7 @@ def _divide(
 def _nothing_left(field: str, prefix: str, settings: Mapping[str, str]) -> str:
     given = ", ".join(f"{name}: {value}" for name, value in settings.items() if name.startswith(prefix))
     return (
-        f"field extraConfigs: with {given}, no {field} up to {MOST_MEMORY // GIB}Gi would leave Flink enough for the "
+        f"field extraConfigs: with {given}, no {field} up to {MAX_MEMORY // GIB}Gi would leave Flink enough for the "
         "rest; lower them"
     )
 
@@ -144,9 +144,9 @@ def _nothing_left(field: str, prefix: str, settings: Mapping[str, str]) -> str:
 def _jobmanager(size: int, settings: Mapping[str, str]) -> Division:
     metaspace, overhead = _jvm(_JOBMANAGER, settings)
     off_heap = _size(settings, "jobmanager.memory.off-heap.size", 128 * MIB)
-    least = overhead.least_whole(metaspace + off_heap + _LEAST_HEAP)
+    least = overhead.min_whole(metaspace + off_heap + _MIN_HEAP)
     heap = size - metaspace - overhead.of(size) - off_heap
-    if heap < _LEAST_HEAP:
+    if heap < _MIN_HEAP:
         raise _TooLittleError(least)
     java = [f"-Xmx{heap}", f"-Xms{heap}", f"-XX:MaxMetaspaceSize={metaspace}"]
     if settings.get("jobmanager.memory.enable-jvm-direct-memory-limit") == "true":
@@ -167,21 +167,21 @@ def _taskmanager(size: int, settings: Mapping[str, str]) -> Division:
     framework_off_heap = _size(settings, "taskmanager.memory.framework.off-heap.size", 128 * MIB)
     task_off_heap = _size(settings, "taskmanager.memory.task.off-heap.size", 0)
     given_heap = _given_task_heap(settings)
-    managed, network = _managed(settings), _share(settings, _NETWORK, "0.1", 64 * MIB, MOST_MEMORY)
+    managed, network = _managed(settings), _share(settings, _NETWORK, "0.1", 64 * MIB, MAX_MEMORY)
 
     fixed = framework_heap + framework_off_heap + task_off_heap + managed.low
     if given_heap is None:
-        least_flink = network.least_whole(fixed + _LEAST_TASK_HEAP, managed.fraction)
+        min_flink = network.min_whole(fixed + _MIN_TASK_HEAP, managed.fraction)
     else:
-        least_flink = managed.least_whole(fixed + given_heap + network.low)
-    least = overhead.least_whole(least_flink + metaspace)
+        min_flink = managed.min_whole(fixed + given_heap + network.low)
+    least = overhead.min_whole(min_flink + metaspace)
 
     flink = size - metaspace - overhead.of(size)
     managed_size = managed.of(flink)
     left = flink - framework_heap - framework_off_heap - task_off_heap - managed_size
     network_size = network.of(flink) if given_heap is None else left - given_heap
     task_heap = left - network_size
-    if flink <= 0 or network_size < network.low or task_heap < _LEAST_TASK_HEAP:
+    if flink <= 0 or network_size < network.low or task_heap < _MIN_TASK_HEAP:
         raise _TooLittleError(least)
     if network_size > network.high:
         raise InvalidSpec(
@@ -218,7 +218,7 @@ def _given_task_heap(settings: Mapping[str, str]) -> int | None:
             f"field extraConfigs: {_TASK_HEAP} and {_MANAGED}.size together leave nothing of workerMemory to divide; "
             "give one of them"
         )
-    return _size(settings, _TASK_HEAP, 0, least=_LEAST_TASK_HEAP)
+    return _size(settings, _TASK_HEAP, 0, least=_MIN_TASK_HEAP)
 
 
 def _managed(settings: Mapping[str, str]) -> _Share:
@@ -227,7 +227,7 @@ def _managed(settings: Mapping[str, str]) -> _Share:
     if f"{_MANAGED}.size" in settings:
         size = _size(settings, f"{_MANAGED}.size", 0)
         return _Share(Fraction(0), size, size)
-    return _Share(fraction, 0, MOST_MEMORY)
+    return _Share(fraction, 0, MAX_MEMORY)
 
 
 def _jvm(prefix: str, settings: Mapping[str, str]) -> tuple[int, _Share]:

@@ -20,7 +20,7 @@ SAVEPOINT_FOLDER = "execution.checkpointing.savepoint-dir"
 FOLDER_SETTINGS = (SAVEPOINT_FOLDER, "state.savepoints.dir")
 _ABSOLUTE = re.compile(r"^(/|[a-z][a-z0-9+.-]*:)")
 _FINAL_MESSAGE = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error): (.+)$")
-_MOST_LINES = 8
+_MAX_LINES = 8
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _failed(stack: str, folder: str) -> Diagnosis:
         f"{cause or (messages or told or ['no reason given'])[-1]}",
         f"Make sure that the JobManager and every TaskManager can write to {folder} and that the job is a streaming "
         "job at work, then stop it again; or stop it without a savepoint.",
-        tuple(dict.fromkeys(told[-_MOST_LINES:])),
+        tuple(dict.fromkeys(told[-_MAX_LINES:])),
     )
 
 

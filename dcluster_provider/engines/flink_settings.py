@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from dcluster_provider.core.sizing import MOST_CORES
+from dcluster_provider.core.sizing import MAX_CORES
 from dcluster_provider.engines import flink_values as values
 
 
@@ -17,7 +17,7 @@ KINDS: dict[str, Callable[[str, str], object]] = {
     "parallelism.default": _count(1, 32768),
     "pipeline.max-parallelism": _count(-1, 32768),
     "taskmanager.numberOfTaskSlots": _count(1, 32768),
-    "taskmanager.cpu.cores": partial(values.number, low=0.001, high=MOST_CORES),
+    "taskmanager.cpu.cores": partial(values.number, low=0.001, high=MAX_CORES),
     "taskmanager.memory.segment-size": values.size,
     "taskmanager.network.memory.buffers-per-channel": _count(),
     "execution.checkpointing.interval": values.duration,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.sizing import MOST_MEMORY
+from dcluster_provider.core.sizing import MAX_MEMORY
 from dcluster_provider.engines.spark_values import whole_number
 
 __all__ = ["duration", "number", "size", "whole_number"]
@@ -28,8 +28,8 @@ def size(name: str, text: str) -> int:
     if found is None or found[2] not in _UNITS:
         raise InvalidSpec(f"{name} is {text[:40]!r}, not an amount of memory such as 512m or 2g")
     amount = int(found[1]) << _UNITS[found[2]]
-    if amount > MOST_MEMORY:
-        raise InvalidSpec(f"{name} is {text!r}; the most is {MOST_MEMORY >> 30}g")
+    if amount > MAX_MEMORY:
+        raise InvalidSpec(f"{name} is {text!r}; the most is {MAX_MEMORY >> 30}g")
     return amount
 
 

@@ -22,8 +22,8 @@ from dcluster_provider.engines.spark_sharing import Workers, asked_alone, slice_
 from dcluster_provider.engines.spark_sizes import beside_heap_mib
 from dcluster_provider.engines.spark_values import core_count, memory_mib
 
-_LEAST_MASTER_MIB = 256
-_LEAST_WORKER_MIB = 512  # an executor has to have 450 MiB
+_MIN_MASTER_MIB = 256
+_MIN_WORKER_MIB = 512  # an executor has to have 450 MiB
 
 # Of masters and workers, before the cluster's own.
 DAEMON_SETTINGS = {
@@ -64,15 +64,15 @@ def check_sizes(spec: ClusterSpec) -> None:
 
     :raises InvalidSpec: naming the field and the least valid value.
     """
-    if memory_bytes(spec.worker_memory) < _LEAST_WORKER_MIB * MIB:
+    if memory_bytes(spec.worker_memory) < _MIN_WORKER_MIB * MIB:
         raise InvalidSpec(
             f"field workerMemory: {spec.worker_memory!r} is too little for a Spark executor; "
-            f"the least is {_LEAST_WORKER_MIB}Mi"
+            f"the least is {_MIN_WORKER_MIB}Mi"
         )
-    if memory_bytes(spec.master_memory) < _LEAST_MASTER_MIB * MIB:
+    if memory_bytes(spec.master_memory) < _MIN_MASTER_MIB * MIB:
         raise InvalidSpec(
             f"field masterMemory: {spec.master_memory!r} is too little for a Spark master; "
-            f"the least is {_LEAST_MASTER_MIB}Mi"
+            f"the least is {_MIN_MASTER_MIB}Mi"
         )
 
 

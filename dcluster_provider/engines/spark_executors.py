@@ -15,7 +15,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.evidence import explain_exit
 
 _RETRIES = "spark.deploy.maxExecutorRetries"
-_MOST_ENDED = 10  # as many as Spark's master would allow
+_MAX_ENDED = 10  # as many as Spark's master would allow
 _ADDED = re.compile(r"Executor added: (\S+)/(\d+) on (worker-\S+) ")
 _GRANTED = "Granted executor ID "
 _ENDED = re.compile(r"Executor (\S+/\d+) removed: (Command exited with code (?!0\b)-?\d+)")
@@ -76,7 +76,7 @@ def ended_at_start(driver_log: str, settings: Mapping[str, str]) -> Diagnosis | 
     :param settings: the job's and its cluster's; Spark's own number of retries is followed, and -1 means for ever.
     """
     text = settings.get(_RETRIES, "")
-    most = int(text) if re.fullmatch(r"-?\d{1,6}", text) else _MOST_ENDED
+    most = int(text) if re.fullmatch(r"-?\d{1,6}", text) else _MAX_ENDED
     if most < 0:
         return None
     ended = _ENDED.findall(driver_log.partition(_JOINED)[0])

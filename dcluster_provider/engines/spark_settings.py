@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from dcluster_provider.core.identity import LABEL_PREFIX
-from dcluster_provider.core.sizing import MOST_CORES
+from dcluster_provider.core.sizing import MAX_CORES
 from dcluster_provider.engines import spark_values as values
 
 
@@ -56,9 +56,9 @@ KINDS: dict[str, Callable[[str, str], object]] = {
     "spark.speculation.quantile": _factor(1),
     "spark.speculation.multiplier": _factor(1000),
     "spark.scheduler.minRegisteredResourcesRatio": _factor(1),
-    "spark.driver.cores": _count(1, MOST_CORES),
-    "spark.executor.cores": _count(1, MOST_CORES),
-    "spark.task.cpus": _count(1, MOST_CORES),
+    "spark.driver.cores": _count(1, MAX_CORES),
+    "spark.executor.cores": _count(1, MAX_CORES),
+    "spark.task.cpus": _count(1, MAX_CORES),
     "spark.executor.instances": _count(1, 100_000),
     "spark.cores.max": _count(1),
     "spark.deploy.defaultCores": _count(1, 2**31 - 1),

@@ -14,7 +14,7 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.spark_values import core_count, memory_mib, whole_number
 
 _SHARES = 2  # slices that a cluster, and each of its workers, is cut into
-_LEAST_EXECUTOR_MIB = 512  # Spark refuses less than 450 MiB
+_MIN_EXECUTOR_MIB = 512  # Spark refuses less than 450 MiB
 _MASTERS_OWN = (
     "spark.deploy.defaultCores"  # of the cluster: what its master gives to a job that asks for nothing
 )
@@ -62,7 +62,7 @@ def slice_of(
     each = executors_on_each(workers, asked_cores, asked_mib, raw)
     cores = asked_cores or workers.cores // each
     own = workers.mib // each
-    heap = max(own - beside_heap_mib, min(own, _LEAST_EXECUTOR_MIB))
+    heap = max(own - beside_heap_mib, min(own, _MIN_EXECUTOR_MIB))
     settings = {_CORES: str(cores), _MEMORY: f"{asked_mib or heap}m"}
     if _NUMBER in raw:
         settings[_TOTAL] = str(cores * whole_number(_NUMBER, raw[_NUMBER], 1, 100_000))
@@ -83,7 +83,7 @@ def executors_on_each(
     """
     task_cores = core_count("spark.task.cpus", raw.get("spark.task.cpus", "1"))
     each = _SHARES if asked_cores is None else workers.cores // asked_cores
-    each = min(each, workers.cores // task_cores, workers.mib // (asked_mib or _LEAST_EXECUTOR_MIB))
+    each = min(each, workers.cores // task_cores, workers.mib // (asked_mib or _MIN_EXECUTOR_MIB))
     return max(1, min(each, workers.cores))
 
 

@@ -12,8 +12,8 @@ from dcluster_provider.engines.spark_values import core_count, factor, memory_mi
 
 # Of a cluster: the heap of each worker's own process, beside those of its executors. Spark has no such setting.
 WORKER_HEAP = "spark.dcluster.workerDaemonMemory"
-_WORKER_HEAP_MIB, _LEAST_WORKER_HEAP_MIB = 512, 192
-_LEAST_OVERHEAD_MIB = 384
+_WORKER_HEAP_MIB, _MIN_WORKER_HEAP_MIB = 512, 192
+_MIN_OVERHEAD_MIB = 384
 _LEGACY_FACTOR = "spark.kubernetes.memoryOverheadFactor"
 # Of executors, beside their heap: their workers are made for these.
 BESIDE_HEAP = (
@@ -41,7 +41,7 @@ class ProcessSize:
 
 def overhead(heap_mib: int, share: float = 0.1) -> int:
     """What a JVM needs beside its heap, in MiB, as Spark reckons it on Kubernetes."""
-    return max(_LEAST_OVERHEAD_MIB, int(heap_mib * share))
+    return max(_MIN_OVERHEAD_MIB, int(heap_mib * share))
 
 
 def driver_size(settings: Mapping[str, str], *, is_python: bool) -> ProcessSize:
@@ -71,7 +71,7 @@ def worker_pod_mib(spec: ClusterSpec) -> int:
 def worker_heap_mib(spec: ClusterSpec) -> int:
     """The heap of a worker's own process, in MiB."""
     given = spec.extra_configs.get(WORKER_HEAP)
-    return max(_LEAST_WORKER_HEAP_MIB, memory_mib(WORKER_HEAP, given)) if given else _WORKER_HEAP_MIB
+    return max(_MIN_WORKER_HEAP_MIB, memory_mib(WORKER_HEAP, given)) if given else _WORKER_HEAP_MIB
 
 
 def beside_heap_mib(settings: Mapping[str, str], heap_mib: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.sizing import MIB, MOST_CORES, MOST_MEMORY
+from dcluster_provider.core.sizing import MAX_CORES, MAX_MEMORY, MIB
 
 _UNITS = {
     "b": 0,
@@ -33,8 +33,8 @@ def memory_mib(name: str, text: str, unit: str = "m") -> int:
     if found is None or (found[2] or unit) not in _UNITS:
         raise InvalidSpec(f"{name} is {text[:40]!r}, not an amount of memory such as 512m or 2g")
     size = int(found[1]) << _UNITS[found[2] or unit]
-    if size > MOST_MEMORY:
-        raise InvalidSpec(f"{name} is {text!r}; the most is {MOST_MEMORY >> 30}g")
+    if size > MAX_MEMORY:
+        raise InvalidSpec(f"{name} is {text!r}; the most is {MAX_MEMORY >> 30}g")
     return size // MIB
 
 
@@ -43,7 +43,7 @@ def core_count(name: str, text: str) -> int:
 
     :raises InvalidSpec: it is no whole number from 1 to 1024.
     """
-    return whole_number(name, text, 1, MOST_CORES)
+    return whole_number(name, text, 1, MAX_CORES)
 
 
 def whole_number(name: str, text: str, low: int, high: int) -> int:

@@ -11,7 +11,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
 
 MARKETS = ("on-demand", "spot", "spot, then on-demand")
-_MOST_ALTERNATIVES = 59
+_MAX_ALTERNATIVES = 59
 Forms = Mapping[str, tuple[re.Pattern[str], str]]
 
 
@@ -37,8 +37,8 @@ class CloudField:
         value = self.value
         parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
         found = tuple(dict.fromkeys(self._formed(str(part).strip()) for part in parts if str(part).strip()))
-        if self.name.endswith("_alternatives") and len(found) > _MOST_ALTERNATIVES:
-            raise self.refusal(f"name at most {_MOST_ALTERNATIVES} of them")
+        if self.name.endswith("_alternatives") and len(found) > _MAX_ALTERNATIVES:
+            raise self.refusal(f"name at most {_MAX_ALTERNATIVES} of them")
         return found
 
     def pairs(self) -> dict[str, str]:

@@ -11,8 +11,8 @@ from dcluster_provider.hooks.cloud_field import CloudField
 from dcluster_provider.hooks.ec2_form import EC2_FIELDS
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
-_MOST_TAGS = 40  # of the 50 that AWS allows, ours are a few
-_MOST_USER_DATA = 16 * 1024 - 2048  # bytes; the rest is for labels and taints
+_MAX_TAGS = 40  # of the 50 that AWS allows, ours are a few
+_MAX_USER_DATA = 16 * 1024 - 2048  # bytes; the rest is for labels and taints
 _HEX = "[0-9a-f]{8}([0-9a-f]{9})?"
 _FORMS = {
     "ec2_image": (re.compile(f"ami-{_HEX}"), "the id of an image, such as ami-0123456789abcdef0"),
@@ -53,9 +53,9 @@ def _read(conn_id: str, field: CloudField) -> Any:
         return field.texts()
     if field.name == "ec2_tags":
         return _tags(field)
-    if field.name == "ec2_user_data" and len(str(field.value).encode()) > _MOST_USER_DATA:
+    if field.name == "ec2_user_data" and len(str(field.value).encode()) > _MAX_USER_DATA:
         raise InvalidSpec(
-            f"connection {conn_id!r}: field ec2_user_data: is longer than {_MOST_USER_DATA} bytes, and EC2 takes no "
+            f"connection {conn_id!r}: field ec2_user_data: is longer than {_MAX_USER_DATA} bytes, and EC2 takes no "
             "more than 16 KiB with labels and taints; let the script fetch the rest"
         )
     return field.text()
@@ -63,8 +63,8 @@ def _read(conn_id: str, field: CloudField) -> Any:
 
 def _tags(field: CloudField) -> tuple[tuple[str, str], ...]:
     pairs = field.pairs()
-    if len(pairs) > _MOST_TAGS:
-        raise field.refusal(f"AWS allows 50 tags, {_MOST_TAGS} of them here")
+    if len(pairs) > _MAX_TAGS:
+        raise field.refusal(f"AWS allows 50 tags, {_MAX_TAGS} of them here")
     for key, item in pairs.items():
         if not 0 < len(key) <= 128 or len(item) > 256:
             raise field.refusal(f"tag {key[:40]!r}: a key has 1 to 128 characters, a value at most 256")

@@ -12,7 +12,7 @@ from dcluster_provider.nodes.gke.settings import GkeSettings
 
 _REQUIRED = ("gke_project", "gke_location", "gke_cluster")
 _LISTS = ("gke_zones", "gke_alternatives")
-_MOST_LABELS = 40  # of the 64 that Google allows, ours and GKE's are some
+_MAX_LABELS = 40  # of the 64 that Google allows, ours and GKE's are some
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _ZONE = re.compile(r"[a-z]+-[a-z]+[0-9]+-[a-z]")
@@ -74,8 +74,8 @@ def _read(field: CloudField) -> Any:
 
 def _labels(field: CloudField) -> tuple[tuple[str, str], ...]:
     pairs = field.pairs()
-    if len(pairs) > _MOST_LABELS:
-        raise field.refusal(f"Google allows 64 labels, {_MOST_LABELS} of them here")
+    if len(pairs) > _MAX_LABELS:
+        raise field.refusal(f"Google allows 64 labels, {_MAX_LABELS} of them here")
     for key, item in pairs.items():
         if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(item):
             raise field.refusal(

@@ -15,7 +15,7 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 _OBJECTS = ("node_selector", "annotations")
 _NUMBERS = ("spark_user", "flink_user", "unschedulable_timeout", "mount_timeout")
 _CHOICES = {"engine_access": ("proxy", "direct"), "image_pull_policy": ("Always", "IfNotPresent", "Never")}
-_MOST_NUMBER = 2**31 - 1  # as Kubernetes counts users and seconds
+_MAX_NUMBER = 2**31 - 1  # as Kubernetes counts users and seconds
 _NAMESPACES = ("namespace", "external_namespace")
 _FACTOR = re.compile(r"100|[1-9][0-9]?(?:\.[0-9]{1,3})?", re.ASCII)
 _DNS_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
@@ -93,8 +93,8 @@ class _Field:
 
     def _number(self) -> int:
         text = str(self._value)
-        if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or int(text) > _MOST_NUMBER:
-            raise self._refusal(f"write a whole number up to {_MOST_NUMBER}")
+        if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or int(text) > _MAX_NUMBER:
+            raise self._refusal(f"write a whole number up to {_MAX_NUMBER}")
         return int(text)
 
     def _flag(self) -> bool:

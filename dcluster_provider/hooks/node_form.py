@@ -14,7 +14,7 @@ NODE_FIELDS: dict[str, dict[str, Any]] = {
         enum=["on-premises", "ec2", "gke", None],
         default="on-premises",
     ),
-    "most_nodes": number("Most nodes", "That one request may ask for; empty means 100."),
+    "max_nodes": number("Maximum nodes", "That one request may ask for; empty means 100."),
     "launch_timeout": number(
         "Time to launch a node",
         "Seconds in which a machine has to run, after it was asked for; empty means 300.",
@@ -31,10 +31,10 @@ NODE_FIELDS: dict[str, dict[str, Any]] = {
         "Nodes unused after",
         "Seconds for which nothing may have used a node before a clean-up gives it back; empty means 600.",
     ),
-    "least_age": number(
-        "Least age of a node", "Seconds before which no clean-up gives a node back; empty means 600."
+    "min_age": number(
+        "Minimum age of a node", "Seconds before which no clean-up gives a node back; empty means 600."
     ),
-    "most_removed": number("Most nodes removed", "That one clean-up gives back; empty means 10."),
+    "max_removed": number("Maximum nodes removed", "That one clean-up gives back; empty means 10."),
     "cluster_instance_types": text(
         "Instance types of clusters",
         "Of the nodes of clusters with launchNewNode, separated by commas: the one that is wanted, and those that may "

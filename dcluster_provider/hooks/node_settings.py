@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from dcluster_provider.nodes.gke.settings import GkeSettings
 
 CLOUDS = ("on-premises", "ec2", "gke")
-_NUMBERS = ("most_nodes", "most_removed")
-_TIMES = ("launch_timeout", "registration_timeout", "drain_timeout", "unused_after", "least_age")
+_NUMBERS = ("max_nodes", "max_removed")
+_TIMES = ("launch_timeout", "registration_timeout", "drain_timeout", "unused_after", "min_age")
 
 
 def node_settings(conn_id: str, given: dict[str, Any], deployment: str) -> NodeSettings:

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
 
-_MOST_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
+_MAX_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
 # Of lines that are logged at once: with what Airflow adds to each, they fit into a pipe to the triggerer, which a full
 # one stops. All waits of the triggerer's loop take turns.
 _PIECE_LINES, _PIECE_CHARACTERS = 100, 16 * 1024
 _PIECE_SECONDS = 0.1  # between two pieces
-_MOST_AFTER_END = 64 * 1024 * 1024  # characters of a log that are copied after the job's end
+_MAX_AFTER_END = 64 * 1024 * 1024  # characters of a log that are copied after the job's end
 _SEEN_OUT_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
 _SEEN_OUT_PACE = 1.0  # seconds between two looks at it
 _READ_SECONDS = 1.0  # in which the triggerer has surely read the last of them
@@ -158,7 +158,7 @@ class RecordTrigger(OwnedTrigger):
         """Pass on the rest of a log that is kept on this machine alone, however late it is."""
         copied = len(last.log_text)
         while self._is_to_read_on(last):
-            if copied > _MOST_AFTER_END:
+            if copied > _MAX_AFTER_END:
                 self._held_lines.append(
                     f"The log goes on after {copied} characters; all of it is in {last.log_kept_at}"
                 )
@@ -262,7 +262,7 @@ def _log_lines_of(sight: PollResult) -> list[str]:
 
 def _first_that_fits(lines: Sequence[str]) -> int:
     """The index of the first of the last lines that an event can carry."""
-    left = _MOST_EVENT
+    left = _MAX_EVENT
     for index in range(len(lines) - 1, -1, -1):
         left -= len(json.dumps(lines[index])) + 2
         if left < 0:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
     from dcluster_provider.control.observation_errors import Unobservable
 
-_MOST_LOG_PAUSE = 300.0
+_MAX_LOG_PAUSE = 300.0
 _LOG_READS_A_SECOND = 20  # of all waits together, at most
 # Bytes of all logs that a look shows, about, and of one at least and at most. A wait is shown more as soon as it has
 # passed on what it was shown, so what is held in memory is bounded however fast a job writes.
 _LOG_BYTES_A_LOOK = 256 * 1024
-_LEAST_LOG_BYTES, _MOST_LOG_BYTES = 8 * 1024, 64 * 1024
+_MIN_LOG_BYTES, _MAX_LOG_BYTES = 8 * 1024, 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ def look(
             shown.append((wait, PollResult(record, log_end=wait.log_start)))  # its log is not due yet
         else:
             shown.append((wait, PollResult(record)))
-    most = min(_MOST_LOG_BYTES, max(_LEAST_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs))))
+    most = min(_MAX_LOG_BYTES, max(_MIN_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs))))
     parts = control.jobs.read_logs([(job, start) for _, job, start in logs], most) if logs else ()
-    least_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
+    min_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
     for (wait, _, _), part in zip(logs, parts, strict=True):
         _pace_log(
             wait,
-            least_pause if control.platform.log_pause else 0.0,
+            min_pause if control.platform.log_pause else 0.0,
             has_grown=bool(part.text),
             is_cut=part.is_cut,
         )
@@ -131,5 +131,5 @@ def _pace_log(wait: Subscription, least: float, *, has_grown: bool, is_cut: bool
     if is_cut and has_grown:
         wait.log_pause, wait.log_due = least, 0.0
         return
-    wait.log_pause = least if has_grown else min(_MOST_LOG_PAUSE, max(least, wait.log_pause * 2))
+    wait.log_pause = least if has_grown else min(_MAX_LOG_PAUSE, max(least, wait.log_pause * 2))
     wait.log_due = time.monotonic() + wait.log_pause

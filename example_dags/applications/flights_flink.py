@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
-LEAST_FLIGHTS = 100  # a route with fewer says little about itself
+MIN_FLIGHTS = 100  # a route with fewer says little about itself
 COLUMNS = """
 year month day dep_time sched_dep_time dep_delay arr_time sched_arr_time arr_delay carrier flight tailnum
 origin dest air_time distance hour minute time_hour
@@ -40,7 +40,7 @@ def main(source: str, output: str) -> None:
             measured = {"flights": flights, "mean_arr_delay": delay}
             if carrier is not None:
                 carriers.append({"carrier": carrier, **measured})
-            elif flights >= LEAST_FLIGHTS:
+            elif flights >= MIN_FLIGHTS:
                 routes.append({"origin": origin, "dest": dest, **measured})
     publish(carriers, Path(output, "by_carrier.json"))
     publish(routes, Path(output, "by_route.json"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-LEAST_FLIGHTS = 100  # a route with fewer says little about itself
+MIN_FLIGHTS = 100  # a route with fewer says little about itself
 
 
 def main(source: str, output: str) -> None:
@@ -25,7 +25,7 @@ def main(source: str, output: str) -> None:
         flights.where("arr_delay IS NOT NULL").withColumn("arr_delay", f.col("arr_delay").cast("int")).cache()
     )
     publish(mean_delay(arrived, "carrier"), Path(output, "by_carrier.json"))
-    routes = mean_delay(arrived, "origin", "dest").where(f.col("flights") >= LEAST_FLIGHTS)
+    routes = mean_delay(arrived, "origin", "dest").where(f.col("flights") >= MIN_FLIGHTS)
     publish(routes, Path(output, "by_route.json"))
     spark.stop()
 

@@ -33,7 +33,7 @@ from aws.messages import (
 ACCOUNT = "123456789012"
 IMAGE = "ami-0123456789abcdef0"
 _ID = re.compile(r"^i-([0-9a-f]{8}|[0-9a-f]{17})$")
-_MOST_VALUES = 200
+_MAX_VALUES = 200
 
 
 @dataclass
@@ -266,7 +266,7 @@ class Behaviour:
                 "The parameter instancesSet cannot be used with the parameter maxResults",
             )
         for number in range(1, 51):
-            if f"Filter.{number}.Value.{_MOST_VALUES + 1}" in call.parameters:
+            if f"Filter.{number}.Value.{_MAX_VALUES + 1}" in call.parameters:
                 raise Refused(
                     400, "FilterLimitExceeded", "The maximum number of filter values specified is 200"
                 )

@@ -335,7 +335,7 @@ def test_nothing_is_given_back_while_many_nodes_are_not_ready(bench):
 
 
 def test_one_pass_gives_back_only_so_many_those_that_waited_longest_first(make_bench):
-    bench = make_bench(replace(SETTINGS, most_removed=2))
+    bench = make_bench(replace(SETTINGS, max_removed=2))
     bench.add("m-9")
     bench.clean_up()
     bench.later(minutes=1)
@@ -387,7 +387,7 @@ def test_what_a_killed_pass_has_cordoned_takes_pods_again_once_it_is_used(bench)
 
 
 def test_the_idle_of_a_thousand_nodes_are_found_with_few_requests(make_bench):
-    bench = make_bench(replace(SETTINGS, most_removed=100))
+    bench = make_bench(replace(SETTINGS, max_removed=100))
     idle = {f"m-{number:04}" for number in range(0, 1000, 31)}
     for number in range(1000):
         bench.add(f"m-{number:04}")
@@ -469,7 +469,7 @@ ACTIONS = st.lists(
 @given(fleet=st.lists(MACHINE, max_size=12), actions=ACTIONS, point=st.integers(0, 40))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_not_ours_survives_everything(make_bench, fleet, actions, point):
-    bench = make_bench(replace(SETTINGS, most_removed=50))
+    bench = make_bench(replace(SETTINGS, max_removed=50))
     for number, it in enumerate(fleet):
         _add(bench, number, **it)
     ids = [f"m-{number}" for number in range(len(fleet) + 1)]

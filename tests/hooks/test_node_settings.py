@@ -16,13 +16,13 @@ from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 EVERYTHING = {
     "cloud": "ec2",
-    "most_nodes": 5,
+    "max_nodes": 5,
     "launch_timeout": "60",
     "registration_timeout": 120,
     "drain_timeout": 30,
     "unused_after": 40,
-    "least_age": 50,
-    "most_removed": 3,
+    "min_age": 50,
+    "max_removed": 3,
     "aws_conn_id": "aws",
     "ec2_region": "eu-west-1",
     "ec2_launch_template": "lt-0123456789abcdef0",
@@ -56,9 +56,9 @@ def test_every_field_is_read():
         tags=(("cost", "7"), ("team", "data")),
         connection="mine",
     )
-    assert (settings.cloud, settings.most_nodes, settings.most_removed) == ("ec2", 5, 3)
+    assert (settings.cloud, settings.max_nodes, settings.max_removed) == ("ec2", 5, 3)
     assert settings.launch_timeout == timedelta(seconds=60)
-    assert settings.least_age == timedelta(seconds=50)
+    assert settings.min_age == timedelta(seconds=50)
     hash(settings)
 
 
@@ -79,8 +79,8 @@ def test_without_a_cloud_every_setting_has_its_default():
     [
         ("cloud", "ec3", "there is no cloud 'ec3'; did you mean 'ec2'?"),
         ("cloud", "azure", "write one of on-premises, ec2, gke"),
-        ("most_nodes", 0, "field most_nodes: '0' is not a whole number above 0"),
-        ("most_nodes", "\u0663", "field most_nodes"),
+        ("max_nodes", 0, "field max_nodes: '0' is not a whole number above 0"),
+        ("max_nodes", "\u0663", "field max_nodes"),
         ("launch_timeout", "soon", "field launch_timeout: 'soon'"),
         ("launch_timeout", 10**12, "field launch_timeout"),
         ("ec2_market", "spots", "write one of on-demand; spot; spot, then on-demand; did you mean 'spot'?"),

@@ -257,7 +257,7 @@ def test_a_log_that_is_written_faster_than_it_is_passed_on_is_passed_on_whole(mo
 
 def test_more_than_is_copied_of_a_log_after_the_end_is_told_with_its_place(monkeypatch):
     monkeypatch.setattr("dcluster_provider.triggers.dcluster._PIECE_SECONDS", 0.0)
-    monkeypatch.setattr("dcluster_provider.triggers.dcluster._MOST_AFTER_END", 100_000)
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._MAX_AFTER_END", 100_000)
     trigger = job_trigger(log_start=0)
     told = listen_to(trigger)
     event = fire(trigger, Writer(20_000, 0))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
-_MOST_UNREADY = (
+_MAX_UNREADY = (
     0.45  # of all nodes: with more of them not ready it is the control plane that is ill, or the network
 )
 ACTOR = "node clean-up"
@@ -58,7 +58,7 @@ class CleanUp:
         notes.saw("machines", len(fleet.machines))
         notes.saw("nodes", len(nodes))
         unready = sum(not node.ready for node in nodes)
-        if unready > _MOST_UNREADY * len(nodes):
+        if unready > _MAX_UNREADY * len(nodes):
             notes.left(
                 "all machines", f"{unready} of {len(nodes)} nodes are not ready: nothing is given back"
             )
@@ -144,11 +144,9 @@ class CleanUp:
             end = (since or now) + settings.unused_after
             notes.left(machine.id, f"{why}; a pass that finds it so after {end:%H:%M:%S} UTC gives it back")
         due.sort(key=lambda each: each[:2])
-        for _, machine_id, _ in due[settings.most_removed :]:
-            notes.left(
-                machine_id, f"this pass gives back {settings.most_removed} machines, which is the most"
-            )
-        return [machine for _, _, machine in due[: settings.most_removed]]
+        for _, machine_id, _ in due[settings.max_removed :]:
+            notes.left(machine_id, f"this pass gives back {settings.max_removed} machines, which is the most")
+        return [machine for _, _, machine in due[: settings.max_removed]]
 
     def _release(self, fleet: Fleet, judged: dict[Machine, tuple[Use, str]], notes: Notes) -> None:
         """Let nodes take new pods again that a drain or a clean-up has cordoned and nobody went on with."""

@@ -92,10 +92,10 @@ class Launching:
         :param cluster: the name of the cluster that the nodes are for.
         :raises InvalidSpec: naming the field, and the nearest valid value.
         """
-        if request.node_count > self._settings.most_nodes:
+        if request.node_count > self._settings.max_nodes:
             raise InvalidSpec(
-                f"field nodeCount: {request.node_count} is more than the {self._settings.most_nodes} nodes that one "
-                "request may ask for; ask for fewer, or raise most_nodes of the connection"
+                f"field nodeCount: {request.node_count} is more than the {self._settings.max_nodes} nodes that one "
+                "request may ask for; ask for fewer, or raise max_nodes of the connection"
             )
         types = (request.instance_type, *request.alternative_types)
         region = self._cloud.region(request.region)

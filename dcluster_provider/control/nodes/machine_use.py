@@ -73,7 +73,7 @@ class Fleet:
 
     def _claim(self, machine: Machine, launching: set[str]) -> str:
         """Why a machine is not to be given back although no pod uses it; empty when nobody claims it."""
-        if self.now - machine.launched_at < self.settings.least_age:
+        if self.now - machine.launched_at < self.settings.min_age:
             return "it is new"
         if machine.cluster and machine.cluster in self.live_clusters:
             return f"the cluster {machine.cluster} is live"

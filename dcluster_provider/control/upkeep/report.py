@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-_MOST_LINES = 1000  # of each kind; what is beyond is counted, so that a report stays a report
+_MAX_LINES = 1000  # of each kind; what is beyond is counted, so that a report stays a report
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ class Notes:
     def did(self, what: str, subject: object, why: object) -> None:
         """Note what was done, or would have been."""
         self._done[what] += 1
-        if len(self._lines) < _MOST_LINES:
+        if len(self._lines) < _MAX_LINES:
             self._lines.append(Line(what, str(subject), str(why)))
 
     def left(self, subject: object, why: object) -> None:
         """Note what was left."""
         self._left += 1
-        if len(self._left_lines) < _MOST_LINES:
+        if len(self._left_lines) < _MAX_LINES:
             self._left_lines.append(Line("left", str(subject), str(why)))
 
     def report(self) -> Report:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dcluster_provider.core.machines import NodeOrder
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
-MOST_TYPES = 60
+MAX_TYPES = 60
 _MARKETS = {
     "on-demand": ("on-demand",),
     "spot": ("spot",),
@@ -67,7 +67,7 @@ class InstanceRequest:
 
 def candidates(order: NodeOrder, settings: Ec2Settings) -> list[CapacityPool]:
     """Every place where an order's instances may be had, the most wanted first, of at most 60 types."""
-    types = tuple(dict.fromkeys((*order.instance_types, *settings.alternatives)))[:MOST_TYPES]
+    types = tuple(dict.fromkeys((*order.instance_types, *settings.alternatives)))[:MAX_TYPES]
     return [
         CapacityPool(market, instance_type, subnet)
         for market in _MARKETS[settings.market]

@@ -14,8 +14,8 @@ from dcluster_provider.core.sizing import MIB
 from dcluster_provider.nodes.ec2.clients import Ec2Clients
 
 _KEPT_SECONDS = 3600.0
-_MOST_REGIONS = 64
-_MOST_VALUES = 100
+_MAX_REGIONS = 64
+_MAX_VALUES = 100
 
 
 class Ec2Catalog:
@@ -23,8 +23,8 @@ class Ec2Catalog:
 
     def __init__(self, clients: Ec2Clients, clock: Callable[[], float] = time.monotonic) -> None:
         self._clients = clients
-        self._types: TTLCache[str, frozenset[str]] = TTLCache(_MOST_REGIONS, _KEPT_SECONDS, clock)
-        self._capacities: TTLCache[str, dict[str, Capacity]] = TTLCache(_MOST_REGIONS, _KEPT_SECONDS, clock)
+        self._types: TTLCache[str, frozenset[str]] = TTLCache(_MAX_REGIONS, _KEPT_SECONDS, clock)
+        self._capacities: TTLCache[str, dict[str, Capacity]] = TTLCache(_MAX_REGIONS, _KEPT_SECONDS, clock)
         self._lock = Lock()
 
     def instance_types(self, region: str) -> frozenset[str]:
@@ -42,8 +42,8 @@ class Ec2Catalog:
             if kept is None:
                 kept = self._capacities[region] = {}
             unknown = [it for it in dict.fromkeys(instance_types) if it not in kept]
-            for start in range(0, len(unknown), _MOST_VALUES):
-                kept |= self._ask_capacities(unknown[start : start + _MOST_VALUES], region)
+            for start in range(0, len(unknown), _MAX_VALUES):
+                kept |= self._ask_capacities(unknown[start : start + _MAX_VALUES], region)
             return {it: kept[it] for it in instance_types if it in kept}
 
     def _ask_types(self, region: str) -> frozenset[str]:

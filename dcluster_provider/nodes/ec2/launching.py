@@ -19,7 +19,7 @@ from dcluster_provider.nodes.ec2.release import InstanceRelease
 from dcluster_provider.nodes.ec2.requests import run_instances
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
-_MOST_GENERATIONS = 100
+_MAX_GENERATIONS = 100
 _MISMATCH, _TERMINATED = "IdempotentParameterMismatch", "IdempotentInstanceTerminated"
 # EC2 remembers tokens far longer; its listings follow its launches sooner.
 _RECENT = timedelta(minutes=10)
@@ -133,7 +133,7 @@ class Launch:
 
     def _ask(self, candidate: CapacityPool) -> None:
         """Ask one candidate for what is missing; fewer than that are welcome."""
-        for generation in range(_MOST_GENERATIONS):
+        for generation in range(_MAX_GENERATIONS):
             asking = InstanceRequest(self._order.mark, candidate, self._missing, generation)
             code = self._run_instances(asking)
             if code in CAPACITY:

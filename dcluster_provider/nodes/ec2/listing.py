@@ -10,7 +10,7 @@ from dcluster_provider.nodes.ec2.reading import LaunchedInstance, read_instance
 from dcluster_provider.nodes.ec2.tags import is_ours, tag_filters
 
 _PAGE = 1000
-_MOST_VALUES = 200  # of one filter
+_MAX_VALUES = 200  # of one filter
 
 
 def descriptions(clients: Ec2Clients, region: str, filters: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
@@ -43,8 +43,8 @@ def own_instances(
 def described(clients: Ec2Clients, region: str, instance_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What EC2 says of these instances, whoever launched them; unknown ids are left out."""
     found: dict[str, dict[str, Any]] = {}
-    for start in range(0, len(instance_ids), _MOST_VALUES):
-        values = list(instance_ids[start : start + _MOST_VALUES])
+    for start in range(0, len(instance_ids), _MAX_VALUES):
+        values = list(instance_ids[start : start + _MAX_VALUES])
         for it in descriptions(clients, region, [{"Name": "instance-id", "Values": values}]):
             found[it["InstanceId"]] = it
     return found

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from google.cloud import container_v1
 
 _HOUR = 3600.0
-_MOST_ANSWERS = 1000
+_MAX_ANSWERS = 1000
 _MEBIBYTE = 1024**2
 _CUSTOM = re.compile(r"(?:[a-z0-9]+-)?custom-(\d{1,3})-(\d{3,8})(?:-ext)?")
 _Answer = TypeVar("_Answer")
@@ -33,7 +33,7 @@ class GkeCatalog:
         self, api: GkeApi, settings: GkeSettings, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._api, self._settings = api, settings
-        self._answers: TTLCache[str, Any] = TTLCache(_MOST_ANSWERS, _HOUR, clock)
+        self._answers: TTLCache[str, Any] = TTLCache(_MAX_ANSWERS, _HOUR, clock)
 
     def region(self, given: str) -> str:
         """The region or zone to ask in, where the cluster can have nodes.

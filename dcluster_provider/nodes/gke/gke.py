@@ -18,8 +18,8 @@ from dcluster_provider.nodes.gke.pools import candidates
 from dcluster_provider.nodes.gke.removal import give_back
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
-_MOST_TYPES = 60
-_MOST_STEPS = 3  # of one launch; the second gives back what is too much
+_MAX_TYPES = 60
+_MAX_STEPS = 3  # of one launch; the second gives back what is too much
 _NAMES_ASKED = 20  # that one filter holds
 
 
@@ -52,14 +52,14 @@ class Gke:
 
         :raises InvalidSpec: naming the field and the nearest valid value.
         """
-        if order.count > naming.MOST_SLOTS:
+        if order.count > naming.MAX_SLOTS:
             raise InvalidSpec(
-                f"field nodeCount: {order.count} is more than the {naming.MOST_SLOTS} machines that a node pool of GKE "
+                f"field nodeCount: {order.count} is more than the {naming.MAX_SLOTS} machines that a node pool of GKE "
                 "holds in a zone; ask several times for fewer"
             )
-        if len(candidates(order, self._settings)) > 2 * _MOST_TYPES:
+        if len(candidates(order, self._settings)) > 2 * _MAX_TYPES:
             raise InvalidSpec(
-                f"field alternativeTypes: with those of the connection there are more than {_MOST_TYPES} kinds"
+                f"field alternativeTypes: with those of the connection there are more than {_MAX_TYPES} kinds"
             )
         if self._catalog.cluster().autopilot.enabled:
             raise InvalidSpec(
@@ -93,7 +93,7 @@ class Gke:
         )
         pools = growing.pools()
         live: list[Machine] = []
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             if growing.step(pools):
                 pools = growing.pools()
             live = [it for it in self._told(pools, order.region) if it.state.is_live]

@@ -17,7 +17,7 @@ _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _MACHINE = re.compile(r"gk[e3]-[a-z0-9-]{0,58}[a-z0-9]")
 _SLOT = re.compile(r"-(d[0-9a-z]{3})$")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-MOST_SLOTS = 1000  # machines that a group of GKE's holds in a zone
+MAX_SLOTS = 1000  # machines that a group of GKE's holds in a zone
 
 
 def label(text: str) -> str:

@@ -13,7 +13,7 @@ from dcluster_provider.platforms.kubernetes.pod_templates import SCRATCH
 
 FOLDER, PARTS_FOLDER = "/etc/dcluster/job", "/etc/dcluster/parts"
 PART_BYTES = 900 * 1024  # a Kubernetes object holds 1 MiB
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD = "spark.properties", "config.yaml", "executor.json"
 _OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", SQL_PROGRAM}
 
@@ -34,10 +34,10 @@ def check_application(spec: JobSpec) -> None:
         ", in the image (local:///opt/app/job.py), or where the engine itself reads it from (s3a://, https://)",
     )
     size = path.stat().st_size
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise InvalidSpec(
             f"field application: {path} has {size // 2**20} MiB, and a file that travels with the job at most "
-            f"{MOST_BYTES // 2**20}; put it into the image (local:///opt/app/{path.name}) or where the engine itself "
+            f"{MAX_BYTES // 2**20}; put it into the image (local:///opt/app/{path.name}) or where the engine itself "
             f"reads it from (s3a://bucket/{path.name}, https://...)"
         )
 

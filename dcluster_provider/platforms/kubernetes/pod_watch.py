@@ -25,8 +25,8 @@ _SILENCE_SECONDS = 100.0  # bookmarks come every minute: a connection that is si
 _IDLE_SECONDS = 90.0  # without a question the thread ends; the next question starts it again
 _STALE_SECONDS = 45.0  # what was seen longer ago than this is not told as the present
 _FIRST_SECONDS = 75.0  # to wait for the first list
-_MOST_PAUSE = 5.0
-_MOST_ENDED = 1000
+_MAX_PAUSE = 5.0
+_MAX_ENDED = 1000
 _SIGNALLED = {137, 143}  # exit codes of what was ended from outside, of which its Kubernetes Job tells more
 _EXPECTED = (PlatformUnavailable, ApiRefused)  # after which the watch goes on from where it was
 
@@ -127,7 +127,7 @@ class PodWatch:
                 if not isinstance(error, _EXPECTED):
                     version = ""
                 self._break_off(error, failures)
-                time.sleep(min(_MOST_PAUSE, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
+                time.sleep(min(_MAX_PAUSE, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
 
     def _is_needed(self) -> bool:
         """Whether somebody has asked lately; nobody takes this thread for one that goes on when it does not."""
@@ -206,7 +206,7 @@ class PodWatch:
         code = pod.engine.exit_code if pod.engine is not None else None
         if pod.role in {"driver", "client"} and code is not None and code not in _SIGNALLED:
             self._ended[pod.uid] = pod
-            while len(self._ended) > _MOST_ENDED:
+            while len(self._ended) > _MAX_ENDED:
                 self._ended.popitem(last=False)
 
     def _seen(self, *, listening: bool = False) -> None:

@@ -17,7 +17,7 @@ from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.plugin.rest.paths import with_slashes
 
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 ConnId = Annotated[
@@ -56,8 +56,8 @@ async def json_object(request: Request) -> dict[str, Any]:
     content = b""
     async for chunk in request.stream():
         content += chunk
-        if len(content) > _MOST_BYTES:
-            raise InvalidSpec(f"body: has more than {_MOST_BYTES} bytes")
+        if len(content) > _MAX_BYTES:
+            raise InvalidSpec(f"body: has more than {_MAX_BYTES} bytes")
     try:
         body = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError:

@@ -337,7 +337,7 @@ def test_a_clean_up_finds_exactly_the_idle_nodes(fleet, count):
     fleet.testbed.wait_until(
         lambda: len(fleet.kubernetes.pods()) >= 2 * count - len(idle), "every node has its pods", 300
     )
-    nodes = fleet.nodes(most_removed=count)
+    nodes = fleet.nodes(max_removed=count)
     counted = _requests(fleet, nodes.clean_up)
     first = counted.report
     assert (first.seen["machines"], first.seen["unused"], first.done) == (count, len(idle), {})

@@ -15,7 +15,7 @@ from dcluster_provider.nodes.gke.settings import GkeSettings
 
 PROJECT, REGION, CLUSTER = "analytics-1234", "europe-west1", "main"
 MARK = "0123456789abcdef0123456789abcdef"
-MOST_LOOKS = 200
+MAX_LOOKS = 200
 
 
 def order(count: int = 3, *types: str, mark: str = MARK, **changes: Any) -> NodeOrder:
@@ -25,7 +25,7 @@ def order(count: int = 3, *types: str, mark: str = MARK, **changes: Any) -> Node
 def settle(cloud: Gke, wanted: NodeOrder) -> list[Machine]:
     """Launch, and look as control does until every machine runs."""
     machines: list[Machine] = []
-    for _ in range(MOST_LOOKS):
+    for _ in range(MAX_LOOKS):
         try:
             if not machines or any(it.state is MachineState.ORDERED for it in machines):
                 machines = list(cloud.launch(wanted))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from nodes.gke import orders
 from nodes.gke.fake_google import PROJECT, REGION, Problem
-from nodes.gke.orders import MARK, MOST_LOOKS, order, settle
+from nodes.gke.orders import MARK, MAX_LOOKS, order, settle
 
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.nodes.gke import naming
@@ -116,7 +116,7 @@ def test_a_give_back_that_dies_anywhere_is_gone_on_with(servers):
             give_back(world, Mortal(world.api(), at, after=at % 2 == 0))
         except Killed:
             died = True
-        for _ in range(MOST_LOOKS):
+        for _ in range(MAX_LOOKS):
             if not world.google.pools:
                 break
             give_back(world)

@@ -75,8 +75,8 @@ def test_names_of_pools_and_machines_fit_googles_limits():
     assert naming.pool_name(MARK, 119) == f"dc-{MARK}-119"
     assert len(naming.pool_name("x" * 40, 119)) <= 40
     assert naming.pool_name("x" * 40, 0) != naming.pool_name("x" * 39 + "y", 0)
-    slots = naming.slots(naming.MOST_SLOTS)
-    assert len(set(slots)) == naming.MOST_SLOTS
+    slots = naming.slots(naming.MAX_SLOTS)
+    assert len(set(slots)) == naming.MAX_SLOTS
     assert {naming.slot_of(f"gke-a-{slot}") for slot in slots} == set(slots)
     assert naming.slot_of("gke-a-1a2b3c4d-xyz1") == ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from nodes.gke.fake_google import REGION
-from nodes.gke.orders import MOST_LOOKS, order, settle
+from nodes.gke.orders import MAX_LOOKS, order, settle
 
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed
 from dcluster_provider.core.machines import MachineState
@@ -61,7 +61,7 @@ def test_an_order_that_cannot_be_had_gives_everything_back_and_says_why(world, c
     )
     assert f"{code}: {message}" in str(failed.value)
     assert world.alive() == set()
-    for _ in range(MOST_LOOKS):
+    for _ in range(MAX_LOOKS):
         left = cloud.machines(REGION)
         if not world.google.pools:
             break

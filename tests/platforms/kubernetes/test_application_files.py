@@ -9,7 +9,7 @@ from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.platforms.kubernetes import driver_manifests, flink_client_manifests, flink_jobs
 from dcluster_provider.platforms.kubernetes.application_files import (
-    MOST_BYTES,
+    MAX_BYTES,
     PART_BYTES,
     check_application,
     path_in_pod,
@@ -56,7 +56,7 @@ def test_the_pod_of_a_large_file_mounts_its_parts_in_order():
 def test_what_is_too_large_is_refused_with_where_to_put_it(tmp_path):
     path = tmp_path / "fat.py"
     with path.open("wb") as file:
-        file.truncate(MOST_BYTES + 2**20)
+        file.truncate(MAX_BYTES + 2**20)
     with pytest.raises(
         InvalidSpec, match=r"field application: .* has 17 MiB, .* at most 16; put it into the image"
     ):

@@ -20,7 +20,7 @@ _UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"|(\.[\w.\[\]"=]+): field no
 _WRONG_TYPE = re.compile(r'(\.[\w./\[\]"=-]+): (expected [^,]+)')
 _TOO_LONG = re.compile(r"[Tt]oo long: may not be more than \d+ bytes")
 _OVER_TEMPLATE = "spec.template."  # where a pod template stands in what controls pods
-_MOST_CAUSES = 5
+_MAX_CAUSES = 5
 _TOO_LARGE = (
     "TooLarge",
     "an object of it is larger than Kubernetes keeps.",
@@ -93,7 +93,7 @@ def _explain_invalid(refusal: ApiRefused, overlay: Mapping[str, Any]) -> tuple[s
         return _TOO_LARGE
     if refusal.status not in {400, 422} or not (mistakes or refusal.status == 422):
         return None
-    told = "; ".join(f"{field}: {short(message)}" for field, message in mistakes[:_MOST_CAUSES])
+    told = "; ".join(f"{field}: {short(message)}" for field, message in mistakes[:_MAX_CAUSES])
     from_overlay = [field for field, _ in mistakes if _is_in(field, overlay)]
     if from_overlay:
         return (

@@ -58,7 +58,7 @@ _ADVICE: tuple[tuple[str, _Advice], ...] = (
     ),
     (r"were unschedulable", lambda *_: "uncordon nodes (kubectl uncordon)"),
 )
-_MOST_ADVICE = 3
+_MAX_ADVICE = 3
 
 
 def unschedulable(
@@ -112,7 +112,7 @@ def _remedy(pod: Pod, causes: Sequence[str]) -> str:
                 told[advice(pod, found)] = None
     if not told:
         return "Read the scheduler's message in the evidence; add nodes, or change what the pod asks for."
-    text = "; ".join(list(told)[:_MOST_ADVICE])
+    text = "; ".join(list(told)[:_MAX_ADVICE])
     return f"{text[0].upper()}{text[1:]}."
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
 
-_MOST_WIDTH = 400
-_MOST_EVENTS = 4
+_MAX_WIDTH = 400
+_MAX_EVENTS = 4
 
 _SPARK = {
     "master": "Spark master",
@@ -79,7 +79,7 @@ def claims_of(pod: Pod, events: Iterable[KubernetesEvent]) -> list[KubernetesEve
 def event_lines(events: Iterable[KubernetesEvent]) -> tuple[str, ...]:
     """Events as evidence, the last few."""
     lines = []
-    for event in list(events)[-_MOST_EVENTS:]:
+    for event in list(events)[-_MAX_EVENTS:]:
         times = f" ({event.count} times)" if event.count > 1 else ""
         lines.append(short(f"{event.reason}{times}: {event.message}"))
     return tuple(lines)
@@ -93,7 +93,7 @@ def age(pod: Pod, now: datetime) -> float:
 def short(text: str) -> str:
     """A message in one line of bearable length."""
     line = " ".join(text.split())
-    return line if len(line) <= _MOST_WIDTH else line[: _MOST_WIDTH - 3] + "..."
+    return line if len(line) <= _MAX_WIDTH else line[: _MAX_WIDTH - 3] + "..."
 
 
 def sentence(text: str) -> str:

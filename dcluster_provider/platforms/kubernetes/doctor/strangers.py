@@ -9,7 +9,7 @@ from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 def check_strangers(
@@ -36,8 +36,8 @@ def check_strangers(
         return Check(
             name, "ok", f"all of deployment {settings.deployment!r} are of this registry ({registry_id})"
         )
-    told = ", ".join(f"{cluster} (registry {it})" for cluster, it in sorted(theirs.items())[:_MOST_NAMED])
-    more = f" and {len(theirs) - _MOST_NAMED} more" if len(theirs) > _MOST_NAMED else ""
+    told = ", ".join(f"{cluster} (registry {it})" for cluster, it in sorted(theirs.items())[:_MAX_NAMED])
+    more = f" and {len(theirs) - _MAX_NAMED} more" if len(theirs) > _MAX_NAMED else ""
     return Check(
         name,
         "warning",
