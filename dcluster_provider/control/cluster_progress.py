@@ -57,7 +57,7 @@ class ClusterProgress:
         )
         after = {cluster.id: cluster for cluster in records}
         for cluster in here:
-            if cluster.state is ClusterState.TERMINATING and not self._give_nodes_back(cluster):
+            if cluster.state is ClusterState.TERMINATING and not self._release_nodes(cluster):
                 continue
             with isolate_errors(cluster):
                 if cluster.id in seen:
@@ -109,11 +109,11 @@ class ClusterProgress:
             _LOG.warning("%s is removed at the next look: %s", cluster, error)
             return cluster
         self._platform.delete_cluster(cluster)
-        given_back = self._give_nodes_back(cluster)
+        released = self._release_nodes(cluster)
         for job in settled:
             with suppress(StaleRecord):  # whoever was first saw the same end
                 self._registry.jobs.save(job)
-        if cluster.state.is_final or not given_back:
+        if cluster.state.is_final or not released:
             return cluster
         seen = self._observation_errors.without_errors(self._platform.observe_clusters([cluster])).get(
             cluster.id
@@ -123,7 +123,7 @@ class ClusterProgress:
     def _give_up(self, cluster: Cluster, error: PlatformRefused | PlatformUnavailable) -> Cluster:
         """Have a cluster FAILED of which nothing was made; should there be something, the cluster check removes it."""
         cause = error.diagnosis if isinstance(error, PlatformRefused) else _out_of_reach(error)
-        self._give_nodes_back(cluster)
+        self._release_nodes(cluster)
         failed = self.change(cluster, lambda it, now: give_up_cluster(it, cause, now))
         jobs = self._registry.jobs.list(states=LIVE_JOB_STATES, cluster_id=cluster.id)
         for job in without_platform(jobs, failed, utc_now()):
@@ -158,10 +158,10 @@ class ClusterProgress:
             _LOG.warning("The nodes of %s were not looked at: %s", cluster, error)
         return cluster
 
-    def _give_nodes_back(self, cluster: Cluster) -> bool:
+    def _release_nodes(self, cluster: Cluster) -> bool:
         """Whether its nodes are given back, or stay for the clean-up of nodes to tell of."""
         try:
-            self._nodes.give_back(cluster)
+            self._nodes.release(cluster)
         except PlatformUnavailable as error:  # one silent cloud must not end the look at every cluster
             _LOG.warning("The nodes of %s are not given back yet: %s", cluster, error)
             return False

@@ -167,18 +167,18 @@ class DClusterDestroyNodesOperator(_WaitingOperator):
         if self.deferrable:
             self.defer_for(context, "destroy", request, "", None)
         progress = nodes.wait_for_destroy(request, self.timeout, self.poll_interval, self.log.info)
-        return self._given_back(progress.as_json())
+        return self._released(progress.as_json())
 
     @ends_own_when_killed
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:  # noqa: ARG002
         """Go on after the wait in the triggerer."""
-        return self._given_back(finished_progress(event))
+        return self._released(finished_progress(event))
 
-    def _given_back(self, progress: dict[str, Any]) -> list[str]:
+    def _released(self, progress: dict[str, Any]) -> list[str]:
         from dcluster_provider.core.diagnosis import Diagnosis
         from dcluster_provider.core.errors import NodesFailed
 
-        ids: list[str] = progress["given_back"]
+        ids: list[str] = progress["released"]
         self.log.info("Gave %d nodes back: %s", len(ids), ", ".join(ids))
         left: dict[str, str] = progress["left"]
         if left:

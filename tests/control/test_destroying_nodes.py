@@ -77,9 +77,9 @@ def wanted(*ids: str) -> dict[str, object]:
 
 def test_a_node_that_nothing_uses_goes_at_once_and_no_other(nodes, cloud):
     destroyed = nodes.destroy_step(wanted("m-1"))
-    assert (destroyed.given_back, destroyed.is_finished) == (("m-1",), True)
+    assert (destroyed.released, destroyed.is_finished) == (("m-1",), True)
     assert cloud.live() == {"m-0", "m-2"}
-    assert nodes.destroy_step(wanted("m-1")).given_back == ("m-1",), "gone already"
+    assert nodes.destroy_step(wanted("m-1")).released == ("m-1",), "gone already"
     assert nodes.destroy(["m-1", "m-0"], poll_interval=0.01) == ("m-1", "m-0")
 
 
@@ -94,7 +94,7 @@ def test_pods_are_evicted_before_their_machine_goes(nodes, cloud, cluster):
     assert second.draining == {"m-1": "waits for 1 pods: default/slow (is ending)"}
     assert cluster.requests.count(("evict", "slow")) == 1, "a pod that ends is asked once"
     del cluster.by_uid[slow.uid]
-    assert nodes.destroy_step(wanted("m-1")).given_back == ("m-1",)
+    assert nodes.destroy_step(wanted("m-1")).released == ("m-1",)
     assert {pod.name for pod in cluster.by_uid.values() if pod.node == "node-m-0"} == {
         "daemon-0",
         "mirror-0",
@@ -108,7 +108,7 @@ def test_a_budget_is_respected_until_the_deadline_and_then_the_node_is_left(node
     begun = clock.now
     clock.pass_by(seconds=1)
     first = nodes.destroy_step(wanted("m-0", "m-1"), begun)
-    assert first.given_back == ("m-0",)
+    assert first.released == ("m-0",)
     assert "default/web is not let go: the disruption budget needs 1" in first.draining["m-1"]
     clock.pass_by(minutes=14)
     assert not nodes.destroy_step(wanted("m-0", "m-1"), begun).is_finished
@@ -147,14 +147,14 @@ def test_a_pod_that_must_not_be_moved_is_waited_for_and_no_other_moved(nodes, cl
     assert not [it for it in cluster.requests if it[0] == "evict"]
     del cluster.by_uid[held.uid]  # it ended by itself
     nodes.destroy_step(wanted("m-1"))
-    assert nodes.destroy_step(wanted("m-1")).given_back == ("m-1",)
+    assert nodes.destroy_step(wanted("m-1")).released == ("m-1",)
 
 
 def test_pods_of_a_node_that_died_do_not_hold_it(nodes, cluster, clock):
     lost = cluster.add_pod("node-m-1", "lost", ends_at=clock.now)
     assert list(nodes.destroy_step(wanted("m-1")).draining) == ["m-1"]
     clock.pass_by(seconds=61)
-    assert nodes.destroy_step(wanted("m-1")).given_back == ("m-1",)
+    assert nodes.destroy_step(wanted("m-1")).released == ("m-1",)
     assert lost.uid not in cluster.by_uid
 
 
@@ -198,9 +198,9 @@ def test_machines_that_are_no_nodes_go_at_once(make_nodes, nodes, cloud, cluster
     cloud.add("m-7", node=False)
     cloud.add("m-8", node=False, state=MachineState.STARTING)
     cloud.add("m-9", node=False, state=MachineState.STOPPED)
-    assert nodes.destroy_step(wanted("m-7", "m-8", "m-9")).given_back == ("m-7", "m-8", "m-9")
+    assert nodes.destroy_step(wanted("m-7", "m-8", "m-9")).released == ("m-7", "m-8", "m-9")
     assert [it for it, _ in cluster.requests] == ["nodes"]
-    assert make_nodes(cloud, None).destroy_step(wanted("m-0")).given_back == ("m-0",)
+    assert make_nodes(cloud, None).destroy_step(wanted("m-0")).released == ("m-0",)
 
 
 def test_what_is_not_ours_is_left_with_the_reason(nodes, cloud):
@@ -212,7 +212,7 @@ def test_what_is_not_ours_is_left_with_the_reason(nodes, cloud):
     before = cloud.live()
     ids = ("m-other", "m-bare", "m-there", "m-conn", "m-never")
     destroyed = nodes.destroy_step(wanted(*ids, "m-0", "m-same"))
-    assert destroyed.given_back == ("m-0", "m-same")
+    assert destroyed.released == ("m-0", "m-same")
     assert set(destroyed.left) == set(ids)
     assert "no machine of this deployment with this id in here-1" in destroyed.left["m-other"]
     assert "no node of this Kubernetes, and the connection 'another' launched it" in destroyed.left["m-conn"]
@@ -230,7 +230,7 @@ def test_a_cloud_that_does_not_answer_is_asked_again(nodes, cloud, fails):
     with pytest.raises(CloudUnavailable):
         nodes.destroy_step(wanted("m-0"))
     cloud.fails = set()
-    assert nodes.destroy_step(wanted("m-0")).given_back == ("m-0",)
+    assert nodes.destroy_step(wanted("m-0")).released == ("m-0",)
 
 
 def test_a_blocking_destruction_gives_up_in_time_and_loses_nothing(nodes, cloud, cluster):
@@ -309,7 +309,7 @@ def test_a_destruction_that_is_killed_anywhere_ends_as_if_it_had_not_been(make_n
             killed = 1
         points.point = None
         destroyed = _destroy_to_the_end(make_nodes(cloud, cluster), request, clock, begun)
-        return killed, points.calls, _state(cloud, cluster), (set(destroyed.given_back), set(destroyed.left))
+        return killed, points.calls, _state(cloud, cluster), (set(destroyed.released), set(destroyed.left))
 
     _, calls, state, told = run(None)
     assert state[0] == {"m-1", "m-2", "m-other"}
@@ -339,6 +339,6 @@ def test_two_that_destroy_the_same_at_once_do_it_once(make_nodes, clock):
 
     cloud.before = cluster.before = step_between
     destroyed = _destroy_to_the_end(one, request, clock, begun)
-    assert set(destroyed.given_back) == {"m-0", "m-5"}
+    assert set(destroyed.released) == {"m-0", "m-5"}
     assert cloud.live() == {"m-1", "m-2", "m-other"}
     assert not cluster.by_name["node-m-1"].cordoned

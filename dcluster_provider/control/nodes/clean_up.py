@@ -73,7 +73,7 @@ class CleanUp:
         if not dry_run:
             self._remember(fleet, {machine.id for machine in unused}, now)
         self._release(fleet, judged, notes)
-        self._give_back(self._due(unused, marks, now, notes), region, notes)
+        self._release_machines(self._due(unused, marks, now, notes), region, notes)
         return notes.report()
 
     def _look(self, region: str, now: datetime, *, pods: bool = True) -> tuple[Fleet, list[ClusterNode]]:
@@ -156,14 +156,14 @@ class CleanUp:
                     self._uncordon(self._cluster, fleet.nodes[machine.id])
                 notes.did("uncordoned", machine.id, f"{why}, and nobody went on with emptying it")
 
-    def _give_back(self, due: Sequence[Machine], region: str, notes: Notes) -> None:
+    def _release_machines(self, due: Sequence[Machine], region: str, notes: Notes) -> None:
         if notes.dry_run:
             for machine in due:
                 notes.did("given back", machine.id, "nothing has used it for long")
             return
         try:
             empty = self._emptied(list(due), region, notes) if due else []
-            given_back = self._cloud.terminate([machine.id for machine in empty], region) if empty else ()
+            released = self._cloud.terminate([machine.id for machine in empty], region) if empty else ()
         except CredentialsRefused:
             raise
         except PlatformUnavailable as error:
@@ -171,7 +171,7 @@ class CleanUp:
             notes.left(f"{len(due)} machines", f"they could not be given back just now: {error}")
             return
         for machine in empty:
-            if machine.id in given_back:
+            if machine.id in released:
                 self._record(machine, notes)
             else:
                 notes.left(machine.id, "its cloud did not take it back")

@@ -73,11 +73,11 @@ class DedicatedNodes:
         self._looked[cluster.id] = time.monotonic()
         self._launching.look(self._order(cluster))
 
-    def give_back(self, cluster: Cluster) -> None:
+    def release(self, cluster: Cluster) -> None:
         """Give a cluster's nodes back."""
         if self.are_for(cluster.spec):
             self._looked.pop(cluster.id, None)
-            self._launching.give_back(_key(cluster), "")
+            self._launching.release(_key(cluster), "")
 
     def _order(self, cluster: Cluster) -> NodeOrder:
         label = {NODES_OF: cluster.name}

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class Destroyed:
     """How far the destruction of machines has got.
 
-    :param given_back: the cloud's ids of those that are gone, or on their way.
+    :param released: the cloud's ids of those that are gone, or on their way.
     :param draining: what those still have on them, by their ids.
     :param left: why those were left as they are, by their ids.
     """
 
-    given_back: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
     draining: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
@@ -37,11 +37,11 @@ class Destroyed:
 
     def as_json(self) -> dict[str, Any]:
         """The progress as a JSON object."""
-        return {"given_back": list(self.given_back), "draining": self.draining, "left": self.left}
+        return {"released": list(self.released), "draining": self.draining, "left": self.left}
 
     def __str__(self) -> str:
         told = (
-            f"{len(self.given_back)} nodes given back, {len(self.draining)} draining, {len(self.left)} left"
+            f"{len(self.released)} nodes released, {len(self.draining)} draining, {len(self.left)} left"
         )
         waiting = [f"{node_id}: {why}" for node_id, why in (self.draining | self.left).items()]
         return "; ".join([told, *waiting[:5]])
@@ -86,10 +86,10 @@ class Destroying:
             for it in there
             if it.id not in left and (it.id not in nodes or nodes[it.id].name in drained.empty)
         ]
-        given_back = self._cloud.terminate(empty, region) if empty else ()
-        left |= {it: "its cloud did not take it back" for it in empty if it not in given_back}
+        released = self._cloud.terminate(empty, region) if empty else ()
+        left |= {it: "its cloud did not take it back" for it in empty if it not in released}
         return Destroyed(
-            (*(it.id for it in gone), *given_back),
+            (*(it.id for it in gone), *released),
             _by_machine(nodes, drained.draining),
             left | _by_machine(nodes, drained.left),
         )

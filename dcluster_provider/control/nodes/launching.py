@@ -164,7 +164,7 @@ class Launching:
             )
         return launch
 
-    def give_back(self, key: str, region: str) -> tuple[str, ...]:
+    def release(self, key: str, region: str) -> tuple[str, ...]:
         """Give back every machine of a request, which nobody wants any more; returns their ids.
 
         :param region: the cloud's region; empty means the connection's.

@@ -107,7 +107,7 @@ class Nodes:
 
     def undo_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> tuple[str, ...]:
         """Give back every machine of a request at once, whatever runs on it; returns their ids."""
-        return self._launching.give_back(self._own(key), parse(NodeRequest, request).region)
+        return self._launching.release(self._own(key), parse(NodeRequest, request).region)
 
     def destroy_step(
         self, request: DestroyRequest | dict[str, Any] | str, begun: datetime | None = None
@@ -159,7 +159,7 @@ class Nodes:
         :raises WaitTimeout: the timeout passed.
         """
         request = {"node_ids": tuple(node_ids), "region": region}
-        return self.wait_for_destroy(request, timeout, poll_interval).given_back
+        return self.wait_for_destroy(request, timeout, poll_interval).released
 
     def cordon(self, names: Sequence[str]) -> tuple[str, ...]:
         """Let nodes of Kubernetes take no new pods; what runs there stays.

@@ -54,7 +54,7 @@ class Alerts:
         self._now = now
         self._scope = Scope(settings.deployment, settings.conn_id)
 
-    def tell_long_running(self) -> None:
+    def notify_long_running(self) -> None:
         """Tell of every job that runs longer than its client's threshold."""
         registry, scope = self._registry, self._scope
         for page in pages(
@@ -66,7 +66,7 @@ class Alerts:
                 alert = self._alert(LONG_RUNNING, job, timedelta(seconds=late[job.id]))
                 self._tell(alert, late[job.id], self._settings.alert_repeat)
 
-    def tell_failures(self) -> None:
+    def notify_failures(self) -> None:
         """Tell the recipients of failed jobs that their submitting tasks could not tell."""
         last, since = 0, self._now - _FAILURES_KEPT
         while due := self._registry.alerts.failed_jobs_due(self._scope, since, after_id=last):
@@ -122,9 +122,9 @@ class Alerts:
         if not channels:
             self._notes.left(alert.job, f"{alert.what}, but there is no way to tell anybody")
         for channel in channels:
-            self._tell_by(channel, alert, threshold, repeat)
+            self._notify_by(channel, alert, threshold, repeat)
 
-    def _tell_by(self, channel: str, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
+    def _notify_by(self, channel: str, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
         job_id, why = alert.job.id, f"{alert.what} ({channel})"
         if self._notes.dry_run:
             is_due = self._registry.alerts.is_due(

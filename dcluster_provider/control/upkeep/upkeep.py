@@ -88,8 +88,8 @@ class Upkeep:
         """
         notes = Notes("Long-running jobs", dry_run)
         alerts = self._alerts(delivery, notes)
-        alerts.tell_long_running()
-        alerts.tell_failures()
+        alerts.notify_long_running()
+        alerts.notify_failures()
         return notes.report()
 
     def tell_failure(self, job: Job, delivery: Delivery) -> Report:

@@ -15,7 +15,7 @@ from dcluster_provider.nodes.gke.fleet import Pool, parse_time, read_pools
 from dcluster_provider.nodes.gke.instances import described
 from dcluster_provider.nodes.gke.node_pool_resize import NodePoolResize
 from dcluster_provider.nodes.gke.pools import candidates
-from dcluster_provider.nodes.gke.removal import give_back
+from dcluster_provider.nodes.gke.removal import release
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 _MAX_TYPES = 60
@@ -120,7 +120,7 @@ class Gke:
         zones = self._catalog.zones_of(region)
         wanted = set(machine_ids)
         pools = read_pools(self._api, self._settings, region)
-        done = give_back(self._api, pools, wanted, zones)
+        done = release(self._api, pools, wanted, zones)
         known = {it.id for pool in pools for _, it in pool.machines}
         known |= {it for pool in pools for it in wanted if it.startswith(naming.placeholder(pool.name, ""))}
         unknown = wanted - done - known

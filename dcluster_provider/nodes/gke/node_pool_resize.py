@@ -118,10 +118,10 @@ class NodePoolResize:
             try:
                 self._create(place)
             except NodesFailed:
-                self._give_back(pools)
+                self._release(pools)
                 raise
             return
-        self._give_back(pools)
+        self._release(pools)
         tried = ", ".join(str(it) for it in candidates(self.order, self.settings))
         zones = ", ".join(dict.fromkeys(group.zone for pool in pools for group in pool.groups))
         raise self._failed(
@@ -130,7 +130,7 @@ class NodePoolResize:
             *why,
         )
 
-    def _give_back(self, pools: list[Pool]) -> None:
+    def _release(self, pools: list[Pool]) -> None:
         for pool in pools:
             delete_machines(self.api, pool.present)
             delete_if_empty(self.api, pool)

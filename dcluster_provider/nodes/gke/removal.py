@@ -51,7 +51,7 @@ def delete_if_empty(api: GkeApi, pool: Pool) -> bool:
     return True
 
 
-def give_back(api: GkeApi, pools: Sequence[Pool], wanted: set[str], zones: Collection[str]) -> set[str]:
+def release(api: GkeApi, pools: Sequence[Pool], wanted: set[str], zones: Collection[str]) -> set[str]:
     """Delete the wanted machines, and the pools of orders that have none left.
 
     :param pools: every pool of the deployment, with the machines of every zone.

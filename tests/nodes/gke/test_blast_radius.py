@@ -97,8 +97,8 @@ def test_machines_of_others_survive_everything(servers: Servers, pools: list[One
                 kept = {f"{zone}/{name}" for zone, name in ours if name not in chosen}
                 cloud.terminate(chosen, REGION)
             else:
-                given_back = cloud.terminate(chosen, REGION)
-                assert set(given_back) <= {name for _, name in ours} | {"gke-elsewhere-d000"}
+                released = cloud.terminate(chosen, REGION)
+                assert set(released) <= {name for _, name in ours} | {"gke-elsewhere-d000"}
         except (CloudUnavailable, NodesFailed):
             pass
         assert kept & before <= world.alive()

@@ -101,7 +101,7 @@ def test_a_launch_that_dies_anywhere_is_gone_on_with(servers, capacity, count):
 
 
 def test_a_give_back_that_dies_anywhere_is_gone_on_with(servers):
-    def give_back(world: World, api: Any = None) -> None:
+    def release(world: World, api: Any = None) -> None:
         cloud = world.cloud(api)
         cloud.terminate([it.id for it in cloud.machines(REGION, mark=MARK)], REGION)
 
@@ -113,13 +113,13 @@ def test_a_give_back_that_dies_anywhere_is_gone_on_with(servers):
             world.google.add_pool(naming.pool_name(MARK, candidate), labels, 2, [zone])
         died = False
         try:
-            give_back(world, Mortal(world.api(), at, after=at % 2 == 0))
+            release(world, Mortal(world.api(), at, after=at % 2 == 0))
         except Killed:
             died = True
         for _ in range(MAX_LOOKS):
             if not world.google.pools:
                 break
-            give_back(world)
+            release(world)
         assert world.google.pools == {}, at
         assert set(world.google.snapshot()) == {f"{B}/bystander"}
         if not died:

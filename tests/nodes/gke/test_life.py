@@ -59,7 +59,7 @@ def test_a_launch_through_the_use_case_waits_from_look_to_look(world):
     assert str(launch) == "2 of 2 nodes: 2 starting"
     wait_until(lambda: launching.look(wanted).is_finished)
     assert len(world.google.made) == 2
-    launching.give_back("key", REGION)
+    launching.release("key", REGION)
     wait_until(lambda: world.cloud().machines(REGION) == [] and not world.google.pools)
     assert world.google.snapshot() == {}
 
@@ -69,9 +69,9 @@ def test_a_launch_that_is_given_up_while_its_pool_is_being_made_leaves_nothing_t
     wanted = launching.order(NodeRequest(node_count=2, instance_type="n2-standard-4"), "key")
     world.google.frozen = True
     launching.launch(wanted)
-    assert launching.give_back("key", REGION) == ()  # GKE is busy making the pool, which is empty
+    assert launching.release("key", REGION) == ()  # GKE is busy making the pool, which is empty
     world.google.frozen = False
-    wait_until(lambda: not world.google.pools or (launching.give_back("key", REGION) and False))
+    wait_until(lambda: not world.google.pools or (launching.release("key", REGION) and False))
     assert world.google.made == []
 
 
