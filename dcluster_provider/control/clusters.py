@@ -263,7 +263,7 @@ class Clusters:
         """Why the last look did not see a cluster; none when it did."""
         return self._progress.unobservable(cluster_id)
 
-    def _look(self, cluster_id: int) -> Cluster:
+    def _poll(self, cluster_id: int) -> Cluster:
         cluster = self.observe([cluster_id])[cluster_id]
         if not cluster.state.is_final:
             raise_if_given_up(self.unobservable(cluster_id))
@@ -307,7 +307,7 @@ class Clusters:
                 on_change(cluster)
             told = now
 
-        wait = Wait(self._platform, lambda: self._look(cluster_id), timeout, poll_interval)
+        wait = Wait(self._platform, lambda: self._poll(cluster_id), timeout, poll_interval)
         on_look = tell if on_change is not None else None
         return wait.until(states, first=first, on_look=on_look, check=raise_if_ended, so_far=_workers_so_far)
 

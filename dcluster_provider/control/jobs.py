@@ -215,7 +215,7 @@ class Jobs:
         :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
         """
         first = self.get(job_id) if just_seen else None
-        wait = Wait(self._platform, lambda: self._look(job_id), timeout, poll_interval)
+        wait = Wait(self._platform, lambda: self._poll(job_id), timeout, poll_interval)
         return wait.until(states, first=first, on_look=on_look, check=raise_if_job_ended)
 
     def terminate(self, job_id: int, *, savepoint: bool = False, actor: str = "") -> Job:
@@ -336,7 +336,7 @@ class Jobs:
             )
         self._registry.client_settings.save(client, monitored=enabled, alert_after=alert_after)
 
-    def _look(self, job_id: int) -> Job:
+    def _poll(self, job_id: int) -> Job:
         job = self._progress.observe([job_id])[job_id]
         raise_if_given_up(self.unobservable(job))
         return job

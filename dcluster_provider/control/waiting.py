@@ -34,7 +34,7 @@ class Wait(Generic[Record]):
         self, platform: Platform, look: Callable[[], Record], timeout: float | None, poll_interval: float
     ) -> None:
         self._platform = platform
-        self._look = look
+        self._poll = look
         self._timeout = timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._poll_interval = poll_interval
@@ -60,7 +60,7 @@ class Wait(Generic[Record]):
         """
         on_look = on_look or _log_changes()
         while True:
-            record, first = first or self._look_patiently(), None
+            record, first = first or self._poll_with_retries(), None
             if record is not None:
                 on_look(record)
                 if record.state in states:
@@ -75,10 +75,10 @@ class Wait(Generic[Record]):
     def _is_over(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
-    def _look_patiently(self) -> Record | None:
+    def _poll_with_retries(self) -> Record | None:
         """What a look shows; nothing when it failed and is to be made again."""
         try:
-            found = self._look()
+            found = self._poll()
         except (PlatformUnavailable, RegistryUnusable) as error:
             if self._is_over or not self._retry_budget.allows_retry():
                 raise

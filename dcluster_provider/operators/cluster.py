@@ -116,7 +116,7 @@ class DClusterLaunchOperator(DClusterOperator):
         else:
             self.log.info("Launched %s", describe_launch(launched))
             count_launch(launched)
-        cluster = self._look(launched)
+        cluster = self._poll(launched)
         self._known(cluster)
         deadline = self.deadline_of(context, self.launch_timeout)
         if self.deferrable and not (cluster.state.takes_jobs or cluster.state.is_final):
@@ -170,7 +170,7 @@ class DClusterLaunchOperator(DClusterOperator):
             )
         return spec
 
-    def _look(self, before: Cluster) -> Cluster:
+    def _poll(self, before: Cluster) -> Cluster:
         after = self.hook.clusters.observe([before.id])[before.id]
         self.log_change(None, after)
         return after

@@ -73,7 +73,7 @@ class NodesTrigger(OwnedTrigger):
             raise
 
     async def _event(self, control: Control) -> TriggerEvent:
-        looks = ProgressPoller(lambda: self._look(control))
+        looks = ProgressPoller(lambda: self._poll(control))
         while True:
             try:
                 progress, news = await asyncio.to_thread(looks.once)
@@ -90,9 +90,9 @@ class NodesTrigger(OwnedTrigger):
                 return _event({"cause": "timeout", "progress": looks.told})
             await asyncio.sleep(self.poll_interval if left is None else min(self.poll_interval, left))
 
-    def _look(self, control: Control) -> Any:
+    def _poll(self, control: Control) -> Any:
         if self.action == "launch":
-            return control.nodes.look_at_launch(self.request, self.key)
+            return control.nodes.poll_launch(self.request, self.key)
         begun = datetime.fromisoformat(self.begun) if self.begun else None
         return control.nodes.destroy_step(self.request, begun)
 
@@ -112,7 +112,7 @@ class NodesTrigger(OwnedTrigger):
     def has_arrived(self, control: Control) -> bool:
         """Whether the nodes are ready, or gone."""
         try:
-            return bool(self._look(control).is_finished)
+            return bool(self._poll(control).is_finished)
         except NodesFailed:
             return False
 

@@ -89,7 +89,7 @@ class SharedWatch:
         self._changed.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(
-                self._look_while_needed(), name=f"dcluster watch {self._conn_id}"
+                self._poll_while_needed(), name=f"dcluster watch {self._conn_id}"
             )
         try:
             wants_more = False
@@ -121,7 +121,7 @@ class SharedWatch:
             self._listen_to(self._control)
         return self._control
 
-    async def _look_while_needed(self) -> None:
+    async def _poll_while_needed(self) -> None:
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
         try:
             looked_at_all = -math.inf
@@ -132,12 +132,12 @@ class SharedWatch:
                 changes, self._changes = self._changes, Changes()
                 self._changed.clear()
                 if time.monotonic() >= looked_at_all + pace:
-                    await self._look_for(waits, thread)
+                    await self._poll_for(waits, thread)
                     looked_at_all = time.monotonic()
                 elif concerned := [wait for wait in waits if changes.concern(wait)]:
-                    await self._look_for(concerned, thread)
+                    await self._poll_for(concerned, thread)
                 elif self._endings:
-                    await self._look_for([], thread)
+                    await self._poll_for([], thread)
                 following = looked_at_all + pace - time.monotonic()
                 await self._wait_for_change(
                     max(0.0, min(following, _ENDING_PACE) if self._endings else following)
@@ -178,7 +178,7 @@ class SharedWatch:
         self._changes.add(cluster_id)
         self._changed.set()
 
-    async def _look_for(self, waits: list[Subscription], thread: ThreadPoolExecutor) -> None:
+    async def _poll_for(self, waits: list[Subscription], thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         try:
             control = await self.control()

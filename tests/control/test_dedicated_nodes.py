@@ -32,7 +32,7 @@ def cloud() -> MemoryCloud:
 
 @pytest.fixture(autouse=True)
 def _look_each_time(monkeypatch) -> None:
-    monkeypatch.setattr(dedicated, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(dedicated, "_POLL_SECONDS", 0.0)
 
 
 @pytest.fixture

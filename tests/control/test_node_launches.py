@@ -42,7 +42,7 @@ def test_machines_are_launched_once_however_often_they_are_asked_for(nodes, clou
     first = nodes.launch(REQUEST, "key")
     assert first.is_finished
     assert nodes.launch(REQUEST, "key").ids == first.ids
-    assert nodes.look_at_launch(REQUEST, "key").ids == first.ids
+    assert nodes.poll_launch(REQUEST, "key").ids == first.ids
     assert len(cloud.live()) == 3
     assert set(nodes.launch(REQUEST, "another").ids).isdisjoint(first.ids)
 
@@ -51,11 +51,11 @@ def test_each_stage_is_told_until_all_are_ready(nodes, cloud):
     cloud.starts, cloud.joins = MachineState.STARTING, False
     assert str(nodes.launch(REQUEST, "key")) == "3 of 3 nodes: 3 starting"
     cloud.run("m-0000")
-    assert str(nodes.look_at_launch(REQUEST, "key")) == "3 of 3 nodes: 2 starting, 1 joining"
+    assert str(nodes.poll_launch(REQUEST, "key")) == "3 of 3 nodes: 2 starting, 1 joining"
     cloud.run()
     cloud.cluster.add_node("a", "memory:///m-0000", ready=False)
     cloud.cluster.add_node("b", "memory:///m-0001")
-    launch = nodes.look_at_launch(REQUEST, "key")
+    launch = nodes.poll_launch(REQUEST, "key")
     assert str(launch) == "3 of 3 nodes: 1 joining, 1 not ready, 1 ready"
     assert not launch.is_finished
     told: list[str] = []
@@ -79,7 +79,7 @@ def test_what_is_late_is_given_back_and_a_repetition_launches_another(nodes, clo
     nodes.launch(REQUEST, "key")
     age(cloud, minutes=minutes)
     with pytest.raises(NodesFailed) as failed:
-        nodes.look_at_launch(REQUEST, "key")
+        nodes.poll_launch(REQUEST, "key")
     assert words in str(failed.value)
     assert failed.value.diagnosis.reason == "NodeNotReady"
     assert cloud.live() == set()
@@ -95,7 +95,7 @@ def test_a_node_that_is_never_ready_is_late_as_well(nodes, cloud):
         cloud.cluster.add_node(f"n{number}", f"memory:///m-000{number}", ready=number > 0)
     age(cloud, minutes=16)
     with pytest.raises(NodesFailed, match="m-0000 is a node of Kubernetes, but not ready"):
-        nodes.look_at_launch(REQUEST, "key")
+        nodes.poll_launch(REQUEST, "key")
     assert cloud.live() == {"m-0001", "m-0002"}
 
 
@@ -104,7 +104,7 @@ def test_a_machine_that_ended_fails_the_launch_with_the_clouds_reason(nodes, clo
     spot = replace(cloud.fleet["m-0001"], state=MachineState.GONE, reason="Server.SpotInstanceTermination")
     cloud.fleet["m-0001"] = spot
     with pytest.raises(NodesFailed, match=r"m-0001: GONE Server.SpotInstanceTermination"):
-        nodes.look_at_launch(REQUEST, "key")
+        nodes.poll_launch(REQUEST, "key")
     assert len(nodes.launch(REQUEST, "key").ids) == 3
 
 
@@ -152,12 +152,12 @@ def test_a_cloud_without_capacity_fails_the_launch_and_keeps_nothing(nodes, clou
 def test_what_the_cloud_does_not_list_yet_has_not_ended(nodes, cloud):
     nodes.launch(REQUEST, "key")
     cloud.unlisted = {"m-0001"}
-    assert nodes.look_at_launch(REQUEST, "key").is_finished
+    assert nodes.poll_launch(REQUEST, "key").is_finished
     assert len(cloud.fleet) == 3
 
 
 def test_machines_that_two_launched_at_once_beyond_what_was_wanted_go_with_the_next_look(nodes, cloud):
     mark = cloud.fleet[nodes.launch(REQUEST, "key").ids[0]].mark
     cloud.add("m-surplus", mark=mark)
-    assert len(nodes.look_at_launch(REQUEST, "key").ids) == 3
+    assert len(nodes.poll_launch(REQUEST, "key").ids) == 3
     assert len(cloud.live()) == 3

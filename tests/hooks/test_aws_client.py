@@ -60,7 +60,7 @@ def test_the_life_of_nodes_through_the_hook(aws, hook):
     launch = hook.nodes.launch(request, "key")
     assert set(launch.ids) == aws.live()
     assert hook.nodes.launch(request, "key").ids == launch.ids
-    assert hook.nodes.look_at_launch(request, "key").is_finished
+    assert hook.nodes.poll_launch(request, "key").is_finished
     assert hook.nodes.sync_instances() == 2
     recorded = hook.control.registry.instances.get(launch.ids[0]).info
     assert recorded["State"]["Name"] == "running"

@@ -174,8 +174,8 @@ def _stop_and_be_killed(settings, job):
 def test_the_savepoint_is_found_by_who_comes_late(control, cluster, jar, counted):
     job = at_work(control, jar, counted, clusterId=cluster.id)
     wished = control.registry.jobs.save(stop_job_with_savepoint(job, utc_now()))
-    ended = until(lambda: _look(control, wished, cluster), lambda seen: seen.savepoint)
-    unaware = _look(control, job, cluster)
+    ended = until(lambda: _poll(control, wished, cluster), lambda seen: seen.savepoint)
+    unaware = _poll(control, job, cluster)
     assert unaware.phase is JobPhase.SUCCEEDED
     assert succeeded(control, job).savepoint == ended.savepoint, "although another saw the end before"
 
@@ -188,7 +188,7 @@ def test_the_savepoint_is_found_by_who_comes_late(control, cluster, jar, counted
     assert (found.savepoint, found.failure) == (ended.savepoint, None)
 
 
-def _look(control, job, cluster):
+def _poll(control, job, cluster):
     return control.platform.observe_jobs([(job, cluster)])[job.id]
 
 
@@ -198,7 +198,7 @@ def test_who_looked_first_without_the_wish_does_not_hide_the_savepoint(control, 
     wished = control.registry.jobs.save(stop_job_with_savepoint(job, utc_now()))
     asked = control.platform.observe_jobs([(wished, cluster)])
     assert not asked[job.id].savepoint, "it has only been asked for"
-    until(lambda: _look(control, job, cluster).phase, lambda seen: seen is JobPhase.SUCCEEDED)
+    until(lambda: _poll(control, job, cluster).phase, lambda seen: seen is JobPhase.SUCCEEDED)
     assert succeeded(control, job).savepoint
 
 

@@ -54,7 +54,7 @@ class CleanUp:
         notes = Notes("Node clean-up", dry_run)
         now = utc_now()
         region = self._cloud.region("")
-        fleet, nodes = self._look(region, now)
+        fleet, nodes = self._poll(region, now)
         notes.saw("machines", len(fleet.machines))
         notes.saw("nodes", len(nodes))
         unready = sum(not node.ready for node in nodes)
@@ -76,7 +76,7 @@ class CleanUp:
         self._release_machines(self._due(unused, marks, now, notes), region, notes)
         return notes.report()
 
-    def _look(self, region: str, now: datetime, *, pods: bool = True) -> tuple[Fleet, list[ClusterNode]]:
+    def _poll(self, region: str, now: datetime, *, pods: bool = True) -> tuple[Fleet, list[ClusterNode]]:
         """Everything that has to be known, or nothing at all.
 
         :param pods: those of all nodes, too.
@@ -179,7 +179,7 @@ class CleanUp:
     def _emptied(self, due: list[Machine], region: str, notes: Notes) -> list[Machine]:
         """Those of which it is certain that nothing uses them, and that nothing will any more."""
         now = utc_now()
-        fleet, _ = self._look(region, now, pods=False)
+        fleet, _ = self._poll(region, now, pods=False)
         judged = {machine.id: answer for machine, answer in fleet.judge().items()}
         cordoned: dict[Machine, ClusterNode | None] = {}
         for machine in due:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dcluster_provider.core.spec import ClusterSpec
     from dcluster_provider.nodes.base import Cloud
 
-_LOOK_SECONDS = 10.0  # between two looks at the machines of one cluster, however often it is looked at itself
+_POLL_SECONDS = 10.0  # between two looks at the machines of one cluster, however often it is looked at itself
 
 
 class DedicatedNodes:
@@ -68,7 +68,7 @@ class DedicatedNodes:
         if not self.are_for(cluster.spec) or cluster.state is not ClusterState.PROVISIONING:
             self._looked.pop(cluster.id, None)
             return
-        if time.monotonic() - self._looked.get(cluster.id, 0.0) < _LOOK_SECONDS:
+        if time.monotonic() - self._looked.get(cluster.id, 0.0) < _POLL_SECONDS:
             return
         self._looked[cluster.id] = time.monotonic()
         self._launching.look(self._order(cluster))

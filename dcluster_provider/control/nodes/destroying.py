@@ -40,9 +40,7 @@ class Destroyed:
         return {"released": list(self.released), "draining": self.draining, "left": self.left}
 
     def __str__(self) -> str:
-        told = (
-            f"{len(self.released)} nodes released, {len(self.draining)} draining, {len(self.left)} left"
-        )
+        told = f"{len(self.released)} nodes released, {len(self.draining)} draining, {len(self.left)} left"
         waiting = [f"{node_id}: {why}" for node_id, why in (self.draining | self.left).items()]
         return "; ".join([told, *waiting[:5]])
 

@@ -70,7 +70,7 @@ class Nodes:
         return request
 
     def launch(self, request: NodeRequest | dict[str, Any] | str, key: str | None = None) -> NodeLaunch:
-        """Launch machines and return at once; :meth:`look_at_launch` tells when they are nodes that are ready.
+        """Launch machines and return at once; :meth:`poll_launch` tells when they are nodes that are ready.
 
         :param request: a NodeRequest, a mapping with its fields, or JSON text.
         :param key: what makes the request the same request: its machines are launched once, however often it is
@@ -80,7 +80,7 @@ class Nodes:
         """
         return self._launching.launch(self._order(request, key or fresh_key()))
 
-    def look_at_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeLaunch:
+    def poll_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeLaunch:
         """How far the machines of a request have got; those that are late are given back.
 
         :raises NodesFailed: a machine ended, or was too late.
@@ -103,7 +103,7 @@ class Nodes:
         :raises NodesFailed: a machine ended, or was too late.
         :raises WaitTimeout: the timeout passed; the machines stay.
         """
-        return wait_for(lambda: self.look_at_launch(request, key), timeout, poll_interval, report)
+        return wait_for(lambda: self.poll_launch(request, key), timeout, poll_interval, report)
 
     def undo_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> tuple[str, ...]:
         """Give back every machine of a request at once, whatever runs on it; returns their ids."""

@@ -32,7 +32,7 @@ class ProgressPoller(Generic[Polled]):
     """
 
     def __init__(self, look: Callable[[], Polled]) -> None:
-        self._look = look
+        self._poll = look
         self._failures = 0
         self.told = ""
 
@@ -42,7 +42,7 @@ class ProgressPoller(Generic[Polled]):
         :raises PlatformUnavailable: ten looks in a row found nobody who answers.
         """
         try:
-            progress = self._look()
+            progress = self._poll()
         except PlatformUnavailable as error:
             self._failures += 1
             if self._failures >= _FAILURES_BORNE:

@@ -30,7 +30,7 @@ def check_clusters(check: MaintenanceRun) -> None:
 
 
 def _check_page(check: MaintenanceRun, page: Sequence[Cluster]) -> None:
-    here = [cluster for cluster in _look(check, page) if not check.is_remote(cluster, cluster)]
+    here = [cluster for cluster in _poll(check, page) if not check.is_remote(cluster, cluster)]
     standing = [cluster for cluster in here if not _is_going(check, cluster)]
     ids = [cluster.id for cluster in standing]
     used = check.registry.jobs.clusters_with_live(ids)
@@ -56,7 +56,7 @@ def _check_page(check: MaintenanceRun, page: Sequence[Cluster]) -> None:
     _end_idle(check, idle)
 
 
-def _look(check: MaintenanceRun, page: Sequence[Cluster]) -> list[Cluster]:
+def _poll(check: MaintenanceRun, page: Sequence[Cluster]) -> list[Cluster]:
     """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
     if check.dry_run:
         return list(page)

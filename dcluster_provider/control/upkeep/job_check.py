@@ -22,7 +22,7 @@ def check_jobs(check: MaintenanceRun) -> None:
 
 
 def _check_page(check: MaintenanceRun, page: Sequence[Job]) -> None:
-    live = _look(check, page)
+    live = _poll(check, page)
     clusters = {it.id: it for it in check.registry.clusters.get_many({job.cluster_id for job in live})}
     states = check.owner_states(live)
     for job in live:
@@ -39,7 +39,7 @@ def _check_page(check: MaintenanceRun, page: Sequence[Job]) -> None:
                 check.notes.left(job, f"Airflow does not tell the state of its owner ({job.owner})")
 
 
-def _look(check: MaintenanceRun, page: Sequence[Job]) -> list[Job]:
+def _poll(check: MaintenanceRun, page: Sequence[Job]) -> list[Job]:
     """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
     if check.dry_run:
         return list(page)

@@ -69,7 +69,7 @@ class Launch:
         return self._without_surplus()
 
     def _fill(self) -> None:
-        self._look()
+        self._poll()
         self._repeat_recent()
         for candidate in self._candidates:
             if self._missing <= 0:
@@ -94,7 +94,7 @@ class Launch:
     def _subject(self) -> str:
         return f"{self._order.count} nodes of type {self._order.instance_types[0]} in {self._order.region}"
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         found = own_instances(
             self._clients, self._order.region, self._settings.deployment, mark=self._order.mark
         )
@@ -112,7 +112,7 @@ class Launch:
                     self._repeat(asking)
             if self._missing <= 0 or not self._is_hidden(repeated):
                 return
-            self._look()
+            self._poll()
 
     def _recent(self) -> set[InstanceRequest]:
         """The requests of earlier tries, by the tags of the instances that are listed."""
@@ -181,7 +181,7 @@ class Launch:
     def _await_launch(self, asking: InstanceRequest) -> None:
         """Look for the instances of a request that was made with other settings, which EC2 does not repeat."""
         for _ in self._backoff.looks():
-            self._look()
+            self._poll()
             if len(self._of(asking)) >= asking.count:
                 return
 
@@ -190,7 +190,7 @@ class Launch:
         if not self._answered:
             return
         for _ in self._backoff.looks():
-            self._look()
+            self._poll()
             if self._answered.keys() <= self._listed.keys():
                 return
 
@@ -207,7 +207,7 @@ class Launch:
 
     def _release_all(self) -> None:
         """Give back everything of the order, unless another process has completed it meanwhile."""
-        self._look()
+        self._poll()
         if self._missing > 0:
             ended = (MachineState.ENDING, MachineState.GONE)
             known = {**self._answered, **self._listed}

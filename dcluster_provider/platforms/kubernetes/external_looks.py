@@ -50,7 +50,7 @@ def observe_on_external(
     return seen
 
 
-class FirstLooks:
+class FirstPolls:
     """When something was first looked for in vain, in this process, by what it is."""
 
     def __init__(self) -> None:

@@ -65,8 +65,8 @@ class JobObserver:
         self._grace_periods = grace_periods
         self._ended_logs = EndedLogs(api, home)
         self._hints = JobHints()
-        self._silent = external_looks.FirstLooks()  # JobManagers that somebody else runs, by the cluster's id
-        self._missing = external_looks.FirstLooks()  # jobs that those knew before, by id
+        self._silent = external_looks.FirstPolls()  # JobManagers that somebody else runs, by the cluster's id
+        self._missing = external_looks.FirstPolls()  # jobs that those knew before, by id
 
     def observe(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation | ObservationError]:
         """Jobs of one cluster, by id; those that cannot be told of just now are left out."""

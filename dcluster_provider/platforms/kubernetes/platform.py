@@ -89,7 +89,7 @@ class KubernetesPlatform:
         self._job_owner_objects = JobOwnerObjects(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
         self._runs = JobRuns(settings, api, self._owner_objects, self._job_owner_objects, self._cpu_limits)
-        self._looks = JobObserver(
+        self._polls = JobObserver(
             settings, api, self._runs, self._pods_and_ended, self._warnings, self._grace_periods, home
         )
 
@@ -194,7 +194,7 @@ class KubernetesPlatform:
                 seen[job.id] = self._unseen(silent[namespace], cluster, job)
             else:
                 by_cluster.setdefault((cluster.id, namespace), []).append((job, cluster))
-        for group in ask_at_once(self._looks.observe, by_cluster.values(), self._unseen_group):
+        for group in ask_at_once(self._polls.observe, by_cluster.values(), self._unseen_group):
             seen.update(group)
         return seen
 
@@ -204,7 +204,7 @@ class KubernetesPlatform:
 
     def end_job(self, job: Job, cluster: Cluster, outcome: JobObservation) -> None:
         """Suspend the Kubernetes Job, which keeps the outcome and ends its pod."""
-        self._looks.end_job(job, as_seen_by(job, cluster), outcome)
+        self._polls.end_job(job, as_seen_by(job, cluster), outcome)
 
     def delete_job(self, job: Job, cluster: Cluster) -> bool:
         """Begin to delete the job's root, and with it everything of the job."""
@@ -222,11 +222,11 @@ class KubernetesPlatform:
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
-        return self._looks.savepoint_folder(job, as_seen_by(job, cluster))
+        return self._polls.savepoint_folder(job, as_seen_by(job, cluster))
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The output of the driver or client; nothing after its pod has gone."""
-        return self._looks.read_log(job, as_seen_by(job, cluster), start, most)
+        return self._polls.read_log(job, as_seen_by(job, cluster), start, most)
 
     def on_change(self, told: OnChange) -> Callable[[], None]:
         """Have a function called when a pod has changed."""

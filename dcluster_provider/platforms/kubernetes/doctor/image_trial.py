@@ -144,11 +144,11 @@ def _wait(api: KubernetesApi, namespace: str, cluster: Cluster, trials: list[_Tr
         events = _events(api, namespace, cluster)
         for trial in trials:
             if trial.check is None:
-                _look(trial, pods.get(trial.kind), events)
+                _poll(trial, pods.get(trial.kind), events)
         time.sleep(_POLL)
 
 
-def _look(trial: _Trial, pod: Pod | None, events: list[KubernetesEvent]) -> None:
+def _poll(trial: _Trial, pod: Pod | None, events: list[KubernetesEvent]) -> None:
     now = datetime.now(timezone.utc)
     if pod is None:
         own = [event for event in events if event.name == trial.name]

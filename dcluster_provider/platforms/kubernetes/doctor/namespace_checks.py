@@ -39,7 +39,7 @@ def check_accounts(settings: KubernetesSettings, api: KubernetesApi, namespace: 
         account = getattr(settings, field)
         if account:
             name = f"service account {namespace}/{account}"
-            _, check = _look(
+            _, check = _poll(
                 api, collection("ServiceAccount", namespace), account, name, remedy.format(field)
             )
             yield check
@@ -50,7 +50,7 @@ def check_pull_secrets(settings: KubernetesSettings, api: KubernetesApi, namespa
     remedy = "Make it (kubectl create secret docker-registry), or correct image_pull_secrets."
     for secret in listed(settings.image_pull_secrets):
         name = f"image pull secret {namespace}/{secret}"
-        found, check = _look(api, collection("Secret", namespace), secret, name, remedy)
+        found, check = _poll(api, collection("Secret", namespace), secret, name, remedy)
         kind = found.get("type") if found else ""
         if kind and kind not in _PULL_TYPES:
             check = Check(
@@ -64,7 +64,7 @@ def check_storage_class(settings: KubernetesSettings, api: KubernetesApi) -> Che
     name = "storage class"
     if settings.storage_class:
         remedy = "Correct storage_class (kubectl get storageclass)."
-        return _look(api, _CLASSES, settings.storage_class, f"{name} {settings.storage_class}", remedy)[1]
+        return _poll(api, _CLASSES, settings.storage_class, f"{name} {settings.storage_class}", remedy)[1]
     try:
         classes, _ = api.list(_CLASSES)
     except ApiRefused as refusal:
@@ -80,7 +80,7 @@ def check_storage_class(settings: KubernetesSettings, api: KubernetesApi) -> Che
     )
 
 
-def _look(api: KubernetesApi, path: str, wanted: str, name: str, remedy: str) -> tuple[Json | None, Check]:
+def _poll(api: KubernetesApi, path: str, wanted: str, name: str, remedy: str) -> tuple[Json | None, Check]:
     try:
         found = api.find(f"{path}/{wanted}")
     except ApiRefused as refusal:
