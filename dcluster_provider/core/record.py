@@ -248,20 +248,21 @@ def _hide_secrets(record: Cluster | Job, *names: str) -> None:
 
 
 def parse_states(
-    kind: type[State], value: str | Iterable[str] | None, field: str = "state"
+    kind: type[State], value: str | State | Iterable[str | State] | None, field: str = "state"
 ) -> tuple[State, ...] | None:
-    """States from their names in any letter case; nothing stays nothing and means every state.
+    """States from themselves or their names in any letter case; nothing stays nothing and means every state.
 
     :param field: what the caller calls them, for the error.
     :raises InvalidSpec: there is no such state; the nearest is named.
     """
     if value is None or value == "":
         return None
-    names = [value] if isinstance(value, str) else list(value)
+    given = [value] if isinstance(value, (str, kind)) else list(value)
+    names = [it.value if isinstance(it, kind) else str(it) for it in given]
     known = {state.value: state for state in kind}
     for name in names:
-        text = str(name).upper()
+        text = name.upper()
         if text not in known:
             choice = nearest(text, set(known)) or f"; the states are {', '.join(known)}"
             raise InvalidSpec(f"field {field}: there is no state {name!r}{choice}")
-    return tuple(known[str(name).upper()] for name in names)
+    return tuple(known[name.upper()] for name in names)

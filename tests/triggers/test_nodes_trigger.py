@@ -136,7 +136,7 @@ def test_destroyed_machines_are_told_with_what_was_left(nodes, cloud, monkeypatc
     request = {"node_ids": ["m-mine", "m-theirs"]}
     event = event_of(NodesTrigger("c", "destroy", request, "", 0.01), nodes, monkeypatch)
     progress = finished_progress(event)
-    assert progress["given_back"] == ["m-mine"]
+    assert progress["released"] == ["m-mine"]
     assert list(progress["left"]) == ["m-theirs"]
     assert cloud.live() == {"m-theirs"}
 
@@ -152,7 +152,7 @@ def test_a_node_that_an_earlier_try_has_left_is_tried_again(nodes, cloud, monkey
         return finished_progress(event_of(trigger, nodes, monkeypatch))
 
     assert destroy(now - timedelta(seconds=1))["left"] == {"m-1": "not empty"}
-    assert destroy(now + timedelta(seconds=1))["given_back"] == ["m-1"]
+    assert destroy(now + timedelta(seconds=1))["released"] == ["m-1"]
 
 
 @pytest.mark.parametrize(("state", "left"), [("failed", 0), ("deferred", 2)])

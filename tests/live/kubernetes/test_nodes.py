@@ -205,7 +205,7 @@ def test_only_what_is_work_is_evicted_and_then_the_machine_goes(fleet):
     destroyed = fleet.nodes().wait_for_destroy(
         {"nodeIds": ["m-00000"]}, timeout=HANG_SECONDS, poll_interval=0.5
     )
-    assert destroyed.given_back == ("m-00000",)
+    assert destroyed.released == ("m-00000",)
     assert fleet.api.requests["POST eviction"] == 1
     assert {pod.name.partition("-")[0] for pod in fleet.pods(0)} >= {"daemon", "static", "done"}
     assert fleet.cloud.live() == {"m-00001"}
