@@ -38,11 +38,11 @@ import pathlib, time, pytest
 def something():
     pathlib.Path("begun").touch()
     yield
-    time.sleep(7)
+    time.sleep(7)  # more than those five
     pathlib.Path("ended").touch()
 
 def test_waits(something):
-    time.sleep(600)
+    time.sleep(600)  # until the interrupt
 """
 # However this run was started: a shell's background jobs ignore interrupts, and so does what they start.
 PYTEST = """

@@ -199,8 +199,8 @@ def _job_state(job: Job, seen: JobObservation) -> tuple[JobState, Diagnosis | No
     if job.state is JobState.STOPPING and not job.savepoint_wanted:
         if seen.phase is JobPhase.SUCCEEDED:
             return JobState.SUCCEEDED, None
-        isolate_errors = seen.phase in (JobPhase.PENDING, JobPhase.RUNNING)
-        return (JobState.STOPPING if isolate_errors else JobState.KILLED), None
+        is_alive = seen.phase in (JobPhase.PENDING, JobPhase.RUNNING)
+        return (JobState.STOPPING if is_alive else JobState.KILLED), None
     if seen.phase is JobPhase.ABSENT:
         return (job.state, None) if job.state is JobState.REQUESTED else (JobState.UNKNOWN, _JOB_LOST)
     state = _JOB_PHASES[seen.phase]

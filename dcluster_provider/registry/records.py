@@ -94,7 +94,8 @@ class RecordStore(Store, Generic[Record]):
 
         :param after_id: the last id of the page before; 0 begins with the newest.
         """
-        return self._page(asdict(scope), states or self.live_states, after_id=after_id, limit=limit)
+        states = self.live_states if states is None else states
+        return self._page(asdict(scope), states, after_id=after_id, limit=limit)
 
     def live_of_older_epochs(self, owner: Owner) -> list[Record]:
         """What the owner's task still has alive from before a person cleared it, newest first."""

@@ -92,7 +92,7 @@ class RecordTrigger(OwnedTrigger):
                 try:
                     sight = await asyncio.wait_for(anext(sights), self.seconds_left())
                 except asyncio.TimeoutError:
-                    await self.worker_has_left(begun)
+                    await self.wait_for_worker_to_leave(begun)
                     yield await self._event("timeout", last, wait.log_start)
                     return
                 decides = sight.record.state.is_final or sight.record.state.value in self.states
@@ -101,7 +101,7 @@ class RecordTrigger(OwnedTrigger):
                 if decides:
                     # Nobody on another machine can read on: the pod goes with the job.
                     last = await self._read_to_the_end(sights, last)
-                    await self.worker_has_left(begun)
+                    await self.wait_for_worker_to_leave(begun)
                     yield await self._event("state", last, wait.log_start)
                     return
         except asyncio.CancelledError:

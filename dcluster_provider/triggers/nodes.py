@@ -66,7 +66,7 @@ class NodesTrigger(OwnedTrigger):
         try:
             control = await self.control()
             event = await self._event(control)
-            await self.worker_has_left(begun)
+            await self.wait_for_worker_to_leave(begun)
             yield event
         except asyncio.CancelledError:
             await self.cancelled()

@@ -33,8 +33,8 @@ class OwnedTrigger(BaseTrigger):
     deadline: float | None
     owner: dict[str, Any] | None
 
-    async def worker_has_left(self, begun: float) -> None:
-        """To be awaited before an event: an Airflow that resumes a task too early fails its try.
+    async def wait_for_worker_to_leave(self, begun: float) -> None:
+        """Wait, before an event, until Airflow knows that the worker has left: a task resumed earlier fails its try.
 
         The scheduler hears last of the process that deferred the task. When the task runs again by then, it takes that
         process's end for the end of the new one (https://github.com/apache/airflow/issues/72716).

@@ -122,11 +122,9 @@ def test_a_job_that_has_failed(resumed, control, job):
 
 
 def test_the_platform_is_asked_for_what_the_triggerer_has_not_seen(resumed, control, job):
-    isolate_errors = ended(control, job, JobState.RUNNING)
+    going_on = ended(control, job, JobState.RUNNING)
     with pytest.raises(PlatformRefused, match="Kubernetes was asked"):
-        resumed(
-            DClusterSubmitJobOperator(task_id="t", client="team", module="m"), isolate_errors, cause="timeout"
-        )
+        resumed(DClusterSubmitJobOperator(task_id="t", client="team", module="m"), going_on, cause="timeout")
 
 
 def test_a_job_whose_log_cannot_be_read_has_succeeded_all_the_same(resumed, control, job, caplog):

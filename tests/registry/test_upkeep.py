@@ -77,3 +77,9 @@ def test_two_passes_at_once_remember_an_unknown_cluster_once(registry_url, in_pr
     (seen, *others) = in_processes(4, see)
     assert all(other == seen for other in others)
     assert Registry(registry_url).orphaned_clusters.list(SCOPE) == seen
+
+
+def test_no_state_at_all_lists_nothing(registry, claim_cluster):
+    cluster = claim_cluster(registry, deployment=SCOPE.deployment, conn_id=SCOPE.conn_id).record
+    assert registry.clusters.list_live(SCOPE) == [cluster]
+    assert registry.clusters.list_live(SCOPE, ()) == []

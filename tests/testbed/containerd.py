@@ -6,9 +6,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from hanging import ANSWER_SECONDS
+
 SOCKET = "/run/containerd/containerd.sock"  # in a /run of the testbed's own
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
-_START_SECONDS = 600
 
 
 def configuration(root: Path, networks: Path) -> str:
@@ -43,7 +44,7 @@ def wait_until_it_answers(process: subprocess.Popen[bytes]) -> None:
 
     :raises RuntimeError: it ended, or did not answer in a minute.
     """
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + ANSWER_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if subprocess.run(["ctr", "-a", SOCKET, "version"], capture_output=True, check=False).returncode == 0:
             return

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from testbed.processes import Processes
+from hanging import ANSWER_SECONDS
 
-_ANSWER_SECONDS = 600
+from testbed.processes import Processes
 
 
 def serve(file: Path, processes: Processes) -> None:
@@ -30,7 +30,7 @@ def serve(file: Path, processes: Processes) -> None:
         server.listen()
         while True:
             connection, _ = server.accept()
-            connection.settimeout(_ANSWER_SECONDS)
+            connection.settimeout(ANSWER_SECONDS)
             with suppress(OSError), connection, connection.makefile("rw") as stream:  # the asker may die
                 answer = _carry_out(stream.readline(), commands, processes)
                 stream.write(json.dumps(answer) + "\n")
@@ -54,7 +54,7 @@ def ask(file: Path, do: str, component: str | None = None) -> dict[str, Any]:
     :raises RuntimeError: it was refused, with the reason.
     """
     with socket.socket(socket.AF_UNIX) as client, _short_path(file) as path:
-        client.settimeout(_ANSWER_SECONDS)
+        client.settimeout(ANSWER_SECONDS)
         client.connect(path)
         with client.makefile("rw") as stream:
             stream.write(json.dumps({"do": do, "component": component}) + "\n")

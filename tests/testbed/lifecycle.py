@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from hanging import HANG_SECONDS
+
 from testbed.api import Api, Refused
 from testbed.binaries import binaries
 from testbed.cache import Report, remove_outdated
@@ -34,7 +36,6 @@ NEEDED = {
     "openssl": "openssl",
     "go": "a Go toolchain",
 }
-_START_SECONDS = 900
 _END_SECONDS = 30
 _CLASS = {
     "apiVersion": "storage.k8s.io/v1",
@@ -182,14 +183,14 @@ def _kill(pid: int) -> None:
 
 
 def _wait_until_usable(run: RunFolder) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + HANG_SECONDS
     while not _is_usable(run):
         state = run.read(run.state)
         if state.get("phase") == "failed" or not run.is_alive():
             log = (run.logs / "supervisor.log").read_text(errors="replace")
             raise RuntimeError(f"the testbed did not start: {state.get('error') or log[-3000:]}")
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the node was not ready after {_START_SECONDS} s; the state: {state}")
+            raise RuntimeError(f"the node was not ready after {HANG_SECONDS} s; the state: {state}")
         time.sleep(0.1)
     run.write(run.state, run.read(run.state) | {"phase": "ready"})
 

@@ -20,6 +20,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from hanging import ANSWER_SECONDS
+
 from testbed import cgroups, containerd, control, network
 from testbed.certificates import make_certificates
 from testbed.components import API_PORT, command_lines, write_configuration
@@ -27,7 +29,6 @@ from testbed.mounts import make_mounts
 from testbed.processes import Processes
 from testbed.run_folder import RunFolder
 
-_READY_SECONDS = 600
 _FIRST = ["etcd", "containerd", "apiserver"]
 
 
@@ -85,12 +86,12 @@ def _environment(run: RunFolder) -> dict[str, str]:
 
 
 def _wait(processes: Processes, what: str, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
+    deadline = time.monotonic() + ANSWER_SECONDS
     while not holds():
         for component in processes.ended():
             raise RuntimeError(f"{component} ended:\n{processes.last_lines(component)}")
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{what} did not become ready in {_READY_SECONDS} s")
+            raise RuntimeError(f"{what} did not become ready in {ANSWER_SECONDS} s")
         time.sleep(0.1)
 
 

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hanging import ANSWER_SECONDS
+
 IMAGES = {
     "spark": "apache/spark:3.5.9",
     "flink": "flink:2.3.0",
     "shell-less": "registry.k8s.io/pause:3.10",
 }
-_WAIT_SECONDS = 600
 _RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -79,7 +80,7 @@ class Testbed:
 
     @contextmanager
     def namespace(
-        self, prefix: str, enforce: str = "restricted", end_seconds: int = _WAIT_SECONDS
+        self, prefix: str, enforce: str = "restricted", end_seconds: int = ANSWER_SECONDS
     ) -> Iterator[str]:
         """A namespace for the block; it is gone when the block has ended.
 
@@ -110,14 +111,14 @@ class Testbed:
             f"--namespace={namespace}",
             "--for=condition=Ready",
             f"pod/{pod}",
-            f"--timeout={_WAIT_SECONDS}s",
+            f"--timeout={ANSWER_SECONDS}s",
         )
         unpack = ("exec", f"--namespace={namespace}", "--stdin", pod, "--", "tar", "-x", "-C", "/data")
         self.kubectl(*unpack, stdin=_tar(files))
         self.kubectl("delete", f"--namespace={namespace}", "pod", pod, "--wait", "--grace-period=1")
         return name
 
-    def wait_until(self, holds: Callable[[], Any], what: str, seconds: float = _WAIT_SECONDS) -> Any:
+    def wait_until(self, holds: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS) -> Any:
         """Wait for a condition.
 
         :param what: it, in words.

@@ -46,6 +46,6 @@ class OwnerState:
 OwnerStates = Callable[[Collection[Owner]], Mapping[Owner, OwnerState]]
 
 
-def is_orphaned(_owners: Collection[Owner]) -> Mapping[Owner, OwnerState]:
+def no_owner_states(_owners: Collection[Owner]) -> Mapping[Owner, OwnerState]:
     """The states of owners where there is no Airflow to ask."""
     return {}

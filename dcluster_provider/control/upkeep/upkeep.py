@@ -13,7 +13,7 @@ from dcluster_provider.control.upkeep.alerts import Alerts, Delivery
 from dcluster_provider.control.upkeep.cluster_check import check_clusters
 from dcluster_provider.control.upkeep.job_check import check_jobs
 from dcluster_provider.control.upkeep.maintenance_run import MaintenanceRun
-from dcluster_provider.control.upkeep.owners import OwnerStates, is_orphaned
+from dcluster_provider.control.upkeep.owners import OwnerStates, no_owner_states
 from dcluster_provider.control.upkeep.platform_check import check_platform, remove_remains
 from dcluster_provider.control.upkeep.report import Notes, Report
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
@@ -43,7 +43,7 @@ class Upkeep:
 
     def check_clusters(
         self,
-        owner_states: OwnerStates = is_orphaned,
+        owner_states: OwnerStates = no_owner_states,
         *,
         dry_run: bool = False,
         unknown_after: float = UNKNOWN_AFTER,

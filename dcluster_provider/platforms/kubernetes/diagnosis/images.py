@@ -119,11 +119,11 @@ _SIGNS: tuple[_Sign, ...] = (
 
 
 def image_problem(
-    pod: Pod, container: Container, now: datetime, grace_periods: float, events: Sequence[KubernetesEvent]
+    pod: Pod, container: Container, now: datetime, grace_period: float, events: Sequence[KubernetesEvent]
 ) -> Diagnosis | None:
     """Why a container's image cannot be had; none while another try may get it.
 
-    :param grace_periods: seconds for which a registry may be out of order.
+    :param grace_period: seconds for which a registry may be out of order.
     :param events: warnings about the pod.
     """
     message = container.waiting_message
@@ -131,7 +131,7 @@ def image_problem(
     told = " ".join([message, *(event.message for event in events if container.image in event.message)])
     told = told.replace(container.image, "")  # a name may contain any of the words
     sign = next(sign for sign in _SIGNS if sign.pattern.search(f"{container.waiting_reason}: {told}"))
-    if not sign.lasting and not _is_lasting(pod, container, told, now, grace_periods):
+    if not sign.lasting and not _is_lasting(pod, container, told, now, grace_period):
         return None
     words = {"image": container.image, "field": image_field(pod, container)}
     return Diagnosis(
@@ -148,7 +148,7 @@ def _that_add(events: Sequence[KubernetesEvent], message: str) -> list[Kubernete
     return [event for event in others if event.message.split(": ", 1)[-1] not in message]
 
 
-def _is_lasting(pod: Pod, container: Container, told: str, now: datetime, grace_periods: float) -> bool:
+def _is_lasting(pod: Pod, container: Container, told: str, now: datetime, grace_period: float) -> bool:
     if _PASSING.search(told):
-        return age(pod, now) >= grace_periods
+        return age(pod, now) >= grace_period
     return container.waiting_reason == "ImagePullBackOff" and age(pod, now) >= _UNKNOWN_SECONDS

@@ -64,18 +64,18 @@ _MAX_ADVICE = 3
 def unschedulable(
     pod: Pod,
     now: datetime,
-    grace_periods: float,
+    grace_period: float,
     events: Sequence[KubernetesEvent],
     claims: Sequence[KubernetesEvent],
 ) -> Diagnosis | None:
     """Why the scheduler finds no node for a pod; none while it may still find one.
 
-    :param grace_periods: seconds for which a node may be on its way.
+    :param grace_period: seconds for which a node may be on its way.
     :param events: warnings about the pod.
     :param claims: warnings about its volumes.
     """
     waited = (now - (pod.unschedulable_since or pod.created_at)).total_seconds()
-    if not pod.unschedulable or waited < grace_periods:
+    if not pod.unschedulable or waited < grace_period:
         return None
     what = pod_in_words(pod)
     causes = scheduling_causes(pod.unschedulable)

@@ -34,7 +34,7 @@ _TRIAL = PREFIX + "image-trial"  # label of a pod: the cluster type that it stan
 _SECONDS = 90.0  # for all of them; a large image takes longer, which is said and is no failure
 _KEPT_SECONDS = 60  # that an ended trial stays when nobody is left to remove it
 _POLL = 0.5
-_PATIENCE = GracePeriods(unschedulable=20, mount=45)
+_GRACE_PERIODS = GracePeriods(unschedulable=20, mount=45)
 _TYPES: tuple[ClusterType, ...] = ("spark", "spark3", "flink")
 # A node that is still to come, or is short for the moment, says nothing about the image.
 _UNDECIDED = {"Unschedulable", "VolumePending", "QuotaExceeded"}
@@ -152,7 +152,7 @@ def _poll(trial: _Trial, pod: Pod | None, events: list[KubernetesEvent]) -> None
     now = datetime.now(timezone.utc)
     if pod is None:
         own = [event for event in events if event.name == trial.name]
-        found = refused_pods(own, now, _PATIENCE)
+        found = refused_pods(own, now, _GRACE_PERIODS)
     elif pod.phase == "Succeeded":
         seconds = time.monotonic() - trial.began
         trial.check = Check(trial.title, "ok", f"was pulled and run on node {pod.node} in {seconds:.0f} s")
@@ -160,7 +160,7 @@ def _poll(trial: _Trial, pod: Pod | None, events: list[KubernetesEvent]) -> None
     elif pod.phase == "Failed":
         found = ended_pod(pod, "The trial of the image")
     else:
-        found = broken_pod(pod, now, _PATIENCE, events)
+        found = broken_pod(pod, now, _GRACE_PERIODS, events)
     if found is not None:
         trial.decide(found)
 
