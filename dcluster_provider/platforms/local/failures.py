@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.evidence import explain_exit, last_words
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.local.layout import ClusterPlace
-from dcluster_provider.platforms.local.logs import contains, last_lines
+from dcluster_provider.platforms.local.logs import contains, first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.ports import holder
 from dcluster_provider.platforms.local.process import Life, ProcessState
@@ -27,12 +28,14 @@ class Terms:
 
     :param master: in words that begin a sentence.
     :param worker: in words that begin a sentence, before the name of the worker.
-    :param joined: what a worker's log says once it has joined the master.
+    :param worker_name: what a worker's log calls it before it joins the master; none when that is its role.
+    :param joined: what the master's log says when a worker joins, with a place for its ``name``.
     :param port_settings: the settings that choose ports, by purpose.
     """
 
     master: str
     worker: str
+    worker_name: re.Pattern[str] | None
     joined: str
     port_settings: Mapping[str, str]
 
@@ -46,9 +49,20 @@ def cluster_failure(place: ClusterPlace, plan: ClusterPlan, terms: Terms) -> Dia
     over = {role: state for role in plan.worker_roles if (state := place.process(role).state()).is_over}
     for role, state in over.items():
         # One that never joined has a cause that the others have too; one that did leaves them at work.
-        if len(over) == plan.workers or not contains(place.log(role), terms.joined):
+        if len(over) == plan.workers or not _has_joined(place, role, terms):
             return process_failure(f"{terms.worker} {role}", state, place.log(role), place.folder)
     return None
+
+
+def _has_joined(place: ClusterPlace, role: str, terms: Terms) -> bool:
+    # The master knows first: a worker that is killed as it joins has not said so itself.
+    name = role
+    if terms.worker_name is not None:
+        found = terms.worker_name.search(first_text(place.log(role), _DIAGNOSED_BYTES))
+        if found is None:
+            return False
+        name = found[1]
+    return contains(place.log("master"), terms.joined.format(name=name))
 
 
 def process_failure(what: str, state: ProcessState, log: Path, folder: Path) -> Diagnosis:

@@ -34,7 +34,11 @@ from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.process import Life
 
 _TERMS = Terms(
-    "The JobManager", "The TaskManager", "Successful registration at resource manager", PORT_SETTINGS
+    "The JobManager",
+    "The TaskManager",
+    worker_name=None,
+    joined="Registering TaskManager with ResourceID {name} (",
+    port_settings=PORT_SETTINGS,
 )
 _SUBMITTED = re.compile(r"Submitting job '.*' \(([0-9a-f]{32})\)")
 _CLIENT = "The client"

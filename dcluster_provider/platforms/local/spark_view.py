@@ -27,7 +27,13 @@ from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.spark_settings import MASTER_PORT, PORT_SETTINGS, UI_PORT
 
-_TERMS = Terms("The Spark master", "The Spark worker", "Successfully registered with master", PORT_SETTINGS)
+_TERMS = Terms(
+    "The Spark master",
+    "The Spark worker",
+    worker_name=re.compile(r"Starting Spark worker (\S+) with "),
+    joined="Registering worker {name} with ",
+    port_settings=PORT_SETTINGS,
+)
 _APPLICATION_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 _NAMED_EXECUTOR = re.compile(r"executor \S+/(\d+): ")
 _PAGE_PORT = re.compile(r"Successfully started service 'SparkUI' on port (\d+)")
