@@ -55,7 +55,7 @@ def _state_without_cluster(job: Job, cluster: Cluster) -> JobState:
     if cluster.diagnosis is None:
         return JobState.KILLED
     started = job.state is not JobState.REQUESTED
-    return JobState.UNKNOWN if started and job.spec.engine == "flink" else JobState.FAILED
+    return JobState.UNKNOWN if started and job.spec.traits.jobs_end_alone else JobState.FAILED
 
 
 def cluster_terminated(cluster: Cluster) -> Diagnosis:

@@ -30,11 +30,12 @@ class ExternalCluster:
     def __post_init__(self) -> None:
         spec = self.spec
         _require(self.name, "rest", self.rest, "http")
-        if spec.engine == "spark":
-            _require(self.name, "master", self.master, "spark")
+        scheme = spec.traits.master_scheme
+        if scheme:
+            _require(self.name, "master", self.master, scheme)
         elif self.master:
             raise InvalidSpec(
-                f"external cluster {self.name!r}: master: Flink is reached by rest alone; leave it out"
+                f"external cluster {self.name!r}: master: {spec.traits.title} is reached by rest alone; leave it out"
             )
 
     @property

@@ -45,7 +45,7 @@ def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
     :raises SavepointFailed: it is not at work.
     :raises PlatformRefused: its cluster was made elsewhere.
     """
-    if job.spec.engine != "flink":
+    if not job.spec.traits.has_savepoints:
         raise InvalidSpec(
             f"field savepoint: {job} is of type {job.spec.job_type!r}; only Flink jobs are stopped with one"
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from dcluster_provider.core.engine_traits import ENGINES, TYPES, EngineTraits
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import explain, nearest
 from dcluster_provider.core.fields import (
@@ -126,9 +127,14 @@ class ClusterSpec(Entity):
     single_job: bool = False
 
     @property
-    def engine(self) -> Literal["spark", "flink"]:
-        """The engine that the type means."""
-        return "flink" if self.type == "flink" else "spark"
+    def engine(self) -> str:
+        """The name of the engine that the type means."""
+        return self.traits.name
+
+    @property
+    def traits(self) -> EngineTraits:
+        """What sets the engine of the type apart."""
+        return TYPES[self.type]
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -206,13 +212,15 @@ class JobSpec(Entity):
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:
         kind = self.application.rsplit(".", 1)[-1].lower()
-        if self.application and kind not in ("py", "jar", "sql"):
+        engines = [engine for engine in ENGINES.values() if kind in engine.application_kinds]
+        if self.application and not engines:
             raise ValueError(
                 f"field application: {self.application!r} is neither a .py, a .jar nor a .sql file"
             )
-        if kind == "sql" and self.engine != "flink":
+        if self.application and self.traits not in engines:
             raise ValueError(
-                f"field application: a .sql file runs on Flink; jobType is {self.job_type!r}, write 'flink'"
+                f"field application: a .{kind} file runs on {engines[0].title}; jobType is {self.job_type!r}, write "
+                f"{engines[0].name!r}"
             )
         if self.main_class and kind == "py":
             raise ValueError("field mainClass: a .py application has no main class; leave it out")
@@ -222,7 +230,7 @@ class JobSpec(Entity):
 
     @model_validator(mode="after")
     def _check_main_ended_timeout(self) -> JobSpec:
-        if self.main_ended_timeout is not None and self.engine != "spark":
+        if self.main_ended_timeout is not None and not self.traits.has_drivers:
             raise ValueError(
                 f"field mainEndedTimeout: only Spark has drivers; jobType is {self.job_type!r}, leave it out"
             )
@@ -230,7 +238,7 @@ class JobSpec(Entity):
 
     @model_validator(mode="after")
     def _check_savepoint(self) -> JobSpec:
-        if self.savepoint and self.engine != "flink":
+        if self.savepoint and not self.traits.has_savepoints:
             raise ValueError(
                 f"field savepoint: only Flink jobs start from one; jobType is {self.job_type!r}, write 'flink' or "
                 "leave savepoint out"
@@ -241,9 +249,14 @@ class JobSpec(Entity):
         return self
 
     @property
-    def engine(self) -> Literal["spark", "flink"]:
-        """The engine that the job type means."""
-        return "flink" if self.job_type == "flink" else "spark"
+    def engine(self) -> str:
+        """The name of the engine that the job type means."""
+        return self.traits.name
+
+    @property
+    def traits(self) -> EngineTraits:
+        """What sets the engine of the job type apart."""
+        return TYPES[self.job_type]
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def job_facets(job: Job, cluster: Cluster, settings: Settings) -> Any:
             message=job.diagnosis.render(), programmingLanguage="UNKNOWN"
         )
     kind = job_type_job.JobTypeJobFacet(
-        processingType="BATCH" if job.spec.engine == "spark" else "STREAMING",
+        processingType="STREAMING" if job.spec.traits.is_streaming else "BATCH",
         integration=_INTEGRATION,
         jobType=f"{job.spec.engine.upper()}_JOB",
     )
@@ -67,7 +67,7 @@ def with_lineage(spec: JobSpec, context: Context) -> JobSpec:
     shown. What the job sets itself stays.
     """
     wanted = {name: _is_on(f"spark_inject_{name}_info") for name in ("parent_job", "transport")}
-    if spec.engine != "spark" or not any(wanted.values()) or not _is_installed():
+    if not spec.traits.reports_lineage or not any(wanted.values()) or not _is_installed():
         return spec
     from airflow.providers.openlineage.utils import spark
 

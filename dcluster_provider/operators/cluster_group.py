@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _OF_GROUPS = ("tooltip", "doc_md", "prefix_group_id", "default_args", "group_display_name", "ui_color")
+_LAUNCHES = {
+    cluster_type: operator
+    for operator in (DClusterLaunchSparkOperator, DClusterLaunchFlinkOperator)
+    for cluster_type in operator.types
+}
 _OF_BOTH = ("dcluster_conn_id", "deferrable", "poll_interval", "pool", "queue")
 
 
@@ -58,7 +63,7 @@ class DClusterCluster(TaskGroup):
             )
         super().__init__(group_id, **{name: kwargs.pop(name) for name in _OF_GROUPS if name in kwargs})
         shared = {name: kwargs[name] for name in _OF_BOTH if name in kwargs}
-        operator = DClusterLaunchFlinkOperator if type == "flink" else DClusterLaunchSparkOperator
+        operator = _LAUNCHES.get(type, DClusterLaunchSparkOperator)  # which rejects an unknown type
         launch: DClusterLaunchOperator = operator(
             task_id="launch", type=type, task_group=self, dag=self.dag, **kwargs
         )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, get_args
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.fields import ClusterType
@@ -35,7 +35,7 @@ _SECONDS = 90.0  # for all of them; a large image takes longer, which is said an
 _KEPT_SECONDS = 60  # that an ended trial stays when nobody is left to remove it
 _POLL = 0.5
 _GRACE_PERIODS = GracePeriods(unschedulable=20, mount=45)
-_TYPES: tuple[ClusterType, ...] = ("spark", "spark3", "flink")
+_TYPES: tuple[ClusterType, ...] = get_args(ClusterType)
 # A node that is still to come, or is short for the moment, says nothing about the image.
 _UNDECIDED = {"Unschedulable", "VolumePending", "QuotaExceeded"}
 
