@@ -1,6 +1,10 @@
 """How the users' pages are built."""
 
+import re
+from typing import Any
+
 from dcluster_provider import __version__
+from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
 
 project = "dcluster-provider"
 release = __version__
@@ -9,3 +13,53 @@ exclude_patterns = ["images"]
 html_theme = "furo"
 html_title = f"dcluster-provider {release}"
 myst_heading_anchors = 3
+
+_TABLE = re.compile(r"^<!-- fields of (\w+) -->$", re.MULTILINE)
+_SPECS: dict[str, type[Entity]] = {"ClusterSpec": ClusterSpec, "JobSpec": JobSpec}
+_TYPES = {
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "string": "str",
+    "array": "list",
+    "object": "dict",
+}
+
+
+def with_field_tables(page: str) -> str:
+    """A page whose markers (``<!-- fields of JobSpec -->``) are replaced by the tables of the fields."""
+    return _TABLE.sub(lambda found: _field_table(_SPECS[found[1]]), page)
+
+
+def _field_table(spec: type[Entity]) -> str:
+    rows = ["| Argument | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    schemas = spec.model_json_schema(by_alias=False)["properties"]
+    for name, field in spec.model_fields.items():
+        default = "required" if field.is_required() else _default(schemas[name].get("default"))
+        rows.append(f"| `{name}` | {_type(schemas[name])} | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _type(schema: dict[str, Any]) -> str:
+    found = next(each for each in schema.get("anyOf", [schema]) if each.get("type") != "null")
+    if "enum" in found:
+        return ", ".join(f"`{each}`" for each in found["enum"])
+    lowest, highest = found.get("minimum"), found.get("maximum")
+    if highest is None or highest >= 2**31 - 1:
+        bounds = "" if lowest is None else f", at least {lowest:g}"
+    else:
+        bounds = f", {lowest:g} to {highest:g}"
+    return _TYPES[found["type"]] + bounds
+
+
+def _default(value: Any) -> str:
+    return "" if value in (None, "", []) else f"`{value}`"
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx: the tables come into the pages before these are parsed."""
+
+    def fill(_app: Any, _page: str, source: list[str]) -> None:
+        source[0] = with_field_tables(source[0])
+
+    app.connect("source-read", fill)

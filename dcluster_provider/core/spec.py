@@ -1,8 +1,8 @@
-"""What a user asks for: a cluster or a job, every field checked where it enters.
+"""The specifications of clusters and jobs, and their validation.
 
 Field names and meanings are those of ClusterEntity (section 1.2) and JobsTableEntity (section 2.1) of the dCluster
 API; each is accepted in snake_case and in the API's camelCase. The fields after the blank line in each class are
-this package's own.
+this package's own. A field's description (Markdown) is what the Trigger forms, the REST API and the documentation show.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ from dcluster_provider.core.redaction import REDACTED, redaction
 
 Spec = TypeVar("Spec", bound="Entity")
 
+_EXTERNAL_NAMESPACE = (
+    "Run in the connection's namespace for external work, where the platform has namespaces."
+)
 _SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.path")
 
 
@@ -86,45 +89,61 @@ class Entity(BaseModel):
 
 
 class ClusterSpec(Entity):
-    """A Spark or Flink cluster: ClusterEntity.
+    """A Spark or Flink cluster: ClusterEntity of the dCluster API."""
 
-    :param tenant: who the cluster is for; part of its name.
-    :param workers: number of workers (Flink: TaskManagers), 1 to 1000.
-    :param worker_cpu: CPU of each worker, a Kubernetes quantity (``2``, ``500m``).
-    :param worker_memory: memory of each worker (``8Gi``).
-    :param master_cpu: CPU of the Spark master or Flink JobManager.
-    :param master_memory: memory of the Spark master or Flink JobManager.
-    :param type: ``spark``, ``spark3`` or ``flink``.
-    :param use_on_demand_master: keep the master off spot capacity.
-    :param extra_configs: engine settings, JSON text or a mapping.
-    :param launch_new_node: launch nodes for this cluster.
-    :param launch_dynamic_disk: give the workers disks of their own.
-    :param use_external_namespace: run in the namespace for external work.
-    :param cluster_suffix: appended to the generated name.
-    :param long_living: the cluster is shared by jobs and outlives the run that launched it.
-    :param idle_timeout: seconds without a job after which the cluster is ended; none means the connection's default.
-    :param max_lifetime: seconds after its launch at which the cluster is ended; none means the connection's default.
-    :param single_job: the cluster serves one job at a time; a platform may leave its workers to the job.
-    """
+    tenant: Name = Field(description="Tenant that the cluster is for; part of its name.")
+    workers: Count = Field(default=1, ge=1, le=1000, description="Number of workers (Flink: TaskManagers).")
+    worker_cpu: Cpu = Field(
+        default="1", description="CPU of each worker: cores (`2`, `0.5`) or thousandths of one (`500m`)."
+    )
+    worker_memory: Memory = Field(
+        default="2Gi", description="Memory of each worker, as `8Gi`, `512Mi` or `8g`."
+    )
+    master_cpu: Cpu = Field(
+        default="1", description="CPU of the Spark master or Flink JobManager, written as that of a worker."
+    )
+    master_memory: Memory = Field(
+        default="1Gi",
+        description="Memory of the Spark master or Flink JobManager, written as that of a worker.",
+    )
+    type: ClusterType = Field(default="spark3", description="Cluster type, which selects the engine.")
+    use_on_demand_master: bool = Field(
+        default=False, description="Run the master on an on-demand node, never on a spot node."
+    )
+    extra_configs: Settings = Field(
+        default_factory=dict, description="Settings of the engine, each under the engine's own name for it."
+    )
+    launch_new_node: bool = Field(
+        default=False, description="Launch nodes of the connection's cloud for this cluster alone."
+    )
+    launch_dynamic_disk: bool = Field(
+        default=False, description="Give each worker a dynamically provisioned disk of its own."
+    )
+    use_external_namespace: bool = Field(default=False, description=_EXTERNAL_NAMESPACE)
+    cluster_suffix: Suffix = Field(
+        default="", description="Appended to the generated name: at most 16 of a-z, 0-9 and dashes."
+    )
 
-    tenant: Name
-    workers: Count = Field(default=1, ge=1, le=1000)
-    worker_cpu: Cpu = "1"
-    worker_memory: Memory = "2Gi"
-    master_cpu: Cpu = "1"
-    master_memory: Memory = "1Gi"
-    type: ClusterType = "spark3"
-    use_on_demand_master: bool = False
-    extra_configs: Settings = Field(default_factory=dict)
-    launch_new_node: bool = False
-    launch_dynamic_disk: bool = False
-    use_external_namespace: bool = False
-    cluster_suffix: Suffix = ""
-
-    long_living: bool = False
-    idle_timeout: Seconds | None = Field(default=None, ge=1, le=LONGEST_TIME)
-    max_lifetime: Seconds | None = Field(default=None, ge=1, le=LONGEST_TIME)
-    single_job: bool = False
+    long_living: bool = Field(
+        default=False,
+        description="Share the cluster among jobs and keep it after the DAG run that launched it.",
+    )
+    idle_timeout: Seconds | None = Field(
+        default=None,
+        ge=1,
+        le=LONGEST_TIME,
+        description="Seconds without a job after which the cluster is terminated; unset means the connection's value.",
+    )
+    max_lifetime: Seconds | None = Field(
+        default=None,
+        ge=1,
+        le=LONGEST_TIME,
+        description="Seconds after its launch at which the cluster is terminated; unset means the connection's value.",
+    )
+    single_job: bool = Field(
+        default=False,
+        description="Serve one job at a time; on Kubernetes, its driver may then start its own executors.",
+    )
 
     @property
     def engine(self) -> str:
@@ -143,71 +162,91 @@ class ClusterSpec(Entity):
 
 
 class JobSpec(Entity):
-    """An application to run on a cluster: JobsTableEntity.
+    """An application to run on a cluster: JobsTableEntity of the dCluster API."""
 
-    :param client: who the job is for.
-    :param module: what the job does; client and module together are what a duplicate repeats.
-    :param cluster_name: the cluster to run on; empty means the job gets a cluster of its own.
-    :param extra_cmd: engine settings of the job, JSON text or a mapping.
-    :param driver_mem_gb: memory of the driver in GiB.
-    :param worker_mem_gb: memory of each worker or executor in GiB.
-    :param num_workers: number of workers or executors.
-    :param email_recipients: addresses, separated by commas, told of a failure.
-    :param pipeline_version: handed to the application.
-    :param pipeline_config: handed to the application.
-    :param code_version: handed to the application.
-    :param job_type: the engine: ``spark``, ``spark3`` or ``flink``.
-    :param module_type: handed to the application.
-    :param keep_alive: keep the job's own cluster after the job has ended.
-    :param use_long_living_cluster: run on the client's long-living cluster.
-    :param use_external_cluster: run on a cluster that is not ours.
-    :param use_external_namespace: run in the namespace for external work.
-    :param worker_cpu: cores of each worker or executor.
-    :param worker_daemon_memory: heap of each worker's own process on the job's own Spark cluster (``2g``).
-    :param master_memory: memory of the master of the job's own cluster (``4g``).
-    :param docker_image_name: image of the job where the platform runs images.
-    :param cluster_id: the cluster to run on, by id instead of name.
-    :param application: the file to run: ``.py``, ``.jar`` or, on Flink, ``.sql``.
-    :param main_class: the class to run in a jar that names none.
-    :param args: arguments of the application.
-    :param allow_duplicate: run even while a job of the same client and module is live; when it is left out, only jobs
-        of the same task of a DAG (its other runs and mapped instances) may be live beside it.
-    :param savepoint: Flink: folder of a savepoint (or retained checkpoint) that the job starts from.
-    :param returns_result: the application hands back a small result in its log, which is kept with the job.
-    :param main_ended_timeout: Spark: seconds after the end of the job's application at which a driver that goes on is
-        ended, and with it the job; none means never.
-    """
+    client: Name = Field(description="Client that the job is for.")
+    module: Name = Field(description="What the job does; live jobs of one client and module are duplicates.")
+    cluster_name: Line = Field(
+        default="",
+        description="Name of the cluster to run on; a job that names none gets a cluster of its own.",
+    )
+    extra_cmd: Settings = Field(
+        default_factory=dict,
+        description="Settings of the engine for this job, each under the engine's own name for it.",
+    )
+    driver_mem_gb: Amount = Field(default=1, ge=0.1, le=4096, description="Memory of the driver, in GiB.")
+    worker_mem_gb: Amount | None = Field(
+        default=None, ge=0.1, le=4096, description="Memory of each worker or executor, in GiB."
+    )
+    num_workers: Count | None = Field(
+        default=None, ge=1, le=1000, description="Number of workers or executors."
+    )
+    email_recipients: Line = Field(
+        default="", description="Email addresses to notify of a failure, separated by commas."
+    )
+    pipeline_version: Line = Field(
+        default="", description="Version of the pipeline, passed to the application."
+    )
+    pipeline_config: Line = Field(
+        default="", description="Configuration of the pipeline, passed to the application."
+    )
+    code_version: Line = Field(default="", description="Version of the code, passed to the application.")
+    job_type: ClusterType = Field(
+        default="spark3", description="Type of cluster that the job runs on, which selects the engine."
+    )
+    module_type: Line = Field(default="", description="Type of the module, passed to the application.")
+    keep_alive: bool = Field(default=False, description="Keep the job's own cluster after the job has ended.")
+    use_long_living_cluster: bool = Field(
+        default=False,
+        description="Run on the client's long-living cluster, which is launched if there is none.",
+    )
+    use_external_cluster: bool = Field(
+        default=False,
+        description="Run on an external cluster of the connection, which the cluster name selects.",
+    )
+    use_external_namespace: bool = Field(default=False, description=_EXTERNAL_NAMESPACE)
+    worker_cpu: Count | None = Field(
+        default=None, ge=1, le=1024, description="Number of cores of each worker or executor."
+    )
+    worker_daemon_memory: Memory | None = Field(
+        default=None, description="Heap of each worker's daemon on the job's own Spark cluster, as `2g`."
+    )
+    master_memory: Memory | None = Field(
+        default=None, description="Memory of the master or JobManager of the job's own cluster, as `4g`."
+    )
+    docker_image_name: Line = Field(
+        default="", description="Image that the job runs in, where the platform runs images."
+    )
 
-    client: Name
-    module: Name
-    cluster_name: Line = ""
-    extra_cmd: Settings = Field(default_factory=dict)
-    driver_mem_gb: Amount = Field(default=1, ge=0.1, le=4096)
-    worker_mem_gb: Amount | None = Field(default=None, ge=0.1, le=4096)
-    num_workers: Count | None = Field(default=None, ge=1, le=1000)
-    email_recipients: Line = ""
-    pipeline_version: Line = ""
-    pipeline_config: Line = ""
-    code_version: Line = ""
-    job_type: ClusterType = "spark3"
-    module_type: Line = ""
-    keep_alive: bool = False
-    use_long_living_cluster: bool = False
-    use_external_cluster: bool = False
-    use_external_namespace: bool = False
-    worker_cpu: Count | None = Field(default=None, ge=1, le=1024)
-    worker_daemon_memory: Memory | None = None
-    master_memory: Memory | None = None
-    docker_image_name: Line = ""
-
-    cluster_id: Count | None = Field(default=None, ge=1)
-    application: Path = ""
-    main_class: Line = ""
-    args: Arguments = ()
-    allow_duplicate: bool | None = None
-    savepoint: Path = ""
-    returns_result: bool = False
-    main_ended_timeout: Seconds | None = Field(default=None, ge=1, le=LONGEST_TIME)
+    cluster_id: Count | None = Field(
+        default=None, ge=1, description="Id of the cluster to run on, instead of its name."
+    )
+    application: Path = Field(
+        default="",
+        description="File to run: `.py`, `.jar` or, on Flink, `.sql`; empty means the connection's template.",
+    )
+    main_class: Line = Field(default="", description="Class to run in a jar whose manifest names none.")
+    args: Arguments = Field(default=(), description="Arguments of the application.")
+    allow_duplicate: bool | None = Field(
+        default=None,
+        description="Whether the job may run while another of its client and module is live; unset allows only those "
+        "of the same task, in other DAG runs and mapped instances.",
+    )
+    savepoint: Path = Field(
+        default="",
+        description="Flink: folder of the savepoint or retained checkpoint that the job starts from.",
+    )
+    returns_result: bool = Field(
+        default=False,
+        description="Keep the small result that the application prints to its log with the job.",
+    )
+    main_ended_timeout: Seconds | None = Field(
+        default=None,
+        ge=1,
+        le=LONGEST_TIME,
+        description="Spark: seconds after the end of the application at which a driver that still runs is stopped, "
+        "and the job with it; unset means never.",
+    )
 
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:

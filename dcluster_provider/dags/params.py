@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow.sdk import Param
 
+from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
 from dcluster_provider.dags.configuration import conn_ids
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
@@ -45,7 +45,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "worker_daemon_memory",
             "master_memory",
         ),
-        "Handed to the application": (
+        "Passed to the application": (
             "pipeline_version",
             "pipeline_config",
             "code_version",
@@ -60,38 +60,44 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "main_ended_timeout",
         ),
     },
+    NodeRequest: {"Nodes": ("node_count", "instance_type", "region", "alternative_types")},
+    DestroyRequest: {"Nodes": ("node_ids", "region")},
 }
-_KEPT = {"minimum": "minimum", "ge": "minimum", "maximum": "maximum", "le": "maximum", "enum": "enum"}
-_KEPT |= {"maxLength": "maxLength"}
+_KEPT = ("minimum", "maximum", "enum", "maxLength", "minItems", "maxItems")
 _WORDS = {"cpu": "CPU", "mem": "memory", "gb": "(GiB)", "id": "id"}
 
 
-def spec_params(kind: type[Entity]) -> dict[str, Param]:
-    """A parameter for every field of a specification, then those of the request itself.
+def spec_params(kind: type[Entity], **defaults: Any) -> dict[str, Param]:
+    """A parameter for every field of a specification, in the order of its sections in the form.
 
-    Titles and descriptions are those of the specification's own documentation.
+    Titles, descriptions and bounds are those that the specification declares.
+
+    :param defaults: what the form starts with instead of the specification's own default.
     """
-    schemas = kind.model_json_schema(by_alias=False)["properties"]
-    told = _descriptions(kind)
     section_of = {name: title for title, names in _SECTIONS[kind].items() for name in names}
     names = [*section_of, *(name for name in kind.model_fields if name not in section_of)]
-    params = {
+    schemas = kind.model_json_schema(by_alias=False)["properties"]
+    return {
         name: _param(
             name,
-            schemas[name],
-            kind.model_fields[name].is_required(),
-            told[name],
-            section_of.get(name, "More"),
+            schemas[name] | ({"default": defaults[name]} if name in defaults else {}),
+            required=kind.model_fields[name].is_required(),
+            section=section_of.get(name, "More"),
         )
         for name in names
     }
-    return params | request_params(key=True)
+
+
+def spec_param(kind: type[Entity], name: str, section: str) -> Param:
+    """The parameter for one field of a specification, in a section of the caller's."""
+    schema = kind.model_json_schema(by_alias=False)["properties"][name]
+    return _param(name, schema, required=kind.model_fields[name].is_required(), section=section)
 
 
 def request_params(*, key: bool = False) -> dict[str, Param]:
-    """The parameters that every bundled DAG has.
+    """The parameters that every bundled DAG for requests has.
 
-    :param key: also the key that a request by REST brings.
+    :param key: also the idempotency key, which the REST API fills in.
     """
     params = {
         "dcluster_conn_id": Param(
@@ -99,7 +105,7 @@ def request_params(*, key: bool = False) -> dict[str, Param]:
             type="string",
             minLength=1,
             title="Connection",
-            description="The dcluster connection; the default one need not exist.",
+            description="Id of the dcluster connection; the default one need not exist.",
             section=_REQUEST,
         )
     }
@@ -108,27 +114,27 @@ def request_params(*, key: bool = False) -> dict[str, Param]:
             None,
             type=["string", "null"],
             title="Request key",
-            description="Leave it empty: it is filled in by the REST API, whose request the run then carries out.",
+            description="Leave it empty: the REST API fills in the key of the request that the run carries out.",
             section=_REQUEST,
         )
     return params
 
 
 def conn_ids_param() -> Param:
-    """The parameter of DAGs that look after several connections."""
+    """The parameter for the connections that a maintenance DAG covers."""
     return Param(
         conn_ids(),
         type="array",
         items={"type": "string", "minLength": 1},
         minItems=1,
         title="Connections",
-        description="The dcluster connections to look after, one a line; the default one need not exist.",
+        description="Ids of the dcluster connections to maintain, one per line; the default one need not exist.",
         section=_REQUEST,
     )
 
 
 def dry_run_param() -> Param:
-    """The parameter of DAGs that can tell what they would do."""
+    """The parameter that makes a maintenance DAG report what it would do instead of doing it."""
     return Param(
         False,
         type="boolean",
@@ -139,7 +145,7 @@ def dry_run_param() -> Param:
 
 
 def spec_json(kind: type[Entity]) -> Callable[[Mapping[str, Any]], str]:
-    """A function for templates: the JSON text of the specification that a run's parameters mean."""
+    """A function for templates that makes a specification's JSON text of a run's parameters."""
 
     def text(params: Mapping[str, Any]) -> str:
         given = {name: params[name] for name in kind.model_fields if params.get(name) not in (None, "")}
@@ -148,35 +154,26 @@ def spec_json(kind: type[Entity]) -> Callable[[Mapping[str, Any]], str]:
     return text
 
 
-def _param(name: str, schema: dict[str, Any], required: bool, description: str, section: str) -> Param:
+def _param(name: str, schema: dict[str, Any], *, required: bool, section: str) -> Param:
     variants = schema.get("anyOf", [schema])
     found = next(each for each in variants if each.get("type") != "null")
     is_plain_flag = found["type"] == "boolean" and len(variants) == 1
     optional = not required and not is_plain_flag and "enum" not in found
+    description = schema["description"].replace("`", "")
     details: dict[str, Any] = {
         "type": [found["type"], "null"] if optional else found["type"],
         "title": _title(name),
         "description": description,
         "section": section,
-        **{kept: found[given] for given, kept in _KEPT.items() if given in found},
+        **{kept: found[kept] for kept in _KEPT if kept in found},
     }
     if found["type"] == "array":
-        details |= {"items": {"type": "string"}, "description": f"{description.rstrip('.')}, one a line."}
-    if required:
-        return Param(minLength=1, **details) if found["type"] == "string" else Param(**details)
+        details |= {"items": {"type": "string"}, "description": f"{description.rstrip('.')}, one per line."}
+    if required and found["type"] == "string":
+        details["minLength"] = 1
+    if required and "default" not in schema:
+        return Param(**details)
     return Param(schema.get("default", {} if found["type"] == "object" else None), **details)
-
-
-def _descriptions(kind: type[Entity]) -> dict[str, str]:
-    """What the documentation of a specification says of each field, as sentences."""
-    found = re.findall(r":param (\w+): (.*?)(?=\n\s*:|\Z)", kind.__doc__ or "", re.DOTALL)
-    return {name: _sentence(" ".join(text.split())) for name, text in found}
-
-
-def _sentence(text: str) -> str:
-    # What stands in backticks is written as it is.
-    begun = text if text.startswith("`") else text[0].upper() + text[1:]
-    return begun.replace("``", "")
 
 
 def _title(name: str) -> str:

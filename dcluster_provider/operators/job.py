@@ -34,8 +34,6 @@ class DClusterSubmitJobOperator(DClusterOperator):
     runs another. Without ``cluster_id``, ``cluster_name`` or ``use_long_living_cluster`` the job gets a cluster of its
     own, which ends with it unless ``keep_alive``.
 
-    :param allow_duplicate: whether the job may run while another one of its client and module is live. Left out, it may
-        beside those that other runs and mapped instances of this task have submitted, and beside no others.
     :param spec: the whole JobsTableEntity, as a mapping or JSON text, instead of single fields.
     :param job_timeout: seconds until the job is stopped and the task fails; none means no limit of its own.
     :param wait_for_completion: whether to wait at all; without it the task succeeds once the job is accepted.

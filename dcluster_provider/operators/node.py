@@ -64,16 +64,12 @@ class DClusterLaunchNodesOperator(_WaitingOperator):
     A retry of the task finds those that an earlier try launched. When the task fails for good, or a person ends it,
     they are given back.
 
-    :param node_count: how many, at least 1; the connection says how many at most.
-    :param instance_type: the cloud's name of the kind of machine.
-    :param region: the cloud's region; none means the connection's.
-    :param alternative_types: kinds that may take its place, in order, when the cloud has none left.
-    :param spec: the whole request, as a mapping or JSON text, instead of single fields.
-    :param request_key: the key of a request that was made before (by REST); none means the task's own.
-    :param timeout: seconds for the whole wait; none means as long as the connection's own timeouts let it take.
+    :param spec: the whole request, as a mapping or JSON text, instead of single fields, templated.
+    :param request_key: the key of an earlier request (of the REST API), templated; None means the task's own.
+    :param timeout: seconds for the whole wait; None means as long as the connection's own timeouts allow.
 
-    The arguments but the last are templated; the others are those of
-    :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
+    The other arguments are the fields of :class:`~dcluster_provider.core.node_spec.NodeRequest`, templated, and those
+    of :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
     :raises InvalidSpec: while the DAG file is parsed, when a literal argument cannot be accepted.
     :raises NodesFailed: the cloud has no such machines, or they did not become nodes that are ready.

@@ -6,6 +6,7 @@ import pytest
 from pydantic.alias_generators import to_snake
 
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, field_names, parse
 
 # The request bodies of sections 1.2 and 2.1 of the dCluster API, and what each field is read as.
@@ -86,6 +87,15 @@ def test_defaults_are_themselves_acceptable(kind):
 def test_both_spellings_are_known_names(kind):
     assert {"extra_configs", "extraConfigs"} <= field_names(ClusterSpec)
     assert all(to_snake(name) in kind.model_fields for name in field_names(kind))
+
+
+@pytest.mark.parametrize("kind", [ClusterSpec, JobSpec, NodeRequest, DestroyRequest])
+def test_every_field_describes_itself_in_sentences(kind):
+    for name, schema in kind.model_json_schema(by_alias=True)["properties"].items():
+        description = schema.get("description", "")
+        assert description.endswith("."), name
+        assert description[0].isupper(), name
+    assert ":param" not in kind.__doc__
 
 
 @pytest.mark.parametrize(

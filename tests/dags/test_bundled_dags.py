@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
 from dcluster_provider.dags import ids
 from dcluster_provider.dags.bundle import FOLDER, DClusterDagBundle
@@ -45,12 +46,19 @@ def test_every_parameter_has_a_title_a_description_and_a_type(dags):
             assert (param.description or "").endswith("."), f"{dag_id}.{name}"
 
 
-@pytest.mark.parametrize("kind", [ClusterSpec, JobSpec])
+@pytest.mark.parametrize("kind", [ClusterSpec, JobSpec, NodeRequest, DestroyRequest])
 def test_every_field_of_a_specification_is_a_parameter_in_a_section_of_its_own(kind):
     params = spec_params(kind)
-    assert set(kind.model_fields) == set(params) - {"dcluster_conn_id", "request_key"}
+    assert set(kind.model_fields) == set(params)
     sections = [param.schema["section"] for param in params.values()]
     assert sections == sorted(sections, key=sections.index), "the fields of a section stand together"
+
+
+@pytest.mark.parametrize("kind", [ClusterSpec, JobSpec, NodeRequest, DestroyRequest])
+def test_a_parameter_says_of_itself_what_the_field_declares(kind):
+    for name, param in spec_params(kind).items():
+        declared = kind.model_fields[name].description.replace("`", "").rstrip(".")
+        assert param.description.startswith(declared), name
 
 
 @pytest.mark.parametrize(
@@ -58,6 +66,7 @@ def test_every_field_of_a_specification_is_a_parameter_in_a_section_of_its_own(k
     [
         (ClusterSpec, {"tenant": "007", "workers": 3, "extra_configs": {"a": "1"}, "idle_timeout": 60}),
         (JobSpec, {"client": "team", "module": "{{ etl }}", "args": ["--x", '"'], "application": "/a/b.py"}),
+        (NodeRequest, {"node_count": 2, "instance_type": "m5.large", "alternative_types": ["m5a.large"]}),
     ],
 )
 def test_parameters_mean_the_specification_that_they_were_filled_with(kind, fields):

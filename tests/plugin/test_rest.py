@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pydantic.alias_generators import to_camel
 
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.core.state import end_cluster
 from dcluster_provider.dags import ids
 from dcluster_provider.plugin.rest import bodies, bounded_observer
@@ -310,6 +312,23 @@ def test_the_description_has_the_25_calls_and_the_page(admin):
         assert "422" not in responses
         assert path == "/" or paths[path][method]["security"], path
     assert "swagger" in admin.get("/docs").text
+
+
+@pytest.mark.parametrize(
+    ("path", "spec"),
+    [
+        ("/launch/spark/cluster", ClusterSpec),
+        ("/launch/flink/cluster", ClusterSpec),
+        ("/job/submit", JobSpec),
+        ("/node/launch", NodeRequest),
+        ("/node/destroy", DestroyRequest),
+    ],
+)
+def test_the_description_has_what_each_field_of_a_body_declares(admin, path, spec):
+    body = admin.get("/openapi.json").json()["paths"][path]["post"]["requestBody"]
+    shown = body["content"]["application/json"]["schema"]["properties"]
+    declared = {to_camel(name): field.description for name, field in spec.model_fields.items()}
+    assert {name: schema["description"] for name, schema in shown.items()} == declared
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
+from dcluster_provider.core.node_spec import NodeRequest
 from dcluster_provider.dags.configuration import for_upkeep, schedule
 from dcluster_provider.dags.connections import each_connection
 from dcluster_provider.dags.ids import INSTANCE_SYNC
-from dcluster_provider.dags.params import conn_ids_param
+from dcluster_provider.dags.params import conn_ids_param, spec_param
 from dcluster_provider.operators.node import DClusterSyncInstancesOperator
 
 with DAG(
@@ -17,13 +18,7 @@ with DAG(
     doc_md="The task returns how many machines there are; a connection without a cloud has none.",
     params={
         "dcluster_conn_ids": conn_ids_param(),
-        "region": Param(
-            "",
-            type=["string", "null"],
-            title="Region",
-            description="The cloud's region; empty means the connection's.",
-            section="Cloud",
-        ),
+        "region": spec_param(NodeRequest, "region", section="Cloud"),
     },
     schedule=schedule("instance_sync_schedule"),
     **for_upkeep(),

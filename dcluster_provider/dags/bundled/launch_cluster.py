@@ -7,7 +7,7 @@ from airflow.sdk import DAG
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.dags.configuration import for_requests, number
 from dcluster_provider.dags.ids import LAUNCH_CLUSTER
-from dcluster_provider.dags.params import spec_json, spec_params
+from dcluster_provider.dags.params import request_params, spec_json, spec_params
 from dcluster_provider.operators.requested import DClusterRequestedLaunchOperator
 
 with DAG(
@@ -15,7 +15,7 @@ with DAG(
     dag_display_name="Launch a Spark or Flink cluster",
     description="Launches a cluster that belongs to no run: it stays until it is terminated or reaches a limit.",
     doc_md="The task returns the cluster's id. Mark the run failed while it goes on to end the cluster again.",
-    params=spec_params(ClusterSpec),
+    params=spec_params(ClusterSpec) | request_params(key=True),
     user_defined_macros={"cluster_json": spec_json(ClusterSpec)},
     schedule=None,
     **for_requests(),

@@ -1,4 +1,4 @@
-"""The bodies that calls take, as the API description shows them; they are read by the specifications themselves."""
+"""The request bodies as the OpenAPI description shows them: the schemas of the specifications, with examples."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ INSTANCE = {"instanceType": "m5.large", "state": "running"}
 def cluster_body(example: dict[str, Any], default_type: str) -> dict[str, Any]:
     """The description of a body that is a ClusterEntity.
 
-    :param default_type: what the call takes a body without ``type`` for.
+    :param example: the body shown as an example.
+    :param default_type: the cluster type of a body without ``type``.
     """
     body = _body(ClusterSpec, example)
     body["requestBody"]["content"]["application/json"]["schema"]["properties"]["type"]["default"] = (
@@ -67,17 +68,17 @@ def job_body() -> dict[str, Any]:
 
 
 def node_body() -> dict[str, Any]:
-    """The description of a body that asks for machines."""
+    """The description of a body that requests nodes."""
     return _body(NodeRequest, NODES)
 
 
 def node_ids_body() -> dict[str, Any]:
-    """The description of a body that names machines."""
+    """The description of a body that names the nodes to destroy."""
     return _body(DestroyRequest, NODE_IDS)
 
 
 def instance_body() -> dict[str, Any]:
-    """The description of a body that tells of a machine."""
+    """The description of a body with an instance's own information, which may be any JSON object."""
     return _described({"type": "object", "title": "Instance"}, INSTANCE)
 
 
@@ -85,8 +86,10 @@ def _body(kind: type[Entity], example: dict[str, Any]) -> dict[str, Any]:
     schema = kind.model_json_schema(by_alias=True)
     for name in ("extraConfigs", "extraCmd"):
         if name in schema["properties"]:
+            settings = schema["properties"][name]
             text = {"type": "string", "description": "The same as JSON text."}
-            schema["properties"][name] = {"title": name, "anyOf": [schema["properties"][name], text]}
+            shown = {key: settings.pop(key) for key in ("title", "description")}
+            schema["properties"][name] = shown | {"anyOf": [settings, text]}
     return _described({**schema, "additionalProperties": False}, example)
 
 
