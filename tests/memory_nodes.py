@@ -12,6 +12,7 @@ from typing import Any
 
 from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import NodeCode
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed, PlatformUnavailable
 from dcluster_provider.core.machines import Capacity, Machine, MachineState, NodeOrder
 from dcluster_provider.platforms.nodes import Eviction
@@ -238,7 +239,7 @@ class MemoryCloud:
             given_back = [it.id for it in self._own(order.region) if it.mark == order.mark]
             self.terminate(given_back, order.region)
             diagnosis = Diagnosis(
-                "NoCapacity", "The cloud has no such machines left.", "Ask for another kind."
+                NodeCode.NO_CAPACITY, "The cloud has no such machines left.", "Ask for another kind."
             )
             raise NodesFailed(f"{order.count} nodes of type {order.instance_types[0]}", diagnosis)
         if self.stock is not None:

@@ -14,6 +14,7 @@ from dcluster_provider.control.observation_errors import ObservationErrors, Unob
 from dcluster_provider.control.places import remote_error
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ClusterCode
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     Diagnosed,
@@ -172,7 +173,7 @@ class ClusterProgress:
 
 def _out_of_reach(error: PlatformUnavailable) -> Diagnosis:
     return Diagnosis(
-        "PlatformUnavailable",
+        ClusterCode.UNREACHABLE,
         "Its platform could not be reached, and nothing of it was made.",
         "See that the platform answers from where Airflow runs, or correct the connection; then run the task again.",
         tuple(str(error).splitlines()[-4:]),

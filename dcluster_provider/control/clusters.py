@@ -17,7 +17,8 @@ from dcluster_provider.control.places import require_same_location
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.waiting import Wait
-from dcluster_provider.core.diagnosis import PROVIDER_MISSING, WRONG_CONNECTION, Diagnosis
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -198,7 +199,7 @@ class Clusters:
         try:
             self._platform.connect()
         except PlatformRefused as refusal:
-            if refusal.diagnosis.reason in {PROVIDER_MISSING, WRONG_CONNECTION}:
+            if refusal.diagnosis.code in {ConnectionCode.PROVIDER_MISSING, ConnectionCode.WRONG_TYPE}:
                 raise
 
     def require_same_location(self, cluster: Cluster) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ClusterCode
 from dcluster_provider.core.observation import JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, fail_job
 from dcluster_provider.platforms.base import Platform
 
 _NAMED = 5  # jobs that a refusal names
-# What a job is told of that was ended with its cluster; the cluster knows why.
-_FROM_OUTSIDE = ("Killed", "PodDeleted")
 
 
 def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: datetime) -> list[Job]:
@@ -48,7 +47,7 @@ def _is_its_own_end(job: Job, cluster: Cluster, seen: JobObservation) -> bool:
     if seen.phase is not JobPhase.FAILED or job.state is JobState.STOPPING:
         return seen.phase is JobPhase.SUCCEEDED
     own = seen.diagnosis
-    return cluster.diagnosis is None or (own is not None and not own.reason.startswith(_FROM_OUTSIDE))
+    return cluster.diagnosis is None or (own is not None and not own.code.is_from_outside)
 
 
 def _state_without_cluster(job: Job, cluster: Cluster) -> JobState:
@@ -61,7 +60,7 @@ def _state_without_cluster(job: Job, cluster: Cluster) -> JobState:
 def cluster_terminated(cluster: Cluster) -> Diagnosis:
     """The explanation for those who needed a cluster that somebody terminated."""
     return Diagnosis(
-        "ClusterTerminated",
+        ClusterCode.TERMINATED,
         f"The {cluster} was terminated.",
         f"See who ended it: airflow dcluster clusters show {cluster.id}; then use a cluster that is live.",
     )
@@ -81,7 +80,7 @@ def _cluster_ended(cluster: Cluster) -> Diagnosis:
     if cluster.diagnosis is None:
         return cluster_terminated(cluster)
     return Diagnosis(
-        cluster.diagnosis.reason,
+        cluster.diagnosis.code,
         f"The job's {cluster} failed: {cluster.diagnosis.cause}",
         cluster.diagnosis.remedy,
         cluster.diagnosis.evidence,

@@ -17,6 +17,7 @@ from dcluster_provider.control.observation_errors import ObservationErrors, Unob
 from dcluster_provider.control.places import remote_error
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     InvalidSpec,
@@ -113,7 +114,7 @@ class JobProgress:
             return self._fail(job, refusal.diagnosis)
         except InvalidSpec as error:
             return self._fail(
-                job, Diagnosis("InvalidSpec", str(error), "Correct it, then run the task again.")
+                job, Diagnosis(JobCode.INVALID_SPEC, str(error), "Correct it, then run the task again.")
             )
         begun = self.change(job, begin_job)
         if begun.state is JobState.STOPPING or begun.state.is_final:

@@ -21,6 +21,7 @@ from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.waiting import Wait
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import (
     DuplicateJob,
     InvalidSpec,
@@ -427,8 +428,8 @@ def raise_if_job_ended(job: Job) -> None:
 def _job_over(job: Job) -> Diagnosis:
     if job.state is JobState.KILLED:
         return Diagnosis(
-            "JobKilled",
+            JobCode.KILLED,
             "The job was stopped.",
             f"See who stopped it: airflow dcluster jobs show {job.id}.",
         )
-    return Diagnosis("JobEnded", f"The job ended as {job.state.value}.", "Read the job's log.")
+    return Diagnosis(JobCode.ENDED, f"The job ended as {job.state.value}.", "Read the job's log.")

@@ -6,6 +6,7 @@ What is not there tells nothing of them: they may be at work in the place where 
 from __future__ import annotations
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ClusterCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ObservationError
 from dcluster_provider.core.places import is_same_place
@@ -38,7 +39,7 @@ def require_same_location(platform: Platform, cluster: Cluster) -> None:
 
 def _elsewhere(cluster: Cluster, here: str) -> Diagnosis:
     return Diagnosis(
-        "ClusterElsewhere",
+        ClusterCode.ELSEWHERE,
         f"It was made in {cluster.place}, and the connection says {here} by now.",
         f"Give connection {cluster.conn_id!r} its earlier value until the cluster has ended, and use another "
         "connection for the new place. Until then the cluster is neither looked at nor ended, and goes on.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.places import require_same_location
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode, SavepointCode
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.state import stop_job_with_savepoint
@@ -84,7 +85,7 @@ def savepoint_of(job: Job) -> str:
 def _not_at_work(job: Job) -> Diagnosis:
     stopping = job.state is JobState.STOPPING
     return Diagnosis(
-        "JobNotRunning",
+        JobCode.NOT_RUNNING,
         f"The job is {job.state.value}, and only of one at work a savepoint can be made.",
         "It is being stopped without one already." if stopping else "Stop it once it is RUNNING.",
     )
@@ -93,7 +94,7 @@ def _not_at_work(job: Job) -> Diagnosis:
 def _ended_without(job: Job) -> Diagnosis:
     cause = job.savepoint_failure
     return Diagnosis(
-        "EndedWithoutSavepoint",
+        SavepointCode.JOB_ENDED,
         f"The job ended as {job.state.value} before a savepoint of it was made.",
         f"See what ended it: airflow dcluster jobs show {job.id}.",
         (cause.cause, *cause.evidence) if cause else (),
@@ -101,7 +102,7 @@ def _ended_without(job: Job) -> Diagnosis:
 
 
 _GIVEN_UP = Diagnosis(
-    "SavepointGivenUp",
+    SavepointCode.GIVEN_UP,
     "The savepoint is not wanted any more.",
     "See who asked for what: airflow dcluster jobs show.",
 )

@@ -6,24 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.core.redaction import redaction
-
-# Reasons that code tells apart: a package is not installed, a connection is none of what it is named for.
-PROVIDER_MISSING = "ProviderMissing"
-WRONG_CONNECTION = "WrongConnectionType"
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """An explanation that a person can act on; what its texts assign to the name of a secret is taken out of them.
 
-    :param reason: a stable CamelCase code, for example ``ApplicationFileMissing``.
+    :param code: what is wrong, for code that has to know.
     :param cause: what happened, in one sentence.
     :param remedy: what to do next, in one sentence.
     :param evidence: log lines, events or exit codes that show it, oldest first.
     """
 
-    reason: str
+    code: DiagnosisCode
     cause: str
     remedy: str
     evidence: tuple[str, ...] = ()
@@ -48,7 +45,7 @@ class Diagnosis:
 
     def render(self) -> str:
         """The explanation as text for an error message or a log, several lines when there is evidence."""
-        lines = [f"{self.cause} [{self.reason}]"]
+        lines = [f"{self.cause} [{self.code}]"]
         lines += [f"  | {line}" for line in self.evidence]
         lines.append(f"What to do: {self.remedy}")
         return "\n".join(lines)
@@ -56,7 +53,7 @@ class Diagnosis:
     def as_json(self) -> dict[str, Any]:
         """The explanation as a JSON object, the reverse of :meth:`from_json`."""
         return {
-            "reason": self.reason,
+            "code": str(self.code),
             "cause": self.cause,
             "remedy": self.remedy,
             "evidence": list(self.evidence),
@@ -65,4 +62,5 @@ class Diagnosis:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Diagnosis:
         """The explanation that :meth:`as_json` wrote."""
-        return cls(value["reason"], value["cause"], value["remedy"], tuple(value["evidence"]))
+        code = DiagnosisCode.read(value["code"])
+        return cls(code, value["cause"], value["remedy"], tuple(value["evidence"]))

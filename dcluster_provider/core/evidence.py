@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
 from dcluster_provider.core.known_causes import cause_anywhere, cause_of_failure, cause_that_decides
 from dcluster_provider.core.root_cause import Failure, Log
 from dcluster_provider.core.signs import short
@@ -26,7 +27,7 @@ def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis
     log, signal = Log.of(lines), _signal_of(code)
     if signal == 9:
         return Diagnosis(
-            "KilledBySignal",
+            ProcessCode.KILLED_BY_SIGNAL,
             f"{what} was killed by signal 9 (SIGKILL).",
             "When nobody killed it, the machine was short of memory: ask for less, or run it where there is more.",
             _evidence(code, log.last_words[-_MAX_LINES:]),
@@ -36,7 +37,7 @@ def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis
     known = known or cause_anywhere(log.severe)
     if known is not None:
         told = _told(failure, known.line)
-        return Diagnosis(known.reason, known.cause, known.remedy, _evidence(code, told, _after(failure, log)))
+        return Diagnosis(known.code, known.cause, known.remedy, _evidence(code, told, _after(failure, log)))
     if failure is None or failure.follows:
         return _plain(what, code, signal, log)
     borne = cause_anywhere(log.lines)
@@ -59,13 +60,13 @@ def _thrown(what: str, code: int | None, failure: Failure, told: Sequence[str], 
     evidence = _evidence(code, told, _after(failure, log))
     if failure.tracebacks:
         return Diagnosis(
-            "PythonException",
+            ProcessCode.PYTHON_EXCEPTION,
             f"{what} ended with a Python exception: {root}",
             "Correct the application; the traceback is in the job's log.",
             evidence,
         )
     return Diagnosis(
-        "JavaException",
+        ProcessCode.JAVA_EXCEPTION,
         f"{what} ended with a Java exception: {root}",
         "Correct the application or its settings; the stack trace is in the log.",
         evidence,
@@ -75,7 +76,7 @@ def _thrown(what: str, code: int | None, failure: Failure, told: Sequence[str], 
 def _plain(what: str, code: int | None, signal: int | None, log: Log) -> Diagnosis:
     if signal is not None:
         return Diagnosis(
-            "KilledBySignal",
+            ProcessCode.KILLED_BY_SIGNAL,
             f"{what} was killed by signal {signal}.",
             "Find out who ended it, then run it again.",
             _evidence(code, log.last_words[-_MAX_LINES:]),
@@ -83,9 +84,9 @@ def _plain(what: str, code: int | None, signal: int | None, log: Log) -> Diagnos
     ending = "in an unknown way" if code is None else f"with exit code {code}"
     evidence = _evidence(code, log.said[-_MAX_LINES:])
     if not log.printed:
-        return Diagnosis("ExitCode", f"{what} ended {ending}.", "Read its log.", evidence)
+        return Diagnosis(ProcessCode.EXIT_CODE, f"{what} ended {ending}.", "Read its log.", evidence)
     return Diagnosis(
-        "ExitCode",
+        ProcessCode.EXIT_CODE,
         f"{what} ended {ending}. It printed last: {short(log.printed[-1].strip())}",
         "Read its log when that does not say why.",
         evidence,

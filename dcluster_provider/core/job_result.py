@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.signs import short
 
 _MAX_PARTS = 1000
@@ -132,7 +133,7 @@ def _explained(text: str) -> Diagnosis | None:
     message = told["message"].splitlines()
     said = f": {short(message[0])}" if message else ""
     return Diagnosis(
-        "FunctionRaised",
+        JobCode.FUNCTION_RAISED,
         f"The function {short(told['function'])} raised {short(told['type'])}{said}",
         "Correct the function, then clear the task.",
         tuple(short(line) for line in shown),

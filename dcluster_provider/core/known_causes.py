@@ -35,8 +35,8 @@ def _first(lines: Iterable[str], signs: Sequence[Sign]) -> KnownCause | None:
     found = [(number, known) for line in lines for number, known in _search(line, signs)]
     if not found:
         return None
-    reason = found[0][1].reason
-    return min((each for each in found if each[1].reason == reason), key=lambda each: each[0])[1]
+    code = found[0][1].code
+    return min((each for each in found if each[1].code == code), key=lambda each: each[0])[1]
 
 
 def _search(line: str, signs: Sequence[Sign]) -> Iterator[tuple[int, KnownCause]]:

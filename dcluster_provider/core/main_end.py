@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
@@ -61,7 +62,7 @@ def _outcome(seen: JobObservation, ended: ApplicationEnd, timeout: int) -> JobOb
     kept = f"its driver went on for {timeout} s (mainEndedTimeout), so it was ended."
     if ended.words is None or not ended.is_finished:
         diagnosis = Diagnosis(
-            "MainEnded",
+            JobCode.MAIN_ENDED,
             f"The job's Spark application has ended, and {kept} That the program ended the application itself is not "
             "in its log, so it counts as failed.",
             "Read the job's log, and check its output before it runs again. A log level below INFO, and a driver that "
@@ -75,7 +76,7 @@ def _outcome(seen: JobObservation, ended: ApplicationEnd, timeout: int) -> JobOb
         diagnosis = replace(found, cause=f"{found.cause} After that, {kept}")
         return replace(seen, phase=JobPhase.FAILED, diagnosis=diagnosis, hint=None)
     diagnosis = Diagnosis(
-        "MainEnded",
+        JobCode.MAIN_ENDED,
         f"The program stopped its Spark application, and {kept} A thread that is no daemon kept it.",
         "Make such threads daemons, or end the program with sys.exit (System.exit) once they are done.",
         ended.evidence,
@@ -90,7 +91,7 @@ def _hint(ended: ApplicationEnd, timeout: int | None) -> Diagnosis:
         else f"it is ended {timeout} s after its application (mainEndedTimeout)."
     )
     return Diagnosis(
-        "MainEnded",
+        JobCode.MAIN_ENDED,
         "The job's Spark application has ended, and its driver goes on: a thread that is no daemon, or something after "
         "spark.stop(), keeps it.",
         "Make such threads daemons, or end the program with sys.exit (System.exit); stop the job if its work is done, "

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+
 _MAX_WIDTH = 300
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # what colours a terminal
 _NOT_PRINTED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -21,7 +23,7 @@ def short(line: str) -> str:
 class Sign:
     """A line that tells a cause.
 
-    :param reason: a stable CamelCase code.
+    :param code: of the cause.
     :param pattern: searched in a line.
     :param cause: a sentence, in which ``{0}`` stands for the first group of the pattern that was found.
     :param remedy: the same.
@@ -29,7 +31,7 @@ class Sign:
     :param decides: whatever fails after such a line fails because of it.
     """
 
-    reason: str
+    code: DiagnosisCode
     pattern: str
     cause: str
     remedy: str
@@ -42,7 +44,7 @@ class Sign:
         if found is None:
             return None
         groups = [short(group).strip().rstrip(".") for group in found.groups() if group is not None]
-        return KnownCause(self.reason, self.cause.format(*groups), self.remedy.format(*groups), line)
+        return KnownCause(self.code, self.cause.format(*groups), self.remedy.format(*groups), line)
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
@@ -56,7 +58,7 @@ class KnownCause:
     :param line: the line.
     """
 
-    reason: str
+    code: DiagnosisCode
     cause: str
     remedy: str
     line: str

@@ -6,24 +6,27 @@ from dataclasses import replace
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ClusterCode, JobCode
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.places import is_told_better
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
 _CLUSTER_VANISHED = Diagnosis(
-    "ClusterVanished",
+    ClusterCode.VANISHED,
     "Everything of the cluster disappeared while it was in use.",
     "Find out who removed it (events of the cluster: airflow dcluster clusters show), then run the task again.",
 )
 _CLUSTER_BROKEN = Diagnosis(
-    "ClusterBroken", "The cluster stopped working.", "Read the logs of its master, then run the task again."
+    ClusterCode.BROKEN,
+    "The cluster stopped working.",
+    "Read the logs of its master, then run the task again.",
 )
 _JOB_LOST = Diagnosis(
-    "JobLost",
+    JobCode.LOST,
     "The cluster no longer knows the job, so whether it finished cannot be told.",
     "Check the job's output; if it has to run again, clear the task.",
 )
-_JOB_FAILED = Diagnosis("JobFailed", "The job failed.", "Read the job's log.")
+_JOB_FAILED = Diagnosis(JobCode.FAILED, "The job failed.", "Read the job's log.")
 _JOB_PHASES = {
     JobPhase.PENDING: JobState.SUBMITTED,
     JobPhase.RUNNING: JobState.RUNNING,
@@ -157,7 +160,7 @@ def _with_hint(cluster: Cluster, hint: Diagnosis | None) -> Cluster:
 def _hint_of(record: Cluster | Job, hint: Diagnosis | None) -> Diagnosis | None:
     """What is told of a record that goes on; as it was told before when only the evidence is another."""
     known = record.diagnosis
-    if known is not None and hint is not None and (known.reason, known.cause) == (hint.reason, hint.cause):
+    if known is not None and hint is not None and (known.code, known.cause) == (hint.code, hint.cause):
         return known
     return hint
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
@@ -150,7 +151,7 @@ def never_fits(cluster: Cluster, job: Job) -> Diagnosis | None:
     if not wanted.isdigit() or int(wanted) <= offered:
         return None
     return Diagnosis(
-        "ParallelismTooHigh",
+        FlinkCode.PARALLELISM_TOO_HIGH,
         f"The job asks for a parallelism of {wanted}, but the cluster has {offered} slots.",
         f"Set parallelism.default (or numWorkers) to at most {offered}, or launch the cluster with more workers.",
         (f"parallelism.default: {wanted}", f"slots of the cluster: {offered}"),

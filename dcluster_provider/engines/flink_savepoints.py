@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import SavepointCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import savepoint_trigger
 from dcluster_provider.core.observation import JobObservation, JobPhase
@@ -121,7 +122,7 @@ def _failed(stack: str, folder: str) -> Diagnosis:
     messages = [found[1] for line in told if (found := _FINAL_MESSAGE.match(line))]
     cause = next((each for each in messages if "savepoint directory" in each), None)
     return Diagnosis(
-        "SavepointFailed",
+        SavepointCode.FAILED,
         f"The savepoint could not be made, so the job was not stopped: "
         f"{cause or (messages or told or ['no reason given'])[-1]}",
         f"Make sure that the JobManager and every TaskManager can write to {folder} and that the job is a streaming "
@@ -132,7 +133,7 @@ def _failed(stack: str, folder: str) -> Diagnosis:
 
 def _several(ids: list[str]) -> Diagnosis:
     return Diagnosis(
-        "SeveralFlinkJobs",
+        SavepointCode.SEVERAL_JOBS,
         f"The job has {len(ids)} Flink jobs running, and a savepoint is of one: nothing was stopped.",
         "Write its statements into one statement set, so that they are one Flink job; or stop it without a savepoint.",
         tuple(f"Flink job {job_id}" for job_id in ids),
@@ -140,7 +141,7 @@ def _several(ids: list[str]) -> Diagnosis:
 
 
 _NOTHING = Diagnosis(
-    "NoFlinkJob",
+    SavepointCode.NO_JOB,
     "The job has no Flink job running of which a savepoint could be made, so nothing was stopped.",
     "Stop it again once it has one, or stop it without a savepoint.",
 )

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.main_end import after_stop
 from dcluster_provider.core.observation import ApplicationEnd
@@ -200,7 +201,7 @@ def never_satisfied(application: Mapping[str, Any], worker: Worker) -> Diagnosis
 def executor_too_large(wanted_mib: int, offered_mib: int) -> Diagnosis:
     """Why a job waits for an executor that no worker can hold."""
     return Diagnosis(
-        "ExecutorTooLarge",
+        SparkCode.EXECUTOR_TOO_LARGE,
         f"spark.executor.memory asks for {wanted_mib} MiB, but the largest worker has {offered_mib} MiB.",
         f"Set spark.executor.memory (or workerMemGb) to at most {offered_mib}m, or launch the cluster with a larger "
         "workerMemory.",
@@ -210,7 +211,7 @@ def executor_too_large(wanted_mib: int, offered_mib: int) -> Diagnosis:
 
 def _too_many_cores(wanted: int, offered: int) -> Diagnosis:
     return Diagnosis(
-        "ExecutorTooLarge",
+        SparkCode.EXECUTOR_TOO_LARGE,
         f"spark.executor.cores asks for {wanted} cores, but the largest worker has {offered}.",
         f"Set spark.executor.cores (or workerCpu) to at most {offered}, or launch the cluster with a larger workerCpu.",
         (f"spark.executor.cores: {wanted}", f"cores of each worker: {offered}"),

@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.evidence import explain_exit
 
 _RETRIES = "spark.deploy.maxExecutorRetries"
@@ -63,9 +65,9 @@ def with_words(diagnosis: Diagnosis, lines: Sequence[str]) -> Diagnosis:
     :param lines: what it printed last.
     """
     told = explain_exit("An executor", None, lines)
-    if diagnosis.cause.endswith(told.cause):
+    if diagnosis.evidence[1:] == told.evidence:
         return diagnosis
-    cause = diagnosis.cause if told.reason == "ExitCode" else f"{diagnosis.cause} {told.cause}"
+    cause = diagnosis.cause if told.code == ProcessCode.EXIT_CODE else f"{diagnosis.cause} {told.cause}"
     return replace(diagnosis, cause=cause, evidence=(*diagnosis.evidence[:1], *told.evidence))
 
 
@@ -83,7 +85,7 @@ def ended_at_start(driver_log: str, settings: Mapping[str, str]) -> Diagnosis | 
     if _JOINED in driver_log or len(ended) < max(1, most):
         return None
     return Diagnosis(
-        "ExecutorsFailed",
+        SparkCode.EXECUTORS_FAILED,
         f"{len(ended)} executors of the job ended one after the other before any of them could work.",
         "Read the executors' lines, correct what they complain of (spark.executor.extraJavaOptions, "
         "spark.executor.extraClassPath, memory), then run the job again.",

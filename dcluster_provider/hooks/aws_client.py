@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.hooks.connection_type import require_type
 
@@ -67,7 +68,7 @@ def _client(service: str, conn_id: str, region: str, once: bool) -> Any:
 
 def _no_provider(error: ImportError) -> Diagnosis:
     return Diagnosis(
-        PROVIDER_MISSING,
+        ConnectionCode.PROVIDER_MISSING,
         "The amazon provider of Airflow is not installed.",
         "Install it where this runs: pip install 'dcluster-provider[ec2]'.",
         (str(error),),
@@ -76,7 +77,7 @@ def _no_provider(error: ImportError) -> Diagnosis:
 
 def _unusable(conn_id: str, error: Exception) -> Diagnosis:
     return Diagnosis(
-        "CredentialsMissing",
+        ConnectionCode.CREDENTIALS_MISSING,
         f"The connection {conn_id!r} cannot be used for AWS.",
         "Correct it (type aws: an access key, or a role), or name another connection in the field aws_conn_id.",
         tuple(str(error).splitlines()[-4:]),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dcluster_provider.core.diagnosis import WRONG_CONNECTION, Diagnosis
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 
 if TYPE_CHECKING:
@@ -45,4 +46,4 @@ def require_type(conn_id: str, types: Sequence[str], field: str) -> None:
     if found not in types:
         cause = f"It is of type {found!r}, and the field {field} takes one of type {types[0]!r}."
         remedy = f"Name another connection in the field {field}, or correct the type of this one."
-        raise PlatformRefused(f"connection {conn_id!r}", Diagnosis(WRONG_CONNECTION, cause, remedy))
+        raise PlatformRefused(f"connection {conn_id!r}", Diagnosis(ConnectionCode.WRONG_TYPE, cause, remedy))

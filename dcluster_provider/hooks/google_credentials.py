@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.hooks.connection_type import require_type
 
@@ -29,7 +30,7 @@ def _of_connection(conn_id: str) -> Any:
         raise PlatformRefused(
             subject,
             Diagnosis(
-                PROVIDER_MISSING,
+                ConnectionCode.PROVIDER_MISSING,
                 "The google provider of Airflow, which reads this connection, is not installed.",
                 "Install it where this runs: pip install apache-airflow-providers-google; or leave google_conn_id "
                 "empty, so that the application default credentials are taken.",
@@ -52,7 +53,7 @@ def _default() -> Any:
         raise PlatformRefused(
             subject,
             Diagnosis(
-                "ClientMissing",
+                ConnectionCode.CLIENT_MISSING,
                 "The client library of GKE is not installed.",
                 "Install it where this runs: pip install 'dcluster-provider[gke]'.",
                 (str(error),),
@@ -67,7 +68,7 @@ def _default() -> Any:
 
 def _no_credentials(error: Exception) -> Diagnosis:
     return Diagnosis(
-        "CredentialsMissing",
+        ConnectionCode.CREDENTIALS_MISSING,
         "There are no credentials for Google Cloud.",
         "Give the machine or pod a service account, name a key file in GOOGLE_APPLICATION_CREDENTIALS, or name an "
         "Airflow connection in the field google_conn_id.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.hooks.connection_type import require_type
 
@@ -35,7 +36,7 @@ def kubernetes_client(conn_id: str) -> ApiClient:
 
 def _no_provider(error: ImportError) -> Diagnosis:
     return Diagnosis(
-        PROVIDER_MISSING,
+        ConnectionCode.PROVIDER_MISSING,
         "The kubernetes provider of Airflow is not installed.",
         "Install it where this runs: pip install 'dcluster-provider[kubernetes]'.",
         (str(error),),
@@ -44,7 +45,7 @@ def _no_provider(error: ImportError) -> Diagnosis:
 
 def _no_credentials(conn_id: str, error: Exception) -> Diagnosis:
     return Diagnosis(
-        "CredentialsMissing",
+        ConnectionCode.CREDENTIALS_MISSING,
         f"The connection {conn_id!r} gives no credentials for a Kubernetes cluster.",
         "Set its kubeconfig (or in_cluster), or name another connection in the field kubernetes_conn_id.",
         tuple(str(error).splitlines()[-4:]),

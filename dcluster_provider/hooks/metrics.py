@@ -31,8 +31,8 @@ def time_start(cluster: Cluster) -> None:
 
 def count_failure(cluster: Cluster) -> None:
     """A cluster that a task waited for has failed."""
-    reason = cluster.diagnosis.reason if cluster.diagnosis else ""
-    Stats.incr(CLUSTER_FAILED, tags=_of_cluster(cluster) | {"reason": reason})
+    code = str(cluster.diagnosis.code) if cluster.diagnosis else ""
+    Stats.incr(CLUSTER_FAILED, tags=_of_cluster(cluster) | {"code": code})
 
 
 def count_submission(job: Job) -> None:

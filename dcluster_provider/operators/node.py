@@ -172,6 +172,7 @@ class DClusterDestroyNodesOperator(_WaitingOperator):
 
     def _released(self, progress: dict[str, Any]) -> list[str]:
         from dcluster_provider.core.diagnosis import Diagnosis
+        from dcluster_provider.core.diagnosis_codes import NodeCode
         from dcluster_provider.core.errors import NodesFailed
 
         ids: list[str] = progress["released"]
@@ -181,7 +182,7 @@ class DClusterDestroyNodesOperator(_WaitingOperator):
             evidence = tuple(f"{node_id}: {why}" for node_id, why in left.items())
             cause = f"{len(left)} of {len(left) + len(ids)} nodes were left as they are."
             remedy = "Look at what holds each of them below, then run the task again."
-            raise NodesFailed("The destruction of nodes", Diagnosis("NodesLeft", cause, remedy, evidence))
+            raise NodesFailed("The destruction of nodes", Diagnosis(NodeCode.LEFT, cause, remedy, evidence))
         return ids
 
 

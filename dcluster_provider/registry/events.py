@@ -99,7 +99,7 @@ def _detail(record: Cluster | Job) -> str:
             return f"savepoint {record.savepoint}"
         if record.state is JobState.RUNNING:
             why = record.savepoint_failure
-    return f"{why.cause} [{why.reason}]" if why else ""
+    return f"{why.cause} [{why.code}]" if why else ""
 
 
 def _insert(connection: Connection, event: Event) -> None:

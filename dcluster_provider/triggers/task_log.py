@@ -44,7 +44,7 @@ def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
 
 def _known(record: Cluster | Job) -> str:
     if record.diagnosis is not None:
-        return f": {record.diagnosis.cause} [{record.diagnosis.reason}]"
+        return f": {record.diagnosis.cause} [{record.diagnosis.code}]"
     return _known_of_job(record) if isinstance(record, Job) else _known_of_cluster(record)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from dcluster_provider.cli import clusters, jobs, printing, session
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -123,7 +124,9 @@ def test_what_is_logged_is_kept_from_the_results(registry, capsys):
 
 
 def test_a_failed_job_is_shown_with_its_evidence_in_lines(registry, capsys):
-    why = Diagnosis("PythonException", "The driver failed.", "Correct it.", ("line one", "line two"))
+    why = Diagnosis(
+        ProcessCode.PYTHON_EXCEPTION, "The driver failed.", "Correct it.", ("line one", "line two")
+    )
     job = fail_job(registry.jobs.get(1), why, NOON)
     assert job.state is JobState.FAILED
     printing.print_record(job, (), "table", job.as_json() | {"links": {"log": "http://log", "engine": ""}})

@@ -19,6 +19,7 @@ from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
@@ -159,8 +160,10 @@ class MemoryPlatform:
         self.unknown.remove(name)
         return True
 
-    def set_cluster(self, cluster: Cluster, phase: ClusterPhase, workers: int = 0, reason: str = "") -> None:
-        diagnosis = Diagnosis(reason, "It broke.", "Mend it.") if reason else None
+    def set_cluster(
+        self, cluster: Cluster, phase: ClusterPhase, workers: int = 0, code: DiagnosisCode | None = None
+    ) -> None:
+        diagnosis = Diagnosis(code, "It broke.", "Mend it.") if code else None
         seen = self.clusters.get(cluster.name, ClusterObservation(phase))
         self.clusters[cluster.name] = replace(seen, phase=phase, workers_ready=workers, diagnosis=diagnosis)
 

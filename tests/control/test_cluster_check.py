@@ -12,6 +12,7 @@ from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.registry.store import Registry
 
 OWNER = Owner("airflow", "dag", "run", "task")
@@ -220,7 +221,7 @@ def test_a_launch_that_was_cut_short_is_completed_after_minutes(control, platfor
 
 def test_a_launch_that_was_cut_short_and_can_never_be_made_fails(control, platform, later):
     cluster = control.clusters.request(SPEC)
-    platform.refuses = Diagnosis("NoNetwork", "Nothing could be fetched.", "Connect.")
+    platform.refuses = Diagnosis(LocalCode.PACKAGE_INDEX_UNREACHABLE, "Nothing could be fetched.", "Connect.")
     later(minutes=6)
     assert lines(control.upkeep.check_clusters()) == [("failed", "Nothing could be fetched.")]
     assert control.clusters.get(cluster.id).state is ClusterState.FAILED

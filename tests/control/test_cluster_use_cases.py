@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from hanging import HANG_SECONDS
 
-from dcluster_provider.core.diagnosis import PROVIDER_MISSING, Diagnosis
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode
+from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -18,6 +20,7 @@ from dcluster_provider.core.errors import (
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.platforms.local.codes import LocalCode
 
 OWNER = Owner("airflow", "dag", "run", "task")
 SPEC = {"tenant": "team", "workers": 2}
@@ -65,8 +68,8 @@ def test_running_means_that_every_worker_is_reported(control, platform):
 
 def test_a_broken_cluster_is_removed_and_keeps_its_diagnosis(control, platform):
     cluster = control.clusters.launch(SPEC)
-    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
-    with pytest.raises(ClusterFailed, match=r"MasterKilled.*\n.*What to do: Mend it"):
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, code=SparkCode.MASTER_LOST)
+    with pytest.raises(ClusterFailed, match=r"MasterLost.*\n.*What to do: Mend it"):
         control.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.01)
     assert control.clusters.get(cluster.id).state is ClusterState.FAILED
     assert platform.list_clusters() == []
@@ -77,20 +80,20 @@ def test_a_cluster_that_vanishes_has_failed(control, platform):
     control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
     platform.clusters.clear()
     assert control.clusters.status(cluster.id) is ClusterState.FAILED
-    assert control.clusters.get(cluster.id).diagnosis.reason == "ClusterVanished"
+    assert control.clusters.get(cluster.id).diagnosis.code == "ClusterVanished"
 
 
 def test_what_the_platform_refuses_leaves_a_failed_row_and_nothing_else(control, platform):
-    platform.refuses = Diagnosis("NoNetwork", "Nothing could be fetched.", "Connect.")
-    with pytest.raises(ClusterFailed, match="NoNetwork"):
+    platform.refuses = Diagnosis(LocalCode.PACKAGE_INDEX_UNREACHABLE, "Nothing could be fetched.", "Connect.")
+    with pytest.raises(ClusterFailed, match="PackageIndexUnreachable"):
         control.clusters.launch(SPEC)
     (cluster,) = control.clusters.list("failed")
-    assert cluster.diagnosis.reason == "NoNetwork"
+    assert cluster.diagnosis.code == "PackageIndexUnreachable"
     assert platform.applied == []
 
 
 def test_a_platform_that_cannot_be_used_stores_nothing(control, platform):
-    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    platform.unusable = Diagnosis(ConnectionCode.CREDENTIALS_MISSING, "There are none.", "Give some.")
     with pytest.raises(PlatformRefused, match="There are none"):
         control.clusters.launch(SPEC, owner=OWNER)
     with pytest.raises(PlatformRefused, match="There are none"):
@@ -101,7 +104,7 @@ def test_a_platform_that_cannot_be_used_stores_nothing(control, platform):
 
 def test_a_stored_request_waits_for_a_platform_that_can_be_used(control, platform):
     cluster = control.clusters.request(SPEC)
-    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    platform.unusable = Diagnosis(ConnectionCode.CREDENTIALS_MISSING, "There are none.", "Give some.")
     with pytest.raises(PlatformRefused, match="There are none"):
         control.clusters.resume(cluster.id)
     assert control.clusters.get(cluster.id).state is ClusterState.REQUESTED
@@ -110,7 +113,7 @@ def test_a_stored_request_waits_for_a_platform_that_can_be_used(control, platfor
 
 
 def test_a_request_for_which_a_package_is_missing_stores_nothing(control, platform):
-    platform.unusable = Diagnosis(PROVIDER_MISSING, "It is not installed.", "Install it.")
+    platform.unusable = Diagnosis(ConnectionCode.PROVIDER_MISSING, "It is not installed.", "Install it.")
     with pytest.raises(PlatformRefused, match="not installed"):
         control.clusters.request(SPEC)
     with pytest.raises(PlatformRefused, match="not installed"):
@@ -122,16 +125,16 @@ def test_a_cluster_of_which_nothing_was_made_fails_with_the_cause_when_its_platf
     control, platform
 ):
     job = control.jobs.request({"client": "c", "module": "m", "application": "a.py"})
-    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    platform.unusable = Diagnosis(ConnectionCode.CREDENTIALS_MISSING, "There are none.", "Give some.")
     assert control.clusters.terminate(job.cluster_id).state is ClusterState.FAILED
-    assert control.clusters.get(job.cluster_id).diagnosis.reason == "CredentialsMissing"
+    assert control.clusters.get(job.cluster_id).diagnosis.code == "CredentialsMissing"
     job = control.jobs.get(job.id)
-    assert (job.state, job.diagnosis.reason) == (JobState.KILLED, "CredentialsMissing")
+    assert (job.state, job.diagnosis.code) == (JobState.KILLED, "CredentialsMissing")
 
 
 def test_a_job_of_which_nothing_was_made_ends_when_its_platform_is_out_of_reach(control, platform):
     job = control.jobs.request({"client": "c", "module": "m", "application": "a.py"})
-    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    platform.unusable = Diagnosis(ConnectionCode.CREDENTIALS_MISSING, "There are none.", "Give some.")
     assert control.jobs.terminate(job.id).state is JobState.KILLED
     assert control.clusters.get(job.cluster_id).state is ClusterState.FAILED
 
@@ -143,13 +146,13 @@ def test_one_that_does_not_answer_is_out_of_reach_too(control, platform, monkeyp
     cluster = control.clusters.request(SPEC)
     monkeypatch.setattr(platform, "delete_cluster", no_answer)
     ended = control.clusters.terminate(cluster.id)
-    assert (ended.state, ended.diagnosis.reason) == (ClusterState.FAILED, "PlatformUnavailable")
+    assert (ended.state, ended.diagnosis.code) == (ClusterState.FAILED, "PlatformUnavailable")
     assert "10.0.0.1 refused" in ended.diagnosis.render()
 
 
 def test_a_cluster_of_which_something_was_made_is_not_given_up(control, platform):
     cluster = control.clusters.launch(SPEC)
-    platform.unusable = Diagnosis("CredentialsMissing", "There are none.", "Give some.")
+    platform.unusable = Diagnosis(ConnectionCode.CREDENTIALS_MISSING, "There are none.", "Give some.")
     with pytest.raises(PlatformRefused, match="There are none"):
         control.clusters.terminate(cluster.id)
     assert control.clusters.get(cluster.id).state is ClusterState.TERMINATING
@@ -160,7 +163,7 @@ def test_a_cluster_of_which_something_was_made_is_not_given_up(control, platform
 def test_what_was_seen_a_moment_ago_is_not_looked_at_again(control, platform):
     cluster = control.clusters.launch(SPEC)
     control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
-    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, code=SparkCode.MASTER_LOST)
     assert control.clusters.wait(cluster.id, timeout=0, just_seen=True).state is ClusterState.RUNNING
     with pytest.raises(ClusterFailed):
         control.clusters.wait(cluster.id, timeout=0)

@@ -21,10 +21,13 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.observation import JobPhase, ObservationError
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode
 
 SPEC = {"client": "team", "module": "etl", "application": "etl.py"}
 SILENT = PlatformUnavailable("the API server does not answer")
-REFUSED = PlatformRefused("a look", Diagnosis("Forbidden", "airflow may not get jobs.", "Grant it."))
+REFUSED = PlatformRefused(
+    "a look", Diagnosis(RequestCode.FORBIDDEN, "airflow may not get jobs.", "Grant it.")
+)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import (
     ClusterFailed,
     DuplicateJob,
@@ -28,6 +30,7 @@ from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import ApplicationEnd, ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
 from tests.core.test_job_result import lines as result_lines
 
 OWNER = Owner("airflow", "dag", "run", "task")
@@ -274,8 +277,8 @@ def test_a_job_whose_cluster_breaks_tells_the_clusters_reason(control, platform,
     cluster = control.clusters.launch({"tenant": "team", "type": engine})
     job = control.jobs.submit(on(cluster, jobType=engine))
     control.jobs.observe([job.id])
-    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
-    with pytest.raises(JobFailed, match="MasterKilled"):
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, code=SparkCode.MASTER_LOST)
+    with pytest.raises(JobFailed, match="MasterLost"):
         control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.01)
     assert control.jobs.get(job.id).state is state
 
@@ -283,7 +286,7 @@ def test_a_job_whose_cluster_breaks_tells_the_clusters_reason(control, platform,
 def test_a_job_that_succeeded_before_its_cluster_broke_has_succeeded(control, platform, cluster):
     job = control.jobs.submit(on(cluster))
     platform.set_job(job, JobPhase.SUCCEEDED)
-    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, code=SparkCode.MASTER_LOST)
     assert control.jobs.observe([job.id])[job.id].state is JobState.SUCCEEDED
 
 
@@ -325,12 +328,14 @@ def test_the_info_of_a_job_has_everything(control, platform, settings, cluster):
     settings = replace(settings, job_log_url_template="https://l/{jobId}", grafana=GrafanaLinks("g?{search}"))
     jobs = Jobs(control.registry, platform, settings, control.clusters)
     job = jobs.submit(on(cluster, emailRecipients="a@b"))
-    platform.set_job(job, JobPhase.FAILED, exit_code=3, diagnosis=Diagnosis("Why", "It broke.", "Mend it."))
+    platform.set_job(
+        job, JobPhase.FAILED, exit_code=3, diagnosis=Diagnosis(JobCode.FAILED, "It broke.", "Mend it.")
+    )
     jobs.observe([job.id])
     info = jobs.info(job.id)
     assert {to_camel(name) for name in JobSpec.model_fields} <= set(info)
     assert (info["jobId"], info["clusterId"], info["clusterName"]) == (job.id, cluster.id, cluster.name)
-    assert (info["state"], info["exitCode"], info["diagnosis"]["reason"]) == ("FAILED", 3, "Why")
+    assert (info["state"], info["exitCode"], info["diagnosis"]["code"]) == ("FAILED", 3, "JobFailed")
     assert info["endedAt"] > info["createdAt"]
     engine = control.clusters.get(cluster.id).ui_url
     assert info["links"] == {"engine": engine, "log": f"https://l/{job.id}", "grafana": f"g?{job.id}"}
@@ -366,7 +371,7 @@ def test_a_log_that_cannot_be_read_keeps_nobody_from_theirs(control, platform, c
 def test_a_job_on_a_cluster_without_progress_says_what_that_says_while_it_waits_or_has_no_worker(
     control, platform
 ):
-    why = Diagnosis("DeploymentDeleted", "The workers were deleted.", "Terminate it.")
+    why = Diagnosis(EndCode.DEPLOYMENT_DELETED, "The workers were deleted.", "Terminate it.")
     job = control.jobs.submit(SPEC)
     platform.set_job(control.jobs.observe([job.id])[job.id], JobPhase.PENDING)
     cluster = control.clusters.get(job.cluster_id)
@@ -398,5 +403,5 @@ def test_a_driver_that_outlives_its_application_is_ended_with_what_it_handed_bac
     if is_killed:  # between the end of the driver and the registry
         platform.end_job(job, cluster, judge_main_end(job, platform.of(job), job.created_at))
     job = control.jobs.observe([job.id])[job.id]
-    assert (job.state, job.diagnosis.reason, job.result) == (JobState.SUCCEEDED, "MainEnded", "[1, 2]")
+    assert (job.state, job.diagnosis.code, job.result) == (JobState.SUCCEEDED, "MainEnded", "[1, 2]")
     assert platform.of(job).phase is JobPhase.SUCCEEDED

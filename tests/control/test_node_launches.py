@@ -81,7 +81,7 @@ def test_what_is_late_is_given_back_and_a_repetition_launches_another(nodes, clo
     with pytest.raises(NodesFailed) as failed:
         nodes.poll_launch(REQUEST, "key")
     assert words in str(failed.value)
-    assert failed.value.diagnosis.reason == "NodeNotReady"
+    assert failed.value.diagnosis.code == "NodeNotReady"
     assert cloud.live() == set()
     cloud.joins, cloud.starts = True, MachineState.RUNNING
     assert nodes.launch(REQUEST, "key").is_finished

@@ -79,7 +79,7 @@ def test_a_cluster_and_its_job_stay_as_they_were_and_go_on_when_the_place_is_bac
     assert look(control, job) == (JobState.RUNNING, ClusterState.RUNNING)
     assert control.clusters.observe([before.id]) == {before.id: before}
     diagnosis = control.jobs.unobservable(job).why.diagnosis
-    assert diagnosis.reason == "ClusterElsewhere"
+    assert diagnosis.code == "ClusterElsewhere"
     assert "dcluster_default" in diagnosis.remedy
     assert connection.asked == []
     connection.edit()
@@ -214,7 +214,7 @@ def test_one_that_was_made_before_places_were_remembered_is_taken_to_be_here(
     assert control.clusters.get(job.cluster_id).place == ""
     connection.edit()
     assert look(control, job) == (JobState.FAILED, ClusterState.FAILED)
-    assert control.clusters.get(job.cluster_id).diagnosis.reason == "ClusterVanished"
+    assert control.clusters.get(job.cluster_id).diagnosis.code == "ClusterVanished"
 
 
 def test_one_on_another_server_is_elsewhere_and_a_server_that_nobody_tells_of_is_the_same(control, platform):
@@ -228,7 +228,7 @@ def test_one_on_another_server_is_elsewhere_and_a_server_that_nobody_tells_of_is
     platform.place, platform.clusters = "namespace data, Kubernetes two", {}
     assert control.clusters.observe([old.id])[old.id].state is ClusterState.RUNNING
     diagnosis = control.clusters.unobservable(old.id).why.diagnosis
-    assert (diagnosis.reason, "made in namespace data, Kubernetes one" in diagnosis.cause) == (
+    assert (diagnosis.code, "made in namespace data, Kubernetes one" in diagnosis.cause) == (
         "ClusterElsewhere",
         True,
     )

@@ -7,13 +7,17 @@ import pytest
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import SavepointCode
+from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.core.state import stop_job_with_savepoint
 
 FOLDER = "file:/savepoints/savepoint-1"
-WHY = Diagnosis("SavepointFailed", "The folder cannot be written.", "Choose another.", ("Permission denied",))
+WHY = Diagnosis(
+    SavepointCode.FAILED, "The folder cannot be written.", "Choose another.", ("Permission denied",)
+)
 
 
 @pytest.fixture
@@ -146,10 +150,10 @@ def test_spark_jobs_and_jobs_without_a_folder_are_refused_by_name(control, platf
 
 def test_a_cluster_that_breaks_meanwhile_loses_the_job(control, platform, cluster, job):
     control.jobs.terminate(job.id, savepoint=True)
-    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, code=SparkCode.MASTER_LOST)
     lost = look(control, job)
-    assert (lost.state, lost.diagnosis.reason) == (JobState.UNKNOWN, "MasterKilled")
-    with pytest.raises(SavepointFailed, match="MasterKilled"):
+    assert (lost.state, lost.diagnosis.code) == (JobState.UNKNOWN, "MasterLost")
+    with pytest.raises(SavepointFailed, match="MasterLost"):
         savepoint_of(lost)
 
 
@@ -158,5 +162,5 @@ def test_a_job_with_its_savepoint_made_has_succeeded_although_its_cluster_broke(
 ):
     control.jobs.terminate(job.id, savepoint=True)
     platform.set_job(job, JobPhase.SUCCEEDED, savepoint=FOLDER)
-    platform.set_cluster(cluster, ClusterPhase.BROKEN, reason="MasterKilled")
+    platform.set_cluster(cluster, ClusterPhase.BROKEN, code=SparkCode.MASTER_LOST)
     assert look(control, job).savepoint == FOLDER

@@ -212,7 +212,7 @@ NO_CLASS = "The program's entry point class 'no.Such' was not found in the jar f
 )
 def test_the_cause_is_named(code, lines, reason, cause):
     found = explain_exit("The driver", code, lines)
-    assert found.reason == reason
+    assert found.code == reason
     assert cause in found.cause
     assert found.remedy.endswith(".")
 
@@ -259,7 +259,7 @@ def test_an_exception_that_was_logged_is_the_cause_only_as_an_error(level, reaso
         "java.io.IOException: closed",
         "\tat a.B.c(B.java:1)",
     ]
-    assert explain_exit("The driver", 1, lines).reason == reason
+    assert explain_exit("The driver", 1, lines).code == reason
 
 
 def test_what_a_program_says_when_it_ends_itself_is_the_cause_whatever_its_engine_logs_then():
@@ -272,7 +272,7 @@ def test_what_a_program_says_when_it_ends_itself_is_the_cause_whatever_its_engin
     assert explain_exit("The driver", 1, chatter).evidence == ("exit code 1",), "shutting down is no cause"
 
 
-@pytest.mark.parametrize("sign", PATTERNS, ids=lambda sign: f"{sign.reason}-{sign.pattern[:20]}")
+@pytest.mark.parametrize("sign", PATTERNS, ids=lambda sign: f"{sign.code}-{sign.pattern[:20]}")
 def test_every_pattern_fills_its_sentences(sign):
     groups = re.compile(sign.pattern).groups
     used = {int(number) for number in re.findall(r"\{(\d)\}", sign.cause + sign.remedy)}

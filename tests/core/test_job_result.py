@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.job_result import ResultReader, ReturnedResult, without_result_lines
 
 
@@ -58,7 +59,7 @@ def test_an_error_is_explained_with_its_traceback():
     }
     found = read("".join(lines(json.dumps(told), "error")))
     assert found.error == Diagnosis(
-        "FunctionRaised",
+        JobCode.FUNCTION_RAISED,
         "The function count raised ValueError: no good",
         "Correct the function, then clear the task.",
         ("Trace", "  x"),

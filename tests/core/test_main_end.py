@@ -35,13 +35,13 @@ def ended(seconds: float = 0, words: tuple[str, ...] | None = (), **more) -> Job
 def test_it_is_told_of_after_a_moment_and_ended_after_its_timeout():
     found = [judge_main_end(job(), ended(seconds), NOW) for seconds in (14, 15, 59, 60)]
     assert [it.phase for it in found] == [JobPhase.RUNNING] * 3 + [JobPhase.SUCCEEDED]
-    assert [it.hint and it.hint.reason for it in found] == [None, "MainEnded", "MainEnded", None]
+    assert [it.hint and it.hint.code for it in found] == [None, "MainEnded", "MainEnded", None]
     assert "it is ended 60 s after its application (mainEndedTimeout)" in found[1].hint.remedy
 
 
 def test_without_a_timeout_it_goes_on():
     seen = judge_main_end(job(None), ended(10**6, dump_command="pkill driver"), NOW)
-    assert (seen.phase, seen.hint.reason) == (JobPhase.RUNNING, "MainEnded")
+    assert (seen.phase, seen.hint.code) == (JobPhase.RUNNING, "MainEnded")
     assert "set mainEndedTimeout" in seen.hint.remedy
     assert "in its log: pkill driver" in seen.hint.remedy
 
@@ -70,7 +70,7 @@ def test_without_a_timeout_it_goes_on():
 def test_its_outcome_is_what_the_program_has_shown(words, finished, state, reason):
     seen = judge_main_end(job(), ended(60, words, is_finished=finished), NOW)
     after = advance_job(job(), seen, NOW)
-    assert (after.state, after.diagnosis.reason) == (state, reason)
+    assert (after.state, after.diagnosis.code) == (state, reason)
     assert "60 s (mainEndedTimeout)" in after.diagnosis.cause
 
 

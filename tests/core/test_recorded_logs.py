@@ -269,7 +269,7 @@ def test_the_cause_is_found_and_shown(name):
     code, reason, cause, evidence, remedy = ENDED[name]
     lines = (_FOLDER / f"{name}.log").read_text().splitlines()
     found = explain_exit("The driver", code, lines)
-    assert (found.reason, cause in found.cause) == (reason, True), found.render()
+    assert (found.code, cause in found.cause) == (reason, True), found.render()
     assert any(evidence in line for line in found.evidence), found.render()
     assert remedy in found.remedy
     assert found.evidence[0] == f"exit code {code}"

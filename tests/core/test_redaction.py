@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
 from dcluster_provider.core.errors import InvalidSpec, RegistryUnusable
 from dcluster_provider.core.redaction import REDACTED, Redaction, count_as_secret, redaction
 from dcluster_provider.core.spec import JobSpec, parse
@@ -165,7 +166,9 @@ def test_a_long_line_takes_time_that_grows_with_its_length_alone(piece):
 
 def test_errors_and_diagnoses_say_no_secret_by_themselves():
     assert SECRET not in str(RegistryUnusable(f"connection to server failed: password={SECRET}"))
-    diagnosis = Diagnosis("X", f"'password' = '{SECRET}'", f"--token {SECRET}", (f"secret={SECRET}",))
+    diagnosis = Diagnosis(
+        ProcessCode.PYTHON_EXCEPTION, f"'password' = '{SECRET}'", f"--token {SECRET}", (f"secret={SECRET}",)
+    )
     assert SECRET not in diagnosis.render()
     assert SECRET not in repr(diagnosis)
 

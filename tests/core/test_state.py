@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode, SavepointCode
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -25,7 +26,9 @@ from dcluster_provider.core.state import (
 
 BEFORE = datetime(2026, 1, 1, tzinfo=timezone.utc)
 NOW = BEFORE + timedelta(minutes=5)
-WHY = Diagnosis("ImagePullBackOff", "The image cannot be pulled.", "Correct its name.", ("an event",))
+WHY = Diagnosis(
+    ConnectionCode.CREDENTIALS_MISSING, "The image cannot be pulled.", "Correct its name.", ("an event",)
+)
 CLUSTER = Cluster(
     id=1,
     name="spark3-dev-team-1",
@@ -229,7 +232,7 @@ def test_exit_code_zero_is_kept():
 
 
 WISHING = stop_job_with_savepoint(replace(JOB, state=JobState.RUNNING, started_at=BEFORE), BEFORE)
-NO_SAVEPOINT = Diagnosis("SavepointFailed", "The folder cannot be written.", "Choose another.")
+NO_SAVEPOINT = Diagnosis(SavepointCode.FAILED, "The folder cannot be written.", "Choose another.")
 WISH_CELLS = [
     (failure, phase, JobState(cell))
     for row, failure in zip(WISH_TABLE.strip().splitlines(), (None, NO_SAVEPOINT), strict=True)

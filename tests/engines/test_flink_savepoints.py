@@ -8,6 +8,7 @@ import pytest
 from kubernetes_platform import make_cluster, make_job
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import SavepointCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import savepoint_trigger
 from dcluster_provider.core.observation import JobObservation, JobPhase
@@ -16,7 +17,7 @@ from dcluster_provider.engines.flink_savepoints import Stop, savepoint_folder, w
 
 CLUSTER = make_cluster(type="flink")
 NEW, OLD = "execution.checkpointing.savepoint-dir", "state.savepoints.dir"
-WHY = Diagnosis("SavepointFailed", "It cannot be written.", "Choose another.")
+WHY = Diagnosis(SavepointCode.FAILED, "It cannot be written.", "Choose another.")
 
 
 @pytest.mark.parametrize(

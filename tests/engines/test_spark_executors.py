@@ -35,7 +35,7 @@ def test_ten_that_ended_at_start_are_enough():
     log = START + "".join(removed(number) for number in range(9))
     assert ended_at_start(log, {}) is None
     found = ended_at_start(log + removed(9), {})
-    assert found.reason == "ExecutorsFailed"
+    assert found.code == "ExecutorsFailed"
     assert found.cause.startswith("10 executors")
     assert found.evidence[-1] == f"executor {APP}/9: Command exited with code 1"
 

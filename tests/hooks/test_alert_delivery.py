@@ -14,6 +14,7 @@ from mail_server import mail_server, text_of
 
 from dcluster_provider.core.alert import Alert
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import JobState
 from dcluster_provider.hooks import delivery
@@ -55,7 +56,9 @@ def test_recipients_get_a_mail_whose_text_is_not_taken_for_a_template(mailbox, a
 
 
 def test_a_failure_comes_with_its_diagnosis(mailbox, alert):
-    diagnosis = Diagnosis("PythonException", "The driver raised.", "Mend it.", ("ValueError: {{ x }}",))
+    diagnosis = Diagnosis(
+        ProcessCode.PYTHON_EXCEPTION, "The driver raised.", "Mend it.", ("ValueError: {{ x }}",)
+    )
     job = replace(alert.job, state=JobState.FAILED, ended_at=NOW, diagnosis=diagnosis)
     NotifierDelivery().tell(Alert("failed", job, alert.cluster, NOW), "mail")
     text = text_of(mailbox.mails[0][1])

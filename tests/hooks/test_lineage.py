@@ -12,6 +12,7 @@ from openlineage.client.serde import Serde
 
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.record import JobState
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.hooks.lineage import job_facets, with_lineage
@@ -48,7 +49,7 @@ def test_a_job_is_told_with_its_cluster_and_links():
 def test_a_failure_is_told_with_its_diagnosis():
     cluster = make_cluster(type="flink")
     job = replace(
-        make_job(cluster), state=JobState.FAILED, diagnosis=Diagnosis("Why", "It broke.", "Mend it.")
+        make_job(cluster), state=JobState.FAILED, diagnosis=Diagnosis(JobCode.FAILED, "It broke.", "Mend it.")
     )
     found = job_facets(job, cluster, SETTINGS)
     assert "It broke. [Why]" in sent(found.run_facets)["errorMessage"]["message"]

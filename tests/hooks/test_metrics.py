@@ -11,6 +11,7 @@ import pytest
 from local_platform import make_cluster, make_job
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.hooks import metrics
 
@@ -51,11 +52,13 @@ def test_clusters_are_counted_and_timed(received):
     metrics.count_launch(cluster)
     later = cluster.created_at + timedelta(seconds=2)
     metrics.time_start(replace(cluster, state=ClusterState.RUNNING, state_since=later))
-    metrics.count_failure(replace(cluster, diagnosis=Diagnosis("MasterKilled", "It broke.", "Mend it.")))
+    metrics.count_failure(
+        replace(cluster, diagnosis=Diagnosis(SparkCode.MASTER_LOST, "It broke.", "Mend it."))
+    )
     assert received(3) == [
         "airflow.dcluster.cluster.launch,engine=flink,platform=local:1|c",
         "airflow.dcluster.cluster.start,engine=flink,platform=local:2000.000000|ms",
-        "airflow.dcluster.cluster.failed,engine=flink,platform=local,reason=MasterKilled:1|c",
+        "airflow.dcluster.cluster.failed,engine=flink,platform=local,code=MasterLost:1|c",
     ]
 
 

@@ -62,7 +62,7 @@ def test_a_taken_port_of_spark_is_named_with_its_holder(platform, taken_port, se
     cluster = make_cluster(**SMALL, extra_configs={setting: taken_port})
     platform.apply_cluster(cluster)
     diagnosis = broken(platform, cluster)
-    assert diagnosis.reason == "PortTaken"
+    assert diagnosis.code == "PortTaken"
     assert f"Port {taken_port} ({setting}) is taken by process {os.getpid()} (" in diagnosis.cause
     platform.delete_cluster(cluster)
     assert observe(platform, cluster).phase is ClusterPhase.ABSENT
@@ -75,7 +75,7 @@ def test_a_taken_port_of_flink_is_named_with_its_holder(tmp_path, taken_port, se
         cluster = make_cluster(type="flink", extra_configs={setting: taken_port})
         platform.apply_cluster(cluster)
         diagnosis = broken(platform, cluster)
-        assert diagnosis.reason == "PortTaken"
+        assert diagnosis.code == "PortTaken"
         assert f"Port {taken_port} ({setting}) is taken by process {os.getpid()} (" in diagnosis.cause
 
 
@@ -130,7 +130,7 @@ def test_a_cluster_whose_runner_and_master_were_killed_together_is_lost(platform
     process_of(platform, cluster, "master")  # which its runner starts only after the launch has returned
     folder = platform.settings.home / "clusters" / cluster.name / "processes" / "master"
     answers(census()[folder], psutil.Process.kill)
-    assert broken(platform, cluster).reason == "ProcessLost"
+    assert broken(platform, cluster).code == "ProcessLost"
     platform.delete_cluster(cluster)
     assert observe(platform, cluster).phase is ClusterPhase.ABSENT
 
@@ -173,7 +173,7 @@ def test_a_disk_that_a_job_fills_is_named_and_the_cluster_ends_all_the_same(tmp_
         job = submit(platform, cluster, application=FAILS, args=("disk",))
         seen = outcome(platform, job, cluster)
         assert seen.phase is JobPhase.FAILED
-        assert seen.diagnosis.reason == "DiskFull", seen.diagnosis.render()
+        assert seen.diagnosis.code == "DiskFull", seen.diagnosis.render()
         assert any(str(home) in line and "of 24 MiB are free" in line for line in seen.diagnosis.evidence)
         platform.delete_cluster(cluster)
         assert observe(platform, cluster).phase is ClusterPhase.ABSENT
@@ -186,7 +186,7 @@ def test_a_disk_that_is_full_before_anything_starts_is_named(tmp_path):
         cluster = make_cluster(**SMALL)
         with pytest.raises(PlatformRefused) as refusal:
             platform.apply_cluster(cluster)
-        assert refusal.value.diagnosis.reason == "DiskFull"
+        assert refusal.value.diagnosis.code == "DiskFull"
         (home / "ballast").unlink()
 
 
@@ -235,7 +235,7 @@ def test_an_engine_that_cannot_be_fetched_is_named_with_the_installers_words(no_
     with pytest.raises(PlatformRefused) as refusal:
         ensure_engine("spark", no_network, told.append)
     diagnosis = refusal.value.diagnosis
-    assert diagnosis.reason == "PackageIndexUnreachable"
+    assert diagnosis.code == "PackageIndexUnreachable"
     assert "Spark 3.5.9" in diagnosis.cause
     assert any("127.0.0.1:9" in line or "pyspark" in line for line in diagnosis.evidence[1:])
     assert "Installing Spark 3.5.9" in told[0]

@@ -110,7 +110,7 @@ def test_a_jar_that_cannot_run_is_refused_with_the_cause(platform, cluster, jar,
     job = make_job(cluster, application=jar, **fields)
     with pytest.raises(PlatformRefused, match=text) as refusal:
         platform.apply_job(job, cluster)
-    assert refusal.value.diagnosis.reason == reason
+    assert refusal.value.diagnosis.code == reason
 
 
 def test_a_jar_is_stopped(platform, cluster, jar):
@@ -144,7 +144,7 @@ def test_a_python_exception_is_the_cause(platform, cluster, how, text):
     job = submit(platform, cluster, application=FAILS, args=(how,))
     seen = outcome(platform, job, cluster)
     assert seen.phase is JobPhase.FAILED
-    assert (seen.diagnosis.reason, text in seen.diagnosis.cause) == ("PythonException", True), seen.diagnosis
+    assert (seen.diagnosis.code, text in seen.diagnosis.cause) == ("PythonException", True), seen.diagnosis
 
 
 @pytest.mark.long
@@ -185,7 +185,7 @@ def test_the_statements_of_a_sql_file_run_one_after_the_other(platform, cluster,
 def test_a_statement_that_fails_ends_a_sql_file(platform, cluster, sql):
     job = submit(platform, cluster, application=sql("SELECT 1;\nSELECT nothing FROM nowhere;\nSELECT 3;\n"))
     seen = outcome(platform, job, cluster)
-    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "SqlStatementFailed")
+    assert (seen.phase, seen.diagnosis.code) == (JobPhase.FAILED, "SqlStatementFailed")
     assert "'nowhere' not found" in seen.diagnosis.cause
     log = whole_log(platform, job, cluster)
     assert "statements.sql, line 2: the statement failed" in log
@@ -300,7 +300,7 @@ def test_a_killed_jobmanager_breaks_the_cluster_and_loses_its_jobs(platform, jar
     assert broken.diagnosis.cause == "The JobManager was killed by signal 9 (SIGKILL)."
     for job in (lost, client):
         seen = outcome(platform, job, cluster)
-        assert (seen.phase, seen.diagnosis.reason) == (JobPhase.LOST, "JobManagerEnded")
+        assert (seen.phase, seen.diagnosis.code) == (JobPhase.LOST, "JobManagerEnded")
     assert observe_job(platform, done, cluster).phase is JobPhase.SUCCEEDED
     platform.delete_cluster(cluster)
     assert observe(platform, cluster).phase is ClusterPhase.ABSENT

@@ -128,7 +128,7 @@ def test_a_python_exception_is_the_cause(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("driver",))
     seen = outcome(platform, job, cluster)
     assert (seen.phase, seen.exit_code) == (JobPhase.FAILED, 1)
-    assert seen.diagnosis.reason == "PythonException"
+    assert seen.diagnosis.code == "PythonException"
     assert "ValueError: no rows today" in seen.diagnosis.cause
     assert any("spark_fails.py" in line for line in seen.diagnosis.evidence)
 
@@ -137,7 +137,7 @@ def test_a_python_exception_is_the_cause(platform, cluster):
 def test_an_exception_in_a_task_is_the_cause(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("task",))
     seen = outcome(platform, job, cluster)
-    assert seen.diagnosis.reason == "PythonException"
+    assert seen.diagnosis.code == "PythonException"
     assert "ZeroDivisionError" in seen.diagnosis.cause
 
 
@@ -145,7 +145,7 @@ def test_a_job_whose_executors_end_at_start_is_ended_with_their_own_words(platfo
     wrong = {"spark.executor.extraJavaOptions": "--add-modules=no.such.module -Dpassword=hidden"}
     job = submit(platform, cluster, application=FAILS, args=("nothing",), extra_cmd=wrong)
     seen = outcome(platform, job, cluster)
-    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "ExecutorsFailed")
+    assert (seen.phase, seen.diagnosis.code) == (JobPhase.FAILED, "ExecutorsFailed")
     # Ten, and those that ended before somebody looked.
     assert re.match(r"1\d executors of the job ended one after the other", seen.diagnosis.cause)
     assert any("Module no.such.module not found" in line for line in seen.diagnosis.evidence), seen.diagnosis
@@ -158,7 +158,7 @@ def test_a_job_whose_executors_end_at_start_is_ended_with_their_own_words(platfo
 def test_a_driver_whose_heap_is_full_ends(platform, cluster):
     job = submit(platform, cluster, application=str(APPLICATIONS / "fills_heap.py"), driver_mem_gb=0.5)
     seen = outcome(platform, job, cluster)
-    assert (seen.phase, seen.exit_code, seen.diagnosis.reason) == (JobPhase.FAILED, 3, "OutOfMemory")
+    assert (seen.phase, seen.exit_code, seen.diagnosis.code) == (JobPhase.FAILED, 3, "OutOfMemory")
     assert "Java heap space" in seen.diagnosis.cause
 
 
@@ -175,7 +175,7 @@ def test_a_driver_that_outlives_its_application_is_told_of_and_ended(platform, c
     assert began < end.at <= datetime.now(timezone.utc)
     platform.end_job(job, cluster, judge_main_end(job, seen, end.at + timedelta(seconds=60)))
     seen = observe_job(platform, job, cluster)
-    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.SUCCEEDED, "MainEnded")
+    assert (seen.phase, seen.diagnosis.code) == (JobPhase.SUCCEEDED, "MainEnded")
     folder = platform.settings.home / "logs" / cluster.name / "jobs" / f"{job.id}-{job.generation}"
     until(census, lambda alive: folder not in alive)
 
@@ -184,7 +184,7 @@ def test_a_driver_that_outlives_its_application_is_told_of_and_ended(platform, c
 def test_a_wrong_main_class_is_named(platform, cluster, spark_jar):
     job = submit(platform, cluster, application=str(spark_jar), main_class="no.Such")
     seen = outcome(platform, job, cluster)
-    assert seen.diagnosis.reason == "MainClassMissing"
+    assert seen.diagnosis.code == "MainClassMissing"
     assert "no.Such" in seen.diagnosis.cause
 
 
@@ -205,7 +205,7 @@ def test_an_executor_larger_than_any_worker_is_refused_before_it_starts(platform
 def test_an_executor_that_the_application_makes_too_large_is_named_and_its_driver_ended(platform, cluster):
     job = submit(platform, cluster, application=FAILS, args=("memory",))
     seen = outcome(platform, job, cluster)
-    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "ExecutorTooLarge")
+    assert (seen.phase, seen.diagnosis.code) == (JobPhase.FAILED, "ExecutorTooLarge")
     assert "65536 MiB" in seen.diagnosis.cause
     assert not [folder for folder in census() if folder.name == f"{job.id}-1"]
     assert observe_job(platform, job, cluster) == seen

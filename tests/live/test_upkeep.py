@@ -219,7 +219,7 @@ def test_a_job_that_fails_is_mailed_by_the_task_that_submitted_it_and_not_again(
     print(mail["Subject"], text_of(mail), sep="\n")
     assert recipients == ["team@example.com"]
     assert mail["Subject"] == f"[dCluster] {job}: FAILED"
-    assert job.diagnosis.reason in text_of(mail)
+    assert job.diagnosis.code in text_of(mail)
     assert f"Owner: {job.owner}" in text_of(mail)
     command(live_airflow, "alert")
     assert len(mails) == 1

@@ -12,19 +12,21 @@ from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused
+from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.operators.cluster import DClusterLaunchSparkOperator, DClusterTerminateOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator, DClusterTerminateJobOperator
+from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.sensors.cluster import DClusterClusterSensor
 from dcluster_provider.sensors.job import DClusterJobSensor
 
-BROKEN = Diagnosis("OutOfMemory", "It was killed.", "Give it more.")
+BROKEN = Diagnosis(LogCode.OUT_OF_MEMORY, "It was killed.", "Give it more.")
 CONTEXT = {"ti": SimpleNamespace(try_number=1, max_tries=1), "task": SimpleNamespace(retries=1)}
 
 
 def no_client(conn_id):
-    raise PlatformRefused(conn_id, Diagnosis("Asked", "Kubernetes was asked.", "Do not."))
+    raise PlatformRefused(conn_id, Diagnosis(RequestCode.FORBIDDEN, "Kubernetes was asked.", "Do not."))
 
 
 @pytest.fixture

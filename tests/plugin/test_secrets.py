@@ -12,6 +12,7 @@ from dcluster_provider.cli import clusters as cluster_commands
 from dcluster_provider.cli import jobs as job_commands
 from dcluster_provider.core.alert import FAILED, Alert
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
 from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, JobFailed
 from dcluster_provider.core.redaction import REDACTED
 from dcluster_provider.core.state import fail_cluster, fail_job
@@ -34,7 +35,12 @@ JOB = {
     "args": ["--password", SECRET],
 }
 # What engines print of their own settings when they fail.
-ECHO = Diagnosis("X", f"Login with {SECRET} failed", f"Try {SECRET} again", (f"log line with {SECRET}",))
+ECHO = Diagnosis(
+    ProcessCode.PYTHON_EXCEPTION,
+    f"Login with {SECRET} failed",
+    f"Try {SECRET} again",
+    (f"log line with {SECRET}",),
+)
 
 
 @pytest.fixture

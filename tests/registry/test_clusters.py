@@ -7,13 +7,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ClusterCode
 from dcluster_provider.core.errors import InvalidSpec, NotFound, StaleRecord
 from dcluster_provider.core.record import ClusterState
 from dcluster_provider.registry.store import Registry
 
 LIVE = [state for state in ClusterState if not state.is_final]
 FINAL = [state for state in ClusterState if state.is_final]
-DIAGNOSIS = Diagnosis("ClusterVanished", "It disappeared.", "Run the task again.", ("event one", "exit 137"))
+DIAGNOSIS = Diagnosis(
+    ClusterCode.VANISHED, "It disappeared.", "Run the task again.", ("event one", "exit 137")
+)
 
 
 def test_new_claim_gives_a_requested_cluster(registry, claim_cluster, now, owner):

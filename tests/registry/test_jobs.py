@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.registry import jobs as jobs_module
@@ -15,7 +16,7 @@ from dcluster_provider.registry.store import Registry
 
 LIVE = [state for state in JobState if not state.is_final]
 FINAL = [state for state in JobState if state.is_final]
-DIAGNOSIS = Diagnosis("JobFailed", "It failed.", "Read the log.", ("exit 1",))
+DIAGNOSIS = Diagnosis(JobCode.FAILED, "It failed.", "Read the log.", ("exit 1",))
 
 
 def test_new_claim_gives_a_requested_job(registry, claim_job, now, owner):

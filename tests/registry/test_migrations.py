@@ -147,3 +147,61 @@ def test_clusters_of_the_schema_before_places_are_kept(registry_url, tmp_path, n
     assert (found.spec.workers, found.workers_ready, found.place) == (2, 2, "")
     saved = registry.clusters.save(replace(found, state=ClusterState.TERMINATING))
     assert registry.clusters.get(7) == saved
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"), [("cluster", ["diagnosis"]), ("job", ["diagnosis", "savepoint_failure"])]
+)
+def test_the_reason_of_a_stored_diagnosis_becomes_its_code(registry_url, tmp_path, now, table, columns):
+    told = {"reason": "OutOfcpu", "cause": "It broke.", "remedy": "Mend it.", "evidence": ["one", "two"]}
+    row = {
+        "key": "key",
+        "generation": 1,
+        "version": 3,
+        "deployment": "deployment",
+        "registry_id": "",
+        "conn_id": "dcluster_default",
+        "state": "FAILED",
+        "created_at": now,
+        "state_since": now,
+        "ui_url": "",
+    }
+    of_table = {
+        "cluster": {
+            "spec": {"tenant": "team"},
+            "name": "spark3-dev-team",
+            "platform": "kubernetes",
+            "place": "",
+            "tenant": "team",
+            "engine": "spark",
+            "long_living": False,
+            "job_seen_at": now,
+            "master_url": "",
+            "workers_ready": 0,
+        },
+        "job": {
+            "spec": {"client": "team", "module": "report", "job_type": "flink"},
+            "client": "team",
+            "module": "report",
+            "cluster_id": 1,
+            "owns_cluster": False,
+            "savepoint_wanted": False,
+            "savepoint": "",
+        },
+    }
+    rows = [
+        {**row, **of_table[table], "id": 7, **dict.fromkeys(columns, told)},
+        {**row, **of_table[table], "id": 8, "key": "another", **dict.fromkeys(columns)},
+    ]
+    (tmp_path / "new").mkdir()
+    store_in_schema(registry_url, "0008", f"dcluster_{table}", rows)
+    registry = Registry(registry_url)
+    store = registry.clusters if table == "cluster" else registry.jobs
+    for column in columns:
+        diagnosis = getattr(store.get(7), column)
+        assert diagnosis.as_json() == {
+            **{name: told[name] for name in told if name != "reason"},
+            "code": "OutOfcpu",
+        }
+        assert getattr(store.get(8), column) is None
+    assert store.get(7).version == 3

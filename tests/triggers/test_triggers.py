@@ -18,11 +18,13 @@ from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control.observation_errors import Unobservable
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.base import LogPart
+from dcluster_provider.platforms.kubernetes.diagnosis.refusals import AdmissionCode
 from dcluster_provider.triggers import owned
 from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch
@@ -190,9 +192,9 @@ def test_why_nothing_is_seen_is_told_once():
 def test_why_there_is_no_progress_is_told_once_for_each_reason():
     trigger = job_trigger(log_start=None)
     told = listen_to(trigger)
-    why = Diagnosis("QuotaExceeded", "The quota is used up.", "End something.")
+    why = Diagnosis(AdmissionCode.QUOTA_EXCEEDED, "The quota is used up.", "End something.")
     calls = Calls(*[JobState.RUNNING] * 4, JobState.SUCCEEDED)
-    calls.hints = [None, why, why, replace(why, reason="MainEnded", cause="Its main has ended."), None]
+    calls.hints = [None, why, why, replace(why, code=JobCode.MAIN_ENDED, cause="Its main has ended."), None]
     lines = told + fire(trigger, calls)["lines"]
     stuck = [line for line in lines if "RUNNING, and makes no progress" in line]
     assert ["quota is used up" in line for line in stuck] == [True, False]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import NodeCode
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 from dcluster_provider.platforms.base import no_registry
@@ -227,7 +228,7 @@ def _told(age: timedelta) -> str:
 def _ended(machines: list[Machine], order: NodeOrder) -> Diagnosis:
     ended = [machine for machine in machines if not machine.state.is_live]
     return Diagnosis(
-        "MachineEnded",
+        NodeCode.MACHINE_ENDED,
         f"{order.count - sum(it.state.is_live for it in machines)} of the machines are gone before they were ready.",
         "Look at the reason below (a spot machine that was taken back, a volume that cannot be made); running the task "
         "again launches what is missing.",
@@ -237,7 +238,7 @@ def _ended(machines: list[Machine], order: NodeOrder) -> Diagnosis:
 
 def _too_late(late: dict[Machine, str], settings: NodeSettings) -> Diagnosis:
     return Diagnosis(
-        "NodeNotReady",
+        NodeCode.NOT_READY,
         f"{len(late)} machines did not become nodes in time and were given back.",
         "Look at the machine's console output and its user data: it has to join the cluster by itself, with a role "
         "that the cluster knows and a way to its API server. When it only needs longer, raise launch_timeout "

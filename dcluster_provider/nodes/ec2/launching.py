@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import NodeCode
 from dcluster_provider.core.errors import NodesFailed, PlatformRefused
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 from dcluster_provider.nodes.ec2.attempts import Attempts
@@ -224,13 +225,13 @@ class Launch:
         )
         if not refused:
             return Diagnosis(
-                "MachineEnded",
+                NodeCode.MACHINE_ENDED,
                 "EC2 ended instances right after it had launched them.",
                 "Look at the reason below (a volume that cannot be made, a key that cannot be used).",
                 ended[-5:],
             )
         return Diagnosis(
-            "NoCapacity",
+            NodeCode.NO_CAPACITY,
             f"EC2 has not enough such instances: {len(refused)} of {len(self._candidates)} ways to get them gave "
             "none or too few, and what was launched in vain was given back.",
             "Run the task again later; name alternatives (alternative_types of the request, or ec2_alternatives of the "

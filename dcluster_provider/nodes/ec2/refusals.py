@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode, NodeCode
 from dcluster_provider.core.errors import (
     CloudUnavailable,
     CredentialsRefused,
@@ -18,6 +19,17 @@ from dcluster_provider.core.errors import (
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+
+
+class Ec2Code(DiagnosisCode):
+    """What only EC2 refuses."""
+
+    LAUNCH_REFUSED = (
+        "LaunchRefused",
+        "EC2 cannot accept a launch: a field of the request or connection is wrong.",
+    )
+    REGION_NOT_ENABLED = "RegionNotEnabled", "The region is not enabled for the AWS account."
+
 
 # Here there are no such instances just now, or no more of them: elsewhere there may be.
 CAPACITY = frozenset({
@@ -97,7 +109,7 @@ def refusal(error: Exception, conn_id: str, region: str, decode: Decode) -> DClu
     return PlatformRefused(
         f"EC2 in {region}",
         Diagnosis(
-            "RequestRefused",
+            NodeCode.REQUEST_REJECTED,
             "The request to EC2 was not sent.",
             f"Look at what is said of it, and at the connection {conn_id!r}.",
             (str(error),),
@@ -120,7 +132,7 @@ def launch_refusal(error: ClientError, subject: str) -> NodesFailed | None:
         else "Correct what EC2 complains of: a field of the request, of the connection or of its launch template."
     )
     return NodesFailed(
-        subject, Diagnosis("LaunchRefused", "EC2 refused the launch.", remedy, (f"{code}: {message}",))
+        subject, Diagnosis(Ec2Code.LAUNCH_REFUSED, "EC2 refused the launch.", remedy, (f"{code}: {message}",))
     )
 
 
@@ -139,7 +151,7 @@ def _of_answer(error: ClientError, conn_id: str, region: str, decode: Decode) ->
         return PlatformRefused(
             subject,
             Diagnosis(
-                "RegionNotEnabled",
+                Ec2Code.REGION_NOT_ENABLED,
                 f"The region {region} is not enabled for the account.",
                 "Enable it in the account's settings, or name another region.",
                 (f"{code}: {message}",),
@@ -152,7 +164,7 @@ def _of_answer(error: ClientError, conn_id: str, region: str, decode: Decode) ->
     return PlatformRefused(
         subject,
         Diagnosis(
-            "RequestRefused",
+            NodeCode.REQUEST_REJECTED,
             f"EC2 refused {error.operation_name}.",
             "Correct what it complains of.",
             (f"{code}: {message}",),
@@ -177,7 +189,7 @@ def _unauthorized(error: ClientError, conn_id: str, decode: Decode) -> Diagnosis
     if encoded and not decoded:
         allowed += ". With sts:DecodeAuthorizationMessage, the resource would be named here"
     return Diagnosis(
-        "PermissionMissing",
+        ConnectionCode.PERMISSION_MISSING,
         f"AWS does not let the connection {conn_id!r} do {action}.",
         f"{allowed}. The page on nodes has a policy with everything that is needed.",
         tuple(line for line in evidence if line),
@@ -197,7 +209,7 @@ def _context(decoded: str) -> dict[str, Any]:
 
 def _no_credentials(conn_id: str, error: Exception) -> Diagnosis:
     return Diagnosis(
-        "CredentialsMissing",
+        ConnectionCode.CREDENTIALS_MISSING,
         f"The connection {conn_id!r} gives no credentials for AWS.",
         "Give it an clients key or a role, or name another connection in the field aws_conn_id; where Airflow itself "
         "runs on AWS, the role of its machine or pod is used when the connection has none.",

@@ -7,12 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode
 from dcluster_provider.core.errors import (
     CloudUnavailable,
     CredentialsRefused,
     DClusterError,
     PlatformRefused,
 )
+
+
+class GkeCode(DiagnosisCode):
+    """What only GKE refuses."""
+
+    POOL_NAME_TAKEN = "PoolNameTaken", "A node pool of this name does not belong to this deployment."
+    POOL_REFUSED = "PoolRefused", "GKE cannot accept a node pool as it is."
+    TEMPLATE_MISSING = "TemplateMissing", "There is no node pool that gke_template_pool names."
+
 
 _PERMISSION = re.compile(r"\b([a-z][a-zA-Z]*\.[a-zA-Z]+\.[a-zA-Z]+)\b['\"]? permission")
 _BUSY = re.compile(r"operation-|try again|currently|in progress|incompatible operation", re.IGNORECASE)
@@ -105,7 +115,7 @@ def _forbidden(subject: str, what: str, error: Exception) -> DClusterError:
     return PlatformRefused(
         subject,
         Diagnosis(
-            "PermissionMissing",
+            ConnectionCode.PERMISSION_MISSING,
             f"{what}: the permission {permission} is missing." if permission else f"{what} is forbidden.",
             f"Grant a role with {permission or 'what the message names'} to the account of the connection; the page "
             "on nodes lists all that are needed.",

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode, NodeCode
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed, PlatformRefused
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.api import GkeApi
-from dcluster_provider.nodes.gke.faults import RequestRejected, ResourceExists, ResourceNotFound
+from dcluster_provider.nodes.gke.faults import GkeCode, RequestRejected, ResourceExists, ResourceNotFound
 from dcluster_provider.nodes.gke.fleet import Group, Pool, read_pools
 from dcluster_provider.nodes.gke.pools import candidates, node_pool
 from dcluster_provider.nodes.gke.removal import delete_if_empty, delete_machines
@@ -109,7 +110,7 @@ class NodePoolResize:
             ) from None
         except RequestRejected as error:
             raise self._failed(
-                "RequestRefused", "GKE's instance group refuses to grow.", str(error)
+                NodeCode.REQUEST_REJECTED, "GKE's instance group refuses to grow.", str(error)
             ) from error
 
     def _try_next(self, pools: list[Pool], *why: str) -> None:
@@ -125,7 +126,7 @@ class NodePoolResize:
         tried = ", ".join(str(it) for it in candidates(self.order, self.settings))
         zones = ", ".join(dict.fromkeys(group.zone for pool in pools for group in pool.groups))
         raise self._failed(
-            "NoCapacity",
+            NodeCode.NO_CAPACITY,
             f"None of {tried} can be had in {zones or self.order.region}; what came in vain was given back.",
             *why,
         )
@@ -146,7 +147,7 @@ class NodePoolResize:
             self._require_ours(name)
         except RequestRejected as error:
             raise self._failed(
-                "PoolRefused", f"GKE refuses a node pool of {candidate}.", str(error)
+                GkeCode.POOL_REFUSED, f"GKE refuses a node pool of {candidate}.", str(error)
             ) from error
 
     def _require_ours(self, name: str) -> None:
@@ -160,7 +161,7 @@ class NodePoolResize:
             raise PlatformRefused(
                 str(self.settings),
                 Diagnosis(
-                    "PoolNameTaken",
+                    GkeCode.POOL_NAME_TAKEN,
                     f"There is a node pool {name} without the labels of this deployment.",
                     f"Look who made it; when nobody uses it, delete it: gcloud container node-pools delete {name}.",
                 ),
@@ -175,7 +176,7 @@ class NodePoolResize:
             raise PlatformRefused(
                 str(self.settings),
                 Diagnosis(
-                    "TemplateMissing",
+                    GkeCode.TEMPLATE_MISSING,
                     f"There is no node pool {wanted!r}{nearest(wanted, set(found))}",
                     "Correct the field gke_template_pool of the connection, or leave it empty.",
                     (f"node pools: {', '.join(sorted(found)[:20])}",),
@@ -187,11 +188,11 @@ class NodePoolResize:
         wanted = {zone: index for index, zone in enumerate(self.zones(pool.instance_type))}
         return sorted(pool.groups, key=lambda it: (wanted.get(it.zone, len(wanted)), it.zone))
 
-    def _failed(self, reason: str, cause: str, *evidence: str) -> NodesFailed:
+    def _failed(self, code: DiagnosisCode, cause: str, *evidence: str) -> NodesFailed:
         return NodesFailed(
             f"{self.order.count} nodes of type {self.order.instance_types[0]}",
             Diagnosis(
-                reason,
+                code,
                 cause,
                 "Name further kinds of machines (alternativeTypes, or gke_alternatives of the connection) or zones "
                 "(gke_zones), have the quota raised if the lines above name one, or try again later.",

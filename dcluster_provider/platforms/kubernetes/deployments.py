@@ -8,6 +8,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.api import KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_manifests
+from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
 from dcluster_provider.platforms.kubernetes.metadata import Place
 from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
@@ -53,7 +54,7 @@ class Deployments:
                 continue  # it is there, or nothing can be told of it
             name = manifest["metadata"]["name"]
             return Diagnosis(
-                "DeploymentDeleted",
+                EndCode.DEPLOYMENT_DELETED,
                 f"The Deployment {name} was deleted, so its pods do not come back.",
                 "Find out who deleted it (the audit log); terminate the cluster, and run the task again for another.",
                 (f"namespace {namespace}: no Deployment {name}",),

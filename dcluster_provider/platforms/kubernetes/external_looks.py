@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.engine_log_patterns import FlinkCode, SparkCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.platforms.kubernetes.external import ANY_WORKER
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
@@ -15,14 +17,6 @@ from dcluster_provider.platforms.kubernetes.spark_jobs import observe_on_standal
 
 _REGISTERED = "Registered executor NettyRpcEndpointRef"
 _UNREACHABLE = "All masters are unresponsive"
-_LITTLE = {
-    "ExitCode",
-    "JavaException",
-    "PythonException",
-    "ConnectionRefused",
-    "ConnectionTimedOut",
-    "UnknownHost",
-}
 _SILENCE = timedelta(seconds=120)  # after which a JobManager is not waited for any more
 
 
@@ -41,7 +35,7 @@ def observe_on_external(
         assert client.pod is not None
         if _REGISTERED in client.log_head(client.pod):
             return JobObservation(JobPhase.RUNNING)
-    if client.pod is not None and seen.diagnosis is not None and seen.diagnosis.reason in _LITTLE:
+    if client.pod is not None and seen.diagnosis is not None and _may_follow(seen.diagnosis.code):
         # Its last lines do not tell: a driver that finds no master goes on for a while before it ends.
         lines = client.log_head(client.pod).splitlines()
         told = next((line for line in lines if _UNREACHABLE in line), None)
@@ -87,9 +81,14 @@ def observe_without_jobmanager(client: ClientPod, url: str, silent_since: dateti
     return seen
 
 
+def _may_follow(code: DiagnosisCode) -> bool:
+    """Whether a driver that reaches no master may end so."""
+    return code.is_generic or code.is_unreachable
+
+
 def _master_lost(url: str, line: str) -> Diagnosis:
     return Diagnosis(
-        "MasterLost",
+        SparkCode.MASTER_LOST,
         f"The driver's pod could not reach the Spark master at {url}.",
         "Correct the address of master in the connection's external_clusters, or find out why the master is not there "
         "or not reached from pods; then run the job again.",
@@ -99,7 +98,7 @@ def _master_lost(url: str, line: str) -> Diagnosis:
 
 def _unheard(url: str) -> Diagnosis:
     return Diagnosis(
-        "JobManagerSilent",
+        FlinkCode.JOB_MANAGER_SILENT,
         f"The client ended well, but the JobManager at {url} does not answer Airflow, so whether what the client "
         "submitted has finished cannot be told.",
         "Make that address reachable from where Airflow runs, too. Check the job's output; if it has to run again, "

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase
@@ -142,7 +144,7 @@ class FlinkJobs:
             if self.overview[job_id]["state"] in {"RESTARTING", "FAILING"}:
                 found = self._explain(job_id)
                 return Diagnosis(
-                    "JobRestarts",
+                    FlinkCode.JOB_RESTARTS,
                     f"{_RESTARTS} {found.cause}" if found else _RESTARTS,
                     f"{found.remedy if found else 'Read the log of its TaskManagers.'} A restart strategy with an end "
                     "(restart-strategy.type in extraCmd) has it fail instead.",
@@ -196,7 +198,7 @@ class FlinkJobs:
     def _restarted(self) -> Diagnosis:
         assert self.master is not None
         return Diagnosis(
-            "JobManagerRestarted",
+            FlinkCode.JOB_MANAGER_RESTARTED,
             "The JobManager restarted and no longer knows the job, so whether it finished cannot be told.",
             "Check the job's output; if it has to run again, clear the task. "
             + ("The JobManager's log says why it did not go on." if self.highly_available else _AVAILABLE),
@@ -213,7 +215,10 @@ def _went_on_without(client: ClientPod, job: Job) -> bool:
 
 
 def _says_little(seen: JobObservation) -> bool:
-    return seen.diagnosis is None or seen.diagnosis.reason in {"ExitCode", "JavaException"}
+    return seen.diagnosis is None or seen.diagnosis.code in {
+        ProcessCode.EXIT_CODE,
+        ProcessCode.JAVA_EXCEPTION,
+    }
 
 
 def exception_text(rest: EngineRest, job: Job) -> str:

@@ -94,10 +94,8 @@ class JobHints:
         for line in reversed(lines):
             refused = explain_refusal(line, pod.namespace)
             if refused is not None:
-                reason, cause, remedy = refused
-                return Diagnosis(
-                    reason, f"The driver gets no executor: {cause}", remedy, (line.strip()[:500],)
-                )
+                code, cause, remedy = refused
+                return Diagnosis(code, f"The driver gets no executor: {cause}", remedy, (line.strip()[:500],))
         if job_id in self._ended_at and not has_begun(lines):  # what has been printed since hides it
             return ApplicationEnd(self._ended_at[job_id], words=tuple(lines), dump_command=dump_command(pod))
         return None

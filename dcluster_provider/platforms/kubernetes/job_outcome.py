@@ -20,6 +20,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     silent_node,
     taken_away,
 )
+from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
 from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.pod import Pod
 from dcluster_provider.platforms.kubernetes.pod_logs import Line
@@ -151,7 +152,7 @@ def _verdict(found: dict[str, Any]) -> JobObservation | None:
 
 def _pod_gone(what: str, condition: dict[str, Any]) -> Diagnosis:
     return Diagnosis(
-        "PodDeleted",
+        EndCode.POD_DELETED,
         f"{what}'s pod was deleted while it ran, so its exit code is not known.",
         "Find out who deleted it (a node that was drained or lost, or a person), then run the job again.",
         (f"{condition.get('reason', '')}: {condition.get('message', '')}",),

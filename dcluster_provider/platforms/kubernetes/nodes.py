@@ -12,7 +12,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.node_use import POD_ANNOTATIONS
 from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
-from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN
+from dcluster_provider.platforms.kubernetes.diagnosis import RequestCode
 from dcluster_provider.platforms.kubernetes.paths import ALL_PODS, NODES, collection
 from dcluster_provider.platforms.kubernetes.pod import read_time
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
@@ -148,7 +148,7 @@ def _rights(what: str) -> Iterator[None]:
         raise PlatformRefused(
             "The nodes of Kubernetes",
             Diagnosis(
-                FORBIDDEN,
+                RequestCode.FORBIDDEN,
                 f"The credentials of the Kubernetes connection may not {what} in the whole cluster.",
                 "Have an administrator apply what airflow dcluster rbac --nodes prints.",
                 (refusal.message,),

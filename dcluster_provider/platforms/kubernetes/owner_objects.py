@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ClusterCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import label_value
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
+from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode
 from dcluster_provider.platforms.kubernetes.metadata import (
     CLUSTER,
     DEPLOYMENT,
@@ -127,7 +129,7 @@ def _is_of(found: Json, cluster: Cluster) -> bool:
 
 def _name_taken(cluster: Cluster, namespace: str) -> Diagnosis:
     return Diagnosis(
-        "NameTaken",
+        RequestCode.NAME_TAKEN,
         f"The ConfigMap {cluster.name} of namespace {namespace} belongs to another cluster.",
         "Give each Airflow a deployment of its own in its dcluster connection, then run the task again.",
     )
@@ -135,7 +137,7 @@ def _name_taken(cluster: Cluster, namespace: str) -> Diagnosis:
 
 def _cluster_gone(cluster: Cluster) -> Diagnosis:
     return Diagnosis(
-        "ClusterVanished",
+        ClusterCode.VANISHED,
         f"Nothing of {cluster} exists any more.",
         "Find out who removed it (events of the cluster: airflow dcluster clusters show), then run the task again.",
     )

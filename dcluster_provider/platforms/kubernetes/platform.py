@@ -39,7 +39,7 @@ from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.decided_settings import decided_of_cluster, decided_of_job
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
-from dcluster_provider.platforms.kubernetes.diagnosis import FORBIDDEN, GracePeriods
+from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods, RequestCode
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
 from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
@@ -306,7 +306,7 @@ class KubernetesPlatform:
         """Whether a cluster was refused for want of rights, so that not even its root is there."""
         if cluster.state is not ClusterState.TERMINATING or cluster.diagnosis is None:
             return False
-        if cluster.diagnosis.reason != FORBIDDEN:
+        if cluster.diagnosis.code != RequestCode.FORBIDDEN:
             return False
         try:
             return self._owner_objects.find(cluster) is None

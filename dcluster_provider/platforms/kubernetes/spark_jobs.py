@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.engine_log_patterns import OF_EXECUTORS, SparkCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark import (
@@ -39,16 +41,6 @@ _WHOLE_HEAD_BYTES = (
     200_000  # a head of a log that is shorter has all of it, and what is not there was not said
 )
 _EXECUTORS_END = timedelta(seconds=15)  # in which executors end after their driver, normally
-_LITTLE = {
-    "ExitCode",
-    "JavaException",
-    "PythonException",
-    "ExecutorsFailed",
-    "ExecutorLost",
-    "ExecutorOutOfMemory",
-    "PythonWorkerCrashed",
-    "ShuffleLost",
-}
 
 
 def observe_on_standalone(
@@ -147,7 +139,7 @@ def _has_own_names(answer: Mapping[str, Any], group: str) -> bool:
 def _master_restarted(master: Pod | None) -> Diagnosis:
     assert master is not None
     return Diagnosis(
-        "MasterRestarted",
+        SparkCode.MASTER_RESTARTED,
         "The Spark master restarted and no longer knows the job, which gets no executors any more; its driver was "
         "ended.",
         "Run the job again. When the master ran short of memory, raise masterMemory; when its node went, let masters "
@@ -158,7 +150,7 @@ def _master_restarted(master: Pod | None) -> Diagnosis:
 
 def _with_executors(client: ClientPod, seen: JobObservation, executors: list[Pod]) -> JobObservation:
     """A failure whose cause only the executors know, told by the last of them that failed."""
-    if seen.diagnosis is None or seen.diagnosis.reason not in _LITTLE:
+    if seen.diagnosis is None or not _blames_executors(seen.diagnosis.code):
         return seen
     if any(not pod.is_over for pod in executors) and _is_just_over(client):
         return JobObservation(JobPhase.RUNNING)
@@ -167,11 +159,16 @@ def _with_executors(client: ClientPod, seen: JobObservation, executors: list[Pod
         return seen
     last = max(failed, key=lambda pod: (is_out_of_memory(pod), pod.created_at))
     told = client.why_it_ended(last, "An executor")
-    if told.reason in _LITTLE or told.reason.startswith(("Killed", "PodDeleted")):
+    if _blames_executors(told.code) or told.code.is_from_outside:
         return seen
     cause = f"{told.cause} {seen.diagnosis.cause}"
     evidence = (*told.evidence, *seen.diagnosis.evidence)
     return replace(seen, diagnosis=replace(told, cause=cause, evidence=evidence))
+
+
+def _blames_executors(code: DiagnosisCode) -> bool:
+    """Whether an executor may know more of a failure."""
+    return code.is_generic or code in OF_EXECUTORS
 
 
 def _is_just_over(client: ClientPod) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ClusterCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.local.files import locked, locked_if_free, mark
 from dcluster_provider.platforms.local.layout import ClusterPlace
@@ -20,7 +21,7 @@ from dcluster_provider.platforms.local.process_end import census, end
 _GRACE = 1.0  # seconds that the processes of a cluster have to leave by themselves
 _LEFTOVER_SECONDS = 3600
 _ENDED = Diagnosis(
-    "ClusterEnded",
+    ClusterCode.ENDED,
     "The cluster has ended or its end was asked for, and nothing can be started on it any more.",
     "Launch another cluster.",
 )

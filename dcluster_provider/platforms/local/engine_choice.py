@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.java import NEWEST, OLDEST, find_java
 from dcluster_provider.platforms.local.pythons import candidates, find_python, python_version
 from dcluster_provider.platforms.local.settings import LocalSettings
@@ -62,7 +63,7 @@ def choose_engine(engine: str, settings: LocalSettings) -> EngineChoice:
         raise PlatformRefused(
             f"{engine} {version}",
             Diagnosis(
-                "EngineVersionUnsupported",
+                LocalCode.ENGINE_VERSION_UNSUPPORTED,
                 f"The local platform cannot run {engine} {version}.",
                 f"Set {engine}_version to {_RELEASE_NAMES[engine]}.",
             ),
@@ -73,7 +74,7 @@ def choose_engine(engine: str, settings: LocalSettings) -> EngineChoice:
         raise PlatformRefused(
             f"{engine} {version}",
             Diagnosis(
-                "JavaUnsuitable",
+                LocalCode.JAVA_UNSUITABLE,
                 f"The Java of the setting java_home cannot run {engine} {version}.",
                 f"Set java_home to a Java {OLDEST} to {NEWEST}, or leave it out to use one from PyPI.",
                 tuple(rejected),
@@ -93,7 +94,7 @@ def _choose_python(engine: str, version: str, settings: LocalSettings) -> Path:
     raise PlatformRefused(
         f"{engine} {version}",
         Diagnosis(
-            "PythonUnsuitable",
+            LocalCode.PYTHON_UNSUITABLE,
             f"{engine.capitalize()} {version} runs on none of the Pythons at hand.",
             f"Install one of {', '.join(names)} and put it on the path, or name it in the setting python.",
             tuple(rejected),

@@ -13,6 +13,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local import installer
+from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.engine_choice import EngineChoice, choose_engine
 from dcluster_provider.platforms.local.files import locked, locked_if_free, read_json, write_json
 from dcluster_provider.platforms.local.java import NEWEST, OLDEST, inspect
@@ -206,7 +207,7 @@ def _read(choice: EngineChoice) -> Engine | None:
 def _no_java(found: Diagnosis, rejected: tuple[str, ...]) -> Diagnosis:
     """Why there is no Java: none at hand, and none to be had with the engine."""
     return Diagnosis(
-        "JavaMissing" if found.reason == "EngineInstallFailed" else found.reason,
+        LocalCode.JAVA_MISSING if found.code == LocalCode.ENGINE_INSTALL_FAILED else found.code,
         f"{found.cause[:-1]}, and no Java {OLDEST} to {NEWEST} is on this machine, so one had to come with it.",
         f"Install a Java {OLDEST} to {NEWEST} and put it on the path or in JAVA_HOME. {found.remedy}",
         (*(rejected or ("no java in JAVA_HOME or on the path",)), *found.evidence),
@@ -215,7 +216,7 @@ def _no_java(found: Diagnosis, rejected: tuple[str, ...]) -> Diagnosis:
 
 def _useless(choice: EngineChoice) -> Diagnosis:
     return Diagnosis(
-        "EngineUnusable",
+        LocalCode.ENGINE_UNUSABLE,
         f"{choice.title} was installed, but its Java or Python does not run on this machine.",
         f"Install a Java {OLDEST} to {NEWEST} and put it on the path or in JAVA_HOME.",
         (str(choice.folder),),
@@ -224,7 +225,7 @@ def _useless(choice: EngineChoice) -> Diagnosis:
 
 def _not_written(choice: EngineChoice, error: OSError) -> Diagnosis:
     return Diagnosis(
-        "EnginesFolderUnusable",
+        LocalCode.ENGINES_FOLDER_UNUSABLE,
         f"{choice.title} could not be installed because {choice.folder.parent} cannot be written.",
         "Make the folder writable, free space on its disk, or set engines_folder to another one.",
         (str(error),),

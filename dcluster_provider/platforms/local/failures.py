@@ -11,7 +11,9 @@ from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.evidence import explain_exit, last_words
+from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.sizing import MIB
+from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import contains, first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
@@ -45,7 +47,7 @@ def cluster_failure(place: ClusterPlace, plan: ClusterPlan, terms: Terms) -> Dia
     master = place.process("master").state()
     if master.is_over:
         found = process_failure(terms.master, master, place.log("master"), place.folder)
-        return _name_port(found, plan, terms) if found.reason == "PortTaken" else found
+        return _name_port(found, plan, terms) if found.code == LogCode.PORT_TAKEN else found
     over = {role: state for role in plan.worker_roles if (state := place.process(role).state()).is_over}
     for role, state in over.items():
         # One that never joined has a cause that the others have too; one that did leaves them at work.
@@ -76,7 +78,7 @@ def process_failure(what: str, state: ProcessState, log: Path, folder: Path) -> 
         lines = [*lines, state.error]
     if state.life is Life.LOST:
         return Diagnosis(
-            "ProcessLost",
+            LocalCode.PROCESS_LOST,
             f"{what} runs no more, and how it ended is not known: whoever watched it was killed with it.",
             "Look for a restart of the machine or a kill of all its processes, then run it again.",
             last_words(lines)[-8:],
@@ -92,13 +94,13 @@ def start_failure(folder: Path, error: Exception) -> Diagnosis:
     """
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
         return Diagnosis(
-            "DiskFull",
+            LogCode.DISK_FULL,
             f"Nothing can be written below {folder} because its disk is full.",
             "Free space or move the local platform's home to a larger disk, then run it again.",
             (str(error), _free(folder)),
         )
     return Diagnosis(
-        "StartFailed",
+        LocalCode.START_FAILED,
         f"A process could not be started: {error}",
         f"Make sure that {folder} can be written by this user, then run it again.",
         tuple(str(error).splitlines()[-8:]),
@@ -110,12 +112,12 @@ def _with_disk(found: Diagnosis, folder: Path) -> Diagnosis:
         is_full = shutil.disk_usage(folder).free < _FULL_MIB * MIB
     except OSError:
         return found
-    if found.reason == "DiskFull":
+    if found.code == LogCode.DISK_FULL:
         return replace(found, evidence=(*found.evidence, _free(folder)))
     if not is_full:
         return found
     return Diagnosis(
-        "DiskFull",
+        LogCode.DISK_FULL,
         f"The disk of {folder} is full: {found.cause}",
         "Free space or move the local platform's home to a larger disk, then run it again.",
         (*found.evidence, _free(folder)),
@@ -135,5 +137,7 @@ def _name_port(found: Diagnosis, plan: ClusterPlan, terms: Terms) -> Diagnosis:
         remedy = "Run it again: another free port is chosen."
         if purpose in plan.given_ports:
             remedy = f"End that process, or choose another port in {setting}, then run it again."
-        return Diagnosis("PortTaken", f"Port {port} ({setting}) is taken by {who}.", remedy, found.evidence)
+        return Diagnosis(
+            LogCode.PORT_TAKEN, f"Port {port} ({setting}) is taken by {who}.", remedy, found.evidence
+        )
     return found

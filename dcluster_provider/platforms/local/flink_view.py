@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
@@ -170,7 +172,7 @@ class FlinkView:
         cause = self._master_failure
         assert cause is not None
         lost = Diagnosis(
-            "JobManagerEnded",
+            FlinkCode.JOB_MANAGER_ENDED,
             f"The JobManager ended while it had the job, so whether the job finished cannot be told: {cause.cause}",
             "Check the job's output; if it has to run again, clear the task.",
             cause.evidence,
@@ -207,4 +209,7 @@ def _went_on_without(own: JobPlace) -> bool:
 
 
 def _says_little(seen: JobObservation) -> bool:
-    return seen.diagnosis is None or seen.diagnosis.reason in {"ExitCode", "JavaException"}
+    return seen.diagnosis is None or seen.diagnosis.code in {
+        ProcessCode.EXIT_CODE,
+        ProcessCode.JAVA_EXCEPTION,
+    }

@@ -16,8 +16,10 @@ import psutil
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.platforms.base import Report
+from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.environment import clean_environment
 
 _REPORT_EVERY = 3.0  # seconds
@@ -137,21 +139,21 @@ def _failed(title: str, command: list[str], log: Path, code: int) -> Diagnosis:
     evidence = (f"{' '.join(command)} ended with exit code {code}", *lines[-_LAST_LINES:])
     if "no space left" in text:
         return Diagnosis(
-            "DiskFull",
+            LogCode.DISK_FULL,
             f"{title} could not be installed because the disk is full.",
             "Free space, or set engines_folder to a folder with at least 2 GiB, then run the task again.",
             evidence,
         )
     if any(sign in text for sign in _OFFLINE):
         return Diagnosis(
-            "PackageIndexUnreachable",
+            LocalCode.PACKAGE_INDEX_UNREACHABLE,
             f"{title} could not be installed because the package index cannot be reached.",
             "Give this machine access to PyPI or set PIP_INDEX_URL (for uv UV_INDEX_URL) to a mirror; "
             "or copy the engines folder from a machine that has it, then run the task again.",
             evidence,
         )
     return Diagnosis(
-        "EngineInstallFailed",
+        LocalCode.ENGINE_INSTALL_FAILED,
         f"{title} could not be installed.",
         "Read the installer's lines; when the version does not exist, set one that does.",
         evidence,
@@ -175,7 +177,7 @@ _OFFLINE = (
 
 def _not_executed(title: str, error: FileNotFoundError) -> Diagnosis:
     return Diagnosis(
-        "InstallerMissing",
+        LocalCode.INSTALLER_MISSING,
         f"{title} could not be installed because {error.filename} cannot be executed.",
         "Install uv or a Python with the venv module, then run the task again.",
     )

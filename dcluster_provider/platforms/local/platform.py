@@ -23,6 +23,7 @@ from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
 from dcluster_provider.platforms.local import ending
 from dcluster_provider.platforms.local.application import check_application
+from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.engine_side import EngineSide, View
 from dcluster_provider.platforms.local.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.external import external_plan, remove_old_configurations
@@ -49,7 +50,7 @@ _JOB_FLAGS = ("use_external_namespace", "docker_image_name")
 
 _ORPHAN = JobObservation(JobPhase.RUNNING)  # its cluster has gone and it has not noticed yet
 _NOT_INSTALLED = Diagnosis(
-    "EngineMissing",
+    LocalCode.ENGINE_MISSING,
     "The engine of the cluster is not installed.",
     "Install it with the command airflow dcluster engines install, then run the task again.",
 )
@@ -272,7 +273,7 @@ class LocalPlatform:
 
 def _invalid_setting(error: ValueError) -> Diagnosis:
     return Diagnosis(
-        "SettingInvalid",
+        LocalCode.SETTING_INVALID,
         f"A setting of the job cannot be used: {error}.",
         "Correct extraCmd of the job or extraConfigs of the cluster, then run the task again.",
     )

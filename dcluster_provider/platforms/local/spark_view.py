@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
@@ -118,7 +119,7 @@ class SparkView:
     def _with_executors(self, own: JobPlace, seen: JobObservation) -> JobObservation:
         """A failure whose cause only the executors know, told by one that it names, or else by the last of them."""
         found = _APPLICATION_ID.search(first_text(own.facts))
-        if seen.diagnosis is None or seen.diagnosis.reason != "ExecutorsFailed" or found is None:
+        if seen.diagnosis is None or seen.diagnosis.code != SparkCode.EXECUTORS_FAILED or found is None:
             return seen
         named = _NAMED_EXECUTOR.match("".join(seen.diagnosis.evidence[:1]))
         logs = self.place.work.glob(f"worker-*/work/{found[1]}/{named[1] if named else '*'}/stderr")

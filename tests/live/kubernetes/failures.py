@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hanging import HANG_SECONDS
 
 from dcluster_provider.control.connect import Control
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.core.errors import ClusterFailed, Diagnosed, JobFailed
 from dcluster_provider.core.record import Cluster, Job
 
@@ -33,8 +34,8 @@ class Failure:
         return str(self.error)
 
     @property
-    def reason(self) -> str:
-        return self.error.diagnosis.reason
+    def code(self) -> DiagnosisCode:
+        return self.error.diagnosis.code
 
 
 @dataclass
@@ -44,15 +45,15 @@ class Table:
     title: str
     tables: Tables
 
-    def check(self, what: str, failure: Failure, reasons: str, parts: tuple[str, ...]) -> None:
-        """Hold a failure to its reason (one of several, separated by ``|``) and to what its text has to tell."""
+    def check(self, what: str, failure: Failure, codes: str, parts: tuple[str, ...]) -> None:
+        """Hold a failure to its code (one of several, separated by ``|``) and to what its text has to tell."""
         diagnosis = failure.error.diagnosis
         self.tables.add(
             self.title,
-            f"{what}\n  {failure.seconds:5.1f} s  [{diagnosis.reason}] {diagnosis.cause}",
+            f"{what}\n  {failure.seconds:5.1f} s  [{diagnosis.code}] {diagnosis.cause}",
             f"           What to do: {diagnosis.remedy}",
         )
-        assert failure.reason in reasons.split("|"), failure.text
+        assert failure.code in codes.split("|"), failure.text
         assert not [part for part in parts if part not in failure.text], failure.text
         assert diagnosis.evidence, failure.text
         assert diagnosis.remedy.endswith("."), failure.text

@@ -36,14 +36,14 @@ def overlay(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, A
 class Case:
     """A cluster that cannot be.
 
-    :param reasons: of which one is to be told, separated by ``|``.
+    :param codes: of which one is to be told, separated by ``|``.
     :param parts: of the text: of its cause, its evidence and its remedy.
     :param fields: of the connection.
     :param place: the namespace: ``own`` or a key of the fixture's.
     """
 
     what: str
-    reasons: str
+    codes: str
     parts: tuple[str, ...]
     fields: dict[str, Any] = field(default_factory=overlay)
     spec: dict[str, Any] = field(default_factory=dict)
@@ -260,7 +260,7 @@ def test_a_cluster_that_cannot_be_says_why_and_leaves_nothing(name, bench, provo
     case = CASES[name]
     control, provoking = provoked[name]
     failure = provoking.result()
-    table.check(case.what, failure, case.reasons, case.parts)
+    table.check(case.what, failure, case.codes, case.parts)
     (cluster,) = control.clusters.list(tenant=name)
     assert cluster.state is ClusterState.FAILED
     assert not [left for left in bench.left(everywhere=True) if cluster.name in left]

@@ -193,7 +193,7 @@ def test_a_job_on_a_cluster_that_is_not_there_fails_and_says_so(bench, spark):
     job = ended(control, submit(control, APPLICATIONS / "spark_pi.py"))
     assert job.state is JobState.FAILED
     assert job.diagnosis is not None
-    assert job.diagnosis.reason == "MasterLost"
+    assert job.diagnosis.code == "MasterLost"
     nothing_is_left(bench, control)
 
 

@@ -137,9 +137,7 @@ def test_a_restarted_jobmanager_loses_its_jobs_and_a_job_without_a_folder_has_no
     _kill_jobmanager(bench, testbed, cluster)
     for each in (job, client):
         lost = ended(control, each)
-        assert (lost.state, lost.diagnosis.reason) == (JobState.UNKNOWN, "JobManagerRestarted"), (
-            lost.diagnosis
-        )
+        assert (lost.state, lost.diagnosis.code) == (JobState.UNKNOWN, "JobManagerRestarted"), lost.diagnosis
         assert "flink_storage and flink_ha" in lost.diagnosis.remedy
     assert control.clusters.wait(cluster.id, timeout=HANG_SECONDS, poll_interval=0.5)
 

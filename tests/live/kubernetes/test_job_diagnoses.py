@@ -31,14 +31,14 @@ APPLICATIONS = Path(__file__).parents[1] / "applications"
 class Case:
     """A job that cannot succeed.
 
-    :param reasons: of which one is to be told, separated by ``|``.
+    :param codes: of which one is to be told, separated by ``|``.
     :param parts: of the text: of its cause, its evidence and its remedy.
     :param fields: of the job; ``application`` is a file of the folder of applications.
     :param own: it brings executors of its own.
     """
 
     what: str
-    reasons: str
+    codes: str
     parts: tuple[str, ...]
     fields: dict[str, Any] = field(default_factory=dict)
     own: bool = False
@@ -137,7 +137,7 @@ def provoked(bench, standing, tmp_path_factory) -> Iterator[dict[str, Future[Fai
 @pytest.mark.parametrize("name", CASES)
 def test_a_job_that_cannot_succeed_says_why(name, provoked, table):
     case, failure = CASES[name], provoked[name].result()
-    table.check(case.what, failure, case.reasons, case.parts)
+    table.check(case.what, failure, case.codes, case.parts)
 
 
 @pytest.mark.long
@@ -184,7 +184,7 @@ def test_a_driver_that_outlives_its_application_is_ended(bench, standing, own):
     cluster = None if own else standing
     job = submit(control, cluster, APPLICATIONS / "outlives.py", module=f"outlives-{own}", mainEndedTimeout=5)
     ended = control.jobs.wait(job.id, timeout=HANG_SECONDS)
-    assert (ended.state, ended.diagnosis.reason) == (JobState.SUCCEEDED, "MainEnded")
+    assert (ended.state, ended.diagnosis.code) == (JobState.SUCCEEDED, "MainEnded")
 
 
 def test_a_flink_job_whose_jobmanager_is_gone_is_unknown(bench, table, tmp_path):

@@ -49,7 +49,7 @@ def test_a_job_runs_as_any_user_and_its_files_have_normal_permissions(bench, kin
 def test_a_user_that_is_left_to_a_namespace_which_names_none_is_told_of(bench):
     control = bench.control(spark_user=0)
     failure = failed_job(control, lambda: submit(control, None, WRITES_FILES))
-    assert failure.reason == "ImageRunsAsRoot", failure.text
+    assert failure.code == "ImageRunsAsRoot", failure.text
     assert "spark_user" in failure.error.diagnosis.remedy
 
 

@@ -130,7 +130,7 @@ def test_a_missing_permission_is_named(world, method, permission, call):
     world.google.forbidden = {method: permission}
     with pytest.raises(PlatformRefused) as refused:
         call(world.cloud())
-    assert refused.value.diagnosis.reason == "PermissionMissing"
+    assert refused.value.diagnosis.code == "PermissionMissing"
     assert f"the permission {permission} is missing" in str(refused.value)
 
 
@@ -191,7 +191,7 @@ def test_a_connection_that_cannot_be(changes, words):
 def test_without_the_google_provider_its_connections_cannot_be_read():
     with pytest.raises(PlatformRefused, match="pip install apache-airflow-providers-google") as refused:
         google_credentials("google")
-    assert refused.value.diagnosis.reason == "ProviderMissing"
+    assert refused.value.diagnosis.code == "ProviderMissing"
 
 
 def test_without_credentials_it_is_told_where_they_come_from(monkeypatch, tmp_path):

@@ -105,7 +105,7 @@ ENDED = {
     "preempted": ("Preempted", "a pod of higher priority", "priorityClassName"),
     "node_gone": ("NodeLost", "was lost with its node, which is no more (node gone-1)", "spot node"),
     "node_tainted": ("NodeTainted", "its node was given a taint", "kubectl describe node"),
-    "out_of_cpu": ("OutOfcpu", "too little cpu left (node testbed-node)", "workerCpu"),
+    "out_of_cpu": ("NodeOutOfResources", "too little cpu left (node testbed-node)", "workerCpu"),
 }
 # Told of a pod that is over by whoever asks what is broken, too: what happened to it from outside.
 FROM_OUTSIDE = {
@@ -129,7 +129,7 @@ def test_what_does_not_come_up(name):
         return
     found = _broken(recorded, seconds)
     assert found is not None
-    assert found.reason == reason
+    assert found.code == reason
     assert cause in found.cause
     assert found.cause.startswith(f"The Spark worker {recorded['pod']['metadata']['name']}")
     assert remedy in found.remedy
@@ -141,7 +141,7 @@ def test_the_same_is_told_without_events(name):
     recorded = IMAGES.get(name) or PODS[name]
     seconds, reason, *_ = BROKEN[name]
     found = _broken(recorded, seconds, events=False) if seconds != NEVER else None
-    assert (found.reason if found else "") == reason
+    assert (found.code if found else "") == reason
 
 
 @pytest.mark.parametrize("name", ENDED)
@@ -149,7 +149,7 @@ def test_what_has_ended(name):
     reason, cause, remedy = ENDED[name]
     pod, _ = _read(PODS[name])
     found = ended_pod(pod, "The driver of job 17")
-    assert found.reason == reason
+    assert found.code == reason
     assert cause in found.cause
     assert found.cause.startswith(f"The driver of job 17 (pod {pod.name})")
     assert remedy in found.remedy
@@ -163,9 +163,9 @@ def test_the_cause_is_found_in_the_log_before_the_end_that_kubernetes_keeps():
     told = replace(
         pod, containers=tuple(replace(each, exit_message="\n".join(chatter)) for each in pod.containers)
     )
-    assert ended_pod(told, "The driver").reason == "ExitCode"
+    assert ended_pod(told, "The driver").code == "ExitCode"
     found = ended_pod(told, "The driver", [oom, *chatter])
-    assert (found.reason, found.evidence[1]) == ("OutOfMemory", "java.lang.OutOfMemoryError: Java heap space")
+    assert (found.code, found.evidence[1]) == ("OutOfMemory", "java.lang.OutOfMemoryError: Java heap space")
 
 
 def test_the_log_of_the_engine_says_nothing_of_another_container():
@@ -179,7 +179,7 @@ def test_a_pod_that_is_over_is_broken_only_by_what_came_from_outside(name):
     found = _broken(PODS[name], 1000)
     assert (found is not None) is (name in FROM_OUTSIDE)
     if found:
-        assert found.reason == ENDED[name][0]
+        assert found.code == ENDED[name][0]
 
 
 def test_a_pod_that_did_its_work_or_goes_is_not_broken():
@@ -192,7 +192,7 @@ def test_a_pod_that_did_its_work_or_goes_is_not_broken():
 def test_a_pod_deleted_before_it_ended_is_said_to_be():
     pod, _ = _read(PODS["running"])
     found = ended_pod(replace(pod, gone_by=pod.created_at), "The driver")
-    assert (found.reason, found.cause) == (
+    assert (found.code, found.cause) == (
         "PodDeleted",
         "The driver (pod running) was deleted before it ended.",
     )
@@ -265,7 +265,7 @@ def test_pods_that_are_refused(name):
     events = [read_event(event) for event in REFUSALS[name]["events"]]
     found = refused_pods(events, events[-1].first_at + timedelta(seconds=200), PATIENCE)
     assert found is not None
-    assert found.reason == reason
+    assert found.code == reason
     assert cause in found.cause
     assert found.cause.startswith("Pods of the ReplicaSet create-")
     assert remedy in found.remedy
@@ -325,7 +325,7 @@ def test_requests_that_are_refused(name):
     found = refused_request(
         refusal, "cluster 12 (flights)", "data", {"spec": {"nodeSelectr": {"disk": "ssd"}}}
     )
-    assert found.reason == reason
+    assert found.code == reason
     assert found.cause.startswith("The API server refused cluster 12 (flights) in namespace data: ")
     assert cause in found.cause
     assert remedy in found.remedy

@@ -147,7 +147,7 @@ def test_a_driver_that_finds_no_master_says_so_long_before_it_ends(log, reason):
     seen = observe_on_external(client(own, log=f"{log}\n" + "INFO\n" * 500), MASTER, lambda: None)
     assert seen.phase is JobPhase.FAILED
     assert seen.diagnosis is not None
-    assert seen.diagnosis.reason == reason
+    assert seen.diagnosis.code == reason
     assert (MASTER in seen.diagnosis.cause) is (reason == "MasterLost")
 
 

@@ -74,7 +74,7 @@ def concluded(
 def test_a_job_that_is_being_restarted_says_so(state, told):
     known = FlinkJobs(NOBODY, {"1": entry(state)}, "", jobmanager(BEFORE))
     found = known.why_restarting(SQL)
-    assert (found is not None and found.reason == "JobRestarts") is told
+    assert (found is not None and found.code == "JobRestarts") is told
 
 
 @pytest.mark.parametrize(

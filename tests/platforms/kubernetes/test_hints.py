@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.observation import ApplicationEnd, ClusterPhase
 from dcluster_provider.core.record import ClusterState
 from dcluster_provider.platforms.kubernetes import job_hints
@@ -63,7 +64,7 @@ def test_executors_that_a_quota_forbids_are_told_of_by_the_drivers_log(hints):
     found = hints.without_executors(
         client(pod("driver"), log=[REFUSED, "WARN TaskSchedulerImpl: no resources"])
     )
-    assert found.reason == "QuotaExceeded"
+    assert found.code == "QuotaExceeded"
     assert found.cause.startswith(
         "The driver gets no executor: the quota small of namespace data is used up: pods 1"
     )
@@ -121,7 +122,7 @@ def test_the_end_of_an_application_on_a_standalone_cluster_is_its_masters_word(h
 
 
 def test_a_restart_is_told_of_for_a_while(hints, monkeypatch):
-    why = Diagnosis("JobRestarts", "C.", "D.")
+    why = Diagnosis(FlinkCode.JOB_RESTARTS, "C.", "D.")
     assert hints.lasting(JOB.id, None) is None
     assert [hints.lasting(JOB.id, why), hints.lasting(JOB.id, None)] == [why, why]
     monkeypatch.setattr(job_hints, "_RESTARTS_SECONDS", 0.0)
@@ -137,7 +138,7 @@ def test_a_deployment_is_missed_of_a_cluster_that_had_it(api, server, state, tol
     server.missing = {"deployments": (201, {})}
     platform = KubernetesPlatform(KubernetesSettings(deployment="airflow", namespace="data"), api)
     seen = platform.observe_clusters([cluster])[cluster.id]
-    assert (seen.phase, seen.hint and seen.hint.reason) == (ClusterPhase.STARTING, told)
+    assert (seen.phase, seen.hint and seen.hint.code) == (ClusterPhase.STARTING, told)
 
 
 def test_a_deployment_that_was_deleted_is_named(api, server):
@@ -145,7 +146,7 @@ def test_a_deployment_that_was_deleted_is_named(api, server):
     assert Deployments(settings, api).why_missing(CLUSTER) is None
     server.missing = {"deployments": (201, {})}
     found = Deployments(settings, api).why_missing(CLUSTER)
-    assert found.reason == "DeploymentDeleted"
+    assert found.code == "DeploymentDeleted"
     assert f"The Deployment {CLUSTER.name}-" in found.cause
     server.missing = {"deployments": (403, {"kind": "Status", "reason": "Forbidden"})}
     assert Deployments(settings, api).why_missing(CLUSTER) is None

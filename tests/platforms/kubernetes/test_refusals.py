@@ -28,7 +28,7 @@ QUOTA = (
 def test_a_quota_is_named_with_what_was_asked_for_used_and_allowed():
     found = refused_pods([_failed_create(QUOTA)], NOW, PATIENCE)
     assert found is not None
-    assert found.reason == "QuotaExceeded"
+    assert found.code == "QuotaExceeded"
     assert "the quota small of namespace data" in found.cause
     assert "limits.memory 2Gi asked for, 3Gi of 4Gi used" in found.cause
     assert found.evidence
@@ -69,7 +69,7 @@ def test_the_latest_refusal_decides():
     )
     found = refused_pods([later, earlier], NOW, PATIENCE)
     assert found is not None
-    assert (found.reason, found.cause) == ("PodsRefused", "Pods of the Job j are refused: so it is.")
+    assert (found.code, found.cause) == ("PodsRefused", "Pods of the Job j are refused: so it is.")
 
 
 def _refused(status: int, message: str, *causes: tuple[str, str], overlay: dict | None = None):
@@ -82,7 +82,7 @@ FIELD = "spec.template.spec.containers[0].resources.limits"
 
 def test_an_invalid_field_is_named():
     found = _refused(422, "is invalid", (f"{FIELD}[cpu]", "must be greater than 0"))
-    assert found.reason == "Invalid"
+    assert found.code == "Invalid"
     assert f"{FIELD}[cpu]: must be greater than 0" in found.cause
 
 
@@ -100,7 +100,7 @@ def test_an_invalid_field_is_named():
 )
 def test_a_mistake_in_the_pod_template_is_said_to_be_there(overlay, reason):
     found = _refused(422, "is invalid", (FIELD, "wrong"), overlay=overlay)
-    assert found.reason == reason
+    assert found.code == reason
     assert ("pod_template" in found.cause) is (reason == "InvalidPodTemplate")
 
 
@@ -110,11 +110,11 @@ def test_a_mistake_in_the_pod_template_is_said_to_be_there(overlay, reason):
         (404, "the server could not find the requested resource", "NotServed"),
         (409, "the object has been modified", "Conflict"),
         (413, "Request entity too large", "TooLarge"),
-        (418, "a teapot", "Reason"),
+        (418, "a teapot", "ApiRequestRefused"),
     ],
 )
 def test_other_refusals_are_told_with_what_was_said(status, message, reason):
     found = _refused(status, message)
-    assert found.reason == reason
+    assert found.code == reason
     assert found.cause.startswith("The API server refused the Deployment flights-worker in namespace data: ")
     assert message in found.evidence[0]

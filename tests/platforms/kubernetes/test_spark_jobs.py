@@ -7,6 +7,7 @@ import pytest
 from kubernetes_platform import AT, make_cluster, make_job, make_pod
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode, ProcessCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark import Worker, application_name
@@ -48,11 +49,11 @@ def test_a_job_is_judged_by_the_container_of_its_engine(code, phase, sidecar, ex
     seen = observe_with_own_executors(_client([pod]))
     assert (seen.phase, seen.exit_code) == (expected, code)
     if expected is JobPhase.FAILED:
-        assert seen.diagnosis.reason == "ExitCode"
+        assert seen.diagnosis.code == "ExitCode"
 
 
 def test_a_pod_that_was_ended_for_an_outcome_does_not_decide_another():
-    judged = JobObservation(JobPhase.SUCCEEDED, diagnosis=Diagnosis("MainEnded", "C.", "D."))
+    judged = JobObservation(JobPhase.SUCCEEDED, diagnosis=Diagnosis(JobCode.MAIN_ENDED, "C.", "D."))
     found = {"metadata": {"annotations": {"dcluster.io/verdict": verdict_annotation(judged)}}, "spec": {}}
     over = {"exitCode": 143, "reason": "Error"}
     ended = replace(_client([_pod("driver", over=over, gone_by=30)]), find_job=lambda: found)
@@ -64,12 +65,14 @@ def test_a_pod_that_was_ended_for_an_outcome_does_not_decide_another():
 def test_an_engine_that_ends_well_because_its_pod_is_evicted_has_not_succeeded():
     pod = replace(_pod("driver", over={"exitCode": 0}, phase="Failed"), reason="Evicted")
     seen = observe_with_own_executors(_client([pod]))
-    assert (seen.phase, seen.diagnosis.reason) == (JobPhase.FAILED, "Evicted")
+    assert (seen.phase, seen.diagnosis.code) == (JobPhase.FAILED, "Evicted")
 
 
 def test_what_was_judged_of_a_pod_that_was_ended_for_it_is_told_when_that_is_gone():
     succeeded = JobObservation(JobPhase.SUCCEEDED, exit_code=0)
-    failed = JobObservation(JobPhase.FAILED, exit_code=3, diagnosis=Diagnosis("R", "C.", "D.", ("e",)))
+    failed = JobObservation(
+        JobPhase.FAILED, exit_code=3, diagnosis=Diagnosis(ProcessCode.EXIT_CODE, "C.", "D.", ("e",))
+    )
     for judged in (succeeded, failed):
         found = {
             "metadata": {"annotations": {"dcluster.io/verdict": verdict_annotation(judged)}},
@@ -121,7 +124,7 @@ def test_a_job_is_lost_with_a_master_that_was_started_after_it_and_does_not_know
     client, master = _client([_pod("driver")]), _pod("master", began=master_began)
     seen = observe_on_standalone(client, WORKER, master, lambda: answer)
     assert seen.phase is phase
-    assert (seen.diagnosis is not None and seen.diagnosis.reason == "MasterRestarted") is (
+    assert (seen.diagnosis is not None and seen.diagnosis.code == "MasterRestarted") is (
         phase is JobPhase.FAILED
     )
 
@@ -131,7 +134,7 @@ def test_an_application_with_a_name_of_its_own_is_found_by_the_id_in_the_drivers
     answer = _answer(app_7_0001=("a name of its own", 65536, 0))
     seen = observe_on_standalone(_client([_pod("driver")], submitted), WORKER, None, lambda: answer)
     assert seen.diagnosis is not None
-    assert seen.diagnosis.reason == "ExecutorTooLarge"
+    assert seen.diagnosis.code == "ExecutorTooLarge"
     waiting = observe_on_standalone(
         _client([_pod("driver")], submitted, "", 10), WORKER, None, lambda: answer
     )
@@ -146,11 +149,11 @@ def test_what_an_executor_was_killed_for_is_waited_for_and_told_of_its_driver():
     assert observe_with_own_executors(_client([driver, executor], seconds=55)).phase is JobPhase.RUNNING
     late = observe_with_own_executors(_client([driver, executor], seconds=70))
     assert late.diagnosis is not None
-    assert late.diagnosis.reason == "JavaException"
+    assert late.diagnosis.code == "JavaException"
     killed = _pod("executor", over={"exitCode": 0, "reason": "OOMKilled"}, phase="Succeeded")
     seen = observe_with_own_executors(_client([driver, killed], seconds=55))
     assert seen.diagnosis is not None
-    assert seen.diagnosis.reason == "OOMKilled"
+    assert seen.diagnosis.code == "OOMKilled"
     assert "An executor" in seen.diagnosis.cause
 
 
@@ -165,7 +168,7 @@ def test_a_driver_that_its_node_keeps_beyond_its_time_is_lost(gone_by, phase):
     ):
         assert seen.phase is phase
         if phase is JobPhase.LOST:
-            assert seen.diagnosis.reason == "NodeLost"
+            assert seen.diagnosis.code == "NodeLost"
             assert "had to be gone by 10:00:30 UTC, and its node n does not answer" in seen.diagnosis.cause
             assert "kubectl describe node n" in seen.diagnosis.remedy
 

@@ -11,6 +11,7 @@ from hanging import wait_until
 from kubernetes.client import ApiClient, Configuration
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import JobState
@@ -84,7 +85,7 @@ def test_a_job_that_is_ended_for_an_outcome_keeps_that_and_its_log(api, server, 
     job = replace(make_job(here), state=JobState.RUNNING)
     server.configmaps["/api/v1/namespaces/data/pods/driver"] = pod_manifest(here, "driver", job)
     server.logs["driver"] = "2026-01-31T10:00:00.000000001Z counted\n"
-    outcome = JobObservation(JobPhase.SUCCEEDED, diagnosis=Diagnosis("MainEnded", "C.", "D."))
+    outcome = JobObservation(JobPhase.SUCCEEDED, diagnosis=Diagnosis(JobCode.MAIN_ENDED, "C.", "D."))
     platform = KubernetesPlatform(settings, api, home=tmp_path)
     platform.end_job(job, here, outcome)
     server.ends.set()

@@ -51,7 +51,7 @@ def test_a_java_fits_by_its_version(tmp_path, version, fits):
 def test_the_java_of_the_settings_is_the_only_one_looked_at(tmp_path, settings):
     with pytest.raises(PlatformRefused) as refusal:
         engines.check_engine("spark", replace(settings, java_home=str(tmp_path / "none")))
-    assert refusal.value.diagnosis.reason == "JavaUnsuitable"
+    assert refusal.value.diagnosis.code == "JavaUnsuitable"
     assert str(tmp_path / "none") in refusal.value.diagnosis.evidence[0]
 
 
@@ -72,7 +72,7 @@ def test_java_home_comes_before_the_path(tmp_path, monkeypatch):
 def test_a_release_that_cannot_be_launched_is_refused_with_one_that_can(settings, version):
     with pytest.raises(PlatformRefused) as refusal:
         engines.check_engine("spark", replace(settings, spark_version=version))
-    assert refusal.value.diagnosis.reason == "EngineVersionUnsupported"
+    assert refusal.value.diagnosis.code == "EngineVersionUnsupported"
     assert "3.5.9" in refusal.value.diagnosis.remedy
     assert not settings.engines_folder.exists()
 
@@ -92,7 +92,7 @@ def test_no_fitting_python_names_those_that_fit(tmp_path, monkeypatch, settings)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PlatformRefused) as refusal:
         engines.check_engine("flink", settings)
-    assert refusal.value.diagnosis.reason == "PythonUnsuitable"
+    assert refusal.value.diagnosis.code == "PythonUnsuitable"
     assert "python3.12" in refusal.value.diagnosis.remedy
     assert "Python 3.13" in refusal.value.diagnosis.evidence[0]
 

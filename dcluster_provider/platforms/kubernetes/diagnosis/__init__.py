@@ -4,13 +4,13 @@ from dcluster_provider.platforms.kubernetes.diagnosis.disruption import silent_n
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import ended_pod, is_out_of_memory
 from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import refused_pods
-from dcluster_provider.platforms.kubernetes.diagnosis.requests import FORBIDDEN, refused_request
+from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode, refused_request
 from dcluster_provider.platforms.kubernetes.diagnosis.restart import is_another_since, restart_evidence
 from dcluster_provider.platforms.kubernetes.diagnosis.starting import broken_pod
 
 __all__ = [
-    "FORBIDDEN",
     "GracePeriods",
+    "RequestCode",
     "broken_pod",
     "ended_pod",
     "is_another_since",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode, ProcessCode
 from dcluster_provider.core.evidence import explain_exit, last_words
-from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
+from dcluster_provider.platforms.kubernetes.diagnosis.disruption import DisruptionCode, taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     container_in_words,
     event_lines,
@@ -18,6 +19,24 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     start_problem,
 )
 from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
+
+
+class EndCode(DiagnosisCode):
+    """How pods and other objects of Kubernetes end."""
+
+    CONTAINER_CANNOT_START = (
+        "ContainerCannotStart",
+        "The process of a container cannot be started in its image.",
+    )
+    CRASH_LOOP = "CrashLoopBackOff", "A container ends again and again, and its log does not tell a cause."
+    DEPLOYMENT_DELETED = (
+        "DeploymentDeleted",
+        "A Deployment of a cluster was deleted: its pods do not come back.",
+    )
+    OOM_KILLED = "OOMKilled", "A container used more memory than its limit."
+    POD_DELETED = "PodDeleted", "Somebody deleted a pod before it ended.", CodeTrait.FROM_OUTSIDE
+    POD_FAILED = "PodFailed", "A pod failed, and nothing says why."
+
 
 _NO_MEMORY = "OOMKilled"
 _SIGNALLED = {137, 143}  # exit codes of what a kubelet ends
@@ -49,7 +68,7 @@ def ended_pod(pod: Pod, what: str, log: Sequence[str] = ()) -> Diagnosis:
         return _deleted(pod, who, container)
     if container is None:
         return Diagnosis(
-            "PodFailed",
+            EndCode.POD_FAILED,
             f"{who} failed, and nothing says why.",
             "Look at its node and its events (kubectl describe), then run the job again.",
             (short(pod.message),) if pod.message else (),
@@ -71,7 +90,7 @@ def _deleted(pod: Pod, who: str, container: Container | None) -> Diagnosis:
             f"container {container.name}: exit code {container.exit_code} {container.exit_reason}".rstrip()
         )
     return Diagnosis(
-        "PodDeleted",
+        EndCode.POD_DELETED,
         f"{who} was deleted before it ended.",
         "Find out who deleted it (kubectl get events, the audit log), then run the job again.",
         tuple(told),
@@ -94,11 +113,11 @@ def crashed_container(pod: Pod, container: Container, noted: Sequence[Kubernetes
     times = f"ended {container.restarts + 1} times"
     told = [event for event in noted if event.reason not in ("BackOff", "Failed")]
     found = replace(found, evidence=(times, *found.evidence, *event_lines(told)))
-    if found.reason == "ExitCode":
+    if found.code == ProcessCode.EXIT_CODE:
         remedy = f"Read its log (kubectl logs --previous {pod.name} -c {container.name})."
         return replace(
             found,
-            reason="CrashLoopBackOff",
+            code=EndCode.CRASH_LOOP,
             cause=f"{who} ends again and again with exit code {end.code}.",
             remedy=remedy,
         )
@@ -114,7 +133,7 @@ def cannot_start(
     :param message: what the container runtime said.
     """
     return Diagnosis(
-        "ContainerCannotStart",
+        EndCode.CONTAINER_CANNOT_START,
         f"{who} cannot be started in its image {container.image}: {sentence(start_problem(message))}",
         f"Correct {image_field(pod, container)}: the image has to hold what is started.",
         evidence,
@@ -141,13 +160,13 @@ def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis
         return cannot_start(pod, container, who, end.message, (f"{end.reason}, exit code {end.code}",))
     if end.reason == "ContainerStatusUnknown":
         return Diagnosis(
-            "NodeLost",
+            DisruptionCode.NODE_LOST,
             f"{who} was lost with its node {pod.node}, and how it ended is not known.",
             "Look at the node (kubectl describe node), then run it again.",
             (f"{end.reason}, exit code {end.code}: {short(end.message)}",),
         )
     found = explain_exit(who, end.code, lines)
-    if found.reason == "KilledBySignal" and end.code in (137, -9):
+    if found.code == ProcessCode.KILLED_BY_SIGNAL and end.code in (137, -9):
         field = memory_field(pod)
         return replace(
             found,
@@ -165,7 +184,7 @@ def _out_of_memory(pod: Pod, container: Container, who: str, end: _End, lines: l
         remedy = f"Raise the memory limit of its container {container.name} in the connection's pod_template."
     last = last_words(lines)[-6:]
     return Diagnosis(
-        "OOMKilled",
+        EndCode.OOM_KILLED,
         f"{who} was killed because it used more memory than its limit.",
         remedy,
         (f"OOMKilled, exit code {end.code}", *last),

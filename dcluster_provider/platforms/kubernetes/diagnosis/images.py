@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     age,
     container_in_words,
@@ -27,6 +28,23 @@ IMAGE_REASONS = {
     "SignatureValidationFailed",
 }
 
+
+class ImageCode(DiagnosisCode):
+    """Why an image cannot be had."""
+
+    ACCESS_DENIED = "ImageAccessDenied", "The registry denies access to an image, which may not exist."
+    FOR_OTHER_MACHINES = (
+        "ImageForOtherMachines",
+        "An image does not exist for the processor or system of its node.",
+    )
+    INVALID_NAME = "InvalidImageName", "What was given is not the name of an image."
+    NOT_FOUND = "ImageNotFound", "An image does not exist."
+    NOT_ON_NODE = "ImageNotOnNode", "An image is not on its node, and is never to be pulled."
+    NOT_SIGNED = "ImageNotSigned", "An image has no signature that its node accepts."
+    PULL_FAILED = "ImagePullFailed", "An image could not be pulled for another reason."
+    REGISTRY_UNREACHABLE = "RegistryUnreachable", "A node cannot reach the registry of an image."
+
+
 _UNKNOWN_SECONDS = 20.0  # a second pull follows the first after 10; a bad image is told within 30
 
 
@@ -37,7 +55,7 @@ class _Sign(NamedTuple):
     """
 
     pattern: re.Pattern[str]
-    reason: str
+    code: DiagnosisCode
     cause: str
     remedy: str
     lasting: bool = True
@@ -52,25 +70,25 @@ _PASSING = re.compile(
 _SIGNS: tuple[_Sign, ...] = (
     _Sign(
         re.compile(r"^ErrImageNeverPull"),
-        "ImageNotOnNode",
+        ImageCode.NOT_ON_NODE,
         "the image {image} is not on its node, and image_pull_policy is Never.",
         "Bring the image to every node, correct {field}, or leave image_pull_policy of the connection empty.",
     ),
     _Sign(
         re.compile(r"^InvalidImageName"),
-        "InvalidImageName",
+        ImageCode.INVALID_NAME,
         "{image!r} is not the name of an image.",
         "Correct {field}.",
     ),
     _Sign(
         re.compile(r"^SignatureValidationFailed"),
-        "ImageNotSigned",
+        ImageCode.NOT_SIGNED,
         "the image {image} has no signature that its node accepts.",
         "Sign the image, or correct {field}.",
     ),
     _Sign(
         _PASSING,
-        "ImagePullFailed",
+        ImageCode.PULL_FAILED,
         "the image {image} could not be pulled: its registry does not answer as it should.",
         "Make sure that the nodes reach the registry, or correct {field}, then run it again.",
         lasting=False,
@@ -79,38 +97,38 @@ _SIGNS: tuple[_Sign, ...] = (
         re.compile(
             r"denied|[Uu]nauthorized|authorization failed|authentication required|no basic auth|: (?:401|403) [A-Z]"
         ),
-        "ImageAccessDenied",
+        ImageCode.ACCESS_DENIED,
         "the image {image} may not be pulled, or does not exist: its registry denies access to it.",
         "Correct {field}, or name a Secret with the registry's credentials in the connection's image_pull_secrets.",
     ),
     _Sign(
         re.compile(r"no match for platform|no matching manifest"),
-        "ImageForOtherMachines",
+        ImageCode.FOR_OTHER_MACHINES,
         "the image {image} does not exist for the processor or system of its node.",
         "Correct {field} to one that does, or choose other nodes with node_selector of the connection.",
     ),
     _Sign(
         re.compile(r"not found|manifest unknown|name unknown|does not exist|: 404 [A-Z]"),
-        "ImageNotFound",
+        ImageCode.NOT_FOUND,
         "the image {image} does not exist.",
         "Correct {field}.",
     ),
     _Sign(
         re.compile(r"no such host|x509|certificate|HTTP response to HTTPS"),
-        "RegistryUnreachable",
+        ImageCode.REGISTRY_UNREACHABLE,
         "the registry of {image} cannot be reached from its node.",
         "Correct {field}, or make the registry known to the nodes (its name, its certificate).",
     ),
     _Sign(
         re.compile(r"no route to host|network is unreachable"),
-        "RegistryUnreachable",
+        ImageCode.REGISTRY_UNREACHABLE,
         "the registry of {image} cannot be reached from its node.",
         "Correct {field}, or make the nodes reach the registry.",
         lasting=False,
     ),
     _Sign(
         re.compile(r""),
-        "ImagePullFailed",
+        ImageCode.PULL_FAILED,
         "the image {image} cannot be pulled.",
         "Correct {field}; the evidence says what is wrong.",
         lasting=False,
@@ -135,7 +153,7 @@ def image_problem(
         return None
     words = {"image": container.image, "field": image_field(pod, container)}
     return Diagnosis(
-        sign.reason,
+        sign.code,
         f"{container_in_words(pod, container)} cannot start: {sign.cause.format(**words)}",
         sign.remedy.format(**words),
         (short(f"{container.waiting_reason}: {message}"), *event_lines(_that_add(events, message))),

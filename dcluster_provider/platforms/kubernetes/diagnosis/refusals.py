@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
@@ -17,18 +18,34 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
 from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent
 from dcluster_provider.platforms.kubernetes.quantity import amount
 
+
+class AdmissionCode(DiagnosisCode):
+    """Why what watches over a namespace refuses a pod or another object."""
+
+    LIMIT_RANGE_EXCEEDED = "LimitRangeExceeded", "A LimitRange forbids what was asked for."
+    PODS_REFUSED = "PodsRefused", "Pods are refused for another reason."
+    POD_SECURITY = "PodSecurity", "The Pod Security level of the namespace forbids a pod."
+    POLICY_DENIED = "PolicyDenied", "An admission policy denies an object."
+    PRIORITY_CLASS_MISSING = "PriorityClassMissing", "There is no such priority class."
+    QUOTA_EXCEEDED = "QuotaExceeded", "The quota of the namespace is used up.", CodeTrait.SHORTAGE
+    QUOTA_NEEDS_MORE = "QuotaNeedsMore", "A quota wants every pod to specify something that it does not."
+    SERVICE_ACCOUNT_MISSING = "ServiceAccountMissing", "The namespace has no such service account."
+    WEBHOOK_DENIED = "WebhookDenied", "An admission webhook denies an object."
+    WEBHOOK_UNREACHABLE = "WebhookUnreachable", "An admission webhook does not answer."
+
+
 _QUOTA_SECONDS = 20.0  # others may be about to end; a person should learn soon that they do not
 _ACCOUNT_SECONDS = 10.0  # a service account may be made a moment after what uses it
 _POD = re.compile(r'(?:[Pp]ods? "[^"]*")')
 _MUST = re.compile(r" \([^()]* must [^()]*\)")
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)\.?$")
 
-_Explained = tuple[str, str, str]
+_Explained = tuple[DiagnosisCode, str, str]
 _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]], ...] = (
     (
         _QUOTA,
         lambda found, namespace: (
-            "QuotaExceeded",
+            AdmissionCode.QUOTA_EXCEEDED,
             f"the quota {found[1]} of namespace {namespace} is used up: {_quota(found)}.",
             "End clusters that are not needed, ask for less, or have the quota raised.",
         ),
@@ -36,7 +53,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r"failed quota: ([^:]+): must specify (.+)"),
         lambda found, namespace: (
-            "QuotaNeedsMore",
+            AdmissionCode.QUOTA_NEEDS_MORE,
             f"the quota {found[1]} of namespace {namespace} wants every pod to specify {found[2].rstrip('.')}.",
             f"Give the containers what it wants in {POD_TEMPLATE}, or have a LimitRange fill it in.",
         ),
@@ -44,7 +61,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r"((?:maximum|minimum) \w+ (?:usage|limit) .+)"),
         lambda found, namespace: (
-            "LimitRangeExceeded",
+            AdmissionCode.LIMIT_RANGE_EXCEEDED,
             f"a LimitRange of namespace {namespace} forbids it: {sentence(found[1])}",
             "Ask for an amount that it allows, or have the LimitRange changed.",
         ),
@@ -52,7 +69,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r'violates PodSecurity "([^"]+)": (.+)'),
         lambda found, namespace: (
-            "PodSecurity",
+            AdmissionCode.POD_SECURITY,
             f'the Pod Security level "{found[1]}" of namespace {namespace} forbids {sentence(_MUST.sub("", found[2]))}',
             f"Remove from {POD_TEMPLATE} what it forbids, or choose a namespace of a lower level.",
         ),
@@ -60,7 +77,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r'serviceaccount "([^"]+)" not found'),
         lambda found, namespace: (
-            "ServiceAccountMissing",
+            AdmissionCode.SERVICE_ACCOUNT_MISSING,
             f"namespace {namespace} has no service account {found[1]}.",
             "Make it (airflow dcluster rbac prints a manifest), or correct the connection's service accounts.",
         ),
@@ -68,7 +85,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r'admission webhook "([^"]+)" denied the request:? ?(.*)'),
         lambda found, _: (
-            "WebhookDenied",
+            AdmissionCode.WEBHOOK_DENIED,
             f"the admission webhook {found[1]} denies it: {sentence(found[2] or 'it gives no reason')}",
             f"Change what it complains of (often in {POD_TEMPLATE}), or ask who runs the webhook.",
         ),
@@ -76,7 +93,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r'failed calling webhook "([^"]+)": (.+)'),
         lambda found, _: (
-            "WebhookUnreachable",
+            AdmissionCode.WEBHOOK_UNREACHABLE,
             f"the admission webhook {found[1]} does not answer: {sentence(found[2])}",
             "Have whoever runs the webhook repair it; until then nothing can be made in this namespace.",
         ),
@@ -84,7 +101,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r"ValidatingAdmissionPolicy '([^']+)' .*denied request: (.+)"),
         lambda found, _: (
-            "PolicyDenied",
+            AdmissionCode.POLICY_DENIED,
             f"the admission policy {found[1]} denies it: {sentence(found[2])}",
             f"Change what it complains of (often in {POD_TEMPLATE}), or ask who wrote the policy.",
         ),
@@ -92,7 +109,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], _Explained]]
     (
         re.compile(r"no PriorityClass with name (\S+) was found"),
         lambda found, _: (
-            "PriorityClassMissing",
+            AdmissionCode.PRIORITY_CLASS_MISSING,
             f"there is no priority class {found[1]}.",
             f"Correct priorityClassName in {POD_TEMPLATE}.",
         ),
@@ -118,19 +135,19 @@ def refused_pods(
     if not failed:
         return None
     last = failed[-1]
-    reason, cause, remedy = explain_refusal(last.message, last.namespace) or (
-        "PodsRefused",
+    code, cause, remedy = explain_refusal(last.message, last.namespace) or (
+        AdmissionCode.PODS_REFUSED,
         sentence(last.message),
         "Correct what the evidence names, then run the task again.",
     )
     if (
         now
         and grace_periods
-        and (now - last.first_at).total_seconds() < _bearable(reason, last.message, grace_periods)
+        and (now - last.first_at).total_seconds() < _bearable(code, last.message, grace_periods)
     ):
         return None
     cause = f"Pods of the {last.kind} {last.name} are refused: {cause}"
-    return Diagnosis(reason, cause, remedy, event_lines(_distinct(failed)))
+    return Diagnosis(code, cause, remedy, event_lines(_distinct(failed)))
 
 
 def _distinct(events: Iterable[KubernetesEvent]) -> list[KubernetesEvent]:
@@ -139,7 +156,7 @@ def _distinct(events: Iterable[KubernetesEvent]) -> list[KubernetesEvent]:
 
 
 def explain_refusal(message: str, namespace: str) -> _Explained | None:
-    """Reason, cause and remedy of a refusal by what watches over a namespace; none when it is no such refusal."""
+    """Code, cause and remedy of a refusal by what watches over a namespace; none when it is no such refusal."""
     line = " ".join(message.split())
     for pattern, explain in _SIGNS:
         found = pattern.search(line)
@@ -148,13 +165,13 @@ def explain_refusal(message: str, namespace: str) -> _Explained | None:
     return None
 
 
-def _bearable(reason: str, message: str, grace_periods: GracePeriods) -> float:
+def _bearable(code: DiagnosisCode, message: str, grace_periods: GracePeriods) -> float:
     """Seconds for which a refusal may pass by itself."""
-    if reason == "QuotaExceeded":
+    if code == AdmissionCode.QUOTA_EXCEEDED:
         return 0.0 if _never_fits(message) else min(_QUOTA_SECONDS, grace_periods.unschedulable)
-    return {"WebhookUnreachable": grace_periods.mount, "ServiceAccountMissing": _ACCOUNT_SECONDS}.get(
-        reason, 0.0
-    )
+    if code == AdmissionCode.WEBHOOK_UNREACHABLE:
+        return grace_periods.mount
+    return _ACCOUNT_SECONDS if code == AdmissionCode.SERVICE_ACCOUNT_MISSING else 0.0
 
 
 def _quota(found: re.Match[str]) -> str:

@@ -7,11 +7,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import explain_refusal
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import POD_TEMPLATE, sentence, short
 from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
-FORBIDDEN = "Forbidden"  # the reason of what somebody may not
+
+class RequestCode(DiagnosisCode):
+    """Why the API server refuses a request."""
+
+    CONFLICT = "Conflict", "An object of this name is there, or is being changed by somebody else."
+    FORBIDDEN = "Forbidden", "The credentials of the connection may not do something."
+    INVALID = "Invalid", "A field of an object cannot be accepted."
+    INVALID_POD_TEMPLATE = (
+        "InvalidPodTemplate",
+        "A field of the connection's pod template cannot be accepted.",
+    )
+    NAMESPACE_MISSING = "NamespaceMissing", "There is no such namespace."
+    NAMESPACE_TERMINATING = "NamespaceTerminating", "The namespace is being deleted."
+    NAME_TAKEN = "NameTaken", "An object of this name belongs to another cluster."
+    NOT_SERVED = "NotServed", "This Kubernetes does not know a kind of object."
+    REFUSED = "ApiRequestRefused", "The API server refuses a request for another reason."
+    TOO_LARGE = "TooLarge", "An object is larger than Kubernetes keeps."
+
+
+_Explained = tuple[DiagnosisCode, str, str]
 _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?'
 )
@@ -22,7 +42,7 @@ _TOO_LONG = re.compile(r"[Tt]oo long: may not be more than \d+ bytes")
 _OVER_TEMPLATE = "spec.template."  # where a pod template stands in what controls pods
 _MAX_CAUSES = 5
 _TOO_LARGE = (
-    "TooLarge",
+    RequestCode.TOO_LARGE,
     "an object of it is larger than Kubernetes keeps.",
     "Put large files into the image or where the engine reads them from, not into the specification.",
 )
@@ -44,35 +64,35 @@ def refused_request(
         or _explain_invalid(refusal, overlay or {})
         or _explain_status(refusal)
     )
-    reason, cause, remedy = explained
+    code, cause, remedy = explained
     return Diagnosis(
-        reason, f"The API server refused {what} in namespace {namespace}: {cause}", remedy, evidence
+        code, f"The API server refused {what} in namespace {namespace}: {cause}", remedy, evidence
     )
 
 
-def _explain_namespace(refusal: ApiRefused, namespace: str) -> tuple[str, str, str] | None:
+def _explain_namespace(refusal: ApiRefused, namespace: str) -> _Explained | None:
     missing = _NO_NAMESPACE.search(refusal.message)
     if missing and refusal.status == 404:
         return (
-            "NamespaceMissing",
+            RequestCode.NAMESPACE_MISSING,
             f"there is no namespace {missing[1]}.",
             "Make it (kubectl create namespace), or correct namespace or external_namespace of the connection.",
         )
     if "because it is being terminated" in refusal.message:
         return (
-            "NamespaceTerminating",
+            RequestCode.NAMESPACE_TERMINATING,
             f"namespace {namespace} is being deleted.",
             "Wait until it is gone and make it anew, or choose another in the connection.",
         )
     return None
 
 
-def _explain_forbidden(refusal: ApiRefused, namespace: str) -> tuple[str, str, str] | None:
+def _explain_forbidden(refusal: ApiRefused, namespace: str) -> _Explained | None:
     found = _FORBIDDEN.search(refusal.message)
     if found:
         resource = ".".join(part for part in (found["resource"], found["group"]) if part)
         return (
-            FORBIDDEN,
+            RequestCode.FORBIDDEN,
             f"{found['user']} may not {found['verb']} {resource}.",
             (
                 f"Grant what is missing with the manifest that airflow dcluster rbac --namespace {namespace} prints "
@@ -82,7 +102,7 @@ def _explain_forbidden(refusal: ApiRefused, namespace: str) -> tuple[str, str, s
     return None
 
 
-def _explain_invalid(refusal: ApiRefused, overlay: Mapping[str, Any]) -> tuple[str, str, str] | None:
+def _explain_invalid(refusal: ApiRefused, overlay: Mapping[str, Any]) -> _Explained | None:
     unknown = [name for found in _UNKNOWN_FIELD.findall(refusal.message) if (name := found[0] or found[1])]
     mistakes = (
         list(refusal.causes)
@@ -97,12 +117,12 @@ def _explain_invalid(refusal: ApiRefused, overlay: Mapping[str, Any]) -> tuple[s
     from_overlay = [field for field, _ in mistakes if _is_in(field, overlay)]
     if from_overlay:
         return (
-            "InvalidPodTemplate",
+            RequestCode.INVALID_POD_TEMPLATE,
             f"{POD_TEMPLATE} is not valid: {sentence(told)}",
             f"Correct {', '.join(from_overlay)} there.",
         )
     return (
-        "Invalid",
+        RequestCode.INVALID,
         sentence(told or refusal.message),
         (
             "Correct the field of the specification or connection that it comes from; when there is none, report it "
@@ -111,23 +131,23 @@ def _explain_invalid(refusal: ApiRefused, overlay: Mapping[str, Any]) -> tuple[s
     )
 
 
-def _explain_status(refusal: ApiRefused) -> tuple[str, str, str]:
+def _explain_status(refusal: ApiRefused) -> _Explained:
     if refusal.status == 409:
         return (
-            "Conflict",
+            RequestCode.CONFLICT,
             sentence(refusal.message),
             "An object of this name is there and is being changed or removed by somebody else: run the task again.",
         )
     if refusal.status == 404:
         return (
-            "NotServed",
+            RequestCode.NOT_SERVED,
             f"it knows nothing of the kind: {sentence(refusal.message)}",
             "Use a Kubernetes that serves apps/v1, batch/v1, networking.k8s.io/v1 and policy/v1.",
         )
     if refusal.status == 413:
         return _TOO_LARGE
     return (
-        refusal.reason or "Refused",
+        RequestCode.REFUSED,
         sentence(refusal.message),
         "Correct what the evidence names, then run the task again.",
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
     cpu_field,
@@ -16,6 +17,14 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     sentence,
 )
 from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, Pod
+
+
+class SchedulingCode(DiagnosisCode):
+    """Why a pod gets no node."""
+
+    UNSCHEDULABLE = "Unschedulable", "No node fits a pod.", CodeTrait.SHORTAGE
+    VOLUME_PENDING = "VolumePending", "A pod waits for its volume, which does not come.", CodeTrait.SHORTAGE
+
 
 # What the scheduler says after the causes is about preemption and about claims: it repeats and explains nothing.
 _AFTERTHOUGHT = re.compile(r"\.? (?:no new claims to deallocate|preemption:|not found$).*$", re.DOTALL)
@@ -83,14 +92,14 @@ def unschedulable(
     if _VOLUME.search(pod.unschedulable):
         why = claims[-1].message if claims else causes[0]
         return Diagnosis(
-            "VolumePending",
+            SchedulingCode.VOLUME_PENDING,
             f"{what} has had no node for {waited:.0f} s because its volume does not come: {sentence(why)}",
             "Correct storage_class of the connection (kubectl get storageclass, kubectl describe pvc), or switch "
             "launchDynamicDisk off.",
             (*evidence, *event_lines(claims)),
         )
     return Diagnosis(
-        "Unschedulable",
+        SchedulingCode.UNSCHEDULABLE,
         f"{what} has had no node for {waited:.0f} s: {sentence(', '.join(causes))}",
         _remedy(pod, causes),
         evidence,

@@ -36,8 +36,6 @@ _KEPT_SECONDS = 60  # that an ended trial stays when nobody is left to remove it
 _POLL = 0.5
 _GRACE_PERIODS = GracePeriods(unschedulable=20, mount=45)
 _TYPES: tuple[ClusterType, ...] = get_args(ClusterType)
-# A node that is still to come, or is short for the moment, says nothing about the image.
-_UNDECIDED = {"Unschedulable", "VolumePending", "QuotaExceeded"}
 
 
 @dataclass
@@ -56,7 +54,7 @@ class _Trial:
     began: float = field(default_factory=time.monotonic)
 
     def decide(self, found: Diagnosis) -> None:
-        outcome: Outcome = "warning" if found.reason in _UNDECIDED else "failed"
+        outcome: Outcome = "warning" if found.code.is_shortage else "failed"
         evidence = f" ({found.evidence[-1]})" if found.evidence else ""
         self.check = Check(self.title, outcome, found.cause + evidence, found.remedy)
 
