@@ -1,13 +1,16 @@
 """How the users' pages are built."""
 
 import re
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from dcluster_provider import __version__
+import dcluster_provider
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
 
 project = "dcluster-provider"
-release = __version__
+release = dcluster_provider.__version__
 extensions = ["myst_parser"]
 exclude_patterns = ["images"]
 html_theme = "furo"
@@ -15,6 +18,7 @@ html_title = f"dcluster-provider {release}"
 myst_heading_anchors = 3
 
 _TABLE = re.compile(r"^<!-- fields of (\w+) -->$", re.MULTILINE)
+_CODES = "<!-- codes of diagnoses -->"
 _SPECS: dict[str, type[Entity]] = {"ClusterSpec": ClusterSpec, "JobSpec": JobSpec}
 _TYPES = {
     "integer": "int",
@@ -56,10 +60,29 @@ def _default(value: Any) -> str:
     return "" if value in (None, "", []) else f"`{value}`"
 
 
+def with_code_tables(page: str) -> str:
+    """A page whose marker (``<!-- codes of diagnoses -->``) is replaced by the tables of all codes, one a subject."""
+    if _CODES not in page:
+        return page
+    package = Path(dcluster_provider.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        if "(DiagnosisCode):" in path.read_text():
+            import_module(".".join(path.relative_to(package.parent).with_suffix("").parts))
+    subjects = sorted(DiagnosisCode.__subclasses__(), key=lambda kind: kind.__module__)
+    return page.replace(_CODES, "\n\n".join(_code_table(kind) for kind in subjects))
+
+
+def _code_table(kind: type[DiagnosisCode]) -> str:
+    rows = [f"| `{code}` | {code.meaning} |" for code in sorted(kind)]
+    return "\n".join(
+        [f"### {str(kind.__doc__).rstrip('.')}", "", "| Code | Given when |", "| --- | --- |", *rows]
+    )
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx: the tables come into the pages before these are parsed."""
 
     def fill(_app: Any, _page: str, source: list[str]) -> None:
-        source[0] = with_field_tables(source[0])
+        source[0] = with_code_tables(with_field_tables(source[0]))
 
     app.connect("source-read", fill)

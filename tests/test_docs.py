@@ -14,6 +14,8 @@ import pytest
 from local_platform import make_cluster, make_job
 
 from dcluster_provider.control import application_template, log_links
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
 from dcluster_provider.engines.handover import handed_environment, handed_over
@@ -100,6 +102,8 @@ def test_json_blocks_are_accepted(text):
         from dcluster_provider.plugin.rest.errors import ErrorBody
 
         assert ErrorBody.model_validate(value).error
+    elif "remedy" in value:
+        assert Diagnosis.from_json(value).code in LogCode
     elif "Statement" in value:
         assert value["Version"] == "2012-10-17"  # its actions: tests/nodes/ec2/test_policy.py
         assert all(set(it) <= {"Effect", "Action", "Resource", "Condition"} for it in value["Statement"])

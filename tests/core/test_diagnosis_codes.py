@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import re
+import runpy
 from collections import Counter
 from pathlib import Path
 
@@ -43,6 +44,15 @@ def test_each_code_has_a_meaning_and_is_given(code):
     assert DiagnosisCode.read(str(code)) is code
     name = re.compile(rf"\b{type(code).__name__}\.{code.name}\b")
     assert [path for path, text in SOURCES.items() if name.search(text)], "nothing gives it"
+
+
+def test_the_page_lists_every_code_and_none_besides():
+    docs = PACKAGE.parent / "docs"
+    tables = runpy.run_path(str(docs / "conf.py"))["with_code_tables"]((docs / "diagnoses.md").read_text())
+    listed = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", tables, re.MULTILINE))
+    ours = {str(code): code.meaning for code in CODES}
+    theirs = {str(code) for code in GridCode}
+    assert {code: meaning for code, meaning in listed.items() if code not in theirs} == ours
 
 
 def test_a_diagnosis_survives_json():

@@ -52,7 +52,7 @@ def test_a_failure_is_told_with_its_diagnosis():
         make_job(cluster), state=JobState.FAILED, diagnosis=Diagnosis(JobCode.FAILED, "It broke.", "Mend it.")
     )
     found = job_facets(job, cluster, SETTINGS)
-    assert "It broke. [Why]" in sent(found.run_facets)["errorMessage"]["message"]
+    assert "It broke. [JobFailed]" in sent(found.run_facets)["errorMessage"]["message"]
     assert sent(found.job_facets)["jobType"]["jobType"] == "FLINK_JOB"
 
 

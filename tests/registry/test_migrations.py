@@ -189,9 +189,10 @@ def test_the_reason_of_a_stored_diagnosis_becomes_its_code(registry_url, tmp_pat
             "savepoint": "",
         },
     }
+    other = {"name": "spark3-dev-other"} if table == "cluster" else {}
     rows = [
         {**row, **of_table[table], "id": 7, **dict.fromkeys(columns, told)},
-        {**row, **of_table[table], "id": 8, "key": "another", **dict.fromkeys(columns)},
+        {**row, **of_table[table], "id": 8, "key": "another", **other, **dict.fromkeys(columns)},
     ]
     (tmp_path / "new").mkdir()
     store_in_schema(registry_url, "0008", f"dcluster_{table}", rows)
