@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testbed.built import BuiltTestbed
 
     from dcluster_provider.control.connect import Control
-    from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+    from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 
 RUNS = int(os.environ.get("DCLUSTER_BENCH_RUNS", "5"))
 BURSTS = (10, 30)
@@ -41,7 +41,7 @@ def main() -> None:
     from testbed import running_testbed
     from testbed.cache import engines_folder
 
-    from dcluster_provider.platforms.local.engines import ensure_engine
+    from dcluster_provider.platforms.local.installation.engines import ensure_engine
     from dcluster_provider.platforms.local.platform import LocalSettings
 
     with running_testbed() as testbed, tempfile.TemporaryDirectory() as name:
@@ -64,7 +64,7 @@ def compare(testbed: BuiltTestbed, ours: str, theirs: str, spark: Path, folder: 
     from kubernetes.config import new_client_from_config
     from spark_operator.controller import running_operator
 
-    from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+    from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 
     program = spark / "examples" / "src" / "main" / "python" / "pi.py"
     api = KubernetesApi(lambda: new_client_from_config(str(testbed.kubeconfig)))

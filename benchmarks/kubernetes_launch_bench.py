@@ -80,14 +80,18 @@ def by_kubectl(testbed: BuiltTestbed, control: Control, namespace: str) -> float
 def manifests(control: Control, namespace: str) -> tuple[list[dict[str, Any]], str]:
     """The objects of a cluster without their owner, and the cluster's name."""
     from dcluster_provider.core.spec import ClusterSpec
-    from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_manifests, cluster_secret
     from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
-    from dcluster_provider.platforms.kubernetes.metadata import Place
+    from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
+    from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret
+    from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels
 
     settings = replace(control.platform.settings, namespace=namespace)  # type: ignore[attr-defined]
     cluster = replace(trial_cluster(settings, "spark3"), spec=ClusterSpec(**SPEC))
     place = Place(namespace, "none")
-    objects = [cluster_secret(settings, cluster, place), *cluster_manifests(settings, cluster, place)]
+    engine = pod_engine(cluster.spec)
+    files = engine.cluster_files(settings, cluster)
+    objects = [secret(cluster.name, place, cluster_labels(cluster), files)]
+    objects += engine.cluster_manifests(settings, cluster, place)
     for each in objects:
         del each["metadata"]["ownerReferences"]
     return objects, cluster.name

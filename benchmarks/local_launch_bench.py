@@ -22,9 +22,9 @@ from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.rest import HttpRest, NoAnswer
-from dcluster_provider.platforms.local.engines import Engine, ensure_engine
+from dcluster_provider.platforms.local.installation.engines import Engine, ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
-from dcluster_provider.platforms.local.ports import HOST, free_ports
+from dcluster_provider.platforms.local.processes.ports import HOST, free_ports
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
 

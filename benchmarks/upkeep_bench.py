@@ -327,9 +327,9 @@ def _passes_on(
 ) -> list[tuple[str, ...]]:
     from kubernetes.config import new_client_from_config
 
-    from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-    from dcluster_provider.platforms.kubernetes.cluster_objects import root
-    from dcluster_provider.platforms.kubernetes.paths import collection
+    from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+    from dcluster_provider.platforms.kubernetes.api.paths import collection
+    from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
     from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
     from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -356,7 +356,7 @@ def _passes_on(
 
 def _pod(cluster: Cluster, role: Any, root_uid: str) -> dict[str, Any]:
     """A pod as kwok plays it: it is ready as soon as it has a node, and goes with its root."""
-    from dcluster_provider.platforms.kubernetes.metadata import Place, cluster_labels, metadata
+    from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels, metadata
 
     return {
         "apiVersion": "v1",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from dcluster_provider.platforms.local.environment import OWNER
+from dcluster_provider.platforms.local.installation.environment import OWNER
 
 STOP_SECONDS = 45
 MARK = "DCLUSTER_DEMO_HOME"  # in the environment of everything that belongs to the demonstration

@@ -11,18 +11,23 @@ from typing import Any
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import EXTERNAL, Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.platforms.kubernetes import (
-    driver_manifests,
-    flink_client_manifests,
-    flink_manifests,
-    spark_manifests,
-)
-from dcluster_provider.platforms.kubernetes.cluster_objects import root, secret
+from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, job_policy, job_root
-from dcluster_provider.platforms.kubernetes.job_objects import job_secret
-from dcluster_provider.platforms.kubernetes.metadata import JOB, Place, Role, cluster_labels, job_name
-from dcluster_provider.platforms.kubernetes.pod import Pod, read_pod
+from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
+from dcluster_provider.platforms.kubernetes.flink import manifests as flink_manifests
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root, secret
+from dcluster_provider.platforms.kubernetes.manifests.job_objects import job_secret
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
+    JOB,
+    Place,
+    Role,
+    cluster_labels,
+    job_name,
+)
+from dcluster_provider.platforms.kubernetes.pods.pod import Pod, read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark import drivers as driver_manifests
+from dcluster_provider.platforms.kubernetes.spark import manifests as spark_manifests
 
 AT = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)
 OWNER = Owner("airflow", "etl", "manual__2026-01-31T10:00:00+00:00", "launch")
@@ -170,7 +175,8 @@ def job_objects(settings: KubernetesSettings, cluster: Cluster, job: Job) -> lis
     if cluster.is_external:
         cluster = as_seen_by(job, cluster)
         place = Place(settings.namespace_of(cluster.spec), PLACE.root_uid, job_name(job))
-        own = [job_root(job, cluster, place.namespace), job_policy(settings, job, cluster, place)]
+        ingress = pod_engine(cluster.spec).client_ingress(settings)
+        own = [job_root(job, cluster, place.namespace), job_policy(job, cluster, place, ingress)]
     if cluster.spec.engine == "flink":
         files = flink_client_manifests.client_files(settings, job, cluster)
         client = flink_client_manifests.client(settings, job, cluster, place)

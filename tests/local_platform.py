@@ -21,9 +21,9 @@ from dcluster_provider.core.identity import cluster_name, fresh_key
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
-from dcluster_provider.platforms.local.process_end import census
+from dcluster_provider.platforms.local.processes.termination import census
 
 APPLICATIONS = Path(__file__).parent / "live" / "applications"
 ENDED = (JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.KILLED, JobPhase.LOST)

@@ -18,7 +18,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
-from dcluster_provider.engines.handover import handed_environment, handed_over
+from dcluster_provider.engines.job_context import handed_environment, handed_over
 from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.hooks.form import FIELDS
@@ -272,13 +272,14 @@ def test_every_operator_and_sensor_is_explained():
 
 
 def test_versions_that_engines_fit_are_those_of_the_code():
-    from dcluster_provider.platforms.local.java import NEWEST, OLDEST
-    from dcluster_provider.platforms.local.pythons import FITTING
+    from dcluster_provider.engines.table import RELEASES
+    from dcluster_provider.platforms.local.installation.java import NEWEST, OLDEST
     from dcluster_provider.platforms.local.settings import FLINK_VERSION, SPARK_VERSION
 
     text = " ".join(page("connection.md").split())
     ranges = {
-        engine: " to ".join(f"3.{minor}" for _, minor in fitting) for engine, fitting in FITTING.items()
+        engine: " to ".join(f"3.{minor}" for _, minor in release.pythons)
+        for engine, (release,) in RELEASES.items()
     }
     assert f"Spark 3.5 runs on Python {ranges['spark']}, Flink 2.3 on Python {ranges['flink']}" in text
     assert f"both on Java {OLDEST} to {NEWEST}." in text

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag
+from hanging import HANG_SECONDS
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "example_dags"
@@ -31,7 +32,7 @@ def wheel(tmp_path_factory):
     """The wheel of the source distribution."""
     folder = tmp_path_factory.mktemp("built")
     build = [Path(sys.executable).parent / "uv", "build", "--quiet", "--out-dir", folder, ROOT]
-    subprocess.run(build, check=True, timeout=120)
+    subprocess.run(build, check=True, timeout=HANG_SECONDS)
     (path,) = folder.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         yield archive

@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from dcluster_provider.platforms.local.ports import HOST, free_ports
+from dcluster_provider.platforms.local.processes.ports import HOST, free_ports
 from spark_operator.program import spark_operator
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ def _examine(
     hook: DClusterHook, settings: KubernetesSettings, *, images: bool, nodes: bool
 ) -> Iterator[Check]:
     from dcluster_provider.hooks.kubernetes_client import kubernetes_client
-    from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+    from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
     from dcluster_provider.platforms.kubernetes.doctor import examine
 
     client = kubernetes_client(settings.conn_id)

@@ -9,7 +9,11 @@ from dcluster_provider.cli.session import command, tell
 from dcluster_provider.control.connect import local_settings
 from dcluster_provider.core.errors import NotFound
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.platforms.local.engines import ensure_engine, installed_engines, remove_engine
+from dcluster_provider.platforms.local.installation.engines import (
+    ensure_engine,
+    installed_engines,
+    remove_engine,
+)
 
 
 @command

@@ -38,6 +38,7 @@ from dcluster_provider.core.state import (
     stop_job,
 )
 from dcluster_provider.platforms.base import Platform, Report, logged
+from dcluster_provider.platforms.capabilities import SupportsPreparation, connect
 
 if TYPE_CHECKING:
     from dcluster_provider.control.external_clusters import ExternalCluster
@@ -93,7 +94,7 @@ class Clusters:
         :raises WaitTimeout: an earlier cluster of the same request is being ended, and not gone after minutes.
         """
         spec = self._checked(spec)
-        self._platform.connect()
+        connect(self._platform)
         if owner is not None:
             self.end_older_epochs(owner)
         key = key or (owner.key if owner else fresh_key())
@@ -151,7 +152,7 @@ class Clusters:
             as it was.
         :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
         """
-        self._platform.connect()
+        connect(self._platform)
         return self._make(self.get(cluster_id), "", report)
 
     def end_older_epochs(self, owner: Owner) -> None:
@@ -169,13 +170,13 @@ class Clusters:
 
     def _make(self, cluster: Cluster, actor: str, report: Report) -> Cluster:
         if cluster.is_external:
-            self._platform.prepare(cluster.spec, report)  # what runs its drivers and clients here
+            self._prepare(cluster.spec, report)  # what runs its drivers and clients here
             return cluster
         if cluster.state not in (ClusterState.REQUESTED, ClusterState.PROVISIONING):
             return cluster
         self.require_same_location(cluster)
         try:
-            self._platform.prepare(cluster.spec, report)
+            self._prepare(cluster.spec, report)
             self._nodes.launch(cluster, report)
             self._platform.apply_cluster(cluster)
         except (PlatformRefused, NodesFailed) as refusal:
@@ -189,6 +190,10 @@ class Clusters:
             begun = self._progress.remove(begun)
         return begun
 
+    def _prepare(self, spec: ClusterSpec, report: Report) -> None:
+        if isinstance(self._platform, SupportsPreparation):
+            self._platform.prepare(spec, report)
+
     def require_client(self) -> None:
         """Refuse a request that nobody could carry out: a package is missing, or a connection is of another type.
 
@@ -197,7 +202,7 @@ class Clusters:
         :raises PlatformRefused: naming the package or connection.
         """
         try:
-            self._platform.connect()
+            connect(self._platform)
         except PlatformRefused as refusal:
             if refusal.diagnosis.code in {ConnectionCode.PROVIDER_MISSING, ConnectionCode.WRONG_TYPE}:
                 raise

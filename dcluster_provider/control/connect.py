@@ -16,6 +16,7 @@ from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.platforms.base import Platform
+from dcluster_provider.platforms.capabilities import nodes_of
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -77,13 +78,13 @@ def _make(
     registry = Registry(settings.registry_url)
     platform = _platform(settings, kubernetes_client, lambda: registry.id)
     cloud = make_cloud(settings.conn_id, settings.nodes, cloud_clients)
-    launching = Launching(cloud, platform.nodes, settings.nodes, settings.deployment, lambda: registry.id)
+    launching = Launching(cloud, nodes_of(platform), settings.nodes, settings.deployment, lambda: registry.id)
     clusters = Clusters(registry, platform, settings, DedicatedNodes(launching, cloud, settings.nodes))
     jobs = Jobs(registry, platform, settings, clusters)
     return Control(
         clusters=clusters,
         jobs=jobs,
-        nodes=Nodes(registry, cloud, platform.nodes, settings),
+        nodes=Nodes(registry, cloud, nodes_of(platform), settings),
         upkeep=Upkeep(registry, platform, settings, clusters, jobs),
         registry=registry,
         platform=platform,
@@ -99,7 +100,7 @@ def _platform(
         from dcluster_provider.platforms.local.platform import LocalPlatform
 
         return LocalPlatform(local_settings(settings), registry_id)
-    from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+    from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
     from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 
     if kubernetes_client is None:

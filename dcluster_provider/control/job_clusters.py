@@ -14,7 +14,7 @@ from dcluster_provider.core.errors import ClusterEnding, ClusterFailed, InvalidS
 from dcluster_provider.core.identity import Owner, derived_key
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.own_cluster import own_cluster
+from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.base import Report
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ class JobClusters:
             return self._shared(request), False
         key = derived_key(request.key, "the job's own cluster")
         if request.only_stored:
-            return self._clusters.request(own_cluster(spec), key, actor=request.actor), True
+            return self._clusters.request(engine_of(spec).own_cluster(spec), key, actor=request.actor), True
         own = self._clusters.launch(
-            own_cluster(spec),
+            engine_of(spec).own_cluster(spec),
             key,
             launched_for=request.owner,
             actor=request.actor,
@@ -135,7 +135,7 @@ class JobClusters:
         if found is not None and not found.state.is_ending:
             return found
         key = derived_key(deployment, f"long-living {spec.engine} of {spec.client} through {conn_id}")
-        own, actor = own_cluster(spec), request.actor
+        own, actor = engine_of(spec).own_cluster(spec), request.actor
         if request.only_stored:
             return self._clusters.request(own, key, actor=actor, follow_ending=True)
         return self._clusters.launch(own, key, actor=actor, report=request.report, follow_ending=True)

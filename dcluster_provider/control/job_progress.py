@@ -31,6 +31,7 @@ from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, begin_job, fail_job
 from dcluster_provider.platforms.base import Platform
+from dcluster_provider.platforms.capabilities import SupportsExternalClusters
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
@@ -183,7 +184,9 @@ class JobProgress:
             return
         clusters = {it.id: it for it in self._registry.clusters.get_many({job.cluster_id for job in ended})}
         for job in ended:
-            if not clusters[job.cluster_id].is_external:
+            if not clusters[job.cluster_id].is_external or not isinstance(
+                self._platform, SupportsExternalClusters
+            ):
                 continue
             with isolate_errors(f"What is left of {job}"):
                 self._platform.delete_job(job, clusters[job.cluster_id])

@@ -37,6 +37,7 @@ from dcluster_provider.core.redaction import REDACTED
 from dcluster_provider.core.spec import JobSpec, parse, reject_redacted
 from dcluster_provider.core.state import fail_job, stop_job
 from dcluster_provider.platforms.base import LogPart, Platform, Report, logged, silent
+from dcluster_provider.platforms.capabilities import SupportsStaging, connect
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import ClientSetting, Registry
@@ -93,7 +94,7 @@ class Jobs:
         :raises WaitTimeout: what the task had before it was cleared is being stopped, and not gone after minutes.
         """
         spec = parse(JobSpec, spec)
-        self._platform.connect()
+        connect(self._platform)
         key = key or (owner.key if owner else fresh_key())
         if owner is not None:
             self._stop_older_epochs(owner)
@@ -387,7 +388,8 @@ class Jobs:
             return
         require_same_location(self._platform, cluster)
         try:
-            self._platform.stage_job(job, cluster)
+            if isinstance(self._platform, SupportsStaging):
+                self._platform.stage_job(job, cluster)
         except PlatformRefused as refusal:
             diagnosis = refusal.diagnosis
             self._progress.change(job, lambda it, now: fail_job(it, diagnosis, now))

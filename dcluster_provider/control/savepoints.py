@@ -12,6 +12,7 @@ from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.state import stop_job_with_savepoint
 from dcluster_provider.platforms.base import Platform
+from dcluster_provider.platforms.capabilities import SupportsSavepoints, cannot
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
@@ -56,6 +57,8 @@ def check_savepoint(registry: Registry, platform: Platform, job: Job) -> None:
         raise SavepointFailed(str(job), _not_at_work(job))
     cluster = registry.clusters.get(job.cluster_id)
     require_same_location(platform, cluster)
+    if not isinstance(platform, SupportsSavepoints):
+        raise cannot(platform, "stop jobs with savepoints")
     if not platform.savepoint_folder(job, cluster):
         raise InvalidSpec(
             f"field savepoint: no setting says where savepoints of {job} go; set execution.checkpointing.savepoint-dir "

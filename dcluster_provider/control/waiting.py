@@ -16,6 +16,7 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.platforms.base import Platform
+from dcluster_provider.platforms.capabilities import reconnect
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Wait(Generic[Record]):
                 raise
             _LOG.warning("A look failed and is made again: %s", error)
             if isinstance(error, CredentialsRefused):
-                self._platform.reconnect()
+                reconnect(self._platform)
             return None
         self._retry_budget.reset()
         return found

@@ -15,6 +15,7 @@ class EngineTraits:
     :param title: the name in a sentence.
     :param master_scheme: of the address that drivers connect to; empty when an engine is reached by REST alone.
     :param application_kinds: the suffixes of the files that it runs.
+    :param fetches_applications: reads applications from addresses (``s3a://``, ``https://``) by itself.
     :param has_drivers: each job has a process of its own that can outlive its application.
     :param has_savepoints: a job can be stopped with a savepoint and started from one.
     :param jobs_end_alone: a job may have finished although nobody can be asked any more, as nothing of it runs
@@ -27,6 +28,7 @@ class EngineTraits:
     title: str
     master_scheme: str
     application_kinds: tuple[str, ...]
+    fetches_applications: bool
     has_drivers: bool
     has_savepoints: bool
     jobs_end_alone: bool
@@ -39,6 +41,7 @@ _SPARK = EngineTraits(
     title="Spark",
     master_scheme="spark",
     application_kinds=("py", "jar"),
+    fetches_applications=True,
     has_drivers=True,
     has_savepoints=False,
     jobs_end_alone=False,
@@ -50,6 +53,7 @@ _FLINK = EngineTraits(
     title="Flink",
     master_scheme="",
     application_kinds=("py", "jar", "sql"),
+    fetches_applications=False,
     has_drivers=False,
     has_savepoints=True,
     jobs_end_alone=True,

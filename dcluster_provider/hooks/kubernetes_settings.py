@@ -86,7 +86,7 @@ class _Field:
         return json.dumps(value, sort_keys=True)
 
     def _pod_template(self) -> str:
-        from dcluster_provider.platforms.kubernetes.overlay import parse_overlay
+        from dcluster_provider.platforms.kubernetes.manifests.overlay import parse_overlay
 
         found = parse_overlay(self._value, f"connection {self._conn_id!r}: field {self._name}")
         return json.dumps(found, sort_keys=True)

@@ -10,11 +10,9 @@ from typing import Protocol
 from dcluster_provider.core.observation import ClusterObservation, JobObservation, ObservationError
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.platforms.nodes import ClusterNodes
 
 _LOG = logging.getLogger(__name__)
 Report = Callable[[str], None]
-OnChange = Callable[[int | None], None]
 
 
 def no_registry() -> str:
@@ -48,7 +46,7 @@ class LogPart:
 
 
 class Platform(Protocol):
-    """A place where clusters run.
+    """A place where clusters run; what not every place can do is in ``capabilities``.
 
     Every method may be called by several processes at once and again after any of them was killed at any line:
     asking twice for the same thing gives one thing. All block; none is called on an event loop.
@@ -59,24 +57,11 @@ class Platform(Protocol):
         float  # seconds to let pass between two reads of a log that grows; 0 where reading costs nothing
     )
 
-    @property
-    def nodes(self) -> ClusterNodes | None:
-        """The nodes that clusters run on; none where they run on this machine."""
-
     def describe(self) -> str:
         """What this platform is and whether it can be used, in a sentence.
 
         :raises PlatformRefused: it cannot be used at all.
         """
-
-    def connect(self) -> None:
-        """Get hold of what every request needs, once: what only reads the registry does without.
-
-        :raises PlatformRefused: it cannot be used at all.
-        """
-
-    def reconnect(self) -> None:
-        """Get hold of it anew when it is needed next: the credentials were refused."""
 
     def place_of(self, spec: ClusterSpec) -> str:
         """Where a cluster is made and looked for, in words that tell places apart.
@@ -97,12 +82,6 @@ class Platform(Protocol):
         :raises InvalidSpec: naming the field.
         """
 
-    def prepare(self, spec: ClusterSpec, report: Report) -> None:
-        """Do what may take long before the first cluster of this type (install an engine), telling of progress.
-
-        :raises PlatformRefused: it cannot be done, with the evidence.
-        """
-
     def apply_cluster(self, cluster: Cluster) -> None:
         """Make the cluster, or what is missing of it. Returns without waiting for it to be ready.
 
@@ -116,12 +95,6 @@ class Platform(Protocol):
 
     def delete_cluster(self, cluster: Cluster) -> None:
         """Begin to remove everything of the cluster, jobs included; nothing to remove is no error."""
-
-    def stage_job(self, job: Job, cluster: Cluster) -> None:
-        """Bring to the cluster what the job needs from this machine; a later start may come from another one.
-
-        :raises PlatformRefused: it can never be brought there.
-        """
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Start the job, unless this very job (key and generation) was started before, ended or not.
@@ -146,36 +119,8 @@ class Platform(Protocol):
         :param outcome: the job as it is seen once it has ended.
         """
 
-    def delete_job(self, job: Job, cluster: Cluster) -> bool:
-        """Begin to remove what was made for an ended job on a cluster that somebody else runs.
-
-        What was made for a job on a cluster of ours goes with the cluster.
-
-        :returns: whether there was something whose removal had not begun.
-        """
-
-    def external_jobs(self) -> list[int]:
-        """The ids of the jobs on clusters that somebody else runs for which something is here, ended or not.
-
-        :raises DClusterError: not all of them can be told.
-        """
-
-    def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
-        """The folder that savepoints of a Flink job go to; empty when no setting names one.
-
-        :raises InvalidSpec: a setting names one that cannot be.
-        :raises PlatformRefused: the cluster is not there any more.
-        """
-
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The job's log from a position on; 0 is its beginning."""
-
-    def on_change(self, told: OnChange) -> Callable[[], None]:
-        """Have a function called, in whatever thread, when something may have changed between two looks.
-
-        :param told: gets the id of the cluster of which something has changed, or none when it may be any.
-        :returns: a function that ends it.
-        """
 
     def list_clusters(self) -> list[str]:
         """The names of all clusters made for this deployment and registry that exist here, known to it or not.

@@ -15,6 +15,7 @@ from airflow.triggers.base import TriggerEvent
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.job_result import without_result_lines
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.triggers.log_channel import wait_until_read
 from dcluster_provider.triggers.owned import OwnedTrigger
 from dcluster_provider.triggers.poll_result import PollResult, Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
@@ -32,7 +33,6 @@ _PIECE_SECONDS = 0.1  # between two pieces
 _MAX_AFTER_END = 64 * 1024 * 1024  # characters of a log that are copied after the job's end
 _SEEN_OUT_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
 _SEEN_OUT_PACE = 1.0  # seconds between two looks at it
-_READ_SECONDS = 1.0  # in which the triggerer has surely read the last of them
 
 
 class RecordTrigger(OwnedTrigger):
@@ -40,7 +40,7 @@ class RecordTrigger(OwnedTrigger):
 
     What the last look showed is not logged here: the triggerer closes a trigger's log file as soon as it hears that
     the trigger has ended, and drops what it has not read by then. Those lines go with the event, as ``lines``, and the
-    resumed task logs them; if an event cannot carry all of them, the first are logged here with time to be read.
+    resumed task logs them; if an event cannot carry all of them, the first are logged here and waited for until read.
 
     :param conn_id: the connection.
     :param record_id: the id of the cluster or job.
@@ -211,7 +211,8 @@ class RecordTrigger(OwnedTrigger):
             return
         first, self._held_lines = self._held_lines[:left], self._held_lines[left:]
         await self._pass_on(first)
-        await asyncio.sleep(_READ_SECONDS)
+        async with _turn():
+            await wait_until_read()
 
     async def _pass_on(self, lines: Sequence[str]) -> None:
         """Log lines no faster than the triggerer takes them from all its waits together."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dcluster_provider.control.retry_budget import RetryBudget
 from dcluster_provider.core.errors import CredentialsRefused
 from dcluster_provider.core.record import Job
+from dcluster_provider.platforms.capabilities import SupportsChangeNotification, reconnect
 from dcluster_provider.triggers.poll_result import PollResult, Subscription, look
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class SharedWatch:
         """Be told of what changes between looks, where the platform can tell."""
         self._stop_listening()
         self._stop_listening = _nothing
-        if control is not None:
+        if control is not None and isinstance(control.platform, SupportsChangeNotification):
             loop = asyncio.get_running_loop()
 
             def told(cluster_id: int | None) -> None:
@@ -187,7 +188,7 @@ class SharedWatch:
         except Exception as error:  # noqa: BLE001  # one failed look must not end every wait
             log.warning("A look at connection %s failed: %s", self._conn_id, error)
             if isinstance(error, CredentialsRefused) and self._control is not None:
-                self._control.platform.reconnect()
+                reconnect(self._control.platform)
             if waits and not self._retry_budget.allows_retry():
                 for wait in waits:
                     wait.sights.put_nowait(error)

@@ -8,8 +8,8 @@ from io import BytesIO
 import pytest
 
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
-from dcluster_provider.engines import flink_rest
-from dcluster_provider.engines.flink_jar import run_jar_once
+from dcluster_provider.engines.flink import rest as flink_rest
+from dcluster_provider.engines.flink.jar import run_jar_once
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from tests.kubernetes_platform import make_cluster, make_job
 

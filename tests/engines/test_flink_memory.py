@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import GIB, MIB
-from dcluster_provider.engines.flink_memory import divide_jobmanager, divide_taskmanager
+from dcluster_provider.engines.flink.memory import divide_jobmanager, divide_taskmanager
 
 PARTS = ("framework.heap", "framework.off-heap", "task.heap", "task.off-heap", "managed", "jvm-metaspace")
 

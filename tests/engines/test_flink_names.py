@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kubernetes_platform import make_cluster, make_job
 
-from dcluster_provider.engines.flink import job_settings, run_request
+from dcluster_provider.engines.flink.conf import job_settings, run_request
 
 CLUSTER = make_cluster(type="flink")
 

@@ -12,8 +12,8 @@ from dcluster_provider.core.diagnosis_codes import SavepointCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import savepoint_trigger
 from dcluster_provider.core.observation import JobObservation, JobPhase
-from dcluster_provider.engines.flink import job_settings, run_request
-from dcluster_provider.engines.flink_savepoints import Stop, savepoint_folder, with_default_folder
+from dcluster_provider.engines.flink.conf import job_settings, run_request
+from dcluster_provider.engines.flink.savepoints import Stop, savepoint_folder, with_default_folder
 
 CLUSTER = make_cluster(type="flink")
 NEW, OLD = "execution.checkpointing.savepoint-dir", "state.savepoints.dir"

@@ -8,9 +8,18 @@ from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines import flink_settings, spark_settings
-from dcluster_provider.engines.flink import java_options
-from dcluster_provider.engines.setting_checks import check_cluster_settings, check_job_settings
+from dcluster_provider.engines.flink import known_settings as flink_settings
+from dcluster_provider.engines.flink.conf import java_options
+from dcluster_provider.engines.spark import known_settings as spark_settings
+from dcluster_provider.engines.table import engine_of
+
+
+def check_job(spec):
+    engine_of(spec).check_job(spec)
+
+
+def check_cluster(spec):
+    engine_of(spec).check_cluster(spec)
 
 
 def job(**fields):
@@ -45,9 +54,9 @@ def job(**fields):
 )
 def test_a_setting_of_spark_is_refused(name, text, message):
     with pytest.raises(InvalidSpec, match=rf"^field extraCmd: {name} .*{message}"):
-        check_job_settings(job(extra_cmd={name: text}))
+        check_job(job(extra_cmd={name: text}))
     with pytest.raises(InvalidSpec, match=rf"^field extraConfigs: {name} .*{message}"):
-        check_cluster_settings(ClusterSpec(tenant="team", extra_configs={name: text}))
+        check_cluster(ClusterSpec(tenant="team", extra_configs={name: text}))
 
 
 @pytest.mark.parametrize(
@@ -63,18 +72,18 @@ def test_a_setting_of_spark_is_refused(name, text, message):
 )
 def test_a_setting_of_flink_is_refused(name, text, message):
     with pytest.raises(InvalidSpec, match=rf"^field extraCmd: {name} .*{message}"):
-        check_job_settings(job(job_type="flink", extra_cmd={name: text}))
+        check_job(job(job_type="flink", extra_cmd={name: text}))
     with pytest.raises(InvalidSpec, match=rf"^field extraConfigs: {name} .*{message}"):
-        check_cluster_settings(ClusterSpec(tenant="team", type="flink", extra_configs={name: text}))
+        check_cluster(ClusterSpec(tenant="team", type="flink", extra_configs={name: text}))
 
 
 def test_what_a_jobs_own_flink_cluster_is_given_comes_too_late_for_one_that_runs():
     settings = {"taskmanager.memory.managed.size": "0"}
-    check_job_settings(job(job_type="flink", extra_cmd=settings))
+    check_job(job(job_type="flink", extra_cmd=settings))
     with pytest.raises(InvalidSpec, match="write it in extraConfigs when the cluster is launched"):
-        check_job_settings(job(job_type="flink", extra_cmd=settings, cluster_id=7))
+        check_job(job(job_type="flink", extra_cmd=settings, cluster_id=7))
     with pytest.raises(InvalidSpec, match="give the whole process's workerMemGb"):
-        check_job_settings(job(job_type="flink", extra_cmd={"taskmanager.memory.process.size": "2g"}))
+        check_job(job(job_type="flink", extra_cmd={"taskmanager.memory.process.size": "2g"}))
 
 
 @pytest.mark.parametrize(
@@ -92,8 +101,8 @@ def test_what_a_jobs_own_flink_cluster_is_given_comes_too_late_for_one_that_runs
     ],
 )
 def test_what_spark_takes_is_taken(settings):
-    check_job_settings(job(extra_cmd=settings))
-    check_cluster_settings(ClusterSpec(tenant="team", extra_configs=settings))
+    check_job(job(extra_cmd=settings))
+    check_cluster(ClusterSpec(tenant="team", extra_configs=settings))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_what_spark_takes_is_taken(settings):
     ],
 )
 def test_what_flink_takes_is_taken(settings):
-    check_cluster_settings(ClusterSpec(tenant="team", type="flink", extra_configs=settings))
+    check_cluster(ClusterSpec(tenant="team", type="flink", extra_configs=settings))
 
 
 @given(st.text(max_size=12), st.sampled_from([*spark_settings.KINDS.items(), *flink_settings.KINDS.items()]))

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dcluster_provider.engines.spark_executors import (
+from dcluster_provider.engines.spark.executors import (
     awaits_executor,
     ended_at_start,
     executor_words,

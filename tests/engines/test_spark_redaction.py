@@ -7,8 +7,8 @@ import re
 import pytest
 
 from dcluster_provider.core.redaction import count_as_secret, redaction
-from dcluster_provider.engines.spark import daemon_settings, job_settings
-from dcluster_provider.engines.spark_redaction import SETTING, redaction_regex
+from dcluster_provider.engines.spark.conf import daemon_settings, job_settings
+from dcluster_provider.engines.spark.redaction import SETTING, redaction_regex
 from tests.kubernetes_platform import make_cluster, make_job
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.spark_sharing import Workers, asked_alone, slice_of, whole_workers
+from dcluster_provider.engines.spark.sharing import Workers, asked_alone, slice_of, whole_workers
 
 
 def slices(workers, raw=None, **asked):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.own_cluster import own_cluster
-from dcluster_provider.engines.spark_sizes import ProcessSize, beside_heap_mib, driver_size, worker_pod_mib
+from dcluster_provider.engines.spark.sizes import ProcessSize, beside_heap_mib, driver_size, worker_pod_mib
+from dcluster_provider.engines.table import engine_of
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,8 @@ def test_the_pod_of_a_worker_holds(fields, mib):
     ],
 )
 def test_a_jobs_own_cluster_is_made_for_it(fields, expected):
-    own = own_cluster(JobSpec(client="team", module="etl", **fields))
+    job = JobSpec(client="team", module="etl", **fields)
+    own = engine_of(job).own_cluster(job)
     assert {name: getattr(own, name) for name in expected} == expected
 
 

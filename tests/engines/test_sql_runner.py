@@ -9,9 +9,9 @@ from contextlib import nullcontext
 import pytest
 
 from dcluster_provider.core.redaction import REDACTED, count_as_secret
-from dcluster_provider.engines import sql_runner
-from dcluster_provider.engines.sql_program import sql_program
-from dcluster_provider.engines.sql_runner import assignment, executable, split_statements
+from dcluster_provider.engines.flink import sql_runner
+from dcluster_provider.engines.flink.sql_program import sql_program
+from dcluster_provider.engines.flink.sql_runner import assignment, executable, split_statements
 
 TABLE = "CREATE TABLE t (n INT) WITH ('connector' = 'jdbc', 'password' = 'm4rker')"
 

@@ -18,7 +18,7 @@ from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.rest import Rest
 from demo.standalone import Standalone

@@ -20,7 +20,7 @@ from testbed.cache import engines_folder
 from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.hooks.form import FIELDS
-from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.standalone import Standalone
 from tests.live.conftest import EXAMPLE_DAGS, connection, healthy_rest

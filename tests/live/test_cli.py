@@ -11,7 +11,7 @@ from airflow_databases import AIRFLOW
 from hanging import HANG_SECONDS
 from testbed.cache import engines_folder
 
-from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from tests.live.trials import long_except
 

@@ -17,7 +17,7 @@ from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.platforms.local.engines import find_engine
+from dcluster_provider.platforms.local.installation.engines import find_engine
 from tests.live.conftest import connection
 
 ROOT = Path(__file__).parent.parent.parent

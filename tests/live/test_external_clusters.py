@@ -17,12 +17,12 @@ from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.platforms.local.engines import Engine, ensure_engine, find_engine
-from dcluster_provider.platforms.local.ports import free_ports
+from dcluster_provider.platforms.local.installation.engines import LocalEngine, ensure_engine, find_engine
+from dcluster_provider.platforms.local.processes.ports import free_ports
 
 
 @contextmanager
-def standalone_spark(folder: Path, engine: Engine) -> Iterator[ExternalCluster]:
+def standalone_spark(folder: Path, engine: LocalEngine) -> Iterator[ExternalCluster]:
     """A master and a worker that somebody started by hand."""
     port, page = free_ports(2, set())
     java = [str(engine.java), "-cp", f"{engine.home}/jars/*"]

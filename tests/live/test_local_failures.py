@@ -31,8 +31,8 @@ from local_platform import (
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.sizing import MIB
-from dcluster_provider.platforms.local.engines import ensure_engine
-from dcluster_provider.platforms.local.process_end import census
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
+from dcluster_provider.platforms.local.processes.termination import census
 
 SMALL = {"worker_memory": "1Gi", "master_memory": "512Mi"}
 FAILS = str(APPLICATIONS / "spark_fails.py")

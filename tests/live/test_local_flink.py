@@ -27,9 +27,9 @@ from local_platform import (
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
-from dcluster_provider.engines.flink_memory import divide_jobmanager, divide_taskmanager
-from dcluster_provider.platforms.local.engines import find_engine
-from dcluster_provider.platforms.local.process_end import census
+from dcluster_provider.engines.flink.memory import divide_jobmanager, divide_taskmanager
+from dcluster_provider.platforms.local.installation.engines import find_engine
+from dcluster_provider.platforms.local.processes.termination import census
 from tests.live.trials import long_except
 
 FAILS = str(APPLICATIONS / "flink_fails.py")

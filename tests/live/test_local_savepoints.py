@@ -20,9 +20,9 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.state import stop_job_with_savepoint
-from dcluster_provider.engines.flink_savepoints import go_on_stopping
+from dcluster_provider.engines.flink.savepoints import go_on_stopping
 from dcluster_provider.engines.rest import HttpRest
-from dcluster_provider.platforms.local.engines import find_engine
+from dcluster_provider.platforms.local.installation.engines import find_engine
 
 SQL = str(APPLICATIONS / "counting.sql")
 

@@ -36,8 +36,8 @@ from local_platform import (
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
-from dcluster_provider.platforms.local.engines import find_engine
-from dcluster_provider.platforms.local.process_end import census
+from dcluster_provider.platforms.local.installation.engines import find_engine
+from dcluster_provider.platforms.local.processes.termination import census
 
 PI = str(APPLICATIONS / "spark_pi.py")
 FAILS = str(APPLICATIONS / "spark_fails.py")

@@ -16,9 +16,9 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.record import Cluster, ClusterState
-from dcluster_provider.engines import flink_rest
+from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.rest import HttpRest
-from dcluster_provider.platforms.local.engines import find_engine
+from dcluster_provider.platforms.local.installation.engines import find_engine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import read_plan
 from dcluster_provider.platforms.local.platform import LocalPlatform

@@ -14,20 +14,19 @@ import pytest
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.setting_checks import check_cluster_settings, check_job_settings
-from dcluster_provider.platforms.kubernetes import (
-    driver_manifests,
-    flink_client_manifests,
-    flink_manifests,
-    spark_manifests,
-)
+from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
+from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
+from dcluster_provider.platforms.kubernetes.flink import manifests as flink_manifests
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.local import flink_launch, spark_launch
-from dcluster_provider.platforms.local.engines import Engine
+from dcluster_provider.platforms.kubernetes.spark import drivers as driver_manifests
+from dcluster_provider.platforms.kubernetes.spark import manifests as spark_manifests
+from dcluster_provider.platforms.local.flink import launch as flink_launch
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import make_plan
+from dcluster_provider.platforms.local.spark import launch as spark_launch
 from tests.kubernetes_platform import PLACE, make_cluster, make_external, make_job
 
 KUBERNETES = KubernetesSettings(deployment="airflow", namespace="data", external_namespace="other")
@@ -162,7 +161,7 @@ def test_on_this_machine_what_is_given_wins_or_is_refused(kind, field, tmp_path)
     start = tmp_path / "etl.py"
     cluster = make_cluster(type=kind, worker_memory="2Gi")
     folders = (tmp_path / str(number) for number in itertools.count())  # a plan is made once
-    engine = Engine(cluster.spec.engine, "1", Path("/python"), tmp_path, Path("/java"), 17)
+    engine = LocalEngine(cluster.spec.engine, "1", Path("/python"), tmp_path, Path("/java"), 17)
     side_of = {"spark3": spark_launch, "flink": flink_launch}[kind]
 
     def written(cluster: Cluster, job: Job) -> dict[str, str]:
@@ -180,10 +179,10 @@ def test_on_this_machine_what_is_given_wins_or_is_refused(kind, field, tmp_path)
 
     def check(spec: ClusterSpec | JobSpec) -> None:
         if isinstance(spec, JobSpec):
-            check_job_settings(spec)
+            engine_of(spec).check_job(spec)
         else:
-            check_cluster_settings(spec)
-            side_of.check_cluster(spec)
+            engine_of(spec).check_cluster(spec)
+            side_of.wanted_ports(spec)
 
     assert _replaced(Side(kind, check, cluster, written, field)) == {}
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from dcluster_provider.control.upkeep.maintenance_run import ACTOR, MaintenanceRun
 from dcluster_provider.core.observation import ClusterPhase, ObservationError
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.platforms.capabilities import SupportsExternalClusters
 from dcluster_provider.registry.events import Event
 
 _PAGE = 1000
@@ -45,8 +47,13 @@ def remove_remains(check: MaintenanceRun, job_ids: Iterable[int]) -> None:
     clusters = {it.id: it for it in check.registry.clusters.get_many({job.cluster_id for job in ended})}
     for job in ended:
         with check.isolate_errors(job):
-            if check.dry_run or check.platform.delete_job(job, clusters[job.cluster_id]):
+            if check.dry_run or _remove(check, job, clusters[job.cluster_id]):
                 check.notes.did("removed", job, f"it is {job.state.value}, and something of it was left")
+
+
+def _remove(check: MaintenanceRun, job: Job, cluster: Cluster) -> bool:
+    platform = check.platform
+    return isinstance(platform, SupportsExternalClusters) and platform.delete_job(job, cluster)
 
 
 def _remove_leftovers(check: MaintenanceRun, ids: list[int]) -> None:

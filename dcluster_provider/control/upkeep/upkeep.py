@@ -19,6 +19,7 @@ from dcluster_provider.control.upkeep.report import Notes, Report
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.base import Platform
+from dcluster_provider.platforms.capabilities import SupportsExternalClusters
 
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
@@ -103,7 +104,10 @@ class Upkeep:
 
     def _list(self, notes: Notes) -> tuple[list[str], list[int]]:
         try:
-            return self._platform.list_clusters(), self._platform.external_jobs()
+            names = self._platform.list_clusters()
+            if not isinstance(self._platform, SupportsExternalClusters):
+                return names, []
+            return names, self._platform.external_jobs()
         except CredentialsRefused:
             raise
         except (DClusterError, OSError) as error:

@@ -10,7 +10,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods, broken_pod, refused_pods
-from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod
 
 _MISSING = timedelta(seconds=5)  # pods that are not there by then are asked after
 _STARTING = timedelta(seconds=15)  # and pods that have not begun by then, or for which there is no node

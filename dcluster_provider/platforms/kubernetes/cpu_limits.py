@@ -12,8 +12,8 @@ from threading import Lock
 
 from cachetools import TTLCache
 
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _REMEMBERED_SECONDS = 300

@@ -6,12 +6,12 @@ import time
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-from dcluster_provider.platforms.kubernetes.cluster_manifests import cluster_manifests
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
-from dcluster_provider.platforms.kubernetes.metadata import Place
-from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _SECONDS = 15.0  # between two questions about one cluster
@@ -44,7 +44,7 @@ class Deployments:
 
     def _ask(self, cluster: Cluster) -> Diagnosis | None:
         namespace = self._settings.namespace_of(cluster.spec)
-        manifests = cluster_manifests(self._settings, cluster, Place(namespace))
+        manifests = pod_engine(cluster.spec).cluster_manifests(self._settings, cluster, Place(namespace))
         for manifest in manifests:
             if manifest["kind"] != "Deployment":
                 continue

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcluster_provider.engines.rest import TIMEOUT, EngineRest, ErrorResponse, HttpRest, NoAnswer, read_answer
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-from dcluster_provider.platforms.kubernetes.paths import service_proxy
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import service_proxy
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 

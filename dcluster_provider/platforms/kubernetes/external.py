@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.engines.flink import DEFAULTS, JVM_OPTIONS
 from dcluster_provider.engines.rest import EngineRest, HttpRest
-from dcluster_provider.engines.spark import Worker
-from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
-from dcluster_provider.platforms.kubernetes.metadata import (
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     JOB,
     Place,
     job_labels,
@@ -22,16 +21,6 @@ from dcluster_provider.platforms.kubernetes.metadata import (
     metadata,
     pod_selector,
 )
-from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, listed
-from dcluster_provider.platforms.kubernetes.spark_manifests import DRIVER_UI_PORT
-
-DRIVER_PORTS = {"driver": 7078, "blocks": 7079}  # by which executors reach a driver
-DRIVER_PORT_SETTINGS = {
-    "spark.driver.port": str(DRIVER_PORTS["driver"]),
-    "spark.driver.blockManager.port": str(DRIVER_PORTS["blocks"]),
-}
-ANY_WORKER = Worker(10**9, 10**9)  # nobody knows what its workers offer, so nothing is too large
-_WAIT = "table.dml-sync"
 
 
 def as_seen_by(job: Job, cluster: Cluster) -> Cluster:
@@ -51,22 +40,6 @@ def external_rest(cluster: Cluster) -> EngineRest:
     return HttpRest(address.hostname or "", address.port or 80)
 
 
-def external_driver_settings(cluster: Cluster) -> dict[str, str]:
-    """The Spark settings of a driver that the cluster decides, and the ports at which executors come to its pod."""
-    return {"spark.master": cluster.master_url} | DRIVER_PORT_SETTINGS
-
-
-def external_client_settings() -> dict[str, str]:
-    """The Flink settings of a client before its job's own: few, for the cluster has settings of its own."""
-    return {"env.java.opts.all": " ".join(JVM_OPTIONS), _WAIT: DEFAULTS[_WAIT]}
-
-
-def external_client_fixed(cluster: Cluster) -> dict[str, str]:
-    """The Flink settings of a client that the cluster decides, after its job's own."""
-    address = urlsplit(cluster.ui_url)
-    return {"rest.address": address.hostname or "", "rest.port": str(address.port or 80)}
-
-
 def job_root(job: Job, cluster: Cluster, namespace: str) -> Manifest:
     """The ConfigMap that owns everything of a job: it is made first, and with it everything goes."""
     about = {
@@ -84,14 +57,11 @@ def job_root(job: Job, cluster: Cluster, namespace: str) -> Manifest:
     }
 
 
-def job_policy(settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place) -> Manifest:
-    """Who reaches the job's pod: executors, wherever they are, its driver; nobody a client."""
-    ingress: list[Manifest] = []
-    if cluster.spec.engine == "spark":
-        page: Manifest = {"ports": [{"protocol": "TCP", "port": DRIVER_UI_PORT}]}
-        if settings.rest_from:
-            page["from"] = [{"ipBlock": {"cidr": cidr}} for cidr in listed(settings.rest_from)]
-        ingress = [{"ports": [{"protocol": "TCP", "port": port} for port in DRIVER_PORTS.values()]}, page]
+def job_policy(job: Job, cluster: Cluster, place: Place, ingress: list[dict[str, Any]]) -> Manifest:
+    """Who reaches the job's pod.
+
+    :param ingress: the rules.
+    """
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -21,9 +21,9 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     taken_away,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
-from dcluster_provider.platforms.kubernetes.metadata import VERDICT, job_name
-from dcluster_provider.platforms.kubernetes.pod import Pod
-from dcluster_provider.platforms.kubernetes.pod_logs import Line
+from dcluster_provider.platforms.kubernetes.manifests.metadata import VERDICT, job_name
+from dcluster_provider.platforms.kubernetes.pods.logs import Line
+from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 
 _LATE = timedelta(seconds=15)
 # A node that answers has ended a pod by the time that its deletion sets, and told of it soon after.

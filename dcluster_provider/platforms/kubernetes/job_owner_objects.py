@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import label_value
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.external import job_root
-from dcluster_provider.platforms.kubernetes.metadata import (
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
     JOB,
     KEY,
@@ -19,7 +20,6 @@ from dcluster_provider.platforms.kubernetes.metadata import (
     selector,
 )
 from dcluster_provider.platforms.kubernetes.owner_objects import is_going
-from dcluster_provider.platforms.kubernetes.paths import collection
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import base64
-from io import BytesIO
 
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
-from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.engines import flink, flink_rest, spark
-from dcluster_provider.engines.flink_jar import run_jar_once
-from dcluster_provider.platforms.kubernetes import driver_manifests, flink_client_manifests, flink_jobs
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-from dcluster_provider.platforms.kubernetes.application_files import file_name, pieces
-from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
-from dcluster_provider.platforms.kubernetes.cluster_objects import Manifest
+from dcluster_provider.engines.rest import EngineRest
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.cluster_access import master_rest
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
+from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.external import job_policy
-from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
-from dcluster_provider.platforms.kubernetes.job_objects import job_secret, part_names
 from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
-from dcluster_provider.platforms.kubernetes.metadata import Place, job_name
+from dcluster_provider.platforms.kubernetes.manifests.application_files import file_name, pieces
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.manifests.job_objects import job_secret, part_names
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_name
+from dcluster_provider.platforms.kubernetes.manifests.pod_templates import PART
 from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects
-from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.pod_templates import PART
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _PARTS = "parts"  # of a job's Secret: how many parts its application travels in
@@ -58,7 +54,9 @@ class JobRuns:
                 place = self._job_owner_objects.ensure(job, cluster)
             else:
                 place = self._owner_objects.place(cluster, str(job))
-            files = {name: text.encode() for name, text in self._job_files(job, cluster).items()}
+            settings = self._cpu_limits.settings_in(namespace)
+            texts = pod_engine(cluster.spec).job_files(settings, job, cluster)
+            files = {name: text.encode() for name, text in texts.items()}
             content = pieces(job.spec)
             if len(content) > 1:
                 for name, piece in zip(part_names(job, len(content)), content, strict=True):
@@ -77,20 +75,21 @@ class JobRuns:
         :raises PlatformRefused: it can never run so.
         :raises PlatformUnavailable: it cannot be started just now.
         """
-        if not cluster.is_external:
-            self._refuse_what_never_fits(job, cluster)
+        engine = pod_engine(cluster.spec)
+        diagnosis = None if cluster.is_external else engine.never_fits(job, cluster)
+        if diagnosis is not None:
+            raise PlatformRefused(str(job), diagnosis)
         namespace = self._settings.namespace_of(cluster.spec)
         try:
             place = self._place(job, cluster)
             staged = self._staged(job, namespace)
             parts = int(staged.get(_PARTS, b"0"))
-            if cluster.spec.engine == "flink" and flink_jobs.is_jar(job):
-                jar = self._parts(job, namespace, parts) if parts else staged[file_name(job.spec)]
-                rest = master_rest(self._settings, self._api, cluster)
-                run_jar_once(rest, cluster, job, BytesIO(jar), len(jar), keep=not cluster.is_external)
+            if engine.hands_over(job):
+                content = self._parts(job, namespace, parts) if parts else staged[file_name(job.spec)]
+                engine.run_handed_over(self._rest(cluster), cluster, job, content)
                 return
             if cluster.is_external:
-                policy = job_policy(self._settings, job, cluster, place)
+                policy = job_policy(job, cluster, place, engine.client_ingress(self._settings))
                 self._api.apply(collection("NetworkPolicy", namespace), policy)
             wanted = self._client_job(job, cluster, place, parts)
             self._api.ensure(collection("Job", namespace), wanted)
@@ -99,11 +98,10 @@ class JobRuns:
 
     def stop(self, job: Job, cluster: Cluster) -> None:
         """Suspend the Kubernetes Job, which ends its pod; one that was not made yet is made suspended."""
-        if cluster.spec.engine == "flink":
-            self._cancel(job, cluster)
-            if flink_jobs.is_jar(job):
-                return
-        self.suspend(job, cluster, {})
+        engine = pod_engine(cluster.spec)
+        engine.cancel(self._rest(cluster), job)
+        if not engine.hands_over(job):
+            self.suspend(job, cluster, {})
 
     def suspend(self, job: Job, cluster: Cluster, annotations: dict[str, str]) -> None:
         """Suspend the Kubernetes Job, or make it suspended, so that nobody can start it any more.
@@ -138,24 +136,12 @@ class JobRuns:
         found = self._owner_objects.find(cluster)
         return Place(self._settings.namespace_of(cluster.spec), found["metadata"]["uid"]) if found else None
 
-    def _cancel(self, job: Job, cluster: Cluster) -> None:
-        rest = master_rest(self._settings, self._api, cluster)
-        known = FlinkJobs.ask(rest)
-        ids = known.ids_of(job) if known else [flink_job_id(job.platform_key, job.generation)]
-        for job_id in ids:
-            flink_rest.cancel(rest, job_id)
+    def _rest(self, cluster: Cluster) -> EngineRest:
+        return master_rest(self._settings, self._api, cluster)
 
     def _client_job(self, job: Job, cluster: Cluster, place: Place, parts: int = 0) -> Manifest:
-        make = flink_client_manifests.client if cluster.spec.engine == "flink" else driver_manifests.driver
-        return make(self._cpu_limits.settings_in(place.namespace), job, cluster, place, parts)
-
-    def _job_files(self, job: Job, cluster: Cluster) -> dict[str, str]:
-        if cluster.spec.engine != "flink":
-            namespace = self._settings.namespace_of(cluster.spec)
-            return driver_manifests.driver_files(self._cpu_limits.settings_in(namespace), job, cluster)
-        if flink_jobs.is_jar(job):
-            return {}
-        return flink_client_manifests.client_files(self._settings, job, cluster)
+        settings = self._cpu_limits.settings_in(place.namespace)
+        return pod_engine(cluster.spec).client_manifest(settings, job, cluster, place, parts)
 
     def _staged(self, job: Job, namespace: str) -> dict[str, bytes]:
         """What was brought to the cluster for the job.
@@ -171,12 +157,3 @@ class JobRuns:
         path = collection("Secret", namespace)
         stored = (self._api.get(f"{path}/{name}") for name in part_names(job, parts))
         return b"".join(base64.b64decode(each["data"][PART]) for each in stored)
-
-    def _refuse_what_never_fits(self, job: Job, cluster: Cluster) -> None:
-        if cluster.spec.engine == "flink":
-            diagnosis = flink.never_fits(cluster, job)
-        else:
-            settings = driver_manifests.driver_settings(job, cluster)
-            diagnosis = spark.never_fits(settings, spark.Worker.of(cluster.spec))
-        if diagnosis is not None:
-            raise PlatformRefused(str(job), diagnosis)

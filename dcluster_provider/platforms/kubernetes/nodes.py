@@ -11,11 +11,11 @@ from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.node_use import POD_ANNOTATIONS
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import ALL_PODS, NODES, collection
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import RequestCode
-from dcluster_provider.platforms.kubernetes.paths import ALL_PODS, NODES, collection
-from dcluster_provider.platforms.kubernetes.pod import read_time
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.pods.pod import read_time
 from dcluster_provider.platforms.nodes import Eviction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

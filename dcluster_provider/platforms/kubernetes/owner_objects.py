@@ -9,11 +9,13 @@ from dcluster_provider.core.diagnosis_codes import ClusterCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import label_value
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
-from dcluster_provider.platforms.kubernetes.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
 from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode
-from dcluster_provider.platforms.kubernetes.metadata import (
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
     DEPLOYMENT,
     JOB,
@@ -22,8 +24,6 @@ from dcluster_provider.platforms.kubernetes.metadata import (
     registry_of,
     selector,
 )
-from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.platforms.at_once import ask_at_once
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 

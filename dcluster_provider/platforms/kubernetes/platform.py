@@ -22,39 +22,37 @@ from dcluster_provider.core.observation import (
 from dcluster_provider.core.places import namespace_place
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines import flink, flink_rest, spark
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
-from dcluster_provider.engines.setting_checks import check_cluster_settings, check_job_settings
+from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
-from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-from dcluster_provider.platforms.kubernetes.application_files import check_application
-from dcluster_provider.platforms.kubernetes.cluster_manifests import (
+from dcluster_provider.platforms.base import LogPart, no_registry
+from dcluster_provider.platforms.capabilities import OnChange
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection, collection_of
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.api.server_identity import ServerIdentity
+from dcluster_provider.platforms.kubernetes.cluster_access import (
     cluster_addresses,
-    cluster_manifests,
-    cluster_secret,
     master_rest,
 )
 from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
-from dcluster_provider.platforms.kubernetes.decided_settings import decided_of_cluster, decided_of_job
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods, RequestCode
+from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
-from dcluster_provider.platforms.kubernetes.flink_leaders import remove_leaders
 from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
 from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
-from dcluster_provider.platforms.kubernetes.metadata import selector
+from dcluster_provider.platforms.kubernetes.manifests.application_files import check_application
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret
+from dcluster_provider.platforms.kubernetes.manifests.metadata import cluster_labels, selector
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects, is_going
-from dcluster_provider.platforms.kubernetes.paths import collection, collection_of
-from dcluster_provider.platforms.kubernetes.pod import Pod
-from dcluster_provider.platforms.kubernetes.pod_watch import PodWatch
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
-from dcluster_provider.platforms.kubernetes.server_identity import ServerIdentity
+from dcluster_provider.platforms.kubernetes.pods.pod import Pod
+from dcluster_provider.platforms.kubernetes.pods.warning_events import Warnings
+from dcluster_provider.platforms.kubernetes.pods.watch import PodWatch
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.kubernetes.warning_events import Warnings
 from dcluster_provider.platforms.nodes import ClusterNodes
 
 _LOG = logging.getLogger(__name__)
@@ -74,7 +72,7 @@ class KubernetesPlatform:
         home: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.nodes: ClusterNodes | None = KubernetesNodes(api)
+        self.nodes: ClusterNodes = KubernetesNodes(api)
         self._api = api
         self._server = ServerIdentity(api)
         self._listeners: set[OnChange] = set()
@@ -114,33 +112,31 @@ class KubernetesPlatform:
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
         self.settings.check_namespace(spec)
-        check_cluster_settings(spec, decided_of_cluster(spec))
-        if spec.engine == "flink":
-            flink.divisions(spec)
-        else:
-            spark.check_sizes(spec)
+        engine_of(spec).check_cluster(spec, pod_engine(spec).fixed_cluster_settings)
         if spec.launch_new_node and not self.settings.has_own_nodes(spec):
             _LOG.info("launch_new_node is remembered only: the connection's machines come from no cloud")
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot get into a pod, or whose namespace the connection does not have."""
-        check_job_settings(spec, decided_of_job(spec))
+        engine = pod_engine(spec)
+        engine_of(spec).check_job(spec, engine.fixed_job_settings(spec))
         check_application(spec)
+        engine.check_arguments(spec)
         if spec.use_external_cluster:
             self.settings.check_namespace(spec)
-
-    def prepare(self, spec: ClusterSpec, report: Report) -> None:
-        """Nothing takes long before a cluster is made."""
 
     def apply_cluster(self, cluster: Cluster) -> None:
         """Make the cluster's objects, or those that are missing."""
         try:
             place = self._owner_objects.ensure(cluster)
+            engine, labels = pod_engine(cluster.spec), cluster_labels(cluster)
+            # With a new shared secret where there is one: it is made once and then kept.
+            files = engine.cluster_files(self.settings, cluster)
             self._api.ensure(
-                collection("Secret", place.namespace), cluster_secret(self.settings, cluster, place)
+                collection("Secret", place.namespace), secret(cluster.name, place, labels, files)
             )
             settings = self._cpu_limits.settings_in(place.namespace)
-            for manifest in cluster_manifests(settings, cluster, place):
+            for manifest in engine.cluster_manifests(settings, cluster, place):
                 self._api.apply(collection_of(manifest), manifest)
         except ApiRefused as refusal:
             raise self._owner_objects.refused(refusal, str(cluster), cluster) from refusal
@@ -222,7 +218,7 @@ class KubernetesPlatform:
 
     def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
         """The folder that the job's savepoints go to: the connection's flink_storage, unless a setting names one."""
-        return self._polls.savepoint_folder(job, as_seen_by(job, cluster))
+        return pod_engine(cluster.spec).savepoint_folder(self.settings, job, as_seen_by(job, cluster))
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The output of the driver or client; nothing after its pod has gone."""
@@ -296,9 +292,7 @@ class KubernetesPlatform:
             return False
         master = master_rest(self.settings, self._api, cluster)
         try:
-            if cluster.spec.engine == "flink":
-                return flink_rest.is_busy(master)
-            return spark.is_busy(master.request("GET", "/json/"))
+            return engine_of(cluster.spec).is_busy(master)
         except (NoAnswer, ErrorResponse):
             return None
 
@@ -318,8 +312,7 @@ class KubernetesPlatform:
         if not pods:
             found = self._owner_objects.find(cluster)
             if found is None:
-                if cluster.spec.engine == "flink" and self.settings.flink_ha:
-                    remove_leaders(self._api, self.settings.namespace_of(cluster.spec), cluster.name)
+                pod_engine(cluster.spec).clean_up(self.settings, self._api, cluster)
                 return ClusterObservation(ClusterPhase.ABSENT)
             if is_going(found):
                 return ClusterObservation(ClusterPhase.STARTING)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.api import Json
+from dcluster_provider.platforms.kubernetes.api.client import Json
 from dcluster_provider.platforms.kubernetes.permissions import (
     DRIVER,
     FLINK,

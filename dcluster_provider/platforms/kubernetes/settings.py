@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.platforms.kubernetes.pod import ENGINE_CONTAINER
-from dcluster_provider.platforms.kubernetes.quantity import amount
+from dcluster_provider.platforms.kubernetes.api.quantity import amount
+from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER
 
 SPARK_USER, FLINK_USER = 185, 9999  # of the official images, which have a name for them
 SPARK_IMAGE = "apache/spark:3.5.9"
@@ -138,7 +138,7 @@ class KubernetesSettings:
 
     def makes_own_executors(self, spec: ClusterSpec) -> bool:
         """Whether the cluster is nothing but a driver that makes its executors itself."""
-        return spec.single_job and spec.engine == "spark" and bool(self.driver_service_account)
+        return spec.single_job and spec.traits.has_drivers and bool(self.driver_service_account)
 
     @cached_property
     def common_pod(self) -> dict[str, Any]:

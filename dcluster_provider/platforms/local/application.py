@@ -16,10 +16,10 @@ def check_application(spec: JobSpec) -> None:
         raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
     if not is_remote(spec):
         check_file(spec)
-    elif spec.engine == "flink":
+    elif not spec.traits.fetches_applications:
         raise InvalidSpec(
-            f"field application: {spec.application!r} is not on this machine; the local platform runs Flink "
-            "applications from files"
+            f"field application: {spec.application!r} is not on this machine; the local platform runs "
+            f"{spec.traits.title} applications from files"
         )
 
 

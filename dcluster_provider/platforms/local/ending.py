@@ -15,8 +15,8 @@ from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.local.files import locked, locked_if_free, mark
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan, read_plan
-from dcluster_provider.platforms.local.process import Process
-from dcluster_provider.platforms.local.process_end import census, end
+from dcluster_provider.platforms.local.processes.process import Process
+from dcluster_provider.platforms.local.processes.termination import census, end
 
 _GRACE = 1.0  # seconds that the processes of a cluster have to leave by themselves
 _LEFTOVER_SECONDS = 3600

@@ -6,26 +6,20 @@ import shutil
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.platforms.local.engines import Engine
-from dcluster_provider.platforms.local.flink_launch import REST_PORT, RPC_PORT
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.process import Process
-from dcluster_provider.platforms.local.spark_settings import MASTER_PORT, UI_PORT
+from dcluster_provider.platforms.local.processes.process import Process
 
 _ANY = 10**9  # nobody knows what its workers offer, so nothing is refused for being too large
 
 
-def external_plan(cluster: Cluster, engine: Engine) -> ClusterPlan:
+def external_plan(cluster: Cluster, engine: LocalEngine, ports: dict[str, int]) -> ClusterPlan:
     """What there is to know of a cluster that is reached by its addresses.
 
     :param engine: that runs its drivers and clients here.
+    :param ports: of its master, by purpose.
     """
-    master, rest = urlsplit(cluster.master_url), urlsplit(cluster.ui_url)
-    if cluster.spec.engine == "spark":
-        ports = {MASTER_PORT: master.port or 7077, UI_PORT: rest.port or 8080}
-    else:
-        ports = {REST_PORT: rest.port or 8081, RPC_PORT: rest.port or 8081}
     return ClusterPlan(
         deployment=cluster.deployment,
         cluster_id=cluster.id,
@@ -37,7 +31,7 @@ def external_plan(cluster: Cluster, engine: Engine) -> ClusterPlan:
         worker_cores=_ANY,
         worker_mib=_ANY,
         master_mib=_ANY,
-        host=rest.hostname or "",
+        host=urlsplit(cluster.ui_url).hostname or "",
         is_ours=False,
     )
 

@@ -17,8 +17,8 @@ from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import contains, first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.ports import holder
-from dcluster_provider.platforms.local.process import Life, ProcessState
+from dcluster_provider.platforms.local.processes.ports import holder
+from dcluster_provider.platforms.local.processes.process import Life, ProcessState
 
 _DIAGNOSED_BYTES = 1024 * 1024  # of a log in which the cause of an end is looked for
 _FULL_MIB = 1  # less free than this is a full disk

@@ -8,8 +8,8 @@ from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.platforms.local.failures import process_failure
 from dcluster_provider.platforms.local.layout import JobPlace
 from dcluster_provider.platforms.local.outcomes import read_outcome, write_outcome
-from dcluster_provider.platforms.local.process import Life
-from dcluster_provider.platforms.local.process_end import end
+from dcluster_provider.platforms.local.processes.process import Life
+from dcluster_provider.platforms.local.processes.termination import end
 
 STOP_GRACE = 5.0  # seconds that a driver or client has to leave by itself
 _INTERRUPTED_SECONDS = 12  # a stop that takes longer was interrupted

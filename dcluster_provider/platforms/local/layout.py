@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dcluster_provider.core.record import Job
-from dcluster_provider.platforms.local.process import Process
+from dcluster_provider.platforms.local.processes.process import Process
 
 
 @dataclass(frozen=True)

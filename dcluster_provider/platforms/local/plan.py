@@ -10,10 +10,10 @@ from pathlib import Path
 
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
-from dcluster_provider.platforms.local.engines import Engine
 from dcluster_provider.platforms.local.files import locked, read_json, write_json
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
-from dcluster_provider.platforms.local.ports import HOST, free_ports
+from dcluster_provider.platforms.local.processes.ports import HOST, free_ports
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ClusterPlan:
 
     deployment: str
     cluster_id: int
-    engine: Engine
+    engine: LocalEngine
     ports: dict[str, int]
     given_ports: tuple[str, ...]
     secret: str
@@ -64,12 +64,13 @@ def read_plan(place: ClusterPlace) -> ClusterPlan | None:
         field.name: stored[field.name] for field in fields(ClusterPlan) if field.name in stored
     }  # a later release may store more
     return ClusterPlan(
-        **known | {"engine": Engine.from_json(stored["engine"]), "given_ports": tuple(stored["given_ports"])}
+        **known
+        | {"engine": LocalEngine.from_json(stored["engine"]), "given_ports": tuple(stored["given_ports"])}
     )
 
 
 def make_plan(
-    place: ClusterPlace, cluster: Cluster, engine: Engine, wanted_ports: Mapping[str, int | None]
+    place: ClusterPlace, cluster: Cluster, engine: LocalEngine, wanted_ports: Mapping[str, int | None]
 ) -> ClusterPlan:
     """Decide and store the plan of a cluster that has none; its folder exists from then on, and not before.
 

@@ -17,33 +17,30 @@ from dcluster_provider.core.observation import (
 )
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.flink_savepoints import savepoint_folder
-from dcluster_provider.engines.setting_checks import check_cluster_settings, check_job_settings
+from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
-from dcluster_provider.platforms.base import LogPart, OnChange, Report, no_registry
+from dcluster_provider.platforms.base import LogPart, Report, no_registry
 from dcluster_provider.platforms.local import ending
 from dcluster_provider.platforms.local.application import check_application
 from dcluster_provider.platforms.local.codes import LocalCode
-from dcluster_provider.platforms.local.engine_side import EngineSide, View
-from dcluster_provider.platforms.local.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.external import external_plan, remove_old_configurations
 from dcluster_provider.platforms.local.failures import start_failure
-from dcluster_provider.platforms.local.flink import FlinkSide
-from dcluster_provider.platforms.local.flink_launch import cluster_settings
+from dcluster_provider.platforms.local.flink.processes import FlinkProcesses
+from dcluster_provider.platforms.local.installation.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import read_part
 from dcluster_provider.platforms.local.machine import machine_memory, too_large
 from dcluster_provider.platforms.local.plan import ClusterPlan, make_plan, read_plan
-from dcluster_provider.platforms.local.process import Life, StartFailed
+from dcluster_provider.platforms.local.process_engine import ProcessEngine
+from dcluster_provider.platforms.local.processes.process import Life, StartFailed
 from dcluster_provider.platforms.local.settings import LocalSettings
-from dcluster_provider.platforms.local.spark import SparkSide
-from dcluster_provider.platforms.nodes import ClusterNodes
+from dcluster_provider.platforms.local.spark.processes import SparkProcesses
 
 __all__ = ["LocalPlatform", "LocalSettings"]
 
 _LOG = logging.getLogger(__name__)
-_SIDES: dict[str, EngineSide] = {"spark": SparkSide(), "flink": FlinkSide()}
+_ENGINES: dict[str, ProcessEngine] = {"spark": SparkProcesses(), "flink": FlinkProcesses()}
 # Fields that mean something only where there are machines, disks, images and namespaces to choose from.
 _CLUSTER_FLAGS = ("use_on_demand_master", "launch_new_node", "launch_dynamic_disk", "use_external_namespace")
 _JOB_FLAGS = ("use_external_namespace", "docker_image_name")
@@ -61,7 +58,6 @@ class LocalPlatform:
 
     name = "local"
     log_pause = 0.0
-    nodes: ClusterNodes | None = None
 
     def __init__(self, settings: LocalSettings, registry_id: Callable[[], str] = no_registry) -> None:
         # One name for each folder: processes are found by it, whoever asks and from wherever.
@@ -73,19 +69,13 @@ class LocalPlatform:
     def describe(self) -> str:
         """The engines of the settings, and the Java they run on."""
         told = []
-        for kind in _SIDES:
+        for kind in _ENGINES:
             check_engine(kind, self.settings)
             found = find_engine(kind, self.settings)
             java = f", Java {found.java_version}" if found else ""
             state = f"installed{java}" if found else "to be installed on first use"
             told.append(f"{kind.capitalize()} {self.settings.version(kind)} ({state})")
         return f"local platform in {self.settings.home}: {', '.join(told)}"
-
-    def connect(self) -> None:
-        """There is nothing to get hold of."""
-
-    def reconnect(self) -> None:
-        """Nothing: this machine asks for no credentials."""
 
     def place_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
         """The home, which processes are found by."""
@@ -94,14 +84,14 @@ class LocalPlatform:
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run here: too little memory, an engine that fits neither Python nor Java at hand."""
         self._tell_of_flags(spec, _CLUSTER_FLAGS)
-        check_cluster_settings(spec)
-        _SIDES[spec.engine].check_cluster(spec)
+        engine_of(spec).check_cluster(spec)
+        _ENGINES[spec.engine].wanted_ports(spec)  # which rejects a setting that is no port
         check_engine(spec.engine, self.settings)
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot be run."""
         self._tell_of_flags(spec, _JOB_FLAGS)
-        check_job_settings(spec)
+        engine_of(spec).check_job(spec)
         check_application(spec)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
@@ -113,11 +103,11 @@ class LocalPlatform:
 
     def apply_cluster(self, cluster: Cluster) -> None:
         """Start the processes of the cluster, or those that were not started yet."""
-        place, side = self._place(cluster.name), _SIDES[cluster.spec.engine]
+        place, engine = self._place(cluster.name), _ENGINES[cluster.spec.engine]
         try:
             with ending.while_not_ended(place, str(cluster)):
-                plan = read_plan(place) or self._plan(place, cluster, side)
-                for role, command in side.commands(place, plan, cluster).items():
+                plan = read_plan(place) or self._plan(place, cluster, engine)
+                for role, command in engine.commands(place, plan, cluster).items():
                     place.process(role).start(command)
         except (StartFailed, OSError) as error:
             raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
@@ -133,17 +123,14 @@ class LocalPlatform:
         """End every process of the cluster and remove its folder; logs stay."""
         ending.end_cluster(self._place(cluster.name))
 
-    def stage_job(self, job: Job, cluster: Cluster) -> None:
-        """Nothing: whoever starts the job is on this machine, too."""
-
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Start the driver or client of the job, or hand its jar to Flink."""
-        place, side = self._place(cluster.name), _SIDES[cluster.spec.engine]
+        place, engine = self._place(cluster.name), _ENGINES[cluster.spec.engine]
         plan = self._known_plan(place, cluster) or ending.existing_plan(place, str(job))
         if cluster.is_external:
             remove_old_configurations(place)
         try:
-            side.start_job(place, plan, cluster, job)
+            engine.start_job(place, plan, cluster, job)
         except ValueError as error:  # of a setting that is read only now
             raise PlatformRefused(str(job), _invalid_setting(error)) from error
         except (StartFailed, OSError) as error:
@@ -165,7 +152,7 @@ class LocalPlatform:
         place.job(job).process.forbid()
         plan = self._known_plan(place, cluster)
         if plan is not None:
-            _SIDES[cluster.spec.engine].stop_job(place, plan, job)
+            _ENGINES[cluster.spec.engine].stop_job(place, plan, job)
 
     def end_job(self, job: Job, cluster: Cluster, outcome: JobObservation) -> None:
         """Keep the outcome and end the job's processes."""
@@ -185,17 +172,13 @@ class LocalPlatform:
         """The folder that the job's savepoints go to: below the home, unless a setting names another."""
         place = self._place(cluster.name)
         plan = self._known_plan(place, cluster) or ending.existing_plan(place, str(job))
-        return savepoint_folder(job, cluster_settings(place, plan, cluster.spec))
+        return _ENGINES[cluster.spec.engine].savepoint_folder(place, plan, cluster, job)
 
     def read_log(self, job: Job, cluster: Cluster, start: int, most: int = 65536) -> LogPart:
         """The output of the driver or client; after the cluster has gone, too."""
         own = self._place(cluster.name).job(job)
         is_ended = own.process.state().life is not Life.RUNNING
         return read_part(own.log, start, most, is_ended)
-
-    def on_change(self, told: OnChange) -> Callable[[], None]:  # noqa: ARG002
-        """Nothing tells of changes here: whoever wants to know looks."""
-        return lambda: None
 
     def list_clusters(self) -> list[str]:
         """The names of this registry's clusters that exist here."""
@@ -224,11 +207,11 @@ class LocalPlatform:
     def _place(self, name: str) -> ClusterPlace:
         return ClusterPlace(self.settings.home, name)
 
-    def _plan(self, place: ClusterPlace, cluster: Cluster, side: EngineSide) -> ClusterPlan:
-        engine = find_engine(cluster.spec.engine, self.settings)
-        if engine is None:
+    def _plan(self, place: ClusterPlace, cluster: Cluster, engine: ProcessEngine) -> ClusterPlan:
+        installed = find_engine(cluster.spec.engine, self.settings)
+        if installed is None:
             raise PlatformRefused(str(cluster), _NOT_INSTALLED)
-        return make_plan(place, cluster, engine, side.wanted_ports(cluster.spec))
+        return make_plan(place, cluster, installed, engine.wanted_ports(cluster.spec))
 
     def _known_plan(self, place: ClusterPlace, cluster: Cluster) -> ClusterPlan | None:
         if not cluster.is_external:
@@ -236,7 +219,7 @@ class LocalPlatform:
         engine = find_engine(cluster.spec.engine, self.settings)
         if engine is None:
             raise PlatformRefused(str(cluster), _NOT_INSTALLED)
-        return external_plan(cluster, engine)
+        return external_plan(cluster, engine, _ENGINES[cluster.spec.engine].external_ports(cluster))
 
     def _observe_cluster(self, cluster: Cluster) -> ClusterObservation:
         place = self._place(cluster.name)
@@ -244,14 +227,14 @@ class LocalPlatform:
         if plan is None or place.ended.exists():
             gone = ending.go_on(place) if place.ended.exists() else ending.is_gone(place)
             return ClusterObservation(ClusterPhase.ABSENT if gone else ClusterPhase.STARTING)
-        return _SIDES[cluster.spec.engine].look(place, plan, cluster).cluster()
+        return _ENGINES[cluster.spec.engine].view(place, plan, cluster).cluster()
 
     def _is_busy(self, cluster: Cluster) -> bool | None:
         place = self._place(cluster.name)
         plan = read_plan(place)
         if plan is None or place.ended.exists():
             return False
-        view: View = _SIDES[cluster.spec.engine].look(place, plan, cluster)
+        view = _ENGINES[cluster.spec.engine].view(place, plan, cluster)
         return view.busy()
 
     def _observe_group(self, group: Sequence[tuple[Job, Cluster]]) -> dict[int, JobObservation]:
@@ -259,8 +242,11 @@ class LocalPlatform:
         place = self._place(cluster.name)
         plan = self._known_plan(place, cluster)
         if plan is None:
-            return {job.id: settled(place.job(job), "The driver") or _ORPHAN for job, _ in group}
-        view: View = _SIDES[cluster.spec.engine].look(place, plan, cluster)
+            return {
+                job.id: settled(place.job(job), _ENGINES[cluster.spec.engine].client_title) or _ORPHAN
+                for job, _ in group
+            }
+        view = _ENGINES[cluster.spec.engine].view(place, plan, cluster)
         looks = ((job.id, view.job(job)) for job, _ in group)
         return {number: seen for number, seen in looks if seen is not None}
 

@@ -24,7 +24,7 @@ from dcluster_provider.control.connect import connect
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import JobState
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 ENDED = tuple(state for state in JobState if state.is_final)

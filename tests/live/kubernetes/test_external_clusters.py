@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hanging import HANG_SECONDS
 from local_platform import build_jar, local_settings
 
 from dcluster_provider.control.connect import Control
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState, Job, JobState
-from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.forgotten import forget
 from tests.live.kubernetes.conftest import Bench, ended, until
 from tests.live.kubernetes.test_clusters import roles
@@ -56,9 +57,9 @@ def submit(control: Control, application: Path, *, engine: str = "spark", **fiel
     return control.jobs.submit(spec | fields)
 
 
-def comes_to(control: Control, job: Job, state: JobState, seconds: float = 120) -> None:
+def comes_to(control: Control, job: Job, state: JobState) -> None:
     """Wait until a job is in a state."""
-    control.jobs.wait(job.id, [state], timeout=seconds, poll_interval=0.2)
+    control.jobs.wait(job.id, [state], timeout=HANG_SECONDS, poll_interval=0.2)
 
 
 def jobs_of(flink: ExternalCluster) -> list[dict[str, Any]]:
@@ -178,7 +179,7 @@ def test_a_spark_job_runs_although_only_its_pods_reach_the_master(bench, spark):
     unseen = replace(spark, rest="http://127.0.0.1:9")
     control = bench.control(external_clusters=(unseen,))
     stopped = submit(control, APPLICATIONS / "endless.py")
-    comes_to(control, stopped, JobState.RUNNING, 150)
+    comes_to(control, stopped, JobState.RUNNING)
     done = ended(control, submit(control, APPLICATIONS / "spark_pi.py", args=["2"]))
     assert done.state is JobState.SUCCEEDED
     control.jobs.terminate(stopped.id)

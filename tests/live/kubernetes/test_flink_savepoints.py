@@ -15,7 +15,7 @@ from dcluster_provider.control.connect import Control
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState, Job, JobState
-from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.live.kubernetes.conftest import (
     GONE,
     SMALL_FLINK,

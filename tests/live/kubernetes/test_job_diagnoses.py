@@ -18,8 +18,8 @@ from local_platform import build_jar, local_settings
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
-from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
-from dcluster_provider.platforms.local.engines import ensure_engine
+from dcluster_provider.platforms.kubernetes.cluster_access import master_rest
+from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, Bench, gone, running, submit, until
 from tests.live.kubernetes.failures import Failure, Table, failed_job
 

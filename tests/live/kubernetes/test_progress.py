@@ -18,7 +18,7 @@ import pytest
 from dcluster_provider.control.connect import Control
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
-from dcluster_provider.platforms.kubernetes.cluster_manifests import master_rest
+from dcluster_provider.platforms.kubernetes.cluster_access import master_rest
 from tests.live.kubernetes.conftest import (
     SMALL,
     SMALL_FLINK,

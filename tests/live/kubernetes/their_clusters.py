@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from hanging import HANG_SECONDS
 
 from dcluster_provider.control.external_clusters import ExternalCluster
-from dcluster_provider.engines.flink import JVM_OPTIONS
+from dcluster_provider.engines.flink.conf import JVM_OPTIONS
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from kubernetes.client import ApiClient, Configuration
 
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 
 Answer = tuple[int, dict[str, Any]]
 _NOT_FOUND: Answer = (404, {"kind": "Status", "reason": "NotFound"})

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from kubernetes.client import ApiClient, Configuration
 
-from dcluster_provider.platforms.kubernetes import api as api_module
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.api import client as api_module
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 
 PATH = "/api/v1/namespaces/team/configmaps/x"
 FORBIDDEN = {"kind": "Status", "reason": "Forbidden", "message": "may not get configmaps"}

@@ -7,8 +7,10 @@ from kubernetes_platform import PLACE, make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.platforms.kubernetes import driver_manifests, flink_client_manifests, flink_jobs
-from dcluster_provider.platforms.kubernetes.application_files import (
+from dcluster_provider.platforms.kubernetes.engine_table import POD_ENGINES
+from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
+from dcluster_provider.platforms.kubernetes.flink import jobs as flink_jobs
+from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     MAX_BYTES,
     PART_BYTES,
     check_application,
@@ -16,6 +18,7 @@ from dcluster_provider.platforms.kubernetes.application_files import (
     pieces,
 )
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark import drivers as driver_manifests
 
 
 def job_spec(application, **fields):
@@ -104,9 +107,9 @@ def test_arguments_reach_the_container_as_they_were_given():
 def test_a_carriage_return_that_spark_would_lose_is_refused():
     remote = {"application": "s3a://bucket/etl.py", "args": ("a", "b\r\nc")}
     with pytest.raises(InvalidSpec, match=r"field args\.1: has a carriage return"):
-        check_application(JobSpec(client="c", module="m", **remote))
+        POD_ENGINES["spark"].check_arguments(JobSpec(client="c", module="m", **remote))
     flink = {"application": "local:///opt/etl.py", "args": ("b\r\nc",), "job_type": "flink"}
-    check_application(JobSpec(client="c", module="m", **flink))
+    POD_ENGINES["flink"].check_arguments(JobSpec(client="c", module="m", **flink))
 
 
 def test_flinks_client_reads_no_object_storage():

@@ -6,9 +6,9 @@ import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.hooks.kubernetes_settings import kubernetes_settings
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits, demands_cpu_limit
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_limit_ranges, check_quota
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 

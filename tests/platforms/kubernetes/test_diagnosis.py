@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     GracePeriods,
     broken_pod,
@@ -17,8 +18,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     refused_request,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis.scheduling import scheduling_causes
-from dcluster_provider.platforms.kubernetes.pod import read_event, read_pod
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.pods.pod import read_event, read_pod
 
 _FOLDER = Path(__file__).parent / "recorded"
 IMAGES, PODS, REFUSALS, REQUESTS = (

@@ -8,11 +8,11 @@ import pytest
 from kubernetes.client import ApiClient, Configuration
 
 from dcluster_provider.core.errors import PlatformUnavailable
-from dcluster_provider.platforms.kubernetes import ended_logs
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
-from dcluster_provider.platforms.kubernetes.ended_logs import EndedLogs
-from dcluster_provider.platforms.kubernetes.pod import read_pod
-from dcluster_provider.platforms.kubernetes.pod_logs import read_pod_log
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.pods import ended_logs
+from dcluster_provider.platforms.kubernetes.pods.ended_logs import EndedLogs
+from dcluster_provider.platforms.kubernetes.pods.logs import read_pod_log
+from dcluster_provider.platforms.kubernetes.pods.pod import read_pod
 from tests.kubernetes_platform import make_cluster, make_job
 
 BEGAN = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)

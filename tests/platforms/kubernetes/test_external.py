@@ -12,20 +12,19 @@ from kubernetes_platform import AT, combinations, make_cluster, make_external, m
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import JobState
+from dcluster_provider.engines.flink.jobs import FlinkJobs
 from dcluster_provider.engines.rest import HttpRest
-from dcluster_provider.engines.spark import application_name
-from dcluster_provider.platforms.kubernetes import job_observer
+from dcluster_provider.engines.spark.conf import application_name
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, external_rest
-from dcluster_provider.platforms.kubernetes.external_looks import (
-    observe_on_external,
-    observe_without_jobmanager,
-)
-from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
+from dcluster_provider.platforms.kubernetes.flink import job_observer
+from dcluster_provider.platforms.kubernetes.flink.external import observe_without_jobmanager
+from dcluster_provider.platforms.kubernetes.flink.jobs import JobManagerJobs
 from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.pods.warning_events import Warnings
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.kubernetes.warning_events import Warnings
+from dcluster_provider.platforms.kubernetes.spark.external import observe_on_external
 
 SPARK, FLINK = make_external(), make_external(type="flink")
 SUBMITTED = replace(make_job(SPARK), state=JobState.SUBMITTED)
@@ -154,7 +153,7 @@ def test_a_driver_that_finds_no_master_says_so_long_before_it_ends(log, reason):
 @pytest.mark.parametrize("state", [JobState.SUBMITTED, JobState.RUNNING])
 def test_a_jar_that_the_jobmanager_does_not_know_is_absent_for_its_pod_is_not_known(state):
     job = replace(make_job(FLINK, application="etl.jar"), state=state)
-    seen = FlinkJobs(HttpRest("127.0.0.1", 1), {}, URL, external=True).observe(job, None, "")
+    seen = JobManagerJobs(FlinkJobs(HttpRest("127.0.0.1", 1), {}, URL), external=True).observe(job, None, "")
     assert seen is not None
     assert seen.phase is JobPhase.ABSENT
 
@@ -194,8 +193,8 @@ def looks(monkeypatch):
     )
 
     def look(job, listed, seconds):
-        answer = None if listed is None else FlinkJobs(HttpRest("127.0.0.1", 1), listed, URL, external=True)
-        monkeypatch.setattr(FlinkJobs, "ask", lambda *_, **__: answer)
+        answer = None if listed is None else FlinkJobs(HttpRest("127.0.0.1", 1), listed, URL)
+        monkeypatch.setattr(FlinkJobs, "poll", lambda *_, **__: answer)
         monkeypatch.setattr(job_observer, "_now", lambda: AT + timedelta(seconds=seconds))
         return looks.observe([(job, FLINK)]).get(job.id)
 

@@ -11,12 +11,13 @@ from kubernetes_platform import make_cluster, make_job
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import JobState
-from dcluster_provider.engines.flink import unique_name
+from dcluster_provider.engines.flink.conf import unique_name
+from dcluster_provider.engines.flink.jobs import FlinkJobs
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
-from dcluster_provider.platforms.kubernetes.flink_jobs import FlinkJobs
+from dcluster_provider.platforms.kubernetes.flink.jobs import JobManagerJobs, submitted_ids
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
-from dcluster_provider.platforms.kubernetes.pod import read_pod
+from dcluster_provider.platforms.kubernetes.pods.pod import read_pod
 
 NOBODY = HttpRest("127.0.0.1", 1)  # an empty overview is all that was answered
 CLUSTER = make_cluster(type="flink")
@@ -65,14 +66,16 @@ def jobmanager(started_ago: float | None, *, in_place: bool = False):
 def concluded(
     job, started_ago: float | None, *, highly_available: bool, in_place: bool = False
 ) -> JobPhase | None:
-    known = FlinkJobs(NOBODY, {}, "", jobmanager(started_ago, in_place=in_place), highly_available)
+    known = JobManagerJobs(
+        FlinkJobs(NOBODY, {}), jobmanager(started_ago, in_place=in_place), highly_available
+    )
     seen = known.observe(job, None, "")
     return seen.phase if seen else None
 
 
 @pytest.mark.parametrize(("state", "told"), [("RUNNING", False), ("RESTARTING", True), ("FAILING", True)])
 def test_a_job_that_is_being_restarted_says_so(state, told):
-    known = FlinkJobs(NOBODY, {"1": entry(state)}, "", jobmanager(BEFORE))
+    known = JobManagerJobs(FlinkJobs(NOBODY, {"1": entry(state)}), jobmanager(BEFORE))
     found = known.why_restarting(SQL)
     assert (found is not None and found.code == "JobRestarts") is told
 
@@ -101,7 +104,7 @@ def test_a_job_is_lost_only_when_its_jobmanager_has_it_no_more(
 def test_a_jobmanager_replaced_within_the_second_in_which_a_job_was_seen_running_has_lost_it():
     job = replace(JAR, state=JobState.RUNNING, started_at=ago(LONG).replace(microsecond=900_000))
     pod = replace(jobmanager(LONG), created_at=job.started_at.replace(microsecond=0))
-    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, None, "")
+    seen = JobManagerJobs(FlinkJobs(NOBODY, {}), pod).observe(job, None, "")
     assert seen is not None
     assert seen.phase is JobPhase.LOST
 
@@ -140,7 +143,7 @@ def test_a_client_that_failed_beside_its_first_jobmanager_failed_by_itself(after
         jobmanager(50), created_at=began + timedelta(seconds=after)
     )  # its process began later still
     job = replace(JAR, state=JobState.SUBMITTED, started_at=None, state_since=ago(90))
-    seen = FlinkJobs(NOBODY, {}, "", pod).observe(job, client_that_ended(began), "")
+    seen = JobManagerJobs(FlinkJobs(NOBODY, {}), pod).observe(job, client_that_ended(began), "")
     assert seen is not None
     assert seen.phase is phase
 
@@ -159,7 +162,7 @@ def ended_well(
     """What is concluded of a client that ended well half an hour after it began, when no Flink job of it is known."""
     client = client_that_ended(ended - timedelta(seconds=1800), 0, ended)
     pod = None if external else jobmanager(started_ago)
-    known = FlinkJobs(NOBODY, {}, "", pod, highly_available, external)
+    known = JobManagerJobs(FlinkJobs(NOBODY, {}), pod, highly_available, external)
     seen = known.observe(job, client, "")
     return seen.phase if seen else None
 
@@ -237,7 +240,7 @@ def test_what_a_client_has_left_behind_tells_of_the_job_when_the_client_is_remov
     states, phase, highly_available
 ):
     overview = {str(number): entry(state) for number, state in enumerate(states)}
-    known = FlinkJobs(NOBODY, overview, "", jobmanager(BEFORE), highly_available)
+    known = JobManagerJobs(FlinkJobs(NOBODY, overview), jobmanager(BEFORE), highly_available)
     seen = known.observe(SQL, client_that_is_gone(SQL), "")
     assert seen is not None
     assert seen.phase is phase
@@ -257,7 +260,7 @@ def test_a_job_may_come_back_with_its_jobmanager_after_its_client_was_removed(
 ):
     job = replace(SQL, ui_url="http://page/#/job/1")
     for highly_available, phase in ((False, keeps_nothing), (True, keeps_jobs)):
-        known = FlinkJobs(NOBODY, {}, "", jobmanager(started_ago), highly_available)
+        known = JobManagerJobs(FlinkJobs(NOBODY, {}), jobmanager(started_ago), highly_available)
         seen = known.observe(job, client_that_is_gone(job), "")
         assert (seen.phase if seen else None) is phase
 
@@ -271,7 +274,7 @@ def test_a_job_has_the_flink_jobs_of_its_own_number_alone(name):
     assert names["1"] == f"{given} #11"
     own = flink_job_id(today.key, 1)
     overview = {job_id: entry("FINISHED") | {"name": it} for job_id, it in (names | {own: "its own"}).items()}
-    assert FlinkJobs(NOBODY, overview).ids_of(today) == ["1", "4", own]
+    assert submitted_ids(FlinkJobs(NOBODY, overview), today) == ["1", "4", own]
 
 
 def test_a_jar_has_the_flink_job_of_its_id_alone():
@@ -279,13 +282,13 @@ def test_a_jar_has_the_flink_job_of_its_id_alone():
     own = flink_job_id(jar.key, 1)
     names = {"1": "nightly", "2": unique_name(jar), own: "nightly"}
     overview = {job_id: entry("RUNNING") | {"name": name} for job_id, name in names.items()}
-    assert FlinkJobs(NOBODY, overview).ids_of(jar) == [own]
+    assert submitted_ids(FlinkJobs(NOBODY, overview), jar) == [own]
 
 
 @pytest.mark.parametrize("state", [JobState.SUBMITTED, JobState.STOPPING])
 def test_a_client_that_was_removed_before_it_was_at_work_is_absent(state):
     job = replace(SQL, state=state, started_at=None)
-    seen = FlinkJobs(NOBODY, {}, "", None).observe(job, client_that_is_gone(job), "")
+    seen = JobManagerJobs(FlinkJobs(NOBODY, {}), None).observe(job, client_that_is_gone(job), "")
     assert seen is not None
     assert seen.phase is JobPhase.ABSENT
 

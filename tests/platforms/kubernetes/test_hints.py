@@ -11,14 +11,16 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.observation import ApplicationEnd, ClusterPhase
 from dcluster_provider.core.record import ClusterState
-from dcluster_provider.platforms.kubernetes import job_hints
-from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
-from dcluster_provider.platforms.kubernetes.job_hints import JobHints
+from dcluster_provider.platforms.kubernetes.flink import hints as flink_hints
+from dcluster_provider.platforms.kubernetes.flink.hints import RestartHints
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark import hints as driver_hints
+from dcluster_provider.platforms.kubernetes.spark.hints import DriverHints
 from tests.kubernetes_platform import AT, make_cluster, make_job, make_pod
 
 CLUSTER = make_cluster()
@@ -54,10 +56,10 @@ def client(*pods, log=(), head="", seconds=100.0) -> ClientPod:
 
 
 @pytest.fixture
-def hints(monkeypatch) -> JobHints:
-    monkeypatch.setattr(job_hints, "_EXECUTORS_SECONDS", 0.0)
-    monkeypatch.setattr(job_hints, "_MASTER_SECONDS", 0.0)
-    return JobHints()
+def hints(monkeypatch) -> DriverHints:
+    monkeypatch.setattr(driver_hints, "_EXECUTORS_SECONDS", 0.0)
+    monkeypatch.setattr(driver_hints, "_MASTER_SECONDS", 0.0)
+    return DriverHints()
 
 
 def test_executors_that_a_quota_forbids_are_told_of_by_the_drivers_log(hints):
@@ -76,12 +78,12 @@ def test_a_driver_that_has_an_executor_is_left_alone(hints):
 
 
 def test_a_log_is_read_now_and_then_and_not_at_every_look():
-    hints, read = JobHints(), []
+    hints, read = DriverHints(), []
     asked = replace(client(pod("driver")), stamped_end=lambda _: read.append(1) or [(0, REFUSED)])
     assert hints.without_executors(asked) == hints.without_executors(asked)
     assert len(read) == 1
     young = replace(asked, now=AT + timedelta(seconds=1))
-    assert JobHints().without_executors(young) is None
+    assert DriverHints().without_executors(young) is None
 
 
 def test_the_end_of_the_application_of_a_driver_with_own_executors_is_in_its_log(hints):
@@ -121,11 +123,12 @@ def test_the_end_of_an_application_on_a_standalone_cluster_is_its_masters_word(h
     assert (found[4].at, found[4].is_finished, found[5]) == (AT, False, None)
 
 
-def test_a_restart_is_told_of_for_a_while(hints, monkeypatch):
+def test_a_restart_is_told_of_for_a_while(monkeypatch):
+    hints = RestartHints()
     why = Diagnosis(FlinkCode.JOB_RESTARTS, "C.", "D.")
     assert hints.lasting(JOB.id, None) is None
     assert [hints.lasting(JOB.id, why), hints.lasting(JOB.id, None)] == [why, why]
-    monkeypatch.setattr(job_hints, "_RESTARTS_SECONDS", 0.0)
+    monkeypatch.setattr(flink_hints, "_RESTARTS_SECONDS", 0.0)
     assert hints.lasting(JOB.id, None) is None
 
 

@@ -9,8 +9,8 @@ import pytest
 from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.node_use import SAFE_TO_EVICT
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 AT = datetime(2026, 3, 29, 1, 30, tzinfo=timezone.utc)
 NODE = {

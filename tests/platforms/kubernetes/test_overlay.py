@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.overlay import overlaid, parse_overlay
+from dcluster_provider.platforms.kubernetes.manifests.overlay import overlaid, parse_overlay
 
 FIELD = "connection 'c': field pod_template"
 

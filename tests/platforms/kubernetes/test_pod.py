@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from dcluster_provider.platforms.kubernetes.pod import read_event, read_pod, read_time
+from dcluster_provider.platforms.kubernetes.pods.pod import read_event, read_pod, read_time
 
 
 def _pod(status: dict | None = None, spec: dict | None = None, labels: dict | None = None) -> dict:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from dcluster_provider.platforms.kubernetes.quantity import amount, is_quantity
+from dcluster_provider.platforms.kubernetes.api.quantity import amount, is_quantity
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods, refused_pods, refused_request
-from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 PATIENCE = GracePeriods(unschedulable=300, mount=120)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.platforms.kubernetes.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
 from dcluster_provider.platforms.kubernetes.external import job_root
 from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_platform import make_cluster, make_external, make_job

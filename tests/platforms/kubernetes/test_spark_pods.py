@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from kubernetes_platform import PLACE, make_cluster, make_job
 
-from dcluster_provider.platforms.kubernetes import driver_manifests, spark_manifests
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark import drivers as driver_manifests
+from dcluster_provider.platforms.kubernetes.spark import manifests as spark_manifests
 
 OWN = KubernetesSettings(driver_service_account="driver")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcluster_provider.platforms.kubernetes.strategic_merge import merged
+from dcluster_provider.platforms.kubernetes.manifests.strategic_merge import merged
 
 TEMPLATE = {
     "metadata": {"labels": {"a": "1"}, "annotations": {"x": "1"}},

@@ -15,12 +15,12 @@ from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import JobState
-from dcluster_provider.platforms.kubernetes import pod_watch
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.job_outcome import verdict_annotation
-from dcluster_provider.platforms.kubernetes.metadata import JOB, VERDICT, cluster_labels, job_name
+from dcluster_provider.platforms.kubernetes.manifests.metadata import JOB, VERDICT, cluster_labels, job_name
 from dcluster_provider.platforms.kubernetes.permissions import RequiredPermission, check_access
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
+from dcluster_provider.platforms.kubernetes.pods import watch as pod_watch
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_platform import make_cluster, make_job, pod_manifest
 
@@ -164,7 +164,7 @@ def test_a_new_client_is_made_of_the_credentials_of_the_time():
 
 
 def test_rights_that_nobody_can_be_asked_about_are_not_taken_for_granted(api, server, monkeypatch):
-    monkeypatch.setattr("dcluster_provider.platforms.kubernetes.api._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("dcluster_provider.platforms.kubernetes.api.client._PATIENCE_SECONDS", 0.0)
     server.refused = {"selfsubjectaccessreviews": (503, {"kind": "Status", "message": "restarting"})}
     wanted = [RequiredPermission("", "pods", ("get", "list"), "see pods")]
     with pytest.raises(PlatformUnavailable, match="restarting"):

@@ -10,8 +10,8 @@ from kubernetes_platform import PLACE, make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.hooks.kubernetes_settings import kubernetes_settings
-from dcluster_provider.platforms.kubernetes import driver_manifests
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark import drivers as driver_manifests
 
 
 def driver_pod(**settings):

@@ -9,7 +9,7 @@ from local_platform import make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.handover import handed_environment
+from dcluster_provider.engines.job_context import handed_environment
 from dcluster_provider.platforms.local.application import (
     application_location,
     check_application,

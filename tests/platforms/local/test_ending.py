@@ -12,7 +12,7 @@ from local_platform import local_settings, make_cluster, make_job, observe, obse
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.platforms.local.ending import prune
-from dcluster_provider.platforms.local.engines import Engine
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import make_plan
 from dcluster_provider.platforms.local.platform import LocalPlatform
@@ -53,7 +53,7 @@ def test_an_engine_that_is_not_installed_is_named(platform, tmp_path):
 
 
 def test_the_clusters_of_another_registry_in_the_same_home_are_neither_listed_nor_ended(tmp_path):
-    engine = Engine("spark", "4.0.1", *[tmp_path] * 3, 17)
+    engine = LocalEngine("spark", "4.0.1", *[tmp_path] * 3, 17)
     for registry_id in ("ours", "theirs"):
         cluster = replace(make_cluster(), name=registry_id, registry_id=registry_id)
         make_plan(ClusterPlace(tmp_path, cluster.name), cluster, engine, {})

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.platforms.local import engines
-from dcluster_provider.platforms.local.java import Java, find_java
-from dcluster_provider.platforms.local.pythons import find_python, python_version
+from dcluster_provider.engines.table import RELEASES
+from dcluster_provider.platforms.local.installation import engines
+from dcluster_provider.platforms.local.installation.java import Java, find_java
+from dcluster_provider.platforms.local.installation.pythons import find_python, python_version
 from dcluster_provider.platforms.local.settings import LocalSettings
+
+(SPARK,), (FLINK,) = RELEASES["spark"], RELEASES["flink"]
 
 
 @pytest.fixture
@@ -82,7 +85,7 @@ def test_a_python_that_is_too_new_gives_way_to_one_on_the_path(tmp_path, monkeyp
     script(tmp_path / "python3.12", "exit 127")  # as a shim of a version that is not active
     good = script(tmp_path / "python3.11", "echo 3 11")
     monkeypatch.setenv("PATH", str(tmp_path))
-    found, rejected = find_python("flink", None)
+    found, rejected = find_python(FLINK.pythons, None)
     assert found == good
     assert rejected[1:] == [f"{tmp_path / 'python3.12'} cannot be executed"]
 
@@ -98,12 +101,12 @@ def test_no_fitting_python_names_those_that_fit(tmp_path, monkeypatch, settings)
 
 
 def test_the_python_of_the_settings_is_the_only_one_looked_at(tmp_path):
-    assert find_python("spark", str(tmp_path / "none")) == (
+    assert find_python(SPARK.pythons, str(tmp_path / "none")) == (
         None,
         [f"the setting python: {tmp_path / 'none'} cannot be executed"],
     )
     old = script(tmp_path / "python", "echo 3 7")
-    assert find_python("spark", str(old)) == (None, [f"the setting python: {old} is Python 3.7"])
+    assert find_python(SPARK.pythons, str(old)) == (None, [f"the setting python: {old} is Python 3.7"])
     assert python_version(sys.executable) == sys.version_info[:2]
 
 

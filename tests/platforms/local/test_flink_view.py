@@ -14,12 +14,12 @@ import pytest
 from local_platform import make_cluster, make_job, until
 
 from dcluster_provider.core.observation import JobPhase
-from dcluster_provider.platforms.local.engines import Engine
-from dcluster_provider.platforms.local.flink_launch import REST_PORT
-from dcluster_provider.platforms.local.flink_view import FlinkView
+from dcluster_provider.platforms.local.flink.launch import REST_PORT
+from dcluster_provider.platforms.local.flink.view import FlinkView
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import make_plan
-from dcluster_provider.platforms.local.process import Command
+from dcluster_provider.platforms.local.processes.process import Command
 
 CLUSTER = make_cluster(type="flink")
 JOB = make_job(CLUSTER, application="/etl.sql")
@@ -47,7 +47,7 @@ def jobmanager(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     place = ClusterPlace(tmp_path, CLUSTER.name)
-    engine = Engine("flink", "2.3.0", Path("python"), tmp_path, Path("java"), 17)
+    engine = LocalEngine("flink", "2.3.0", Path("python"), tmp_path, Path("java"), 17)
     plan = make_plan(place, CLUSTER, engine, {REST_PORT: server.server_address[1]})
     yield place, replace(plan, is_ours=False), known
     server.shutdown()

@@ -9,7 +9,7 @@ import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.local.ports import chosen_port, free_ports, holder, is_free
+from dcluster_provider.platforms.local.processes.ports import chosen_port, free_ports, holder, is_free
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ import pytest
 from hanging import HANG_SECONDS
 from local_platform import answers
 
-from dcluster_provider.platforms.local.environment import clean_environment
-from dcluster_provider.platforms.local.process import Command, Life, Process, StartFailed
-from dcluster_provider.platforms.local.process_end import census, end
-from dcluster_provider.platforms.local.process_runner import take_lock
+from dcluster_provider.platforms.local.installation.environment import clean_environment
+from dcluster_provider.platforms.local.processes.process import Command, Life, Process, StartFailed
+from dcluster_provider.platforms.local.processes.runner import take_lock
+from dcluster_provider.platforms.local.processes.termination import census, end
 
 SLEEP = ("sleep", "300")
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_executed_says_so(process):
 def test_it_outlives_the_process_that_started_it(process):
     source = (
         "import os; from pathlib import Path\n"
-        "from dcluster_provider.platforms.local.process import Command, Process\n"
+        "from dcluster_provider.platforms.local.processes.process import Command, Process\n"
         f"folder = Path({str(process.folder)!r})\n"
         "Process(folder).start(Command(('sleep', '300'), dict(os.environ), folder, folder / 'log'))\n"
         "os.kill(os.getpid(), 9)\n"
@@ -159,7 +159,9 @@ def test_a_runner_that_gives_up_says_why(process):
 
 
 def test_a_runner_that_says_nothing_is_an_error_and_what_it_should_run_never_begins(process, monkeypatch):
-    monkeypatch.setattr("dcluster_provider.platforms.local.process.process_runner.__file__", os.devnull)
+    monkeypatch.setattr(
+        "dcluster_provider.platforms.local.processes.process.process_runner.__file__", os.devnull
+    )
     with pytest.raises(StartFailed, match="has begun nothing"):
         process.start(command(process, *SLEEP))
     assert process.is_stopped()

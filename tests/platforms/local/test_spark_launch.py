@@ -10,11 +10,12 @@ from local_platform import make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
-from dcluster_provider.platforms.local.engines import Engine
+from dcluster_provider.engines.table import engine_of
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.spark_launch import check_cluster, driver_command
-from dcluster_provider.platforms.local.spark_settings import driver_settings
+from dcluster_provider.platforms.local.spark.launch import driver_command, wanted_ports
+from dcluster_provider.platforms.local.spark.settings import driver_settings
 
 
 def plan_of(cluster):
@@ -22,7 +23,7 @@ def plan_of(cluster):
     return ClusterPlan(
         deployment="tests",
         cluster_id=cluster.id,
-        engine=Engine("spark", "3.5.9", Path("/python"), Path("/spark"), Path("/java"), 17),
+        engine=LocalEngine("spark", "3.5.9", Path("/python"), Path("/spark"), Path("/java"), 17),
         ports={"master": 7077, "ui": 8080},
         given_ports=(),
         secret="hidden",
@@ -131,5 +132,9 @@ def test_where_the_job_runs_is_not_for_the_job_to_say():
     ],
 )
 def test_a_cluster_that_cannot_run_is_refused(fields, message):
+    def check(spec):
+        engine_of(spec).check_cluster(spec)
+        wanted_ports(spec)
+
     with pytest.raises(InvalidSpec, match=message):
-        check_cluster(make_cluster(**fields).spec)
+        check(make_cluster(**fields).spec)

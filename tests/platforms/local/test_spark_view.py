@@ -10,14 +10,14 @@ import pytest
 from local_platform import make_cluster, make_job, until
 
 from dcluster_provider.core.observation import JobObservation, JobPhase
-from dcluster_provider.engines.spark import application_name
-from dcluster_provider.platforms.local.engines import Engine
+from dcluster_provider.engines.spark.conf import application_name
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.job_process import conclude
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import make_plan
-from dcluster_provider.platforms.local.process import Command
-from dcluster_provider.platforms.local.spark_settings import MASTER_PORT, UI_PORT
-from dcluster_provider.platforms.local.spark_view import SparkView
+from dcluster_provider.platforms.local.processes.process import Command
+from dcluster_provider.platforms.local.spark.settings import MASTER_PORT, UI_PORT
+from dcluster_provider.platforms.local.spark.view import SparkView
 
 CLUSTER = make_cluster()
 JOB = make_job(CLUSTER)
@@ -36,7 +36,7 @@ APP = {
 def view(tmp_path):
     """A look at a driver that runs and has stopped its application."""
     place = ClusterPlace(tmp_path, CLUSTER.name)
-    engine = Engine("spark", "3.5.9", Path("python"), tmp_path, Path("java"), 17)
+    engine = LocalEngine("spark", "3.5.9", Path("python"), tmp_path, Path("java"), 17)
     plan = make_plan(place, CLUSTER, engine, {MASTER_PORT: 1, UI_PORT: 2})
     own = place.job(JOB)
     own.process.start(Command(("sleep", "600"), dict(os.environ), place.home, own.log))

@@ -14,7 +14,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     sentence,
     short,
 )
-from dcluster_provider.platforms.kubernetes.pod import Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 
 
 class DisruptionCode(DiagnosisCode):

@@ -18,7 +18,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     short,
     start_problem,
 )
-from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import Container, KubernetesEvent, Pod
 
 
 class EndCode(DiagnosisCode):

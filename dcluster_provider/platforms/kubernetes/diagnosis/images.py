@@ -16,7 +16,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     image_field,
     short,
 )
-from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import Container, KubernetesEvent, Pod
 
 IMAGE_REASONS = {
     "ErrImagePull",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode
+from dcluster_provider.platforms.kubernetes.api.quantity import amount
 from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
@@ -15,8 +16,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     sentence,
     short,
 )
-from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent
-from dcluster_provider.platforms.kubernetes.quantity import amount
+from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent
 
 
 class AdmissionCode(DiagnosisCode):

@@ -8,9 +8,9 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis.refusals import explain_refusal
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import POD_TEMPLATE, sentence, short
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 
 
 class RequestCode(DiagnosisCode):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from dcluster_provider.core.evidence import last_words
-from dcluster_provider.platforms.kubernetes.pod import Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 
 
 def is_another_since(pod: Pod | None, moment: datetime | None) -> bool:

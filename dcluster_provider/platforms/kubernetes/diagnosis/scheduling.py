@@ -16,7 +16,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     pod_in_words,
     sentence,
 )
-from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod
 
 
 class SchedulingCode(DiagnosisCode):

@@ -25,7 +25,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     short,
     warnings_about,
 )
-from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import Container, KubernetesEvent, Pod
 
 
 class StartCode(DiagnosisCode):

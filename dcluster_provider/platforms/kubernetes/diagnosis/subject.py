@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from dcluster_provider.platforms.kubernetes.pod import Container, KubernetesEvent, Pod
+from dcluster_provider.platforms.kubernetes.pods.pod import Container, KubernetesEvent, Pod
 
 _MAX_WIDTH = 400
 _MAX_EVENTS = 4

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 
 from dcluster_provider.core.errors import DClusterError
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused, ApiUnavailable
+from dcluster_provider.platforms.kubernetes.api.server_identity import read_uid
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
 from dcluster_provider.platforms.kubernetes.doctor.image_trial import try_images
@@ -26,8 +28,6 @@ from dcluster_provider.platforms.kubernetes.permissions import (
     RequiredPermission,
     check_access,
 )
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused, ApiUnavailable
-from dcluster_provider.platforms.kubernetes.server_identity import read_uid
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _OLDEST = (1, 27)  # what has podReplacementPolicy and probes as this package uses them

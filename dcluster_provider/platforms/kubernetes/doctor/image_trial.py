@@ -12,8 +12,9 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.fields import ClusterType
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
-from dcluster_provider.platforms.kubernetes.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     GracePeriods,
     broken_pod,
@@ -23,11 +24,16 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
 )
 from dcluster_provider.platforms.kubernetes.doctor.check import Check, Outcome
 from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, PREFIX, Place, cluster_labels, metadata
-from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.pod import KubernetesEvent, Pod, read_event, read_pod
-from dcluster_provider.platforms.kubernetes.pod_templates import EngineContainer, pod_template
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
+    CLUSTER,
+    PREFIX,
+    Place,
+    cluster_labels,
+    metadata,
+)
+from dcluster_provider.platforms.kubernetes.manifests.pod_templates import EngineContainer, pod_template
+from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod, read_event, read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _TRIAL = PREFIX + "image-trial"  # label of a pod: the cluster type that it stands for

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
-from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, listed
 
 _LEVEL = "pod-security.kubernetes.io/enforce"

@@ -6,15 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from dcluster_provider.platforms.kubernetes import spark_manifests
-from dcluster_provider.platforms.kubernetes.api import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.quantity import amount
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cpu_limits import demands_cpu_limit
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
 from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
-from dcluster_provider.platforms.kubernetes.metadata import Place
-from dcluster_provider.platforms.kubernetes.quantity import amount
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark import manifests as spark_manifests
 
 _COLLECTIONS = {"quota": "resourcequotas", "limit range": "limitranges"}
 _Fault = tuple[str, str]  # what is wrong, and what to do

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dcluster_provider.platforms.kubernetes.api import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
-from dcluster_provider.platforms.kubernetes.metadata import CLUSTER, registry_of, selector
-from dcluster_provider.platforms.kubernetes.paths import collection
-from dcluster_provider.platforms.kubernetes.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.manifests.metadata import CLUSTER, registry_of, selector
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _MAX_NAMED = 5

@@ -1,0 +1,1 @@
+"""What Flink is, wherever it runs."""

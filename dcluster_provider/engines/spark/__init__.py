@@ -1,0 +1,1 @@
+"""What Spark is, wherever it runs."""

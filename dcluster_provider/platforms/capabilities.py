@@ -1,0 +1,146 @@
+"""What some platforms can do and others need not: a platform has a capability when it has its methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.base import Platform, Report
+from dcluster_provider.platforms.nodes import ClusterNodes
+
+
+class CapabilityCode(DiagnosisCode):
+    """What a platform has no means for."""
+
+    NOT_SUPPORTED = "NotSupported", "The platform of the connection cannot do what was asked for."
+
+
+OnChange = Callable[[int | None], None]
+
+
+@runtime_checkable
+class SupportsCredentials(Protocol):
+    """A platform that asks who wants something of it."""
+
+    def connect(self) -> None:
+        """Get hold of what every request needs, once: what only reads the registry does without.
+
+        :raises PlatformRefused: it cannot be used at all.
+        """
+
+    def reconnect(self) -> None:
+        """Get hold of it anew when it is needed next: the credentials were refused."""
+
+
+@runtime_checkable
+class SupportsPreparation(Protocol):
+    """A platform that has something to do once, before the first cluster of a type."""
+
+    def prepare(self, spec: ClusterSpec, report: Report) -> None:
+        """Do what may take long before the first cluster of this type (install an engine), telling of progress.
+
+        :raises PlatformRefused: it cannot be done, with the evidence.
+        """
+
+
+@runtime_checkable
+class SupportsStaging(Protocol):
+    """A platform whose jobs do not run where the task does."""
+
+    def stage_job(self, job: Job, cluster: Cluster) -> None:
+        """Bring to the cluster what the job needs from this machine; a later start may come from another one.
+
+        :raises PlatformRefused: it can never be brought there.
+        """
+
+
+@runtime_checkable
+class SupportsSavepoints(Protocol):
+    """A platform that stops jobs with savepoints."""
+
+    def savepoint_folder(self, job: Job, cluster: Cluster) -> str:
+        """The folder that savepoints of a Flink job go to; empty when no setting names one.
+
+        :raises InvalidSpec: a setting names one that cannot be.
+        :raises PlatformRefused: the cluster is not there any more.
+        """
+
+
+@runtime_checkable
+class SupportsExternalClusters(Protocol):
+    """A platform that runs jobs on clusters that somebody else runs."""
+
+    def delete_job(self, job: Job, cluster: Cluster) -> bool:
+        """Begin to remove what was made for an ended job on a cluster that somebody else runs.
+
+        What was made for a job on a cluster of ours goes with the cluster.
+
+        :returns: whether there was something whose removal had not begun.
+        """
+
+    def external_jobs(self) -> list[int]:
+        """The ids of the jobs on clusters that somebody else runs for which something is here, ended or not.
+
+        :raises DClusterError: not all of them can be told.
+        """
+
+
+@runtime_checkable
+class SupportsChangeNotification(Protocol):
+    """A platform that reports changes between two polls."""
+
+    def on_change(self, told: OnChange) -> Callable[[], None]:
+        """Have a function called, in whatever thread, when something may have changed between two looks.
+
+        :param told: gets the id of the cluster of which something has changed, or none when it may be any.
+        :returns: a function that ends it.
+        """
+
+
+@runtime_checkable
+class SupportsNodes(Protocol):
+    """A platform whose clusters run on nodes that can be listed, drained and removed."""
+
+    @property
+    def nodes(self) -> ClusterNodes:
+        """The nodes."""
+
+
+def connect(platform: Platform) -> None:
+    """Have a platform get hold of what every request needs, where it needs anything.
+
+    :raises PlatformRefused: it cannot be used at all.
+    """
+    if isinstance(platform, SupportsCredentials):
+        platform.connect()
+
+
+def reconnect(platform: Platform) -> None:
+    """Have a platform get hold of it anew when it is needed next: the credentials were refused."""
+    if isinstance(platform, SupportsCredentials):
+        platform.reconnect()
+
+
+def nodes_of(platform: Platform) -> ClusterNodes | None:
+    """The nodes that clusters run on; none where they run on this machine."""
+    return platform.nodes if isinstance(platform, SupportsNodes) else None
+
+
+def cannot(platform: Platform, what: str) -> PlatformRefused:
+    """The error for a request that a platform has no means to carry out.
+
+    :param what: what was asked for, after "it does not".
+    """
+    return PlatformRefused(
+        f"platform {platform.name}",
+        Diagnosis(
+            CapabilityCode.NOT_SUPPORTED,
+            f"The platform {platform.name} does not {what}.",
+            "Leave it out, or use a connection of another platform.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Requests to the Kubernetes API server, and what its answers mean."""

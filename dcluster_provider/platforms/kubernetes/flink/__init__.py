@@ -1,0 +1,1 @@
+"""Flink in pods."""

@@ -1,0 +1,101 @@
+"""The client of a PyFlink program or SQL file as a Kubernetes Job."""
+
+from __future__ import annotations
+
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines.flink.conf import configuration_text, job_settings
+from dcluster_provider.engines.flink.logging import CLIENT_LOGGING
+from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
+from dcluster_provider.engines.job_context import handed_environment
+from dcluster_provider.platforms.kubernetes.flink.external import (
+    external_client_fixed,
+    external_client_settings,
+)
+from dcluster_provider.platforms.kubernetes.flink.manifests import (
+    FLINK_HOME,
+    cluster_settings,
+    environment,
+)
+from dcluster_provider.platforms.kubernetes.manifests.application_files import (
+    FLINK_SETTINGS,
+    FOLDER,
+    PARTS_FOLDER,
+    path_in_pod,
+    put_together,
+)
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.manifests.job_objects import client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
+from dcluster_provider.platforms.kubernetes.manifests.pod_templates import EngineContainer, pod_template
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+# Python looks for modules beside a program first, and a Secret's folder holds more than the program.
+_RUN = f"""\
+mkdir -p program && cp {FOLDER}/{SQL_PROGRAM} program/ 2>/dev/null
+{put_together("$DCLUSTER_APPLICATION")}\
+exec {FLINK_HOME}/bin/flink run "$@"
+"""
+_PYTHON = {"python.executable": "python3", "python.client.executable": "python3"}
+_OVERHEAD_MIB = 512  # of the client's JVM and of the Python beside it
+
+
+def client(
+    settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place, parts: int = 0
+) -> Manifest:
+    """The Kubernetes Job of a client.
+
+    :param parts: that its application travels in; 0 when it travels with the settings or not at all.
+    """
+    heap = max(64, round(job.spec.driver_mem_gb * 1024))
+    application = path_in_pod(job.spec, parts)
+    container = EngineContainer(
+        image=job.spec.docker_image_name or settings.image(cluster.type),
+        script=_RUN,
+        arguments=(*_program(job, application), *job.spec.args),
+        cpu="1",
+        mib=heap + _OVERHEAD_MIB,
+        env=environment()
+        | handed_environment(job, cluster)
+        | {"DCLUSTER_APPLICATION": application}
+        | {"FLINK_CONF_DIR": FOLDER, "JVM_ARGS": f"-Xmx{heap}m", "PYTHONUNBUFFERED": "1"},
+        secrets={job_name(job): FOLDER},
+        parts=(PARTS_FOLDER, part_names(job, parts)),
+    )
+    template = pod_template(
+        settings, cluster, "client", container, job_labels(job, cluster, "client"), grace_seconds=10
+    )
+    return client_job(job, cluster, place, template)
+
+
+def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
+    """The files of a client's Secret but its application."""
+    wanted = (
+        _PYTHON  # an image, or one of somebody else's TaskManagers, may have it elsewhere
+        | (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
+        | job_settings(cluster, job)
+        | {
+            "high-availability.type": "NONE",  # the client asks one address, and looks up no leader
+            "execution.target": "remote",
+            "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
+        }
+    )
+    if cluster.is_external:
+        wanted |= external_client_fixed(cluster)
+    files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": CLIENT_LOGGING}
+    if is_sql(job):
+        files[SQL_PROGRAM] = sql_program()
+    return files
+
+
+def _program(job: Job, application: str) -> tuple[str, ...]:
+    if is_sql(job):
+        return ("-py", f"program/{SQL_PROGRAM}", application)
+    if application.lower().endswith(".jar"):  # of the image; others are handed to the JobManager
+        return (*(("-c", job.spec.main_class) if job.spec.main_class else ()), application)
+    return ("-py", application)
+
+
+def is_sql(job: Job) -> bool:
+    """Whether the application is a file of SQL statements."""
+    return job.spec.application.lower().endswith(".sql")

@@ -1,0 +1,1 @@
+"""What the objects of clusters and jobs have in common."""

@@ -1,0 +1,88 @@
+"""A job's application on its way into a pod."""
+
+from __future__ import annotations
+
+import re
+from socket import gethostname
+
+from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.engines.application import check_file, is_remote, local_path
+from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM
+from dcluster_provider.platforms.kubernetes.manifests.pod_templates import SCRATCH
+
+FOLDER, PARTS_FOLDER = "/etc/dcluster/job", "/etc/dcluster/parts"
+PART_BYTES = 900 * 1024  # a Kubernetes object holds 1 MiB
+MAX_BYTES = 16 * 1024 * 1024
+SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD = "spark.properties", "config.yaml", "executor.json"
+_OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", SQL_PROGRAM}
+
+
+def check_application(spec: JobSpec) -> None:
+    """Refuse a job whose application cannot get into a pod.
+
+    :raises InvalidSpec: naming the field and what can be done.
+    """
+    if not spec.application:
+        raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
+    if is_remote(spec):
+        _check_remote(spec)
+        return
+    path = check_file(
+        spec,
+        ", in the image (local:///opt/app/job.py), or where the engine itself reads it from (s3a://, https://)",
+    )
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise InvalidSpec(
+            f"field application: {path} has {size // 2**20} MiB, and a file that travels with the job at most "
+            f"{MAX_BYTES // 2**20}; put it into the image (local:///opt/app/{path.name}) or where the engine itself "
+            f"reads it from (s3a://bucket/{path.name}, https://...)"
+        )
+
+
+def path_in_pod(spec: JobSpec, parts: int) -> str:
+    """What the engine is given as the application: a path in the pod, or the address as it is.
+
+    :param parts: that a file travels in which is too large for one object; 0 when it travels with the settings.
+    """
+    if not is_remote(spec):
+        return f"{SCRATCH if parts else FOLDER}/{file_name(spec)}"
+    return spec.application if spec.traits.fetches_applications else spec.application.removeprefix("local://")
+
+
+def pieces(spec: JobSpec) -> list[bytes]:
+    """The application's file in pieces that fit into an object each; none when the pod finds it by itself.
+
+    :raises PlatformUnavailable: it cannot be read on this machine, though it can be on another, perhaps.
+    """
+    if is_remote(spec):
+        return []
+    path = local_path(spec)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PlatformUnavailable(
+            f"field application: {path} cannot be read on {gethostname()} ({error.strerror}), and has to be brought to "
+            "the cluster from a machine that has it: run the task again there"
+        ) from error
+    return [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
+
+
+def put_together(path: str) -> str:
+    """A line of bash that makes the application's file out of its parts, in a pod that has some."""
+    return f'[ ! -d {PARTS_FOLDER} ] || cat {PARTS_FOLDER}/* >"{path}" || exit 1\n'
+
+
+def file_name(spec: JobSpec) -> str:
+    """The name of the application's file in a pod: its own as far as a Secret can keep it, since tracebacks show it."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", local_path(spec).name).lstrip(".")
+    return f"application-{name}" if name in _OURS else name
+
+
+def _check_remote(spec: JobSpec) -> None:
+    if not spec.traits.fetches_applications and not spec.application.startswith("local:"):
+        raise InvalidSpec(
+            f"field application: {spec.application!r} cannot be read by {spec.traits.title}'s client; name a file "
+            "on this machine or in the image (local:///opt/app/job.py)"
+        )

@@ -1,0 +1,186 @@
+"""The driver of a Spark job as a Kubernetes Job in client mode."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines.job_context import handed_environment
+from dcluster_provider.engines.properties import properties_text
+from dcluster_provider.engines.spark.conf import Worker, job_settings
+from dcluster_provider.engines.spark.sizes import driver_size, overhead
+from dcluster_provider.platforms.kubernetes.manifests.application_files import (
+    EXECUTOR_POD,
+    FOLDER,
+    PARTS_FOLDER,
+    SPARK_SETTINGS,
+    path_in_pod,
+    put_together,
+)
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.manifests.job_objects import client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
+from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
+    SCRATCH,
+    EngineContainer,
+    pod_template,
+)
+from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.kubernetes.spark.external import DRIVER_PORTS, external_driver_settings
+from dcluster_provider.platforms.kubernetes.spark.manifests import (
+    CONF,
+    DRIVER_UI_PORT,
+    ENCODED_SECRET,
+    MASTER_PORT,
+    QUICK_JVM,
+    SPARK_HOME,
+)
+
+# Settings of a cluster that mean only its own processes.
+_OF_DAEMONS = frozenset({"spark.master.port", "spark.master.ui.port"})
+_DEFAULTS = {
+    "spark.ui.port": str(DRIVER_UI_PORT),
+    "spark.jars.ivy": f"{SCRATCH}/ivy",  # the home of an image's user cannot be written
+}
+_SECURED = f"{CONF}/secured.properties"
+_SUBMIT = f"""\
+(umask 077 && cat SETTINGS >/tmp/spark.properties) || exit 1
+{put_together("$DCLUSTER_APPLICATION")}\
+exec {SPARK_HOME}/bin/spark-submit --properties-file /tmp/spark.properties --conf spark.driver.host="$POD_IP" \
+--conf spark.kubernetes.driver.pod.name="$POD_NAME" "$@"
+"""
+
+
+def driver(
+    settings: KubernetesSettings, job: Job, cluster: Cluster, place: Place, parts: int = 0
+) -> Manifest:
+    """The Kubernetes Job of a driver.
+
+    :param parts: that its application travels in; 0 when it travels with the settings or not at all.
+    """
+    application = path_in_pod(job.spec, parts)
+    own = settings.makes_own_executors(cluster.spec)
+    spec = job.spec
+    is_python = not spec.application.lower().endswith(".jar")
+    size = driver_size(job_settings(job, cluster, _OF_DAEMONS), is_python=is_python)
+    arguments = ["--class", spec.main_class] if spec.main_class else []
+    own_files = {job_name(job): FOLDER}
+    container = EngineContainer(
+        image=_image(settings, job, cluster),
+        script=_submit(cluster),
+        arguments=(*arguments, application, *spec.args),
+        cpu=str(size.cores),
+        mib=size.mib,
+        env=handed_environment(job, cluster)
+        | {
+            "DCLUSTER_APPLICATION": application,
+            "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
+            "PYTHONUNBUFFERED": "1",
+            "SPARK_LAUNCHER_OPTS": QUICK_JVM,
+            "SPARK_LOCAL_DIRS": f"{SCRATCH}/local",
+        },
+        ports={"ui": DRIVER_UI_PORT} | (DRIVER_PORTS if cluster.is_external else {}),
+        secrets=own_files if cluster.is_external else {cluster.name: CONF} | own_files,
+        parts=(PARTS_FOLDER, part_names(job, parts)),
+    )
+    template = pod_template(
+        settings,
+        cluster,
+        "driver",
+        container,
+        job_labels(job, cluster, "driver"),
+        service_account=settings.driver_service_account if own else "",
+        grace_seconds=10,
+    )
+    return client_job(job, cluster, place, template)
+
+
+def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
+    """The files of a driver's Secret but its application."""
+    if not settings.makes_own_executors(cluster.spec):
+        return {SPARK_SETTINGS: properties_text(driver_settings(job, cluster))}
+    executor = executor_pod(settings, job, cluster)
+    wanted = own_executor_settings(settings, job, cluster, executor)
+    return {SPARK_SETTINGS: properties_text(wanted), EXECUTOR_POD: json.dumps(executor)}
+
+
+def driver_settings(job: Job, cluster: Cluster) -> dict[str, str]:
+    """The Spark settings of a job on a standalone cluster, without what its pod adds when it starts."""
+    wanted = _DEFAULTS | job_settings(job, cluster, _OF_DAEMONS)
+    wanted |= {
+        "spark.master": f"spark://{cluster.name}:{MASTER_PORT}",
+        "spark.submit.deployMode": "client",
+    }
+    return wanted | (external_driver_settings(cluster) if cluster.is_external else {})
+
+
+def own_executor_settings(
+    settings: KubernetesSettings, job: Job, cluster: Cluster, executor: dict[str, Any]
+) -> dict[str, str]:
+    """The Spark settings of a driver that makes its own executors."""
+    labels = {
+        f"spark.kubernetes.executor.label.{name}": value
+        for name, value in executor["metadata"]["labels"].items()
+    }
+    (engine,) = (each for each in executor["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
+    defaults = {
+        **_DEFAULTS,
+        "spark.executor.instances": str(cluster.spec.workers),
+        "spark.kubernetes.executor.request.cores": engine["resources"]["requests"]["cpu"],
+        # A job of few executors had better have them all at once than in batches.
+        "spark.kubernetes.allocation.batch.size": "50",
+        "spark.kubernetes.executor.missingPodDetectDelta": "60s",
+    }
+    if "cpu" in engine["resources"]["limits"]:
+        defaults["spark.kubernetes.executor.limit.cores"] = engine["resources"]["limits"]["cpu"]
+    wanted = defaults | job_settings(job, cluster, _OF_DAEMONS)
+    return (
+        wanted
+        | labels
+        | {
+            "spark.master": "k8s://https://kubernetes.default.svc",
+            "spark.submit.deployMode": "client",
+            "spark.kubernetes.namespace": settings.namespace_of(cluster.spec),
+            "spark.kubernetes.container.image": _image(settings, job, cluster),
+            "spark.kubernetes.executor.podNamePrefix": job_name(job),
+            "spark.kubernetes.executor.podTemplateFile": f"{FOLDER}/{EXECUTOR_POD}",
+            "spark.kubernetes.executor.podTemplateContainerName": ENGINE_CONTAINER,
+            # What a failed executor says is looked at when the driver has failed.
+            "spark.kubernetes.executor.deleteOnTermination": "false",
+            "spark.kubernetes.authenticate.executor.serviceAccountName": settings.service_account
+            or "default",
+        }
+    )
+
+
+def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, Any]:
+    """The template of the executors that a driver makes; Spark adds its command, its memory and its environment."""
+    worker = Worker.of(cluster.spec)
+    container = EngineContainer(
+        image=_image(settings, job, cluster),
+        script="",
+        arguments=(),
+        cpu=cluster.spec.worker_cpu,
+        mib=worker.mib + overhead(worker.mib),
+        env={"HOME": "/tmp"},  # noqa: S108
+    )
+    template = pod_template(settings, cluster, "executor", container, job_labels(job, cluster, "executor"))
+    (engine,) = (each for each in template["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
+    # An executor does not read the file that the driver reads: it would have to know its master for that.
+    secret = {"secretKeyRef": {"name": cluster.name, "key": ENCODED_SECRET}}
+    engine["env"].append({"name": "_SPARK_AUTH_SECRET", "valueFrom": secret})
+    for decided_by_spark in ("command", "args", "ports", "image"):
+        engine.pop(decided_by_spark, None)
+    return {"apiVersion": "v1", "kind": "Pod", **template}
+
+
+def _submit(cluster: Cluster) -> str:
+    """The script of a driver's pod; whoever runs an external cluster knows what its processes know each other by."""
+    files = [f"{FOLDER}/{SPARK_SETTINGS}", *([] if cluster.is_external else [_SECURED])]
+    return _SUBMIT.replace("SETTINGS", " ".join(files), 1)
+
+
+def _image(settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:
+    return job.spec.docker_image_name or settings.image(cluster.type)

@@ -1,0 +1,87 @@
+"""The Spark jobs of one connection: a master is asked at most once for all its jobs, and only for what no pod tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
+from dcluster_provider.engines.spark.conf import Worker
+from dcluster_provider.engines.spark.master import poll_state
+from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
+from dcluster_provider.platforms.kubernetes.pods.pod import Pod, running_master
+from dcluster_provider.platforms.kubernetes.spark.external import observe_on_external
+from dcluster_provider.platforms.kubernetes.spark.hints import DriverHints, Hint
+from dcluster_provider.platforms.kubernetes.spark.jobs import (
+    observe_on_standalone,
+    observe_with_own_executors,
+)
+
+
+class SparkJobObserver:
+    """See :class:`~dcluster_provider.platforms.kubernetes.pod_engine.EngineJobs`."""
+
+    def __init__(self, sources: JobSources) -> None:
+        self._sources = sources
+        self._hints = DriverHints()
+
+    def observe(
+        self, jobs: Sequence[Job], cluster: Cluster, pods: Sequence[Pod]
+    ) -> dict[int, JobObservation]:
+        """Each job by its driver's pod, and by the master as far as that does not tell."""
+        clients = [self._sources.client_of(job, cluster, pods) for job in jobs]
+        if self._sources.settings.makes_own_executors(cluster.spec):
+            return {
+                client.job.id: self._with_hint(
+                    client, observe_with_own_executors(client), self._hints.without_executors
+                )
+                for client in clients
+            }
+        observe, ask_master = self._on_standalone(cluster, pods)
+        return {
+            client.job.id: self._with_hint(
+                client, observe(client), lambda client: self._hints.after_application(client, ask_master)
+            )
+            for client in clients
+        }
+
+    def _on_standalone(
+        self, cluster: Cluster, pods: Sequence[Pod]
+    ) -> tuple[Callable[[ClientPod], JobObservation], Callable[[], dict[str, Any] | None]]:
+        """How jobs on the cluster are observed, and how its master is asked, which happens once."""
+
+        @cache
+        def ask_master() -> dict[str, Any] | None:
+            return poll_state(self._sources.rest_of(cluster))
+
+        def read_page(path: str) -> str:
+            try:
+                return self._sources.rest_of(cluster).text(path)
+            except (NoAnswer, ErrorResponse):
+                return ""
+
+        worker, master = Worker.of(cluster.spec), running_master(pods)
+
+        def observe(client: ClientPod) -> JobObservation:
+            if cluster.is_external:
+                return observe_on_external(client, cluster.master_url, ask_master)
+            return observe_on_standalone(client, worker, master, ask_master, read_page)
+
+        return observe, ask_master
+
+    def _with_hint(
+        self, client: ClientPod, seen: JobObservation, why: Callable[[ClientPod], Hint | None]
+    ) -> JobObservation:
+        """What was observed of a job that goes on, with why it makes no progress, if it does not."""
+        if seen.phase in {JobPhase.PENDING, JobPhase.RUNNING}:
+            found = why(client)
+            if isinstance(found, ApplicationEnd):
+                return replace(seen, phase=JobPhase.RUNNING, application_end=found)
+            return replace(seen, hint=found)
+        self._hints.forget([client.job.id])
+        return seen

@@ -1,0 +1,1 @@
+"""Flink in processes of this machine."""

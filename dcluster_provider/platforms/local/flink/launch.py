@@ -1,0 +1,198 @@
+"""The commands and configuration of a Flink session cluster and of the clients that submit to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.application import local_path
+from dcluster_provider.engines.flink.conf import (
+    DEFAULTS,
+    JVM_OPTIONS,
+    SLOTS,
+    configuration_text,
+    divisions,
+    java_options,
+    job_settings,
+    slots_per_worker,
+)
+from dcluster_provider.engines.flink.logging import CLIENT_LOGGING, DAEMON_LOGGING
+from dcluster_provider.engines.flink.memory import Division
+from dcluster_provider.engines.flink.savepoints import with_default_folder
+from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
+from dcluster_provider.engines.job_context import handed_environment
+from dcluster_provider.platforms.local.files import write_text
+from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
+from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.processes.ports import HOST, chosen_port
+from dcluster_provider.platforms.local.processes.process import Command
+
+REST_PORT, RPC_PORT = "rest", "rpc"
+PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
+_MASTER_WAIT_SECONDS = 90
+
+# The ids of the Flink jobs that a client submits; this keeps them findable however much the client prints.
+_FACTS = """\
+appender.facts.type = File
+appender.facts.name = facts
+appender.facts.fileName = {facts}
+appender.facts.layout.type = PatternLayout
+appender.facts.layout.pattern = %m%n
+logger.submissions.appenderRef.facts.ref = facts
+"""
+
+
+def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:
+    """The ports that the cluster's settings choose, by purpose; none means any."""
+    return {purpose: chosen_port(spec, setting) for purpose, setting in PORT_SETTINGS.items()}
+
+
+def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
+    """What to run for the cluster, by role, after its configuration was written.
+
+    :raises OSError: the configuration cannot be written.
+    """
+    jobmanager, taskmanager = divisions(cluster.spec)
+    _write_configuration(place.conf, cluster_settings(place, plan, cluster.spec))
+    write_text(place.conf / "log4j.properties", DAEMON_LOGGING)
+    entrypoint = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+    runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+    given = cluster.spec.extra_configs
+    of_master = _own_options(place.conf, given, "jobmanager")
+    of_workers = _own_options(place.conf, given, "taskmanager")
+    found = {"master": _daemon(place, plan, "master", entrypoint, _with(jobmanager, of_master))}
+    for role in plan.worker_roles:
+        settings = taskmanager.settings | {"taskmanager.resource-id": role}
+        division = Division(taskmanager.java, settings)
+        found[role] = _daemon(place, plan, role, runner, _with(division, of_workers))
+    return found
+
+
+def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> dict[str, str]:
+    """The Flink settings of a cluster: defaults, the user's, then what is decided here."""
+    work = place.work
+    fixed = {
+        "jobmanager.rpc.address": HOST,
+        "jobmanager.rpc.port": str(plan.ports[RPC_PORT]),
+        "jobmanager.bind-host": HOST,
+        "taskmanager.host": HOST,
+        "taskmanager.bind-host": HOST,
+        "rest.address": plan.host,
+        "rest.bind-address": HOST,
+        "rest.port": str(plan.ports[REST_PORT]),
+        "rest.bind-port": str(plan.ports[REST_PORT]),
+        SLOTS: str(slots_per_worker(spec)),
+        "io.tmp.dirs": str(work / "tmp"),
+        "web.tmpdir": str(work / "web"),
+        "web.upload.dir": str(work / "web"),
+        "blob.storage.directory": str(work / "blobs"),
+        "process.working-dir": str(work / "processes"),
+    }
+    return DEFAULTS | with_default_folder(spec.extra_configs, f"file://{place.savepoints}") | fixed
+
+
+def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> Command:
+    """What to run for a PyFlink or SQL job, after its configuration was written.
+
+    :raises OSError: the configuration cannot be written.
+    """
+    own, engine = place.job(job), plan.engine
+    scratch = own.conf / "tmp"
+    # The second is there already, unless somebody else runs the cluster.
+    for folder in (scratch, place.work / "tmp"):
+        folder.mkdir(parents=True, exist_ok=True)
+    python = {"python.executable": str(engine.python), "python.client.executable": str(engine.python)}
+    target = {
+        "execution.target": "remote",
+        "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
+    }
+    settings = python | cluster_settings(place, plan, cluster.spec) | job_settings(cluster, job) | target
+    _write_configuration(own.conf, settings)
+    write_text(own.conf / "log4j.properties", CLIENT_LOGGING + _FACTS.format(facts=own.facts))
+    heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"
+    options = _own_options(own.conf, settings, "client")
+    argv = [
+        *_java(plan, own.conf, scratch),
+        heap,
+        options,
+        "org.apache.flink.client.cli.CliFrontend",
+        "run",
+        "-py",
+    ]
+    application = local_path(job.spec)
+    argv += (
+        [_sql_program(own.conf), str(application)]
+        if application.suffix.lower() == ".sql"
+        else [str(application)]
+    )
+    env = _environment(plan, own.conf) | handed_environment(job, cluster)
+    wait = (plan.host, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
+    return Command((*argv, *job.spec.args), env, scratch, own.log, wait)
+
+
+def _own_options(conf: Path, settings: Mapping[str, str], role: str) -> str:
+    """The file of the user's own Java options for a role: a command line would show what they hold."""
+    path = conf / f"{role}.options"
+    options = java_options(settings, role)[len(JVM_OPTIONS) :]
+    write_text(path, "\n".join(quoted_option(each) for each in options))
+    return f"@{path}"
+
+
+def _with(division: Division, options: str) -> Division:
+    return Division((*division.java, options), division.settings)
+
+
+def _sql_program(conf: Path) -> str:
+    """The program that runs a SQL file, alone in a folder: Python looks for modules beside a program first."""
+    program = conf / "program" / SQL_PROGRAM
+    program.parent.mkdir(exist_ok=True)
+    write_text(program, sql_program())
+    return str(program)
+
+
+def _daemon(place: ClusterPlace, plan: ClusterPlan, role: str, main: str, division: Division) -> Command:
+    scratch = place.work / role
+    for folder in (scratch, place.work / "tmp", place.work / "web"):
+        folder.mkdir(parents=True, exist_ok=True)
+    argv = [*_java(plan, place.conf, scratch), *division.java, main, "--configDir", str(place.conf)]
+    for name, value in division.settings.items():
+        argv += ["-D", f"{name}={value}"]
+    return Command(tuple(argv), _environment(plan, place.conf), scratch, place.log(role))
+
+
+def _java(plan: ClusterPlan, conf: Path, scratch: Path) -> list[str]:
+    """The beginning of every command: Java, its options, and the class path in the order of Flink's scripts."""
+    engine = plan.engine
+    jars = sorted(
+        (engine.home / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name)
+    )
+    security = (
+        ["-Djava.security.manager=allow"] if engine.java_version > 17 else []
+    )  # Flink installs one of its own
+    options = [*JVM_OPTIONS, *security, f"-Dlog4j.configurationFile=file:{conf / 'log4j.properties'}"]
+    options += [f"-Djava.io.tmpdir={scratch}", "-cp", ":".join(str(jar) for jar in jars)]
+    return [str(engine.java), *options]
+
+
+def _environment(plan: ClusterPlan, conf: Path) -> dict[str, str]:
+    engine = plan.engine
+    env = clean_environment(("FLINK_", "PYFLINK_"))
+    return env | {
+        "PATH": f"{engine.python.parent}:{env.get('PATH', '/usr/bin:/bin')}",
+        "JAVA_HOME": str(engine.java.resolve().parent.parent),
+        "FLINK_CONF_DIR": str(conf),
+        "FLINK_BIN_DIR": str(engine.home / "bin"),
+        "FLINK_LIB_DIR": str(engine.home / "lib"),
+        "FLINK_OPT_DIR": str(engine.home / "opt"),
+        "FLINK_PLUGINS_DIR": str(engine.home / "plugins"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _write_configuration(folder: Path, settings: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "config.yaml", configuration_text(settings))

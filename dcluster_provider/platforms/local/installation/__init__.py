@@ -1,0 +1,1 @@
+"""Engines that are installed on this machine, with their Java and Python."""

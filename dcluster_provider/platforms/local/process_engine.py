@@ -1,0 +1,64 @@
+"""What an engine has to do to run as processes of this machine."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dcluster_provider.core.observation import ClusterObservation, JobObservation
+from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.plan import ClusterPlan
+from dcluster_provider.platforms.local.processes.process import Command
+
+
+class ClusterProcesses(Protocol):
+    """A cluster at one moment, and the jobs on it."""
+
+    def cluster(self) -> ClusterObservation:
+        """The cluster as it is."""
+
+    def busy(self) -> bool | None:
+        """Whether anything runs on it, whoever started it; none when that cannot be told just now."""
+
+    def job(self, job: Job) -> JobObservation | None:
+        """One of its jobs as it is; none when that cannot be told just now."""
+
+
+class ProcessEngine(Protocol):
+    """An engine in processes of this machine.
+
+    :param client_title: a job's own process, in words that begin a sentence.
+    """
+
+    client_title: str
+
+    def wanted_ports(self, spec: ClusterSpec) -> dict[str, int | None]:
+        """The ports that the cluster needs, by purpose; none means any.
+
+        :raises InvalidSpec: a setting chooses one that is none.
+        """
+
+    def external_ports(self, cluster: Cluster) -> dict[str, int]:
+        """The ports of a cluster that somebody else runs, by purpose."""
+
+    def commands(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
+        """What to run for the cluster, by role, after its configuration was written."""
+
+    def start_job(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
+        """Start a job, unless it was started or stopped before.
+
+        :raises PlatformRefused: it can never run so.
+        """
+
+    def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
+        """Begin to stop a job."""
+
+    def savepoint_folder(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> str:
+        """The folder that savepoints of a job go to; empty when the engine has none.
+
+        :raises InvalidSpec: a setting names one that cannot be.
+        """
+
+    def view(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> ClusterProcesses:
+        """What is to be observed of the cluster and its jobs at this moment."""

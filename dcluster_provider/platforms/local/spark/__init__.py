@@ -1,0 +1,1 @@
+"""Spark in processes of this machine."""
