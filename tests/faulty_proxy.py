@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hanging import HANG_SECONDS
+
 _BLOCK = 65536
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -80,7 +82,7 @@ class FaultyProxy:
         return self._call(self._cut())
 
     def _call(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(HANG_SECONDS)
 
     async def _cut(self) -> int:
         count = len(self._open)

@@ -64,7 +64,7 @@ def test_two_builders_at_once_build_once() -> None:
     once = Piece("programs", "1", lambda folder, _report: built.append(folder), "nothing")
 
     def build() -> None:
-        entered.wait(10)
+        entered.wait(HANG_SECONDS)
         once.ensure(silent)
 
     threads = [threading.Thread(target=build) for _ in range(2)]

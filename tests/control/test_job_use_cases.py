@@ -123,7 +123,7 @@ def test_those_who_ask_at_once_share_one_cluster(control, platform):
     together = Barrier(8)
 
     def submit(number):
-        together.wait(30)
+        together.wait(HANG_SECONDS)
         return control.jobs.submit(SPEC | {"useLongLivingCluster": True, "module": str(number)}).cluster_id
 
     with ThreadPoolExecutor(8) as pool:

@@ -92,7 +92,7 @@ def test_an_idle_cluster_ends_and_one_with_an_application_of_somebody_else_does_
             until(lambda: check(house), lambda seen: seen.get(quiet.name) == "ended")
             assert house.platform.list_clusters() == [used.name]
             release.touch()
-            assert process.wait(120) == 0, (platform.settings.home / "submit.log").read_text()
+            assert process.wait(HANG_SECONDS) == 0, (platform.settings.home / "submit.log").read_text()
         finally:
             process.kill()
             process.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hanging import HANG_SECONDS
 
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
@@ -84,7 +85,7 @@ def _in_processes(count: int, work: Callable[[int], Any]) -> list[Any]:
 
     def run(number: int) -> None:
         try:
-            together.wait(60)
+            together.wait(HANG_SECONDS)
             answers.put((number, work(number), None))
         except BaseException as error:  # noqa: BLE001 - told to the parent, which fails
             answers.put((number, None, f"{type(error).__name__}: {error}"))

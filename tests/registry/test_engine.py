@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hanging import HANG_SECONDS
 from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -89,12 +90,12 @@ def test_fork_waits_for_a_transaction_of_another_thread(registry, claim_cluster)
     def hold_a_transaction():
         with registry.database.write():
             inside.set()
-            forking.wait(30)
+            forking.wait(HANG_SECONDS)
             order.append("transaction over")
 
     holder = threading.Thread(target=hold_a_transaction)
     holder.start()
-    inside.wait(30)
+    inside.wait(HANG_SECONDS)
     forking.set()
     assert _in_child(lambda: registry.clusters.save(replace(cluster, workers_ready=1))) == 0
     order.append("child over")

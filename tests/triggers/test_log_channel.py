@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import structlog
+from hanging import HANG_SECONDS
 
 from dcluster_provider.triggers import log_channel
 
@@ -26,7 +27,7 @@ def test_lines_that_are_read_are_not_waited_for(channel):
     io, triggerers = channel
     io.write(b"line\n" * 1000)
     triggerers.recv(10_000)
-    asyncio.run(asyncio.wait_for(log_channel.wait_until_read(), 60))
+    asyncio.run(asyncio.wait_for(log_channel.wait_until_read(), HANG_SECONDS))
 
 
 def test_lines_are_waited_for_until_the_last_of_them_is_read(channel):
@@ -41,7 +42,7 @@ def test_lines_are_waited_for_until_the_last_of_them_is_read(channel):
             await asyncio.sleep(0.01)
             assert not waiting.done(), f"{left} bytes were left"
             left -= len(triggerers.recv(500))
-        await asyncio.wait_for(waiting, 60)
+        await asyncio.wait_for(waiting, HANG_SECONDS)
 
     asyncio.run(read_slowly())
 
@@ -50,7 +51,7 @@ def test_a_triggerer_that_reads_nothing_keeps_no_trigger_for_ever(channel, monke
     channel[0].write(b"line\n")
     monkeypatch.setattr(log_channel, "_GIVE_UP_SECONDS", 0.2)
     begun = time.monotonic()
-    asyncio.run(asyncio.wait_for(log_channel.wait_until_read(), 60))
+    asyncio.run(asyncio.wait_for(log_channel.wait_until_read(), HANG_SECONDS))
     assert time.monotonic() - begun >= 0.2
 
 

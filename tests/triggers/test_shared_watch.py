@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
-from hanging import wait_until
+from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control import observation_errors, retry_budget
 from dcluster_provider.control.observation_errors import Unobservable
@@ -111,7 +111,7 @@ def test_the_watch_ends_with_its_last_wait_and_begins_anew(calls):
     asyncio.run(run())
     threads = [it for it in threading.enumerate() if it.name.startswith("dcluster-watch")]
     for thread in threads:
-        thread.join(10)  # it has been told to end and nobody waits for it
+        thread.join(HANG_SECONDS)  # it has been told to end and nobody waits for it
     assert not any(thread.is_alive() for thread in threads)
 
 
@@ -156,7 +156,7 @@ def test_a_wait_that_comes_later_and_asks_more_often_sets_the_pace_at_once(calls
         watch = watch_over(calls)
         slow = asyncio.create_task(wait_for(watch, 99, poll_interval=600))
         assert await asyncio.to_thread(wait_until, lambda: len(calls.asked) == 1)
-        await asyncio.wait_for(wait_for(watch, 4), 60)
+        await asyncio.wait_for(wait_for(watch, 4), HANG_SECONDS)
         slow.cancel()
 
     asyncio.run(run())
@@ -228,7 +228,7 @@ async def seen_out(calls, clusters):
     watch = watch_over(calls)
     watch._control.clusters = clusters
     await wait_for(watch, 1)
-    await asyncio.wait_for(watch._task, 60)
+    await asyncio.wait_for(watch._task, HANG_SECONDS)
     return clusters.asked
 
 
@@ -295,9 +295,9 @@ def test_a_watch_that_ends_is_an_error_that_its_waits_see_and_another_begins(cal
         watch = watch_over(calls)
         monkeypatch.setattr(watch, "_is_needed", lambda: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(wait_for(watch, 3), 10)
+            await asyncio.wait_for(wait_for(watch, 3), HANG_SECONDS)
         monkeypatch.undo()
         watch._control = watch_over(calls)._control
-        return await asyncio.wait_for(wait_for(watch, 3), 10)
+        return await asyncio.wait_for(wait_for(watch, 3), HANG_SECONDS)
 
     assert asyncio.run(run())[-1].record.is_over

@@ -357,7 +357,7 @@ def test_a_cluster_that_its_launch_has_succeeded_with_is_left_to_the_run(monkeyp
         )
         await ClusterTrigger("c", 7, ["RUNNING"], 0.01, owner=OWNER.as_json()).on_kill()
 
-    asyncio.run(asyncio.wait_for(kill(), 20))
+    asyncio.run(asyncio.wait_for(kill(), HANG_SECONDS))
     assert bool(clusters.terminated) == is_ended
 
 
@@ -373,7 +373,7 @@ def test_on_kill_sees_out_what_it_has_ended(monkeypatch):
         SharedWatch.of("c")._control = control_of(calls)
         await job_trigger(owner=OWNER.as_json()).on_kill()
 
-    asyncio.run(asyncio.wait_for(kill(), 20))
+    asyncio.run(asyncio.wait_for(kill(), HANG_SECONDS))
     assert calls.terminated
     assert calls.states == [JobState.KILLED]
 
@@ -387,7 +387,7 @@ def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
 
     def get_task_states(**_):
         asked.set()
-        answered.wait(10)
+        answered.wait(HANG_SECONDS)
         return {"run": {"task": "failed"}}
 
     monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(get_task_states))
@@ -402,5 +402,5 @@ def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
         answered.set()
         await asyncio.gather(*owned._endings)
 
-    asyncio.run(asyncio.wait_for(kill(), 20))
+    asyncio.run(asyncio.wait_for(kill(), HANG_SECONDS))
     assert [job_id for job_id, _ in calls.terminated] == [7]

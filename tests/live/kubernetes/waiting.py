@@ -99,6 +99,6 @@ async def cluster_runs(cluster_id: int) -> str:
 async def state_at(trigger: ClusterTrigger | JobTrigger) -> str:
     """The state that a trigger's event tells."""
     events = trigger.run()
-    event = await asyncio.wait_for(anext(events), 300)
+    event = await asyncio.wait_for(anext(events), HANG_SECONDS)
     await events.aclose()
     return str(event.payload["state"])

@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hanging import HANG_SECONDS
 from nodes.gke import orders
 from nodes.gke.fake_google import PROJECT, REGION, Problem
 from nodes.gke.orders import MARK, MAX_LOOKS, order, settle
@@ -53,7 +54,7 @@ class Mortal:
             if self._pause:
                 go_on, reached = self._pause
                 reached.set()
-                assert go_on.wait(60)
+                assert go_on.wait(HANG_SECONDS)
                 return method(*args)
             if self._after:
                 method(*args)
@@ -137,11 +138,11 @@ def test_two_at_once_however_they_meet_launch_the_same_machines(servers, capacit
         slow = world.cloud(Mortal(world.api(), at, pause=(go_on, reached)))
         thread = Thread(target=settle, args=(slow, WANTED))
         thread.start()
-        assert reached.wait(60)
+        assert reached.wait(HANG_SECONDS)
         settle(world.cloud(), WANTED)
         world.google.capacity = {}  # what was short is to be had again
         go_on.set()
-        thread.join(60)
+        thread.join(HANG_SECONDS)
         assert not thread.is_alive()
         assert world.alive() == alive, at
 
@@ -171,7 +172,7 @@ def test_a_process_that_is_killed_while_google_does_what_it_asked_for(servers):
     endpoints = (world.settings.container_endpoint, world.settings.compute_endpoint)
     command = [sys.executable, str(Path(orders.__file__)), *endpoints, N2, E2]
     children.append(subprocess.Popen(command))
-    assert children[0].wait(60) == -9
+    assert children[0].wait(HANG_SECONDS) == -9
     world.before_answer.clear()
     settle(world.cloud(), WANTED)
     assert world.alive() == alive

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hanging import HANG_SECONDS
 from kubernetes.client import ApiClient, Configuration
 
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
@@ -104,7 +105,7 @@ def api(server: Server) -> Iterator[KubernetesApi]:
                 for each in server.watched:
                     line = json.dumps(each).encode() + b"\n"
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
-                server.ends.wait(60)
+                server.ends.wait(HANG_SECONDS)
                 self.wfile.write(b"0\r\n\r\n")
             else:
                 self.wfile.write(content)

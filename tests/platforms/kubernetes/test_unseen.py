@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hanging import wait_until
+from hanging import HANG_SECONDS, wait_until
 from kubernetes.client import ApiClient, Configuration
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -39,7 +39,7 @@ def platform(api, server) -> Iterator[KubernetesPlatform]:
     for watch in platform._watches.values():
         watch._asked_at = -math.inf  # as if nobody had asked it for long
         if watch._thread is not None:
-            watch._thread.join(10)
+            watch._thread.join(HANG_SECONDS)
 
 
 @pytest.fixture

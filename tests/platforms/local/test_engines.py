@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hanging import HANG_SECONDS
 
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.engines.table import RELEASES
@@ -151,7 +152,7 @@ def test_two_at_once_install_once(pretended, monkeypatch):
 
     def slow(*arguments):
         begun.set()
-        assert told.wait(30)
+        assert told.wait(HANG_SECONDS)
         install(*arguments)
 
     told = threading.Event()
@@ -159,9 +160,9 @@ def test_two_at_once_install_once(pretended, monkeypatch):
     monkeypatch.setattr(engines, "_WAIT_SECONDS", 0.01)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(engines.ensure_engine, "spark", settings, print)
-        assert begun.wait(30)
+        assert begun.wait(HANG_SECONDS)
         second = pool.submit(engines.ensure_engine, "spark", settings, lambda _: told.set())
-        assert first.result(30) == second.result(30)
+        assert first.result(HANG_SECONDS) == second.result(HANG_SECONDS)
     assert len(done) == 1
 
 
