@@ -26,10 +26,10 @@ from dcluster_provider.core.errors import (
     StaleRecord,
 )
 from dcluster_provider.core.job_result import ResultReader, ReturnedResult
-from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, begin_job, fail_job
+from dcluster_provider.engines.spark.main_end import judge_main_end
 from dcluster_provider.platforms.base import Platform
 from dcluster_provider.platforms.capabilities import SupportsExternalClusters
 

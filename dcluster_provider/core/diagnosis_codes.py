@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from typing import TypeVar
 
 _CAMEL_CASE = re.compile(r"(?:[A-Z][a-z0-9]*)+")
 
@@ -39,7 +36,7 @@ class DiagnosisCode(str, Enum):
     meaning: str
     traits: frozenset[CodeTrait]
 
-    def __new__(cls, value: str, meaning: str, *traits: CodeTrait) -> Self:  # noqa: D102
+    def __new__(cls, value: str, meaning: str, *traits: CodeTrait) -> DiagnosisCode:  # noqa: D102, PYI034
         if not _CAMEL_CASE.fullmatch(value):
             raise ValueError(f"the code of a diagnosis has to be in CamelCase, not {value!r}")
         code = _make(cls, value, meaning, frozenset(traits))

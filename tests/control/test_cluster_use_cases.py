@@ -7,7 +7,6 @@ from hanging import HANG_SECONDS
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ConnectionCode
-from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
@@ -20,6 +19,7 @@ from dcluster_provider.core.errors import (
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.platforms.local.codes import LocalCode
 
 OWNER = Owner("airflow", "dag", "run", "task")

@@ -15,7 +15,6 @@ from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import JobCode
-from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import (
     ClusterFailed,
     DuplicateJob,
@@ -26,10 +25,11 @@ from dcluster_provider.core.errors import (
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import ApplicationEnd, ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.engines.spark.log_patterns import SparkCode
+from dcluster_provider.engines.spark.main_end import judge_main_end
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
 from tests.core.test_job_result import lines as result_lines
 

@@ -8,11 +8,11 @@ from dcluster_provider.control.savepoints import raise_if_savepoint_failed, save
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import SavepointCode
-from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.core.state import stop_job_with_savepoint
+from dcluster_provider.engines.spark.log_patterns import SparkCode
 
 FOLDER = "file:/savepoints/savepoint-1"
 WHY = Diagnosis(

@@ -11,8 +11,8 @@ import pytest
 from local_platform import make_cluster, make_job
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.hooks import metrics
 
 

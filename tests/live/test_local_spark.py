@@ -34,8 +34,8 @@ from local_platform import (
 )
 
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.core.main_end import judge_main_end
 from dcluster_provider.core.observation import ClusterPhase, JobPhase
+from dcluster_provider.engines.spark.main_end import judge_main_end
 from dcluster_provider.platforms.local.installation.engines import find_engine
 from dcluster_provider.platforms.local.processes.termination import census
 

@@ -12,8 +12,8 @@ from dcluster_provider.control.connect import connect
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused
-from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.record import ClusterState, JobState
+from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.operators.cluster import DClusterLaunchSparkOperator, DClusterTerminateOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator, DClusterTerminateJobOperator
 from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode

@@ -8,8 +8,8 @@ from datetime import timedelta
 from kubernetes_platform import make_cluster, make_job
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.record import JobState
+from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.triggers.task_log import describe_change
 
 

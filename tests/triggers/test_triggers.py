@@ -24,7 +24,7 @@ from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.base import LogPart
-from dcluster_provider.platforms.kubernetes.diagnosis.refusals import AdmissionCode
+from dcluster_provider.platforms.kubernetes.diagnosis.admission import AdmissionCode
 from dcluster_provider.triggers import owned
 from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
 from dcluster_provider.triggers.shared_watch import SharedWatch

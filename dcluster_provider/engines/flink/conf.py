@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.engines.flink.memory import Division, divide_jobmanager, divide_taskmanager
 from dcluster_provider.engines.flink.values import whole_number
 from dcluster_provider.engines.job_context import handed_over

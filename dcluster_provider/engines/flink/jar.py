@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
-from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines.evidence import explain_exit
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import run_request
 from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer

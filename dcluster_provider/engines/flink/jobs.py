@@ -8,15 +8,13 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ProcessCode
-from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job
+from dcluster_provider.engines.evidence import explain_exit
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.job_phases import FINAL_PHASES, job_phase
 from dcluster_provider.engines.flink.savepoints import go_on_stopping
 from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer
-
-_LESS_THAN_ITS_JOB = {ProcessCode.EXIT_CODE, ProcessCode.JAVA_EXCEPTION}
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,9 @@ class FlinkJobs:
     def after_failed_client(self, client: JobObservation, jobs: Iterable[JobObservation]) -> JobObservation:
         """The outcome of a client that did not end well: the cause of its job's failure when it has none itself."""
         failed = next((found for found in jobs if found.phase is JobPhase.FAILED), None)
-        is_generic = client.diagnosis is None or client.diagnosis.code in _LESS_THAN_ITS_JOB
+        code = client.diagnosis.code if client.diagnosis else None
+        # An exception of the program itself says more than what Flink knows.
+        is_generic = code is None or (code.is_generic and code != ProcessCode.PYTHON_EXCEPTION)
         if client.phase is JobPhase.FAILED and failed and is_generic:
             return JobObservation(JobPhase.FAILED, failed.ui_url, client.exit_code, failed.diagnosis)
         return client

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.job_context import handed_over
+from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.engines.spark.redaction import SETTING as REDACTION
 from dcluster_provider.engines.spark.redaction import redaction_regex
 from dcluster_provider.engines.spark.sharing import Workers, asked_alone, slice_of, whole_workers

@@ -13,8 +13,8 @@ from datetime import timedelta
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ProcessCode
-from dcluster_provider.core.engine_log_patterns import SparkCode
-from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.engines.evidence import explain_exit
+from dcluster_provider.engines.spark.log_patterns import SparkCode
 
 _RETRIES = "spark.deploy.maxExecutorRetries"
 _MAX_ENDED = 10  # as many as Spark's master would allow

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.main_end import after_stop
 from dcluster_provider.core.observation import ApplicationEnd
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer
 from dcluster_provider.engines.spark.conf import Worker, application_name, executor_too_large
+from dcluster_provider.engines.spark.main_end import after_stop
 
 NO_APPLICATION = timedelta(seconds=180)  # a driver that has none by then is at work on something else
 _CONNECTED = re.compile(r"Connected to Spark cluster with app ID (\S+)")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dcluster_provider.core.cause_patterns import CausePattern, first_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode, NodeCode
 from dcluster_provider.core.errors import (
@@ -60,6 +61,7 @@ _LATER = frozenset({
     "ServiceUnavailable",
     "Unavailable",
 })  # fmt: skip
+_NOT_ENABLED = "OptInRequired"
 _UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _CREDENTIALS = frozenset({
     "AuthFailure",
@@ -71,16 +73,40 @@ _CREDENTIALS = frozenset({
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 })  # fmt: skip
-# The start of a code, and the field of the connection that it is about.
-_FIELDS = {
-    "InvalidAMIID": "ec2_image",
-    "InvalidSubnet": "ec2_subnets",
-    "InvalidGroup": "ec2_security_groups",
-    "InvalidSecurityGroup": "ec2_security_groups",
-    "InvalidLaunchTemplate": "ec2_launch_template",
-    "InvalidIamInstanceProfile": "ec2_instance_profile",
-    "InvalidUserData": "ec2_user_data",
-}
+# Searched in the code and message of an error.
+_LAUNCHES = (
+    *(
+        CausePattern(
+            Ec2Code.LAUNCH_REFUSED,
+            pattern,
+            "EC2 refused the launch.",
+            f"Correct the field {field} of the connection: it has to exist in the region that is asked.",
+        )
+        for pattern, field in (
+            (r"^InvalidIamInstanceProfile|iamInstanceProfile", "ec2_instance_profile"),
+            (r"^InvalidAMIID", "ec2_image"),
+            (r"^InvalidSubnet", "ec2_subnets"),
+            (r"^Invalid(?:Security)?Group", "ec2_security_groups"),
+            (r"^InvalidLaunchTemplate", "ec2_launch_template"),
+            (r"^InvalidUserData", "ec2_user_data"),
+        )
+    ),
+    CausePattern(
+        Ec2Code.LAUNCH_REFUSED,
+        r"",
+        "EC2 refused the launch.",
+        "Correct what EC2 complains of: a field of the request, of the connection or of its launch template.",
+    ),
+)
+_REQUESTS = (
+    CausePattern(
+        Ec2Code.REGION_NOT_ENABLED,
+        rf"^{_NOT_ENABLED}: ",
+        "The region {region} is not enabled for the account.",
+        "Enable it in the account's settings, or name another region.",
+    ),
+    CausePattern(NodeCode.REQUEST_REJECTED, r"", "EC2 refused {operation}.", "Correct what it complains of."),
+)
 _ENCODED = re.compile(r"Encoded authorization failure message:\s*(\S+)")
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
@@ -98,13 +124,19 @@ def refusal(error: Exception, conn_id: str, region: str, decode: Decode) -> DClu
     :param conn_id: the connection that credentials come from, for messages.
     :param decode: from an encoded message of AWS to JSON, or nothing when that is not allowed.
     """
-    from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+    from botocore import exceptions as botocore
 
-    if isinstance(error, ClientError):
+    if isinstance(error, botocore.ClientError):
         return _of_answer(error, conn_id, region, decode)
-    if isinstance(error, HTTPClientError) or "EndpointConnection" in type(error).__name__:
+    if isinstance(error, botocore.HTTPClientError | botocore.ConnectionError):
         return CloudUnavailable(f"EC2 in {region} cannot be reached: {error}")
-    if isinstance(error, NoCredentialsError) or "Credential" in type(error).__name__:
+    if isinstance(
+        error,
+        botocore.NoCredentialsError
+        | botocore.PartialCredentialsError
+        | botocore.CredentialRetrievalError
+        | botocore.UnknownCredentialError,
+    ):
         return PlatformRefused(f"EC2 in {region}", _no_credentials(conn_id, error))
     return PlatformRefused(
         f"EC2 in {region}",
@@ -121,19 +153,9 @@ def launch_refusal(error: ClientError, subject: str) -> NodesFailed | None:
     """The error of a launch that fails the same way wherever it is tried; none when it is of another kind."""
     code, message = code_of(error), _message(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-    if code in _UNAUTHORIZED | _CREDENTIALS | _LATER | {"OptInRequired"} or status >= 500:
+    if code in _UNAUTHORIZED | _CREDENTIALS | _LATER | {_NOT_ENABLED} or status >= 500:
         return None
-    field = next((field for start, field in _FIELDS.items() if code.startswith(start)), "")
-    if "iamInstanceProfile" in message:
-        field = "ec2_instance_profile"
-    remedy = (
-        f"Correct the field {field} of the connection: it has to exist in the region that is asked."
-        if field
-        else "Correct what EC2 complains of: a field of the request, of the connection or of its launch template."
-    )
-    return NodesFailed(
-        subject, Diagnosis(Ec2Code.LAUNCH_REFUSED, "EC2 refused the launch.", remedy, (f"{code}: {message}",))
-    )
+    return NodesFailed(subject, _diagnosis(_LAUNCHES, code, message))
 
 
 def _of_answer(error: ClientError, conn_id: str, region: str, decode: Decode) -> DClusterError:
@@ -147,29 +169,19 @@ def _of_answer(error: ClientError, conn_id: str, region: str, decode: Decode) ->
             f"{subject}: the credentials of connection {conn_id!r} are not accepted: {code}: {message} (a region that "
             "is not enabled for the account answers so, too)"
         )
-    if code == "OptInRequired":
-        return PlatformRefused(
-            subject,
-            Diagnosis(
-                Ec2Code.REGION_NOT_ENABLED,
-                f"The region {region} is not enabled for the account.",
-                "Enable it in the account's settings, or name another region.",
-                (f"{code}: {message}",),
-            ),
-        )
-    if code in _LATER or status >= 500:
+    if (code in _LATER or status >= 500) and code != _NOT_ENABLED:
         return CloudUnavailable(
             f"{subject} could not answer {error.operation_name} just now: {code}: {message}"
         )
-    return PlatformRefused(
-        subject,
-        Diagnosis(
-            NodeCode.REQUEST_REJECTED,
-            f"EC2 refused {error.operation_name}.",
-            "Correct what it complains of.",
-            (f"{code}: {message}",),
-        ),
-    )
+    words = {"region": region, "operation": error.operation_name}
+    return PlatformRefused(subject, _diagnosis(_REQUESTS, code, message, **words))
+
+
+def _diagnosis(rows: Sequence[CausePattern], code: str, message: str, **words: str) -> Diagnosis:
+    told = f"{code}: {message}"
+    known = first_cause(rows, told, **words)
+    assert known is not None  # the last row fits whatever is told
+    return Diagnosis(known.code, known.cause, known.remedy, (told,))
 
 
 def _unauthorized(error: ClientError, conn_id: str, decode: Decode) -> Diagnosis:

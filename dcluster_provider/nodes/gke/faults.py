@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dcluster_provider.core.cause_patterns import CausePattern, first_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode
 from dcluster_provider.core.errors import (
@@ -24,7 +25,22 @@ class GkeCode(DiagnosisCode):
     TEMPLATE_MISSING = "TemplateMissing", "There is no node pool that gke_template_pool names."
 
 
-_PERMISSION = re.compile(r"\b([a-z][a-zA-Z]*\.[a-zA-Z]+\.[a-zA-Z]+)\b['\"]? permission")
+_ROLES = "to the account of the connection; the page on nodes lists all that are needed."
+_PERMISSIONS = (
+    CausePattern(
+        ConnectionCode.PERMISSION_MISSING,
+        r"\b([a-z][a-zA-Z]*\.[a-zA-Z]+\.[a-zA-Z]+)\b['\"]? permission",
+        "{what}: the permission {0} is missing.",
+        f"Grant a role with {{0}} {_ROLES}",
+    ),
+    CausePattern(
+        ConnectionCode.PERMISSION_MISSING,
+        r"",
+        "{what} is forbidden.",
+        f"Grant a role with what the message names {_ROLES}",
+    ),
+)
+# What neither a status nor a reason says.
 _BUSY = re.compile(r"operation-|try again|currently|in progress|incompatible operation", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient\b.*\bquota", re.IGNORECASE)
 _RATES = {"rateLimitExceeded", "userRateLimitExceeded"}
@@ -110,15 +126,6 @@ def _forbidden(subject: str, what: str, error: Exception) -> DClusterError:
         return CloudUnavailable(f"{subject}: {what}: too many requests: {said(error)}; asking again may work")
     if _QUOTA.search(str(error)):
         return RequestRejected(f"{subject}: {what}: {said(error)}")
-    named = _PERMISSION.search(str(error))
-    permission = named.group(1) if named else ""
-    return PlatformRefused(
-        subject,
-        Diagnosis(
-            ConnectionCode.PERMISSION_MISSING,
-            f"{what}: the permission {permission} is missing." if permission else f"{what} is forbidden.",
-            f"Grant a role with {permission or 'what the message names'} to the account of the connection; the page "
-            "on nodes lists all that are needed.",
-            (said(error),),
-        ),
-    )
+    known = first_cause(_PERMISSIONS, str(error), what=what)
+    assert known is not None  # the last row fits whatever is told
+    return PlatformRefused(subject, Diagnosis(known.code, known.cause, known.remedy, (said(error),)))

@@ -13,13 +13,12 @@ from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.node_use import POD_ANNOTATIONS
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import ALL_PODS, NODES, collection
-from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
+from dcluster_provider.platforms.kubernetes.api.refusals import NAMESPACE_TERMINATING, ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import RequestCode
 from dcluster_provider.platforms.kubernetes.pods.pod import read_time
 from dcluster_provider.platforms.nodes import Eviction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_NAMESPACE_ENDS = "is being terminated"  # and with it every pod in it
 _MIRROR = "kubernetes.io/config.mirror"
 _FEW_NODES = 10  # whose pods are asked for one node after the other
 _TRIES = 5  # of a change that somebody else's change of the same node may get in the way of
@@ -97,7 +96,7 @@ class KubernetesNodes:
                 return Eviction("gone", refusal.message)
             if refusal.status in {429, 500}:
                 return Eviction("blocked", _budget(refusal))
-            if _NAMESPACE_ENDS in refusal.message:
+            if NAMESPACE_TERMINATING in refusal.kinds:  # and with it every pod in it
                 return Eviction("begun", refusal.message)
             raise
         return Eviction("begun")
@@ -143,7 +142,7 @@ def _rights(what: str) -> Iterator[None]:
     try:
         yield
     except ApiRefused as refusal:
-        if refusal.status != 403 or _NAMESPACE_ENDS in refusal.message:
+        if refusal.status != 403 or NAMESPACE_TERMINATING in refusal.kinds:
             raise
         raise PlatformRefused(
             "The nodes of Kubernetes",

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.evidence import explain_exit, last_words
-from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.sizing import MIB
+from dcluster_provider.engines.evidence import explain_exit, last_words
+from dcluster_provider.engines.known_causes import cause_anywhere
+from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import contains, first_text, last_lines
@@ -92,7 +93,8 @@ def start_failure(folder: Path, error: Exception) -> Diagnosis:
 
     :param error: of the system, or what the process runner said.
     """
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
+    known = cause_anywhere(str(error).splitlines())
+    if getattr(error, "errno", None) == errno.ENOSPC or (known and known.code == LogCode.DISK_FULL):
         return Diagnosis(
             LogCode.DISK_FULL,
             f"Nothing can be written below {folder} because its disk is full.",

@@ -209,22 +209,22 @@ def test_events_of_an_earlier_pod_of_the_same_name_do_not_count():
     ("labels", "words", "field"),
     [
         (
-            {"role": "worker", "cluster-name": "flink-dev-a"},
+            {"role": "worker", "cluster-name": "a", "cluster-type": "flink"},
             "The Flink TaskManager",
             "flink_image of the connection",
         ),
         (
-            {"role": "master", "cluster-name": "flink-dev-a"},
+            {"role": "master", "cluster-name": "a", "cluster-type": "flink"},
             "The Flink JobManager",
             "flink_image of the connection",
         ),
         (
-            {"role": "master", "cluster-name": "spark-dev-a"},
+            {"role": "master", "cluster-name": "flink-dev-a", "cluster-type": "spark"},
             "The Spark master",
             "spark_image of the connection",
         ),
         (
-            {"role": "driver", "cluster-name": "spark3-dev-a", "job-id": "4"},
+            {"role": "driver", "cluster-name": "a", "cluster-type": "spark3", "job-id": "4"},
             "The driver",
             "dockerImageName of the job, or spark3_image of the connection",
         ),
@@ -321,7 +321,8 @@ ASKED = {
 def test_requests_that_are_refused(name):
     reason, cause, remedy = ASKED[name]
     status, word, message, causes = REQUESTS[name]
-    refusal = ApiRefused(status, word, message, tuple((field, told) for field, told in causes))
+    kinds = frozenset(kind for _, _, *kinds in causes for kind in kinds)
+    refusal = ApiRefused(status, word, message, tuple((field, told) for field, told, *_ in causes), kinds)
     found = refused_request(
         refusal, "cluster 12 (flights)", "data", {"spec": {"nodeSelectr": {"disk": "ssd"}}}
     )

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.observation import ApplicationEnd, ClusterPhase
 from dcluster_provider.core.record import ClusterState
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.flink import hints as flink_hints

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
@@ -10,12 +12,27 @@ from dcluster_provider.core.errors import CredentialsRefused, DClusterError, Pla
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
+NAMESPACE_TERMINATING = "NamespaceTerminating"  # of a cause: the namespace is being deleted
+_DISRUPTION_BUDGET = "DisruptionBudget"  # of a cause: a PodDisruptionBudget keeps a pod
 _PASSING = {429, 500, 502, 503, 504}
-# What an API server answers, with 500, to an applied object that has a field or value it will never understand.
-_MALFORMED = ("failed to create typed patch object", "failed to convert new object")
-# What it answers, with 500, to the eviction of a pod that several PodDisruptionBudgets keep.
-_SEVERAL_BUDGETS = "This pod has more than one PodDisruptionBudget"
-_ANONYMOUS = 'User "system:anonymous"'
+
+
+class _Meaning(Enum):
+    """What an answer means of which neither status nor reason says it."""
+
+    ANONYMOUS = (
+        "no credentials came with the request: a plug-in that fails to give any leaves the client without"
+    )
+    BUDGET = "several PodDisruptionBudgets keep a pod, which is no word about how busy the API server is"
+    MALFORMED = "an applied object has a field or value that the API server will never understand"
+
+
+# Such answers by their status and message.
+_PROSE = (
+    (_Meaning.MALFORMED, 500, re.compile(r"^failed to (?:create typed patch object|convert new object)")),
+    (_Meaning.BUDGET, 500, re.compile(r"^This pod has more than one PodDisruptionBudget")),
+    (_Meaning.ANONYMOUS, 403, re.compile(r'User "system:anonymous"')),
+)
 
 
 class ApiRefused(DClusterError):
@@ -25,16 +42,23 @@ class ApiRefused(DClusterError):
     :param reason: Kubernetes' word for it, ``AlreadyExists`` for instance.
     :param message: what the API server said.
     :param causes: for an invalid object, field and message of each mistake.
+    :param kinds: of its causes, in Kubernetes' words.
     """
 
     def __init__(
-        self, status: int, reason: str, message: str, causes: tuple[tuple[str, str], ...] = ()
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        causes: tuple[tuple[str, str], ...] = (),
+        kinds: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
         self.causes = causes
+        self.kinds = kinds
 
 
 class ApiUnavailable(PlatformUnavailable):
@@ -57,16 +81,17 @@ def refusal_of(response: BaseHTTPResponse) -> Exception:
         is_status = status.get("kind") == "Status"
     except (ValueError, AttributeError):
         status, is_status = {}, False
-    if str(status.get("message")).startswith(_MALFORMED):
+    meaning = _meaning(response.status, str(status.get("message")))
+    if meaning is _Meaning.MALFORMED:
         return ApiRefused(422, "Invalid", status["message"])
-    if _is_budget(status):
+    if meaning is _Meaning.BUDGET or _DISRUPTION_BUDGET in {cause.get("reason") for cause in _causes(status)}:
         return _refused(response, status, text)
     if response.status in _PASSING and (is_status or response.status != 500):
         return ApiUnavailable(
             f"the Kubernetes API server answered {response.status}: {status.get('message') or text[:300]}",
             float(response.headers.get("Retry-After") or 0),
         )
-    if response.status == 401 or _is_anonymous(response, status):
+    if response.status == 401 or meaning is _Meaning.ANONYMOUS:
         return CredentialsRefused(
             f"the Kubernetes API server refused the credentials: {status.get('message') or text[:300]}"
         )
@@ -74,25 +99,19 @@ def refusal_of(response: BaseHTTPResponse) -> Exception:
 
 
 def _refused(response: BaseHTTPResponse, status: dict[str, Any], text: str) -> ApiRefused:
-    details = status.get("details") or {}
-    causes = tuple(
-        (str(cause.get("field", "")), str(cause.get("message", ""))) for cause in details.get("causes") or ()
-    )
+    told = _causes(status)
     return ApiRefused(
         response.status,
         str(status.get("reason") or response.reason),
         str(status.get("message") or text[:100_000]),
-        causes,
+        tuple((str(cause.get("field", "")), str(cause.get("message", ""))) for cause in told),
+        frozenset(str(cause.get("reason", "")) for cause in told),
     )
 
 
-def _is_anonymous(response: BaseHTTPResponse, status: dict[str, Any]) -> bool:
-    """Whether no credentials came with the request: a plug-in that fails to give any leaves the client without."""
-    return response.status == 403 and _ANONYMOUS in str(status.get("message"))
+def _causes(status: dict[str, Any]) -> list[dict[str, Any]]:
+    return list((status.get("details") or {}).get("causes") or ())
 
 
-def _is_budget(status: dict[str, Any]) -> bool:
-    """Whether a PodDisruptionBudget forbids an eviction, which is no word about how busy the API server is."""
-    causes = (status.get("details") or {}).get("causes") or ()
-    several = str(status.get("message")).startswith(_SEVERAL_BUDGETS)
-    return several or any(cause.get("reason") == "DisruptionBudget" for cause in causes)
+def _meaning(status: int, message: str) -> _Meaning | None:
+    return next((it for it, of, pattern in _PROSE if of == status and pattern.search(message)), None)

@@ -1,9 +1,9 @@
 """Why something on Kubernetes does not work: pods, events and refusals in, an explanation out; no input or output."""
 
+from dcluster_provider.platforms.kubernetes.diagnosis.admission import refused_pods
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import silent_node, taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import ended_pod, is_out_of_memory
 from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
-from dcluster_provider.platforms.kubernetes.diagnosis.refusals import refused_pods
 from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode, refused_request
 from dcluster_provider.platforms.kubernetes.diagnosis.restart import is_another_since, restart_evidence
 from dcluster_provider.platforms.kubernetes.diagnosis.starting import broken_pod

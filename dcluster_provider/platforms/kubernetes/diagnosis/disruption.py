@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
+from dcluster_provider.core.cause_patterns import CausePattern, first_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
     cpu_field,
     memory_field,
+    one_line,
     pod_in_words,
-    sentence,
     short,
 )
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
@@ -34,32 +33,95 @@ class DisruptionCode(DiagnosisCode):
     REJECTED_BY_NODE = "RejectedByNode", "A node rejected or ended a pod for another reason."
 
 
-_LOW = re.compile(r"low on resource: ([\w-]+)")
 _AGAIN = "then run it again"
-# By the reason of a DisruptionTarget condition: our code, what happened, what to do.
-_DISRUPTIONS = {
-    "PreemptionByScheduler": (
+_NODE = f"Look at the node (kubectl describe node), {_AGAIN}."
+_NODE_WENT = f"Find out why the node went (a spot node was taken back?), {_AGAIN}."
+# Searched in the reason and message of a pod and, in a line of its own, its DisruptionTarget condition.
+_DISRUPTIONS = (
+    CausePattern(
+        DisruptionCode.EVICTED,
+        r"\AEvicted: .*low on resource: memory\b",
+        "{who} was evicted because its node was short of memory{on_node}.",
+        f"Look at what else runs on the node, or raise {{memory}} so that more is set aside, {_AGAIN}.",
+    ),
+    CausePattern(
+        DisruptionCode.EVICTED,
+        r"\AEvicted: .*low on resource: ([\w-]+)",
+        "{who} was evicted because its node was short of {0}{on_node}.",
+        f"{{own_disk}}choose nodes with larger disks, {_AGAIN}.",
+    ),
+    CausePattern(
+        DisruptionCode.EVICTED,
+        r"\AEvicted: (.*)",
+        "{who} was evicted{on_node}: {0}.",
+        f"{{own_disk}}raise the limit that it names ({POD_TEMPLATE}), {_AGAIN}.",
+    ),
+    CausePattern(
         DisruptionCode.PREEMPTED,
-        "had to make room for a pod of higher priority",
+        r"\nDisruptionTarget PreemptionByScheduler:",
+        "{who} had to make room for a pod of higher priority{on_node}.",
         f"Add nodes, or give its pods a higher priority (priorityClassName in {POD_TEMPLATE}), {_AGAIN}.",
     ),
-    "EvictionByEvictionAPI": (
+    CausePattern(
         DisruptionCode.EVICTED_BY_REQUEST,
-        "was evicted by somebody's request: a node was drained, upgraded or scaled down",
+        r"\nDisruptionTarget EvictionByEvictionAPI:",
+        "{who} was evicted by somebody's request: a node was drained, upgraded or scaled down{on_node}.",
         f"Keep such work off the nodes while it runs, or choose others with node_selector of the connection, {_AGAIN}.",
     ),
-    "DeletionByTaintManager": (
+    CausePattern(
         DisruptionCode.NODE_TAINTED,
-        "was taken away because its node was given a taint: it was not ready, not reachable or being emptied",
-        f"Look at the node (kubectl describe node), {_AGAIN}.",
+        r"\nDisruptionTarget DeletionByTaintManager:",
+        "{who} was taken away because its node was given a taint: it was not ready, not reachable or being emptied"
+        "{on_node}.",
+        _NODE,
     ),
-    "DeletionByPodGC": (
+    CausePattern(
         DisruptionCode.NODE_LOST,
-        "was lost with its node, which is no more",
-        f"Find out why the node went (a spot node was taken back?), {_AGAIN}.",
+        r"\nDisruptionTarget DeletionByPodGC:",
+        "{who} was lost with its node, which is no more{on_node}.",
+        _NODE_WENT,
     ),
-}
-_SHUTDOWN = {"NodeShutdown", "Shutdown", "Terminated"}
+    CausePattern(
+        DisruptionCode.NODE_SHUTDOWN,
+        r"\A(?:NodeShutdown|Shutdown|Terminated): |shutdown.*\nDisruptionTarget \w",
+        "{who} was ended because its node was shut down{on_node}.",
+        _NODE_WENT,
+    ),
+    CausePattern(DisruptionCode.NODE_LOST, r"\ANodeLost: ", "{who} was lost with its node{on_node}.", _NODE),
+    CausePattern(
+        DisruptionCode.DEADLINE_EXCEEDED,
+        r"\ADeadlineExceeded: ",
+        "{who} ran for longer than it was allowed to.",
+        f"Raise activeDeadlineSeconds in {POD_TEMPLATE}, {_AGAIN}.",
+    ),
+)
+# The same of a pod that has failed.
+_REJECTIONS = (
+    CausePattern(
+        DisruptionCode.NODE_OUT_OF_RESOURCES,
+        r"\AOutOf(cpu): ",
+        "{who} was refused by its node, which had too little {0} left{on_node}.",
+        f"Ask for less ({{cpu}}) or add nodes, {_AGAIN}.",
+    ),
+    CausePattern(
+        DisruptionCode.NODE_OUT_OF_RESOURCES,
+        r"\AOutOf(memory): ",
+        "{who} was refused by its node, which had too little {0} left{on_node}.",
+        f"Ask for less ({{memory}}) or add nodes, {_AGAIN}.",
+    ),
+    CausePattern(
+        DisruptionCode.NODE_OUT_OF_RESOURCES,
+        r"\AOutOf(\S+): ",
+        "{who} was refused by its node, which had too little {0} left{on_node}.",
+        f"Ask for less ({{0}}) or add nodes, {_AGAIN}.",
+    ),
+    CausePattern(
+        DisruptionCode.REJECTED_BY_NODE,
+        r"\A\S+: (.*)",
+        "{who} was refused or ended by its node{on_node}: {0}.",
+        _NODE,
+    ),
+)
 
 
 def taken_away(pod: Pod, who: str = "") -> Diagnosis | None:
@@ -67,35 +129,18 @@ def taken_away(pod: Pod, who: str = "") -> Diagnosis | None:
 
     :param who: the pod in words that begin a sentence; the pod's own when empty.
     """
-    who = who or pod_in_words(pod)
-    evidence = _evidence(pod)
-    if pod.reason == "Evicted":
-        return _evicted(pod, who, evidence)
-    if pod.disruption_reason in _DISRUPTIONS:
-        code, happened, remedy = _DISRUPTIONS[pod.disruption_reason]
-        return Diagnosis(code, f"{who} {happened}{_on(pod)}.", remedy, evidence)
-    if pod.reason in _SHUTDOWN or (pod.disruption_reason and "shutdown" in pod.message):
-        return Diagnosis(
-            DisruptionCode.NODE_SHUTDOWN,
-            f"{who} was ended because its node was shut down{_on(pod)}.",
-            f"Find out why the node went (a spot node was taken back?), {_AGAIN}.",
-            evidence,
-        )
-    if pod.reason == "NodeLost":
-        return Diagnosis(
-            DisruptionCode.NODE_LOST,
-            f"{who} was lost with its node{_on(pod)}.",
-            f"Look at the node (kubectl describe node), {_AGAIN}.",
-            evidence,
-        )
-    if pod.reason == "DeadlineExceeded":
-        return Diagnosis(
-            DisruptionCode.DEADLINE_EXCEEDED,
-            f"{who} ran for longer than it was allowed to.",
-            f"Raise activeDeadlineSeconds in {POD_TEMPLATE}, {_AGAIN}.",
-            evidence,
-        )
-    return _refused_by_node(pod, who, evidence) if pod.reason and pod.phase == "Failed" else None
+    rows = (*_DISRUPTIONS, *_REJECTIONS) if pod.phase == "Failed" else _DISRUPTIONS
+    text = f"{one_line(pod.reason, pod.message)}\nDisruptionTarget {pod.disruption_reason}:"
+    known = first_cause(
+        rows,
+        text,
+        who=who or pod_in_words(pod),
+        on_node=f" (node {pod.node})" if pod.node else "",
+        cpu=cpu_field(pod),
+        memory=memory_field(pod),
+        own_disk=_own_disk(pod),
+    )
+    return Diagnosis(known.code, known.cause, known.remedy, _evidence(pod)) if known else None
 
 
 def silent_node(pod: Pod, what: str) -> Diagnosis:
@@ -113,58 +158,12 @@ def silent_node(pod: Pod, what: str) -> Diagnosis:
     )
 
 
-def _evicted(pod: Pod, who: str, evidence: tuple[str, ...]) -> Diagnosis:
-    low = _LOW.search(pod.message)
-    if low and low[1] == "memory":
-        return Diagnosis(
-            DisruptionCode.EVICTED,
-            f"{who} was evicted because its node was short of memory{_on(pod)}.",
-            f"Look at what else runs on the node, or raise {memory_field(pod)} so that more is set aside, {_AGAIN}.",
-            evidence,
-        )
-    if low:
-        return Diagnosis(
-            DisruptionCode.EVICTED,
-            f"{who} was evicted because its node was short of {low[1]}{_on(pod)}.",
-            f"{_own_disk(pod)}choose nodes with larger disks, {_AGAIN}.",
-            evidence,
-        )
-    return Diagnosis(
-        DisruptionCode.EVICTED,
-        f"{who} was evicted{_on(pod)}: {sentence(pod.message)}",
-        f"{_own_disk(pod)}raise the limit that it names ({POD_TEMPLATE}), {_AGAIN}.",
-        evidence,
-    )
-
-
-def _refused_by_node(pod: Pod, who: str, evidence: tuple[str, ...]) -> Diagnosis:
-    short_of = pod.reason.removeprefix("OutOf")
-    if short_of != pod.reason:
-        field = {"cpu": cpu_field(pod), "memory": memory_field(pod)}.get(short_of, short_of)
-        return Diagnosis(
-            DisruptionCode.NODE_OUT_OF_RESOURCES,
-            f"{who} was refused by its node, which had too little {short_of} left{_on(pod)}.",
-            f"Ask for less ({field}) or add nodes, {_AGAIN}.",
-            evidence,
-        )
-    return Diagnosis(
-        DisruptionCode.REJECTED_BY_NODE,
-        f"{who} was refused or ended by its node{_on(pod)}: {sentence(pod.message)}",
-        f"Look at the node (kubectl describe node), {_AGAIN}.",
-        evidence,
-    )
-
-
 def _own_disk(pod: Pod) -> str:
     return (
         "Give the workers disks of their own (launchDynamicDisk), or "
         if pod.role == "worker"
         else "Let it write less, or "
     )
-
-
-def _on(pod: Pod) -> str:
-    return f" (node {pod.node})" if pod.node else ""
 
 
 def _evidence(pod: Pod) -> tuple[str, ...]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dcluster_provider.core.cause_patterns import CausePattern
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode, ProcessCode
-from dcluster_provider.core.evidence import explain_exit, last_words
+from dcluster_provider.engines.evidence import explain_exit, last_words
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import DisruptionCode, taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     container_in_words,
     event_lines,
     image_field,
     memory_field,
-    sentence,
+    one_line,
     short,
-    start_problem,
 )
 from dcluster_provider.platforms.kubernetes.pods.pod import Container, KubernetesEvent, Pod
 
@@ -40,7 +40,13 @@ class EndCode(DiagnosisCode):
 
 _NO_MEMORY = "OOMKilled"
 _SIGNALLED = {137, 143}  # exit codes of what a kubelet ends
-_NOT_STARTED = {"StartError", "ContainerCannotRun"}
+CANNOT_START = CausePattern(
+    EndCode.CONTAINER_CANNOT_START,
+    r"^(?:RunContainerError|StartError|ContainerCannotRun): (?:.*unable to start container process: )?(.*?)"
+    r"(?:: unknown)?$",
+    "{what} cannot be started in its image {image}: {0}.",
+    "Correct {field}: the image has to hold what is started.",
+)
 
 
 @dataclass(frozen=True)
@@ -124,22 +130,6 @@ def crashed_container(pod: Pod, container: Container, noted: Sequence[Kubernetes
     return found
 
 
-def cannot_start(
-    pod: Pod, container: Container, who: str, message: str, evidence: tuple[str, ...]
-) -> Diagnosis:
-    """Why the process of a container cannot even be started.
-
-    :param who: the container in words that begin a sentence.
-    :param message: what the container runtime said.
-    """
-    return Diagnosis(
-        EndCode.CONTAINER_CANNOT_START,
-        f"{who} cannot be started in its image {container.image}: {sentence(start_problem(message))}",
-        f"Correct {image_field(pod, container)}: the image has to hold what is started.",
-        evidence,
-    )
-
-
 def _culprit(pod: Pod) -> Container | None:
     """The container by whose end the pod has failed: one before the engine, else the engine, else another."""
     failed = [
@@ -156,8 +146,12 @@ def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis
     lines = end.message.splitlines()
     if end.reason == _NO_MEMORY:
         return _out_of_memory(pod, container, who, end, lines)
-    if end.reason in _NOT_STARTED:
-        return cannot_start(pod, container, who, end.message, (f"{end.reason}, exit code {end.code}",))
+    not_started = CANNOT_START.search(
+        one_line(end.reason, end.message), what=who, image=container.image, field=image_field(pod, container)
+    )
+    if not_started:
+        evidence = (f"{end.reason}, exit code {end.code}",)
+        return Diagnosis(not_started.code, not_started.cause, not_started.remedy, evidence)
     if end.reason == "ContainerStatusUnknown":
         return Diagnosis(
             DisruptionCode.NODE_LOST,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
+from dcluster_provider.core.cause_patterns import CausePattern
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
@@ -48,87 +49,82 @@ class ImageCode(DiagnosisCode):
 _UNKNOWN_SECONDS = 20.0  # a second pull follows the first after 10; a bad image is told within 30
 
 
-class _Sign(NamedTuple):
-    """Words that tell why an image cannot be had; ``{image}`` and ``{field}`` are filled in.
+@dataclass(frozen=True)
+class ImagePattern(CausePattern):
+    """Words by which it is known why an image cannot be had; ``image`` and ``field`` are filled in.
 
     :param lasting: another try will not get it.
     """
 
-    pattern: re.Pattern[str]
-    code: DiagnosisCode
-    cause: str
-    remedy: str
     lasting: bool = True
 
 
-_PASSING = re.compile(
+_PASSING = (
     r"i/o timeout|deadline exceeded|[Tt]imeout|connection (?:reset|refused)|unexpected EOF|TLS handshake|"
     r"toomanyrequests|QPS exceeded|server misbehaving|[Tt]emporary failure|try again|: (?:429|5\d\d) [A-Z]"
 )
 # Searched in the kubelet's word for it and the message; the first that is found decides. Where access is denied the
 # image may well exist, and a server in trouble answers with the words of the others.
-_SIGNS: tuple[_Sign, ...] = (
-    _Sign(
-        re.compile(r"^ErrImageNeverPull"),
+_PATTERNS = (
+    ImagePattern(
         ImageCode.NOT_ON_NODE,
+        r"^ErrImageNeverPull",
         "the image {image} is not on its node, and image_pull_policy is Never.",
         "Bring the image to every node, correct {field}, or leave image_pull_policy of the connection empty.",
     ),
-    _Sign(
-        re.compile(r"^InvalidImageName"),
+    ImagePattern(
         ImageCode.INVALID_NAME,
+        r"^InvalidImageName",
         "{image!r} is not the name of an image.",
         "Correct {field}.",
     ),
-    _Sign(
-        re.compile(r"^SignatureValidationFailed"),
+    ImagePattern(
         ImageCode.NOT_SIGNED,
+        r"^SignatureValidationFailed",
         "the image {image} has no signature that its node accepts.",
         "Sign the image, or correct {field}.",
     ),
-    _Sign(
-        _PASSING,
+    ImagePattern(
         ImageCode.PULL_FAILED,
+        _PASSING,
         "the image {image} could not be pulled: its registry does not answer as it should.",
         "Make sure that the nodes reach the registry, or correct {field}, then run it again.",
         lasting=False,
     ),
-    _Sign(
-        re.compile(
-            r"denied|[Uu]nauthorized|authorization failed|authentication required|no basic auth|: (?:401|403) [A-Z]"
-        ),
+    ImagePattern(
         ImageCode.ACCESS_DENIED,
+        r"denied|[Uu]nauthorized|authorization failed|authentication required|no basic auth|: (?:401|403) [A-Z]",
         "the image {image} may not be pulled, or does not exist: its registry denies access to it.",
         "Correct {field}, or name a Secret with the registry's credentials in the connection's image_pull_secrets.",
     ),
-    _Sign(
-        re.compile(r"no match for platform|no matching manifest"),
+    ImagePattern(
         ImageCode.FOR_OTHER_MACHINES,
+        r"no match for platform|no matching manifest",
         "the image {image} does not exist for the processor or system of its node.",
         "Correct {field} to one that does, or choose other nodes with node_selector of the connection.",
     ),
-    _Sign(
-        re.compile(r"not found|manifest unknown|name unknown|does not exist|: 404 [A-Z]"),
+    ImagePattern(
         ImageCode.NOT_FOUND,
+        r"not found|manifest unknown|name unknown|does not exist|: 404 [A-Z]",
         "the image {image} does not exist.",
         "Correct {field}.",
     ),
-    _Sign(
-        re.compile(r"no such host|x509|certificate|HTTP response to HTTPS"),
+    ImagePattern(
         ImageCode.REGISTRY_UNREACHABLE,
+        r"no such host|x509|certificate|HTTP response to HTTPS",
         "the registry of {image} cannot be reached from its node.",
         "Correct {field}, or make the registry known to the nodes (its name, its certificate).",
     ),
-    _Sign(
-        re.compile(r"no route to host|network is unreachable"),
+    ImagePattern(
         ImageCode.REGISTRY_UNREACHABLE,
+        r"no route to host|network is unreachable",
         "the registry of {image} cannot be reached from its node.",
         "Correct {field}, or make the nodes reach the registry.",
         lasting=False,
     ),
-    _Sign(
-        re.compile(r""),
+    ImagePattern(
         ImageCode.PULL_FAILED,
+        r"",
         "the image {image} cannot be pulled.",
         "Correct {field}; the evidence says what is wrong.",
         lasting=False,
@@ -148,14 +144,15 @@ def image_problem(
     # While it is backing off, some versions say only that; the events remember what was wrong.
     told = " ".join([message, *(event.message for event in events if container.image in event.message)])
     told = told.replace(container.image, "")  # a name may contain any of the words
-    sign = next(sign for sign in _SIGNS if sign.pattern.search(f"{container.waiting_reason}: {told}"))
-    if not sign.lasting and not _is_lasting(pod, container, told, now, grace_period):
-        return None
     words = {"image": container.image, "field": image_field(pod, container)}
+    searched = ((row, row.search(f"{container.waiting_reason}: {told}", **words)) for row in _PATTERNS)
+    row, known = next((row, known) for row, known in searched if known is not None)
+    if not row.lasting and not _is_lasting(pod, container, told, now, grace_period):
+        return None
     return Diagnosis(
-        sign.code,
-        f"{container_in_words(pod, container)} cannot start: {sign.cause.format(**words)}",
-        sign.remedy.format(**words),
+        known.code,
+        f"{container_in_words(pod, container)} cannot start: {known.cause}",
+        known.remedy,
         (short(f"{container.waiting_reason}: {message}"), *event_lines(_that_add(events, message))),
     )
 
@@ -167,6 +164,6 @@ def _that_add(events: Sequence[KubernetesEvent], message: str) -> list[Kubernete
 
 
 def _is_lasting(pod: Pod, container: Container, told: str, now: datetime, grace_period: float) -> bool:
-    if _PASSING.search(told):
+    if re.search(_PASSING, told):
         return age(pod, now) >= grace_period
     return container.waiting_reason == "ImagePullBackOff" and age(pod, now) >= _UNKNOWN_SECONDS

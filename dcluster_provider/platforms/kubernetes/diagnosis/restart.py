@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dcluster_provider.core.evidence import last_words
+from dcluster_provider.engines.evidence import last_words
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from dcluster_provider.core.cause_patterns import CausePattern, first_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
-from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode, cannot_start, crashed_container
+from dcluster_provider.platforms.kubernetes.diagnosis.ending import CANNOT_START, crashed_container
 from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.images import IMAGE_REASONS, image_problem
 from dcluster_provider.platforms.kubernetes.diagnosis.scheduling import unschedulable
@@ -20,8 +20,8 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     container_in_words,
     event_lines,
     image_field,
+    one_line,
     pod_in_words,
-    sentence,
     short,
     warnings_about,
 )
@@ -45,21 +45,80 @@ class StartCode(DiagnosisCode):
 
 
 _CONTAINER_SECONDS = 10.0  # what a container refers to may be made a moment after it
-# By the kubelet's word for it.
-_NOT_CREATED = {
-    "CreateContainerConfigError": StartCode.CONTAINER_CONFIG,
-    "CreateContainerError": StartCode.CONTAINER_CREATION,
-    "RunContainerError": EndCode.CONTAINER_CANNOT_START,
-}
-_NO_NETWORK = "FailedCreatePodSandBox"
-_NOT_MOUNTED = {
-    "FailedMount": StartCode.MOUNT,
-    "FailedAttachVolume": StartCode.ATTACH_VOLUME,
-    "FailedMapVolume": StartCode.MAP_VOLUME,
-    _NO_NETWORK: StartCode.POD_NETWORK,
-}
-_MISSING = re.compile(r'(secret|configmap|persistentvolumeclaim)s? "([^"]+)" not found', re.IGNORECASE)
-_MISSING_KEY = re.compile(r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)")
+_NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_NOT_MOUNTED = {"FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"}
+_MISSING = r'(?i:(secret|configmap|persistentvolumeclaim)s?) "([^"]+)" not found'
+_IMAGE_OR_TEMPLATE = f"Correct {{field}}, or what {POD_TEMPLATE} says of it."
+_USER = (
+    "Give it a numerical user other than 0 (spark_user or flink_user of the connection, or runAsUser in "
+    f"{POD_TEMPLATE}), or correct {{field}}."
+)
+_VOLUMES = (
+    f"Make what is missing, correct the volumes in {POD_TEMPLATE}, or look at the storage class's driver "
+    "(kubectl describe pod {pod})."
+)
+# Searched in the kubelet's word for why a container is not there, and its message.
+_CONTAINER_PATTERNS = (
+    CausePattern(
+        StartCode.REFERENCE_MISSING,
+        _MISSING,
+        "{what} cannot start: the {0} {1} that it refers to does not exist.",
+        f"Make it, or correct {POD_TEMPLATE}; one of this package's own was removed: run the task again.",
+    ),
+    CausePattern(
+        StartCode.REFERENCE_MISSING,
+        r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)",
+        "{what} cannot start: the {1} {2} has no key {0}.",
+        f"Add the key, or correct {POD_TEMPLATE}.",
+    ),
+    CausePattern(
+        StartCode.IMAGE_RUNS_AS_ROOT,
+        r"runAsNonRoot.*will run as root",
+        "{what} cannot start: its image would run as root and that is forbidden here.",
+        _USER,
+    ),
+    CausePattern(
+        StartCode.IMAGE_RUNS_AS_ROOT,
+        r"runAsNonRoot",
+        "{what} cannot start: its image names its user, who may be root, and that is forbidden here.",
+        _USER,
+    ),
+    CANNOT_START,
+    CausePattern(
+        StartCode.CONTAINER_CONFIG,
+        r"^CreateContainerConfigError: (.*)",
+        "{what} cannot start: {0}.",
+        _IMAGE_OR_TEMPLATE,
+    ),
+    CausePattern(
+        StartCode.CONTAINER_CREATION,
+        r"^CreateContainerError: (.*)",
+        "{what} cannot start: {0}.",
+        _IMAGE_OR_TEMPLATE,
+    ),
+)
+# Searched in the last event of a pod that waits for its volumes or network.
+_MOUNT_PATTERNS = (
+    CausePattern(
+        StartCode.POD_NETWORK,
+        r"^FailedCreatePodSandBox: (.*)",
+        "{what} cannot start: node {node} cannot give it a network: {0}.",
+        "Repair the network of node {node} (CNI plugin, free addresses), or cordon it and run the task again.",
+    ),
+    *(
+        CausePattern(
+            code,
+            pattern,
+            f"{{what}} has waited for {{waited}} s for its volumes: {named}.",
+            _VOLUMES,
+        )
+        for code in (StartCode.MOUNT, StartCode.ATTACH_VOLUME, StartCode.MAP_VOLUME)
+        for pattern, named in (
+            (rf"^{code}: .*?{_MISSING}", "the {0} {1} does not exist"),
+            (rf"^{code}: (.*)", "{0}"),
+        )
+    ),
+)
 
 
 def broken_pod(
@@ -104,42 +163,19 @@ def _broken_container(
     return None
 
 
-def _not_created(pod: Pod, container: Container, noted: Sequence[KubernetesEvent]) -> Diagnosis:
-    message = container.waiting_message
-    what = container_in_words(pod, container)
-    evidence = (short(f"{container.waiting_reason}: {message}"), *event_lines(noted))
-    missing = _MISSING.search(message)
-    if missing:
-        return Diagnosis(
-            StartCode.REFERENCE_MISSING,
-            f"{what} cannot start: the {missing[1].lower()} {missing[2]} that it refers to does not exist.",
-            f"Make it, or correct {POD_TEMPLATE}; one of this package's own was removed: run the task again.",
-            evidence,
-        )
-    key = _MISSING_KEY.search(message)
-    if key:
-        return Diagnosis(
-            StartCode.REFERENCE_MISSING,
-            f"{what} cannot start: the {key[2]} {key[3]} has no key {key[1]}.",
-            f"Add the key, or correct {POD_TEMPLATE}.",
-            evidence,
-        )
-    if "runAsNonRoot" in message:
-        would = "would run as root" if "will run as root" in message else "names its user, who may be root,"
-        return Diagnosis(
-            StartCode.IMAGE_RUNS_AS_ROOT,
-            f"{what} cannot start: its image {would} and that is forbidden here.",
-            "Give it a numerical user other than 0 (spark_user or flink_user of the connection, or runAsUser in "
-            f"{POD_TEMPLATE}), or correct {image_field(pod, container)}.",
-            evidence,
-        )
-    if container.waiting_reason == "RunContainerError":
-        return cannot_start(pod, container, what, message, evidence)
-    return Diagnosis(
-        _NOT_CREATED[container.waiting_reason],
-        f"{what} cannot start: {sentence(message)}",
-        f"Correct {image_field(pod, container)}, or what {POD_TEMPLATE} says of it.",
-        evidence,
+def _not_created(pod: Pod, container: Container, noted: Sequence[KubernetesEvent]) -> Diagnosis | None:
+    text = one_line(container.waiting_reason, container.waiting_message)
+    known = first_cause(
+        _CONTAINER_PATTERNS,
+        text,
+        what=container_in_words(pod, container),
+        image=container.image,
+        field=image_field(pod, container),
+    )
+    return (
+        Diagnosis(known.code, known.cause, known.remedy, (short(text), *event_lines(noted)))
+        if known
+        else None
     )
 
 
@@ -154,20 +190,12 @@ def _unmounted(
     if has_begun or not failed or age(pod, now) < grace_periods.mount:
         return None
     last = failed[-1]
-    what, evidence = pod_in_words(pod), event_lines(failed)
-    if last.reason == _NO_NETWORK:
-        return Diagnosis(
-            StartCode.POD_NETWORK,
-            f"{what} cannot start: node {pod.node} cannot give it a network: {sentence(last.message)}",
-            f"Repair the network of node {pod.node} (CNI plugin, free addresses), or cordon it and run the task again.",
-            evidence,
-        )
-    missing = _MISSING.search(last.message)
-    named = f"the {missing[1].lower()} {missing[2]} does not exist." if missing else sentence(last.message)
-    return Diagnosis(
-        _NOT_MOUNTED[last.reason],
-        f"{what} has waited for {age(pod, now):.0f} s for its volumes: {named}",
-        f"Make what is missing, correct the volumes in {POD_TEMPLATE}, or look at the storage class's driver "
-        f"(kubectl describe pod {pod.name}).",
-        evidence,
+    known = first_cause(
+        _MOUNT_PATTERNS,
+        one_line(last.reason, last.message),
+        what=pod_in_words(pod),
+        waited=f"{age(pod, now):.0f}",
+        node=pod.node,
+        pod=pod.name,
     )
+    return Diagnosis(known.code, known.cause, known.remedy, event_lines(failed)) if known else None

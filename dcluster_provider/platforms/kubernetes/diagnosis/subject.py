@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from dcluster_provider.core.engine_traits import TYPES
 from dcluster_provider.platforms.kubernetes.pods.pod import Container, KubernetesEvent, Pod
 
 _MAX_WIDTH = 400
 _MAX_EVENTS = 4
 
-_SPARK = {
-    "master": "Spark master",
-    "worker": "Spark worker",
+_EITHER = {
+    "master": "master",
+    "worker": "worker",
     "driver": "driver",
     "executor": "executor",
     "client": "client",
 }
-_FLINK = _SPARK | {"master": "Flink JobManager", "worker": "Flink TaskManager", "client": "Flink client"}
+_ROLES = {
+    "spark": _EITHER | {"master": "Spark master", "worker": "Spark worker"},
+    "flink": _EITHER
+    | {"master": "Flink JobManager", "worker": "Flink TaskManager", "client": "Flink client"},
+}
 _MEMORY = {
     "master": "masterMemory",
     "worker": "workerMemory",
@@ -31,7 +36,8 @@ POD_TEMPLATE = "the connection's pod_template"
 
 def pod_in_words(pod: Pod) -> str:
     """A pod in words that begin a sentence: ``The Spark worker flights-worker-0`` for instance."""
-    words = _FLINK if _cluster_type(pod) == "flink" else _SPARK
+    traits = TYPES.get(pod.cluster_type)
+    words = _ROLES.get(traits.name, _EITHER) if traits else _EITHER
     return f"The {words.get(pod.role, 'pod')} {pod.name}"
 
 
@@ -57,8 +63,7 @@ def image_field(pod: Pod, container: Container) -> str:
     """The field that a container's image comes from."""
     if container is not pod.engine:
         return POD_TEMPLATE
-    kind = _cluster_type(pod)
-    own = f"{kind}_image of the connection" if kind else "the image of the connection"
+    own = f"{pod.cluster_type}_image of the connection" if pod.cluster_type else "the image of the connection"
     return own if pod.job_id is None else f"dockerImageName of the job, or {own} where that is empty"
 
 
@@ -102,12 +107,6 @@ def sentence(text: str) -> str:
     return told if told.endswith("...") else told.rstrip(".") + "."
 
 
-def start_problem(message: str) -> str:
-    """The end of what a container runtime says of a process that it could not start; the rest is its own layers."""
-    return message.rsplit("unable to start container process: ", maxsplit=1)[-1].removesuffix(": unknown")
-
-
-def _cluster_type(pod: Pod) -> str:
-    # A cluster's name begins with its type.
-    kind = pod.cluster_name.split("-", 1)[0]
-    return kind if kind in ("spark", "spark3", "flink") else ""
+def one_line(reason: str, message: str) -> str:
+    """What Kubernetes says of something, as the patterns of the tables expect it."""
+    return f"{reason}: {' '.join(message.split())}"

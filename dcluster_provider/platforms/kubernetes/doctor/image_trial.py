@@ -113,7 +113,7 @@ def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kinds: 
     kind = kinds[0]
     image, fields = settings.image(kind), ", ".join(f"{each}_image" for each in kinds)
     typed = replace(cluster, spec=ClusterSpec(tenant="doctor", type=kind))
-    labels = cluster_labels(cluster) | {_TRIAL: kind}
+    labels = cluster_labels(typed) | {_TRIAL: kind}
     container = EngineContainer(image, "true", (), "10m", 64, {})
     template = pod_template(settings, typed, "worker", container, labels, grace_seconds=1)
     template["spec"]["restartPolicy"] = "Never"

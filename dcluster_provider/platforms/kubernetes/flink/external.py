@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.engines.flink.conf import DEFAULTS, JVM_OPTIONS
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 
 _SILENCE = timedelta(seconds=120)  # after which a JobManager is not waited for any more

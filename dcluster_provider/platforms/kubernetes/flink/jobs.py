@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
@@ -18,6 +17,7 @@ from dcluster_provider.engines.flink.job_phases import (
     while_client_runs,
 )
 from dcluster_provider.engines.flink.jobs import FlinkJobs
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.platforms.kubernetes.diagnosis import is_another_since, restart_evidence
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod

@@ -12,8 +12,9 @@ from dcluster_provider.core.record import Cluster, Job
 Role = Literal["master", "worker", "driver", "client", "executor"]
 
 PREFIX = LABEL_PREFIX
-DEPLOYMENT, REGISTRY, CLUSTER, CLUSTER_ID, ROLE, JOB = (
-    PREFIX + part for part in ("deployment", "registry", "cluster-name", "cluster-id", "role", "job-id")
+DEPLOYMENT, REGISTRY, CLUSTER, CLUSTER_ID, CLUSTER_TYPE, ROLE, JOB = (
+    PREFIX + part
+    for part in ("deployment", "registry", "cluster-name", "cluster-id", "cluster-type", "role", "job-id")
 )
 KEY = PREFIX + "key"
 VERDICT = PREFIX + "verdict"  # annotation: why the platform ended a job
@@ -35,13 +36,14 @@ def cluster_labels(cluster: Cluster, role: Role | None = None) -> dict[str, str]
     own = labels(
         cluster.deployment, cluster.registry_id, cluster.id, cluster.name, cluster.key, cluster.owner
     )
-    return _MANAGED | own | ({ROLE: role} if role else {})
+    return _MANAGED | own | {CLUSTER_TYPE: cluster.spec.type} | ({ROLE: role} if role else {})
 
 
 def job_labels(job: Job, cluster: Cluster, role: Role | None = None) -> dict[str, str]:
     """The labels of an object of a job: its cluster's, with the job's own key and owner."""
     own = labels(cluster.deployment, cluster.registry_id, cluster.id, cluster.name, job.key, job.owner)
-    return _MANAGED | own | {JOB: str(job.id)} | ({ROLE: role} if role else {})
+    typed = {CLUSTER_TYPE: cluster.spec.type, JOB: str(job.id)}
+    return _MANAGED | own | typed | ({ROLE: role} if role else {})
 
 
 def pod_selector(cluster: Cluster, role: Role | None = None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
     CLUSTER_ID,
+    CLUSTER_TYPE,
     JOB,
     PREFIX,
     REGISTRY,
@@ -101,6 +102,11 @@ class Pod:
     def cluster_name(self) -> str:
         """The cluster that it belongs to."""
         return self.labels.get(CLUSTER, "")
+
+    @property
+    def cluster_type(self) -> str:
+        """The type of that cluster, ``spark3`` for instance; empty for a pod that is not ours."""
+        return self.labels.get(CLUSTER_TYPE, "")
 
     @property
     def registry_id(self) -> str:

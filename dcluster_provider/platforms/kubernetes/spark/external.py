@@ -8,10 +8,10 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
-from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.engines.spark.conf import Worker
+from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.spark.jobs import observe_on_standalone
 

@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.main_end import after_stop, has_begun
 from dcluster_provider.core.observation import ApplicationEnd
+from dcluster_provider.engines.spark.main_end import after_stop, has_begun
 from dcluster_provider.engines.spark.master import application_end, find_ended_application
-from dcluster_provider.platforms.kubernetes.diagnosis.refusals import explain_refusal
+from dcluster_provider.platforms.kubernetes.diagnosis.admission import explain_refusal
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.logs import Line
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
@@ -85,8 +85,8 @@ class DriverHints:
         for line in reversed(lines):
             refused = explain_refusal(line, pod.namespace)
             if refused is not None:
-                code, cause, remedy = refused
-                return Diagnosis(code, f"The driver gets no executor: {cause}", remedy, (line.strip()[:500],))
+                cause = f"The driver gets no executor: {refused.cause}"
+                return Diagnosis(refused.code, cause, refused.remedy, (line.strip()[:500],))
         if job_id in self._ended_at and not has_begun(lines):  # what has been printed since hides it
             return ApplicationEnd(self._ended_at[job_id], words=tuple(lines), dump_command=dump_command(pod))
         return None

@@ -9,7 +9,6 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
-from dcluster_provider.core.engine_log_patterns import OF_EXECUTORS, SparkCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark.conf import NAMED_BY_US, Worker
@@ -20,6 +19,7 @@ from dcluster_provider.engines.spark.executors import (
     with_words,
     words_addresses,
 )
+from dcluster_provider.engines.spark.log_patterns import OF_EXECUTORS, SparkCode
 from dcluster_provider.engines.spark.master import (
     NO_APPLICATION,
     application_ids,

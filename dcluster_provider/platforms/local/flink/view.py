@@ -7,7 +7,6 @@ import time
 from functools import cached_property
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.engine_log_patterns import FlinkCode
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
@@ -21,6 +20,7 @@ from dcluster_provider.engines.flink.job_phases import (
     while_client_runs,
 )
 from dcluster_provider.engines.flink.jobs import FlinkJobs
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.engines.flink.savepoints import savepoint_folder
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure

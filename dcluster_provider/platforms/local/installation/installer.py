@@ -14,10 +14,11 @@ from pathlib import Path
 
 import psutil
 
+from dcluster_provider.core.cause_patterns import CausePattern, first_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.core.log_patterns import LogCode
 from dcluster_provider.core.sizing import MIB
+from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.installation.environment import clean_environment
@@ -135,43 +136,35 @@ def _written(pid: int) -> int:
 
 def _failed(title: str, command: list[str], log: Path, code: int) -> Diagnosis:
     lines = [line.rstrip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    text = "\n".join(lines).lower()
     evidence = (f"{' '.join(command)} ended with exit code {code}", *lines[-_LAST_LINES:])
-    if "no space left" in text:
-        return Diagnosis(
-            LogCode.DISK_FULL,
-            f"{title} could not be installed because the disk is full.",
-            "Free space, or set engines_folder to a folder with at least 2 GiB, then run the task again.",
-            evidence,
-        )
-    if any(sign in text for sign in _OFFLINE):
-        return Diagnosis(
-            LocalCode.PACKAGE_INDEX_UNREACHABLE,
-            f"{title} could not be installed because the package index cannot be reached.",
-            "Give this machine access to PyPI or set PIP_INDEX_URL (for uv UV_INDEX_URL) to a mirror; "
-            "or copy the engines folder from a machine that has it, then run the task again.",
-            evidence,
-        )
-    return Diagnosis(
+    known = first_cause(_PATTERNS, "\n".join(lines), title=title)
+    assert known is not None  # the last row fits whatever is told
+    return Diagnosis(known.code, known.cause, known.remedy, evidence)
+
+
+# Searched in what pip or uv printed.
+_PATTERNS = (
+    CausePattern(
+        LogCode.DISK_FULL,
+        r"(?i)no space left",
+        "{title} could not be installed because the disk is full.",
+        "Free space, or set engines_folder to a folder with at least 2 GiB, then run the task again.",
+    ),
+    CausePattern(
+        LocalCode.PACKAGE_INDEX_UNREACHABLE,
+        r"(?i)connection refused|failed to establish a new connection|connecterror|error sending request|"
+        r"failed to fetch|name resolution|dns error|network is unreachable|timed out|no address associated|"
+        r"\(from versions: none\)",  # an index that was reached has some
+        "{title} could not be installed because the package index cannot be reached.",
+        "Give this machine access to PyPI or set PIP_INDEX_URL (for uv UV_INDEX_URL) to a mirror; "
+        "or copy the engines folder from a machine that has it, then run the task again.",
+    ),
+    CausePattern(
         LocalCode.ENGINE_INSTALL_FAILED,
-        f"{title} could not be installed.",
+        r"",
+        "{title} could not be installed.",
         "Read the installer's lines; when the version does not exist, set one that does.",
-        evidence,
-    )
-
-
-_OFFLINE = (
-    "connection refused",
-    "failed to establish a new connection",
-    "connecterror",
-    "error sending request",
-    "failed to fetch",
-    "name resolution",
-    "dns error",
-    "network is unreachable",
-    "timed out",
-    "no address associated",
-    "(from versions: none)",  # an index that was reached has some
+    ),
 )
 
 

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dcluster_provider.core.engine_log_patterns import SparkCode
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.engines.spark.conf import Worker
 from dcluster_provider.engines.spark.executors import OUTPUTS, ended_at_start, executor_words, with_words
+from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.engines.spark.master import (
     NO_APPLICATION,
     application_end,

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.main_end import after_stop, judge_main_end
 from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.core.state import advance_job
+from dcluster_provider.engines.spark.main_end import after_stop, judge_main_end
 from tests.core.test_state import JOB, NOW
 
 STOPPED = "26/11/29 21:16:39 INFO SparkContext: Successfully stopped SparkContext"

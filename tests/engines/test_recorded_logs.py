@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dcluster_provider.core.evidence import explain_exit
+from dcluster_provider.engines.evidence import explain_exit
 
 _FOLDER = Path(__file__).parent / "recorded"
 # By what happened: exit code, reason, words of the cause, a line of evidence, words of the remedy.

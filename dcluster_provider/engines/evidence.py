@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from dcluster_provider.core.cause_patterns import short
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ProcessCode
-from dcluster_provider.core.known_causes import cause_anywhere, cause_of_failure, cause_that_decides
-from dcluster_provider.core.root_cause import Failure, Log
-from dcluster_provider.core.signs import short
+from dcluster_provider.engines.known_causes import cause_anywhere, cause_of_failure, cause_that_decides
+from dcluster_provider.engines.root_cause import Failure, Log
 
 # Frames within the archives of the engine's library.
 _LIBRARY = re.compile(r'^  File "[^"]*/(?:pyspark|py4j|pyflink|cloudpickle)[\w.-]*\.zip/')
@@ -36,12 +36,12 @@ def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis
     known = cause_that_decides(log.lines) or (cause_of_failure(failure) if failure else None)
     known = known or cause_anywhere(log.severe)
     if known is not None:
-        told = _told(failure, known.line)
+        told = _told(failure, known.text)
         return Diagnosis(known.code, known.cause, known.remedy, _evidence(code, told, _after(failure, log)))
     if failure is None or failure.follows:
         return _plain(what, code, signal, log)
     borne = cause_anywhere(log.lines)
-    before = [f"earlier in its log: {borne.line.strip()}"] if borne else []
+    before = [f"earlier in its log: {borne.text.strip()}"] if borne else []
     return _thrown(what, code, failure, [*before, *_told(failure, failure.root)], log)
 
 

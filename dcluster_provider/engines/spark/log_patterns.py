@@ -1,10 +1,10 @@
-"""Lines of a log that tell why Spark or Flink ended a job: what only they say, in the form of :mod:`log_patterns`."""
+"""Lines of a log that tell why Spark ended a job, and the codes of what goes wrong with Spark."""
 
 from __future__ import annotations
 
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
-from dcluster_provider.core.log_patterns import LogCode
-from dcluster_provider.core.signs import Sign
+from dcluster_provider.engines.application_log_patterns import ApplicationCode
+from dcluster_provider.engines.log_patterns import LogCode, LogPattern
 
 _SETTING = "Correct the setting in extraCmd of the job or extraConfigs of the cluster."
 
@@ -46,239 +46,136 @@ OF_EXECUTORS = frozenset(
 )
 
 
-class FlinkCode(DiagnosisCode):
-    """What goes wrong with Flink, wherever it runs."""
-
-    CONNECTOR_MISSING = "ConnectorMissing", "Flink has no such connector or format."
-    JOB_MANAGER_ENDED = "JobManagerEnded", "The JobManager ended while it had the job."
-    JOB_MANAGER_RESTARTED = "JobManagerRestarted", "The JobManager restarted and no longer knows the job."
-    JOB_MANAGER_SILENT = "JobManagerSilent", "The JobManager of an external cluster does not answer Airflow."
-    JOB_RESTARTS = "JobRestarts", "Flink restarts the job after a failure of its tasks."
-    NETWORK_BUFFERS_MISSING = "NetworkBuffersMissing", "A TaskManager has too few network buffers."
-    PARALLELISM_TOO_HIGH = "ParallelismTooHigh", "A job asks for more slots than its cluster has."
-    SAVEPOINT_DOES_NOT_FIT = (
-        "SavepointDoesNotFit",
-        "The job does not fit the savepoint that it was to start from.",
-    )
-    SAVEPOINT_MISSING = "SavepointMissing", "There is no savepoint where the job was to start from."
-    SAVEPOINT_UNREACHABLE = (
-        "SavepointUnreachable",
-        "Flink cannot reach the savepoint that the job was to start from.",
-    )
-    SAVEPOINT_UNREADABLE = (
-        "SavepointUnreadable",
-        "What the job was to start from is no savepoint of this Flink.",
-    )
-    SLOTS_MISSING = "SlotsMissing", "The cluster has fewer free slots than the job needs."
-    SQL_STATEMENT_FAILED = "SqlStatementFailed", "A statement of a SQL file failed."
-    WORKER_LOST = "WorkerLost", "The job lost a TaskManager while it worked."
-
-
-FLINK_PATTERNS = (
-    Sign(
-        LogCode.MAIN_CLASS_MISSING,
-        r"The program's entry point class '([^']+)' was not found in the jar file",
-        "The application has no class {0}.",
-        "Correct mainClass: it has to be the full name of a class in the jar.",
-        decides=True,  # its own cause is a ClassNotFoundException like any other
-    ),
-    Sign(
-        FlinkCode.SAVEPOINT_MISSING,
-        r"Cannot find (?:checkpoint or savepoint file/directory|meta data file '_metadata' in directory) '([^']+)'",
-        "There is no savepoint in {0}, which the job was to start from.",
-        "Correct savepoint to the folder of a savepoint or retained checkpoint: it has a file _metadata in it.",
-        anywhere=True,
-    ),
-    Sign(
-        FlinkCode.SAVEPOINT_UNREACHABLE,
-        r"Cannot access file system for checkpoint/savepoint path '([^']+)'",
-        "Flink cannot reach {0}, where the savepoint is that the job was to start from.",
-        "Correct savepoint, or give Flink the plugin and the credentials for that file system.",
-        anywhere=True,
-    ),
-    Sign(
-        FlinkCode.SAVEPOINT_DOES_NOT_FIT,
-        r"Failed to rollback to checkpoint/savepoint (\S+)\. (.+)",
-        "The job does not fit the savepoint {0}: {1}.",
-        "Give operators the uids that they had, or set execution.state-recovery.ignore-unclaimed-state to true.",
-        anywhere=True,
-    ),
-    Sign(
-        FlinkCode.SAVEPOINT_UNREADABLE,
-        r"Unexpected magic number\. .*savepoint",
-        "What the job was to start from is no savepoint that this Flink can read.",
-        "Correct savepoint to the folder of a whole savepoint or retained checkpoint of this or an older Flink.",
-        anywhere=True,
-    ),
-    Sign(
-        FlinkCode.CONNECTOR_MISSING,
-        r"Could not find any (?:factory for identifier|format factory for identifier) '([^']+)'",
-        "Flink has no connector or format {0}.",
-        "Bring its jar (pipeline.jars), or put it into the image's lib folder.",
-    ),
-    Sign(
-        FlinkCode.SLOTS_MISSING,
-        r"NoResourceAvailableException|Could not acquire the minimum required resources",
-        "The cluster has fewer free slots than the job needs.",
-        "Give the cluster more workers or cores, or the job a lower parallelism (parallelism.default).",
-    ),
-    Sign(
-        FlinkCode.NETWORK_BUFFERS_MISSING,
-        r"Insufficient number of network buffers: (required \d+, but only \d+ available)",
-        "A TaskManager has too few network buffers: {0}.",
-        "Raise taskmanager.memory.network.max and .fraction, or lower the parallelism.",
-    ),
-    Sign(
-        FlinkCode.WORKER_LOST,
-        r"(?:Heartbeat of )?TaskManager with id (\S+?)(?:\([^)]*\))? (?:timed out|is no longer reachable)|"
-        r"Connection unexpectedly closed by remote task manager '([^']+)'|"
-        r"The TaskExecutor is shutting down|TaskManager (\S+) (?:has )?disconnected",
-        "The job lost a TaskManager while it worked ({0}).",
-        "Read that TaskManager's end in the cluster's diagnosis or log: it ran out of memory, or its machine went.",
-    ),
-)
-
 SPARK_PATTERNS = (
-    Sign(
+    LogPattern(
         SparkCode.EXECUTORS_FAILED,
         r"Master removed our application: FAILED",
         "The executors of the job failed one after the other, so the Spark master gave it up.",
         "Read the executors' lines, correct what they complain of, then run the job again.",
         decides=True,
     ),
-    Sign(
+    LogPattern(
         SparkCode.MASTER_LOST,
         r"All masters are unresponsive|Master removed our application",
         "It could not reach the Spark master.",
         "Find out why the cluster's master ended (its log), then run the job again.",
         decides=True,
     ),
-    Sign(
+    LogPattern(
         SparkCode.RESULT_TOO_LARGE,
         r"(Total size of serialized results of \d+ tasks \([^)]*\)) is bigger than .*maxResultSize.*\(([^)]+)\)",
         "What the job collects at its driver is too large: {0}; spark.driver.maxResultSize allows {1}.",
         "Write the result to storage instead of collecting it, or raise spark.driver.maxResultSize and driverMemGb.",
     ),
-    Sign(
+    LogPattern(
         LogCode.OUT_OF_MEMORY,
         r"executor (\S+)\): java\.lang\.OutOfMemoryError: (.+)",
         "Executor {0} of the job ran out of memory ({1}).",
         "Give executors more memory (workerMemGb), or let each do less at once (more partitions, fewer cores).",
     ),
-    Sign(
+    LogPattern(
         SparkCode.EXECUTOR_OUT_OF_MEMORY,
         r"ExecutorLostFailure \(executor (\S+) exited.*(?:exit(?:ed with)? code:? 52\b|OOM|OutOfMemory)",
         "Executor {0} ran out of memory.",
         "Give executors more memory (workerMemGb), or let each do less at once (more partitions, fewer cores).",
     ),
-    Sign(
+    LogPattern(
         SparkCode.EXECUTOR_LOST,
         r"ExecutorLostFailure \(executor (\S+) exited.*?\) Reason: (.+)",
         "The job lost executor {0} again and again: {1}.",
         "Read that executor's log; when it was killed (exit code 137), it or its machine ran short of memory: raise "
         "workerMemGb.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.SHUFFLE_LOST,
         r"(?:MetadataFetchFailedException|FetchFailedException|FetchFailed\(): ?(.+)",
         "Parts of a shuffle were lost with an executor: {0}.",
         "Read why the executor ended; when it ran short of memory, raise workerMemGb.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.PYTHON_WORKER_CRASHED,
         r"Python worker exited unexpectedly",
         "The Python process of an executor crashed.",
         "Look for native code that crashes (a package of another version), or for too little memory: raise "
         "workerMemGb or spark.executor.pyspark.memory.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.PYTHON_VERSIONS,
         r"Python in worker has (?:a )?different version:? '?\(?([\d., ]+\d)\)?'? than that in driver:? '?([\d.]*\d)",
         "The workers run Python {0} and the driver Python {1}; PySpark needs the same version.",
         "Let both run the same: PYSPARK_PYTHON and spark.pyspark.python, or the same image.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.NOT_SERIALIZABLE,
         r"(Task not serializable.*|Could not serialize object.*|NotSerializableException: .+)",
         "The job sends something to its executors that cannot be sent: {0}.",
         "Make connections and sessions within the function that runs on the executors.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.BUFFER_TOO_SMALL,
         r"Kryo serialization failed: (Buffer overflow.+?)(?:\. To avoid|$)",
         "One record is too large for the serializer's buffer: {0}.",
         "Raise spark.kryoserializer.buffer.max.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.BROADCAST_TOO_SLOW,
         r"Could not execute broadcast in (\d+) secs",
         "A table that was to be sent to all executors was not ready within {0} s.",
         "Raise spark.sql.broadcastTimeout, or disable broadcasts by spark.sql.autoBroadcastJoinThreshold=-1.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.DEPENDENCY_MISSING,
         r"unresolved dependenc(?:y|ies): \[?(?:unresolved dependency: )?([\w.#;-]+)",
         "A package of spark.jars.packages cannot be fetched: {0}.",
         "Correct its name and version, or let the job reach a repository that has it (spark.jars.repositories).",
     ),
-    Sign(
+    LogPattern(
         SparkCode.BAD_OPTION,
         r"(Unrecognized option '[^']+'|Unknown/unsupported param .+)",
         "spark-submit does not know an argument: {0}.",
         _SETTING,
     ),
-    Sign(
+    LogPattern(
         SparkCode.BAD_SETTING,
         r"[Ff]ailed to parse (?:byte|time) string: (\S+)",
         "A setting has the value {0}, which is no size and no time.",
         _SETTING,
     ),
-    Sign(
+    LogPattern(
         SparkCode.BAD_SETTING,
         r"(\S+ should be \w+, but was .+|Size must be specified as bytes.+|Time must be specified as .+|"
         r"Could not parse .+ for key .+)",
         "A setting has a value that it cannot have: {0}.",
         _SETTING,
     ),
-    Sign(
-        LogCode.PATH_MISSING,
+    LogPattern(
+        ApplicationCode.PATH_MISSING,
         r"\[PATH_NOT_FOUND\] Path does not exist: (\S+?)\.?(?: SQLSTATE.*)?$",
         "There is no file or folder {0} where the job runs.",
         "Correct the path, or bring the data: every worker has to see it under that path.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.TABLE_MISSING,
         r"\[TABLE_OR_VIEW_NOT_FOUND\] The table or view (\S+) cannot be found|Table or view not found: ([^;]+)",
         "There is no table or view {0}.",
         "Correct its name, or the catalog and database that it is looked for in.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.COLUMN_MISSING,
         r"\[UNRESOLVED_COLUMN[\w.]*\] A column(?:, variable,)? or function parameter with name (\S+) cannot",
         "There is no column {0}.",
         "Correct its name; the evidence names what there is, where the engine told it.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.SYNTAX_ERROR,
         r"\[PARSE_SYNTAX_ERROR\] (.+)",
         "A SQL text is no SQL: {0}.",
         "Correct it.",
     ),
-    Sign(
+    LogPattern(
         SparkCode.SOURCE_MISSING,
         r"ClassNotFoundException: (\S+)\.DefaultSource|Failed to find the data source: (\S+?)\.(?:\s|$)",
         "Spark has no data source {0}.",
         "Bring its jar (spark.jars.packages), or correct the name of the format.",
-    ),
-)
-
-# Of the SQL runner, which says it of whatever failed: only when nothing more special is known.
-SQL_PATTERNS = (
-    Sign(
-        FlinkCode.SQL_STATEMENT_FAILED,
-        r"SQL statement failed: (.+)",
-        "A SQL statement failed: {0}.",
-        "Correct the statement; the log shows it with its line.",
-        anywhere=True,
     ),
 )

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import JobCode
-from dcluster_provider.core.evidence import explain_exit
 from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
+from dcluster_provider.engines.evidence import explain_exit
 
 _TOLD_AFTER = timedelta(seconds=15)  # a driver may take a moment to end, or to begin its next application
 _STOPPED = "Successfully stopped SparkContext"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcluster_provider.core.evidence import explain_exit, last_words
-from dcluster_provider.core.known_causes import PATTERNS
+from dcluster_provider.engines.evidence import explain_exit, last_words
+from dcluster_provider.engines.known_causes import PATTERNS
 
 TRACEBACK = [
     "starting",
@@ -272,13 +272,13 @@ def test_what_a_program_says_when_it_ends_itself_is_the_cause_whatever_its_engin
     assert explain_exit("The driver", 1, chatter).evidence == ("exit code 1",), "shutting down is no cause"
 
 
-@pytest.mark.parametrize("sign", PATTERNS, ids=lambda sign: f"{sign.code}-{sign.pattern[:20]}")
-def test_every_pattern_fills_its_sentences(sign):
-    groups = re.compile(sign.pattern).groups
-    used = {int(number) for number in re.findall(r"\{(\d)\}", sign.cause + sign.remedy)}
+@pytest.mark.parametrize("row", PATTERNS, ids=lambda row: f"{row.code}-{row.pattern[:20]}")
+def test_every_pattern_fills_its_sentences(row):
+    groups = re.compile(row.pattern).groups
+    used = {int(number) for number in re.findall(r"\{(\d)\}", row.cause + row.remedy)}
     assert used <= set(range(groups))
-    assert sign.remedy.endswith(".")
-    assert sign.cause.endswith(".")
+    assert row.remedy.endswith(".")
+    assert row.cause.endswith(".")
 
 
 PIECES = [
