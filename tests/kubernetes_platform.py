@@ -15,8 +15,7 @@ from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.external import as_seen_by, job_policy, job_root
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
 from dcluster_provider.platforms.kubernetes.flink import manifests as flink_manifests
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root, secret
-from dcluster_provider.platforms.kubernetes.manifests.job_objects import job_secret
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import job_secret, root, secret
 from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     JOB,
     Place,

@@ -17,7 +17,7 @@ from dcluster_provider.control import application_template, log_links
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
-from dcluster_provider.engines.job_context import handed_environment, handed_over
+from dcluster_provider.engines.application import handed_environment, handed_over
 from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.connection import settings_from

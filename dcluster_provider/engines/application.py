@@ -1,4 +1,4 @@
-"""A job's application: its file on this machine, or where else the engine finds it."""
+"""A job's application: its file on this machine or where else the engine finds it, and what it is told of its job."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import zipfile
 from pathlib import Path
 
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:")
+_CAPITAL = re.compile(r"([A-Z])")
 
 
 def is_remote(spec: JobSpec) -> bool:
@@ -49,3 +51,25 @@ def _check_jar(path: Path, spec: JobSpec) -> None:
         raise InvalidSpec(f"field application: {path} is not a jar that can be read: {error}") from None
     if not spec.main_class and not re.search(r"^(Main-Class|program-class):", manifest, re.MULTILINE):
         raise InvalidSpec(f"field mainClass: is empty, and {path} names no class to run")
+
+
+def handed_over(job: Job, cluster: Cluster) -> dict[str, str]:
+    """What an application is told, by the API's names; an empty value is told as such."""
+    spec = job.spec
+    return {
+        "client": spec.client,
+        "module": spec.module,
+        "jobId": str(job.id),
+        "clusterId": str(cluster.id),
+        "clusterName": cluster.name,
+        "pipelineVersion": spec.pipeline_version,
+        "pipelineConfig": spec.pipeline_config,
+        "codeVersion": spec.code_version,
+        "moduleType": spec.module_type,
+    }
+
+
+def handed_environment(job: Job, cluster: Cluster) -> dict[str, str]:
+    """The same as environment variables: ``DCLUSTER_JOB_ID`` for ``jobId``."""
+    handed = handed_over(job, cluster)
+    return {_CAPITAL.sub(r"_\1", f"dcluster_{name}").upper(): value for name, value in handed.items()}

@@ -38,3 +38,14 @@ def check_values(
                 kinds[name](name, text)
             except InvalidSpec as error:
                 raise InvalidSpec(f"field {field}: {error}") from None
+
+
+def whole_number(name: str, text: str, low: int, high: int) -> int:
+    """A whole number within limits.
+
+    :raises InvalidSpec: it is none.
+    """
+    found = re.fullmatch(r"-?\d{1,12}", text.strip(), re.ASCII)
+    if found is None or not low <= int(found[0]) <= high:
+        raise InvalidSpec(f"{name} is {text[:40]!r}, not a whole number from {low} to {high}")
+    return int(found[0])

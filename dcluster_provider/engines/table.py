@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.base import Engine
+from dcluster_provider.engines.base import Engine, EngineRelease
 from dcluster_provider.engines.flink.engine import FlinkEngine
 from dcluster_provider.engines.flink.release import FLINK_RELEASES
-from dcluster_provider.engines.release import EngineRelease
 from dcluster_provider.engines.spark.engine import SparkEngine
 from dcluster_provider.engines.spark.release import SPARK_RELEASES
 

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from dcluster_provider.core.redaction import count_as_secret, redaction
-from dcluster_provider.engines.spark.conf import daemon_settings, job_settings
-from dcluster_provider.engines.spark.redaction import SETTING, redaction_regex
+from dcluster_provider.engines.spark.conf import REDACTION, daemon_settings, job_settings, redaction_regex
 from tests.kubernetes_platform import make_cluster, make_job
 
 
@@ -30,11 +29,11 @@ def test_what_is_a_secret_here_is_one_there(name, given):
 
 def test_the_users_own_counts_too():
     assert re.search(redaction_regex("salt"), "my.salt") is not None
-    cluster = make_cluster(extra_configs={SETTING: "salt"})
-    assert daemon_settings(cluster.spec.extra_configs)[SETTING].startswith("(?:salt)|(?i:secret|")
-    assert job_settings(make_job(cluster), cluster)[SETTING].startswith("(?:salt)|")
-    other = make_job(cluster, extra_cmd={SETTING: "pepper"})
-    assert job_settings(other, cluster)[SETTING].startswith("(?:pepper)|")
+    cluster = make_cluster(extra_configs={REDACTION: "salt"})
+    assert daemon_settings(cluster.spec.extra_configs)[REDACTION].startswith("(?:salt)|(?i:secret|")
+    assert job_settings(make_job(cluster), cluster)[REDACTION].startswith("(?:salt)|")
+    other = make_job(cluster, extra_cmd={REDACTION: "pepper"})
+    assert job_settings(other, cluster)[REDACTION].startswith("(?:pepper)|")
 
 
 @pytest.mark.parametrize("more", ["license|salt", r"my\.(?:key|id)$", "[a-z]+_iv"])

@@ -11,10 +11,10 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.application import handed_over
 from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.engines.flink.memory import Division, divide_jobmanager, divide_taskmanager
-from dcluster_provider.engines.flink.values import whole_number
-from dcluster_provider.engines.job_context import handed_over
+from dcluster_provider.engines.setting_checks import whole_number
 
 _JAVA_OPTIONS = "env.java.opts."
 SLOTS = "taskmanager.numberOfTaskSlots"
@@ -45,6 +45,31 @@ DEFAULTS = {
     "table.dml-sync": "true",  # the next statement finds what the one before has written
     "parallelism.default": "1",
 }
+_LOGGING = """\
+rootLogger.level = {level}
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss,SSS}} %-5p %c{{1}} - %m%n
+# It would print the whole environment.
+logger.environment.name = org.apache.flink.client.python.PythonEnvUtils
+logger.environment.level = warn
+"""
+DAEMON_LOGGING = _LOGGING.format(level="info")
+# A client's log is the job's: what it submits, what goes wrong, and what the program prints.
+CLIENT_LOGGING = (
+    _LOGGING.format(level="warn")
+    + """\
+# Both say again what is printed anyway.
+logger.driver.name = org.apache.flink.client.python.PythonDriver
+logger.driver.level = off
+logger.frontend.name = org.apache.flink.client.cli.CliFrontend
+logger.frontend.level = off
+logger.submissions.name = org.apache.flink.client.program.rest.RestClusterClient
+logger.submissions.level = info
+"""
+)
 
 
 def divisions(spec: ClusterSpec) -> tuple[Division, Division]:

@@ -14,7 +14,7 @@ from math import ceil
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import GIB, MAX_MEMORY, MIB
-from dcluster_provider.engines.flink import values as flink_values
+from dcluster_provider.engines.flink.known_settings import size
 
 _FRACTION = re.compile(r"\d{0,20}\.?\d{1,40}(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _JOBMANAGER, _TASKMANAGER = "jobmanager.memory.", "taskmanager.memory."
@@ -259,9 +259,9 @@ def _size(settings: Mapping[str, str], name: str, default: int, *, least: int = 
     if name not in settings:
         return default
     try:
-        size = flink_values.size(name, settings[name])
+        amount = size(name, settings[name])
     except InvalidSpec as error:
         raise InvalidSpec(f"field extraConfigs: {error}") from None
-    if size < least:
+    if amount < least:
         raise InvalidSpec(f"field extraConfigs: {name} is {settings[name]!r}; the least is {least // MIB}m")
-    return size
+    return amount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcluster_provider.engines.release import EngineRelease
+from dcluster_provider.engines.base import EngineRelease
 
 FLINK_RELEASES = (
     EngineRelease(

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.engines.job_context import handed_over
+from dcluster_provider.engines.application import handed_over
 from dcluster_provider.engines.spark.log_patterns import SparkCode
-from dcluster_provider.engines.spark.redaction import SETTING as REDACTION
-from dcluster_provider.engines.spark.redaction import redaction_regex
 from dcluster_provider.engines.spark.sharing import Workers, asked_alone, slice_of, whole_workers
 from dcluster_provider.engines.spark.sizes import beside_heap_mib
 from dcluster_provider.engines.spark.values import core_count, memory_mib
@@ -29,6 +28,14 @@ DAEMON_SETTINGS = {
     "spark.worker.cleanup.appDataTtl": "86400",  # a day after their end
     "spark.port.maxRetries": "0",  # a taken port is an error, not a reason to listen elsewhere
 }
+# Of drivers, masters and workers, before the user's options. Spark ends an executor whose heap is full (exit code 52);
+# in a driver, the error ends the thread that meets it, and the others wait for that one for ever.
+EXIT_ON_FULL_HEAP = "-XX:+ExitOnOutOfMemoryError"
+_DRIVER_OPTIONS = "spark.driver.defaultJavaOptions"
+NAMED_BY_US = re.compile(r".+/.+ #\d+", re.DOTALL)  # what application_name makes
+REDACTION = "spark.redaction.regex"
+# What means the same to Java as to Python, of what people write here.
+_PLAIN = re.compile(r"(?:[\w .|^$*+?)-]|\((?!\?)|\(\?:|\\[.bBdDsSwW-]|\[\^?[\w.-]+\])*", re.ASCII)
 
 
 def daemon_settings(given: Mapping[str, str]) -> dict[str, str]:
@@ -70,13 +77,6 @@ def check_sizes(spec: ClusterSpec) -> None:
             f"field masterMemory: {spec.master_memory!r} is too little for a Spark master; "
             f"the least is {_MIN_MASTER_MIB}Mi"
         )
-
-
-# Of drivers, masters and workers, before the user's options. Spark ends an executor whose heap is full (exit code 52);
-# in a driver, the error ends the thread that meets it, and the others wait for that one for ever.
-EXIT_ON_FULL_HEAP = "-XX:+ExitOnOutOfMemoryError"
-_DRIVER_OPTIONS = "spark.driver.defaultJavaOptions"
-NAMED_BY_US = re.compile(r".+/.+ #\d+", re.DOTALL)  # what application_name makes
 
 
 def application_name(job: Job) -> str:
@@ -143,3 +143,30 @@ def _too_many_cores(wanted: int, offered: int) -> Diagnosis:
         f"Set spark.executor.cores (or workerCpu) to at most {offered}, or launch the cluster with a larger workerCpu.",
         (f"spark.executor.cores: {wanted}", f"cores of each worker: {offered}"),
     )
+
+
+def properties_text(settings: Mapping[str, str]) -> str:
+    """Settings as the text of a Java properties file."""
+    return "".join(f"{_escaped(name)}={_escaped(value)}\n" for name, value in settings.items())
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    for special in "=:#! ":
+        text = text.replace(special, "\\" + special)
+    return "".join(each if " " <= each <= "~" else _unicode(each) for each in text)
+
+
+def _unicode(character: str) -> str:
+    encoded = character.encode("utf-16-be")
+    return "".join(f"\\u{encoded[at] << 8 | encoded[at + 1]:04x}" for at in range(0, len(encoded), 2))
+
+
+def redaction_regex(given: str = "") -> str:
+    """What counts as a secret to Spark: what does here, and what the user adds.
+
+    :param given: the user's own ``spark.redaction.regex``.
+    """
+    rules = redaction()
+    own = rules.names if _PLAIN.fullmatch(rules.more) else rules.own_names
+    return f"(?:{given})|(?i:{own})" if given else f"(?i){own}"

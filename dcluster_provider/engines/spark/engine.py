@@ -8,12 +8,12 @@ from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.rest import EngineRest
-from dcluster_provider.engines.setting_checks import check_fixed, check_values
+from dcluster_provider.engines.setting_checks import check_fixed, check_values, whole_number
 from dcluster_provider.engines.spark.conf import check_sizes
 from dcluster_provider.engines.spark.known_settings import DECIDED, INSTEAD, INSTEAD_ON_OURS, KINDS
 from dcluster_provider.engines.spark.master import is_busy, request_state
 from dcluster_provider.engines.spark.sizes import BESIDE_HEAP, WORKER_HEAP
-from dcluster_provider.engines.spark.values import core_count, memory_mib, whole_number
+from dcluster_provider.engines.spark.values import core_count, memory_mib
 
 
 class SparkEngine:

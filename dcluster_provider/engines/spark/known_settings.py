@@ -7,6 +7,7 @@ from functools import partial
 
 from dcluster_provider.core.identity import LABEL_PREFIX
 from dcluster_provider.core.sizing import MAX_CORES
+from dcluster_provider.engines.setting_checks import whole_number
 from dcluster_provider.engines.spark import values
 
 
@@ -19,7 +20,7 @@ def _kib(name: str, text: str) -> object:
 
 
 def _count(low: int = 0, high: int = 10**6) -> Callable[[str, str], object]:
-    return partial(values.whole_number, low=low, high=high)
+    return partial(whole_number, low=low, high=high)
 
 
 def _factor(most: float) -> Callable[[str, str], object]:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.spark.values import core_count, memory_mib, whole_number
+from dcluster_provider.engines.setting_checks import whole_number
+from dcluster_provider.engines.spark.values import core_count, memory_mib
 
 _SHARES = 2  # slices that a cluster, and each of its workers, is cut into
 _MIN_EXECUTOR_MIB = 512  # Spark refuses less than 450 MiB

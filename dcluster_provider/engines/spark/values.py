@@ -6,6 +6,7 @@ import re
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import MAX_CORES, MAX_MEMORY, MIB
+from dcluster_provider.engines.setting_checks import whole_number
 
 _UNITS = {
     "b": 0,
@@ -44,17 +45,6 @@ def core_count(name: str, text: str) -> int:
     :raises InvalidSpec: it is no whole number from 1 to 1024.
     """
     return whole_number(name, text, 1, MAX_CORES)
-
-
-def whole_number(name: str, text: str, low: int, high: int) -> int:
-    """A whole number within limits.
-
-    :raises InvalidSpec: it is none.
-    """
-    found = re.fullmatch(r"-?\d{1,12}", text.strip(), re.ASCII)
-    if found is None or not low <= int(found[0]) <= high:
-        raise InvalidSpec(f"{name} is {text[:40]!r}, not a whole number from {low} to {high}")
-    return int(found[0])
 
 
 def factor(name: str, text: str, most: float = 100) -> float:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.engines.rest import EngineRest
+from dcluster_provider.engines.rest import TIMEOUT, EngineRest, ErrorResponse, HttpRest, NoAnswer, read_answer
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import service_proxy
+from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.cluster_view import Addresses
-from dcluster_provider.platforms.kubernetes.engine_access import engine_rest
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.external import external_rest
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -34,3 +39,60 @@ def master_rest(settings: KubernetesSettings, api: KubernetesApi, cluster: Clust
         return external_rest(cluster)
     namespace = settings.namespace_of(cluster.spec)
     return engine_rest(settings, api, namespace, cluster.name, pod_engine(cluster.spec).rest_port)
+
+
+@dataclass(frozen=True)
+class ProxiedRest:
+    """The HTTP interface of a Service, reached through the API server: from wherever that is reached."""
+
+    api: KubernetesApi
+    namespace: str
+    service: str
+    port: int
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | Iterator[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Any:
+        """See :class:`~dcluster_provider.engines.rest.EngineRest`."""
+        content = self._content(method, path, body, headers, timeout)
+        return read_answer(content, f"{method} {self.service}:{self.port}{path}")
+
+    def text(self, path: str) -> str:
+        """See :class:`~dcluster_provider.engines.rest.EngineRest`."""
+        return self._content("GET", path, None, None, TIMEOUT).decode(errors="replace")
+
+    def _content(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] | None,
+        headers: dict[str, str] | None,
+        timeout: float,
+    ) -> bytes:
+        base = service_proxy(self.namespace, self.service, self.port)
+        try:
+            with self.api.stream(
+                method, base + path, headers=headers, body=body, read_timeout=timeout
+            ) as response:
+                return bytes(response.read())
+        except ApiUnavailable as error:
+            raise NoAnswer(str(error)) from error
+        except ApiRefused as refusal:
+            if refusal.reason in {"Forbidden", "Unauthorized", "ServiceUnavailable"}:
+                raise NoAnswer(str(refusal)) from refusal
+            raise ErrorResponse(refusal.status, refusal.message) from refusal
+
+
+def engine_rest(
+    settings: KubernetesSettings, api: KubernetesApi, namespace: str, service: str, port: int
+) -> EngineRest:
+    """The HTTP interface of a cluster's master, by the way that the connection says."""
+    if settings.engine_access == "direct":
+        return HttpRest(f"{service}.{namespace}.svc", port)
+    return ProxiedRest(api, namespace, service, port)

@@ -16,8 +16,7 @@ from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.external import job_policy
 from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.manifests.application_files import file_name, pieces
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
-from dcluster_provider.platforms.kubernetes.manifests.job_objects import job_secret, part_names
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, job_secret, part_names
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import PART
 from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects

@@ -21,17 +21,21 @@ from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report, no_registry
 from dcluster_provider.platforms.local import ending
-from dcluster_provider.platforms.local.application import check_application
+from dcluster_provider.platforms.local.checks import check_application, machine_memory, too_large
 from dcluster_provider.platforms.local.codes import LocalCode
-from dcluster_provider.platforms.local.external import external_plan, remove_old_configurations
 from dcluster_provider.platforms.local.failures import start_failure
 from dcluster_provider.platforms.local.flink.processes import FlinkProcesses
 from dcluster_provider.platforms.local.installation.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import read_part
-from dcluster_provider.platforms.local.machine import machine_memory, too_large
-from dcluster_provider.platforms.local.plan import ClusterPlan, make_plan, read_plan
+from dcluster_provider.platforms.local.plan import (
+    ClusterPlan,
+    external_plan,
+    make_plan,
+    read_plan,
+    remove_old_configurations,
+)
 from dcluster_provider.platforms.local.process_engine import ProcessEngine
 from dcluster_provider.platforms.local.processes.process import Life, StartFailed
 from dcluster_provider.platforms.local.settings import LocalSettings

@@ -13,8 +13,8 @@ from dcluster_provider.core.record import ClusterState
 from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
-from dcluster_provider.platforms.kubernetes.flink import hints as flink_hints
-from dcluster_provider.platforms.kubernetes.flink.hints import RestartHints
+from dcluster_provider.platforms.kubernetes.flink import job_observer
+from dcluster_provider.platforms.kubernetes.flink.job_observer import RestartHints
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
@@ -128,7 +128,7 @@ def test_a_restart_is_told_of_for_a_while(monkeypatch):
     why = Diagnosis(FlinkCode.JOB_RESTARTS, "C.", "D.")
     assert hints.lasting(JOB.id, None) is None
     assert [hints.lasting(JOB.id, why), hints.lasting(JOB.id, None)] == [why, why]
-    monkeypatch.setattr(flink_hints, "_RESTARTS_SECONDS", 0.0)
+    monkeypatch.setattr(job_observer, "_RESTARTS_SECONDS", 0.0)
     assert hints.lasting(JOB.id, None) is None
 
 

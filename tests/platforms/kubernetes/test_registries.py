@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
+from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import check_strangers
 from dcluster_provider.platforms.kubernetes.external import job_root
 from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root

@@ -9,8 +9,8 @@ from local_platform import make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.job_context import handed_environment
-from dcluster_provider.platforms.local.application import (
+from dcluster_provider.engines.application import handed_environment
+from dcluster_provider.platforms.local.checks import (
     application_location,
     check_application,
 )

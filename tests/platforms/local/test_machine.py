@@ -4,7 +4,7 @@ import pytest
 
 from dcluster_provider.core.sizing import GIB
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.local.machine import machine_memory, too_large
+from dcluster_provider.platforms.local.checks import machine_memory, too_large
 
 
 def spec(**fields):
@@ -25,7 +25,7 @@ def test_one_that_fits_is_not(fields):
 
 def test_the_memory_of_a_container_is_its_limit(tmp_path, monkeypatch):
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr("dcluster_provider.platforms.local.machine._LIMIT_OF_CONTAINER", limit)
+    monkeypatch.setattr("dcluster_provider.platforms.local.checks._LIMIT_OF_CONTAINER", limit)
     whole = machine_memory()
     limit.write_text("max\n")
     assert machine_memory() == whole

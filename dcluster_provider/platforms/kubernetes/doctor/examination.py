@@ -17,9 +17,9 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
     check_namespace,
     check_pull_secrets,
     check_storage_class,
+    check_strangers,
 )
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_limit_ranges, check_quota
-from dcluster_provider.platforms.kubernetes.doctor.strangers import check_strangers
 from dcluster_provider.platforms.kubernetes.permissions import (
     NODES,
     PLATFORM,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any, get_args
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.fields import ClusterType
-from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
@@ -23,7 +24,6 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     refused_request,
 )
 from dcluster_provider.platforms.kubernetes.doctor.check import Check, Outcome
-from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
@@ -184,4 +184,29 @@ def _still_going(trial: _Trial) -> Check:
         "warning",
         f"was not decided within {_SECONDS:.0f} s: the image is large, its registry slow, or the node busy",
         "Pull it on the nodes ahead, or try again: a pull that was begun goes on.",
+    )
+
+
+def trial_cluster(settings: KubernetesSettings, cluster_type: ClusterType, name: str = "") -> Cluster:
+    """The smallest cluster of a type, by the defaults of a specification.
+
+    :param name: a fresh one when empty; it belongs to the deployment, so that a clean-up finds what is left of it.
+    """
+    now = datetime.now(timezone.utc)
+    name = name or f"doctor-{secrets.token_hex(5)}"
+    return Cluster(
+        id=0,
+        name=name,
+        key=name,
+        generation=1,
+        version=1,
+        deployment=settings.deployment,
+        conn_id=settings.conn_id,
+        platform="kubernetes",
+        spec=ClusterSpec(tenant="doctor", type=cluster_type),
+        owner=None,
+        state=ClusterState.REQUESTED,
+        created_at=now,
+        state_since=now,
+        job_seen_at=now,
     )

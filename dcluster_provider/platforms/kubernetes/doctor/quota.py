@@ -11,7 +11,7 @@ from dcluster_provider.platforms.kubernetes.api.quantity import amount
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cpu_limits import demands_cpu_limit
 from dcluster_provider.platforms.kubernetes.doctor.check import Check
-from dcluster_provider.platforms.kubernetes.doctor.trial_cluster import trial_cluster
+from dcluster_provider.platforms.kubernetes.doctor.image_trial import trial_cluster
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark import manifests as spark_manifests

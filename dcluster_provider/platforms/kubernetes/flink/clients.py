@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.engines.flink.conf import configuration_text, job_settings
-from dcluster_provider.engines.flink.logging import CLIENT_LOGGING
+from dcluster_provider.engines.application import handed_environment
+from dcluster_provider.engines.flink.conf import CLIENT_LOGGING, configuration_text, job_settings
 from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
-from dcluster_provider.engines.job_context import handed_environment
 from dcluster_provider.platforms.kubernetes.flink.external import (
     external_client_fixed,
     external_client_settings,
@@ -24,8 +23,7 @@ from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     path_in_pod,
     put_together,
 )
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
-from dcluster_provider.platforms.kubernetes.manifests.job_objects import client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, client_job, part_names
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import EngineContainer, pod_template
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.flink.jobs import FlinkJobs
@@ -14,10 +16,11 @@ from dcluster_provider.platforms.kubernetes.flink.external import (
     is_given_up,
     observe_without_jobmanager,
 )
-from dcluster_provider.platforms.kubernetes.flink.hints import RestartHints
 from dcluster_provider.platforms.kubernetes.flink.jobs import JobManagerJobs, is_jar
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod, running_master
+
+_RESTARTS_SECONDS = 120.0  # for which a restart is reported: between two of them, the job is at work
 
 
 class FlinkJobObserver:
@@ -82,3 +85,22 @@ class FlinkJobObserver:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+class RestartHints:
+    """Why the jobs of one connection restart, by the job's id."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[float, Diagnosis]] = {}
+
+    def lasting(self, job_id: int, found: Diagnosis | None) -> Diagnosis | None:
+        """The cause of a restart that was found now, or a moment ago."""
+        now = time.monotonic()
+        if found is not None:
+            self._known[job_id] = (now, found)
+        known = self._known.get(job_id)
+        return known[1] if known is not None and now - known[0] < _RESTARTS_SECONDS else None
+
+    def forget(self, job_id: int) -> None:
+        """Forget a job that has ended."""
+        self._known.pop(job_id, None)

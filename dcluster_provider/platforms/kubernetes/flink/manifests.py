@@ -7,6 +7,7 @@ from typing import Any
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import memory_bytes
 from dcluster_provider.engines.flink.conf import (
+    DAEMON_LOGGING,
     DEFAULTS,
     JVM_OPTIONS,
     SLOTS,
@@ -14,7 +15,6 @@ from dcluster_provider.engines.flink.conf import (
     slots,
     slots_per_worker,
 )
-from dcluster_provider.engines.flink.logging import DAEMON_LOGGING
 from dcluster_provider.engines.flink.savepoints import with_default_folder
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
@@ -29,9 +29,9 @@ from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     EngineContainer,
     mib,
     pod_template,
+    readiness,
 )
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.kubernetes.spark.manifests import readiness
 
 REST_PORT, RPC_PORT, BLOB_PORT, WORKER_RPC_PORT = 8081, 6123, 6124, 6122
 PORT_SETTINGS = {

@@ -14,15 +14,14 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import never_fits
-from dcluster_provider.engines.flink.jar import run_jar_once
-from dcluster_provider.engines.flink.jobs import FlinkJobs
+from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
 from dcluster_provider.engines.flink.savepoints import SAVEPOINT_FOLDER, savepoint_folder
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.flink import clients, manifests
 from dcluster_provider.platforms.kubernetes.flink.job_observer import FlinkJobObserver
 from dcluster_provider.platforms.kubernetes.flink.jobs import is_jar, submitted_ids
-from dcluster_provider.platforms.kubernetes.flink.leaders import remove_leaders
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
@@ -115,3 +114,11 @@ class FlinkPods:
         """Remove the ConfigMaps in which a highly available JobManager keeps its leaders."""
         if settings.flink_ha:
             remove_leaders(api, settings.namespace_of(cluster.spec), cluster.name)
+
+
+def remove_leaders(api: KubernetesApi, namespace: str, cluster_name: str) -> None:
+    """Remove what is left of a cluster's leaders; its JobManager has to have gone, or would make them again."""
+    path = collection("ConfigMap", namespace)
+    found, _ = api.list(path, {"labelSelector": f"app={cluster_name},type=flink-native-kubernetes"})
+    for each in found:
+        api.delete(f"{path}/{each['metadata']['name']}")

@@ -1,21 +1,25 @@
-"""What every cluster has on Kubernetes beside its pods: the root that owns all, its Service and its protection."""
+"""The objects of clusters and jobs, without what is in their pods."""
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
-from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     Place,
     Role,
     cluster_labels,
+    job_labels,
+    job_name,
     metadata,
     pod_selector,
 )
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, listed
 
 Manifest = dict[str, Any]
+_KEPT_SECONDS = 7 * 86400  # that a job which has ended can still be looked at on a cluster that lives on
 
 
 def root(cluster: Cluster, namespace: str) -> Manifest:
@@ -101,4 +105,42 @@ def deployment(cluster: Cluster, place: Place, role: Role, template: Manifest) -
             "selector": {"matchLabels": pod_selector(cluster, role)},
             "template": template,
         },
+    }
+
+
+def client_job(job: Job, cluster: Cluster, place: Place, template: dict[str, Any]) -> Manifest:
+    """The Kubernetes Job of a driver or client: it runs once, whatever becomes of it."""
+    template["spec"]["restartPolicy"] = "Never"
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(job_name(job), place, job_labels(job, cluster)),
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "podReplacementPolicy": "Failed",
+            "suspend": False,
+            "ttlSecondsAfterFinished": _KEPT_SECONDS,
+            "template": template,
+        },
+    }
+
+
+def part_names(job: Job, parts: int) -> list[str]:
+    """The names of the Secrets that an application travels in which is too large for one."""
+    return [f"{job_name(job)}-{number:03}" for number in range(parts)]
+
+
+def job_secret(job: Job, cluster: Cluster, place: Place, files: dict[str, bytes], name: str = "") -> Manifest:
+    """A Secret of what a driver or client reads.
+
+    :param name: its name; the job's own unless it is one of its parts.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata(name or job_name(job), place, job_labels(job, cluster)),
+        "type": "Opaque",
+        "data": {name: base64.b64encode(content).decode() for name, content in files.items()},
     }

@@ -206,3 +206,19 @@ def _field(name: str, path: str) -> dict[str, Any]:
 def mib(size: int) -> int:
     """Bytes as whole MiB."""
     return size // MIB
+
+
+def readiness(script: str, argument: str, path: str, port: int) -> dict[str, Any]:
+    """The probes of a master: a script until all its workers have joined, then what costs the node less.
+
+    :param script: of bash, which succeeds when all are there.
+    :param path: of HTTP, at which the master answers while it is well.
+    """
+    joined = {"exec": {"command": ["/bin/bash", "-c", script, argument]}}
+    well = {"httpGet": {"path": path, "port": port}, "timeoutSeconds": 5}
+    return {
+        "startupProbe": joined
+        | {"initialDelaySeconds": 2, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 86400},
+        "readinessProbe": well | {"periodSeconds": 5},
+        "livenessProbe": well | {"periodSeconds": 15, "failureThreshold": 8},
+    }

@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.engines.job_context import handed_environment
-from dcluster_provider.engines.properties import properties_text
-from dcluster_provider.engines.spark.conf import Worker, job_settings
+from dcluster_provider.engines.application import handed_environment
+from dcluster_provider.engines.spark.conf import Worker, job_settings, properties_text
 from dcluster_provider.engines.spark.sizes import driver_size, overhead
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     EXECUTOR_POD,
@@ -18,8 +17,7 @@ from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     path_in_pod,
     put_together,
 )
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
-from dcluster_provider.platforms.kubernetes.manifests.job_objects import client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, client_job, part_names
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,

@@ -7,8 +7,7 @@ from typing import Any
 
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import memory_bytes
-from dcluster_provider.engines.properties import properties_text
-from dcluster_provider.engines.spark.conf import EXIT_ON_FULL_HEAP, Worker, daemon_settings
+from dcluster_provider.engines.spark.conf import EXIT_ON_FULL_HEAP, Worker, daemon_settings, properties_text
 from dcluster_provider.engines.spark.sizes import worker_heap_mib, worker_pod_mib
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
@@ -23,6 +22,7 @@ from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     EngineContainer,
     mib,
     pod_template,
+    readiness,
 )
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -151,20 +151,4 @@ def _environment(heap_mib: int) -> dict[str, str]:
         "SPARK_DAEMON_JAVA_OPTS": f"{EXIT_ON_FULL_HEAP} {QUICK_JVM} {_FRESH_NAMES}",
         "SPARK_LAUNCHER_OPTS": QUICK_JVM,
         "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
-    }
-
-
-def readiness(script: str, argument: str, path: str, port: int) -> dict[str, Any]:
-    """The probes of a master: a script until all its workers have joined, then what costs the node less.
-
-    :param script: of bash, which succeeds when all are there.
-    :param path: of HTTP, at which the master answers while it is well.
-    """
-    joined = {"exec": {"command": ["/bin/bash", "-c", script, argument]}}
-    well = {"httpGet": {"path": path, "port": port}, "timeoutSeconds": 5}
-    return {
-        "startupProbe": joined
-        | {"initialDelaySeconds": 2, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 86400},
-        "readinessProbe": well | {"periodSeconds": 5},
-        "livenessProbe": well | {"periodSeconds": 15, "failureThreshold": 8},
     }

@@ -8,8 +8,10 @@ from pathlib import Path
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.engines.application import local_path
+from dcluster_provider.engines.application import handed_environment, local_path
 from dcluster_provider.engines.flink.conf import (
+    CLIENT_LOGGING,
+    DAEMON_LOGGING,
     DEFAULTS,
     JVM_OPTIONS,
     SLOTS,
@@ -19,11 +21,9 @@ from dcluster_provider.engines.flink.conf import (
     job_settings,
     slots_per_worker,
 )
-from dcluster_provider.engines.flink.logging import CLIENT_LOGGING, DAEMON_LOGGING
 from dcluster_provider.engines.flink.memory import Division
 from dcluster_provider.engines.flink.savepoints import with_default_folder
 from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
-from dcluster_provider.engines.job_context import handed_environment
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.layout import ClusterPlace

@@ -11,7 +11,7 @@ from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import local_path
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import never_fits
-from dcluster_provider.engines.flink.jar import run_jar_once
+from dcluster_provider.engines.flink.jobs import run_jar_once
 from dcluster_provider.engines.flink.savepoints import savepoint_folder
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.local.ending import while_not_ended

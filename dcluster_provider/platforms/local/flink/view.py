@@ -25,10 +25,9 @@ from dcluster_provider.engines.flink.savepoints import savepoint_folder
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.flink.launch import PORT_SETTINGS, REST_PORT, cluster_settings
-from dcluster_provider.platforms.local.job_process import conclude, settled
+from dcluster_provider.platforms.local.job_process import conclude, read_outcome, settled, write_outcome
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.logs import first_text
-from dcluster_provider.platforms.local.outcomes import read_outcome, write_outcome
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.process import Life
 

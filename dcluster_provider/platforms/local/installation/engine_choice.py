@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.engines.release import EngineRelease
+from dcluster_provider.engines.base import EngineRelease
 from dcluster_provider.engines.table import RELEASES, find_release
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.installation.java import NEWEST, OLDEST, find_java

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.engines.job_context import handed_environment
+from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.spark.conf import EXIT_ON_FULL_HEAP, daemon_settings
 from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
-from dcluster_provider.platforms.local.application import application_location
+from dcluster_provider.platforms.local.checks import application_location
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.engines.properties import properties_text
-from dcluster_provider.engines.spark.conf import job_settings
+from dcluster_provider.engines.spark.conf import job_settings, properties_text
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.ports import HOST

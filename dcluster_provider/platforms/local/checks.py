@@ -1,4 +1,4 @@
-"""What this machine has, beside what a cluster asks for."""
+"""What this machine can run: applications that are there, and clusters that fit into its memory."""
 
 from __future__ import annotations
 
@@ -6,10 +6,33 @@ from pathlib import Path
 
 import psutil
 
+from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import GIB, memory_bytes
-from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.engines.application import check_file, is_remote, local_path
 
 _LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
+
+
+def check_application(spec: JobSpec) -> None:
+    """Refuse a job whose application cannot be run from this machine.
+
+    :raises InvalidSpec: naming the field.
+    """
+    if not spec.application:
+        raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
+    if not is_remote(spec):
+        check_file(spec)
+    elif not spec.traits.fetches_applications:
+        raise InvalidSpec(
+            f"field application: {spec.application!r} is not on this machine; the local platform runs "
+            f"{spec.traits.title} applications from files"
+        )
+
+
+def application_location(spec: JobSpec) -> str:
+    """What the engine is given as the application."""
+    return spec.application if is_remote(spec) else str(local_path(spec))
 
 
 def machine_memory() -> int:
