@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from dcluster_provider.core.cause_patterns import CausePattern, KnownCause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
@@ -29,44 +30,47 @@ class SchedulingCode(DiagnosisCode):
 # What the scheduler says after the causes is about preemption and about claims: it repeats and explains nothing.
 _AFTERTHOUGHT = re.compile(r"\.? (?:no new claims to deallocate|preemption:|not found$).*$", re.DOTALL)
 _COUNT = re.compile(r"^\d+/\d+ nodes are available: ")
-_VOLUME = re.compile(
-    r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim|ephemeral volume", re.IGNORECASE
+_VOLUME = CausePattern(
+    SchedulingCode.VOLUME_PENDING,
+    r"(?i)unbound immediate PersistentVolumeClaims|persistentvolumeclaim|ephemeral volume",
+    "{what} has had no node for {waited} s because its volume does not come: {why}",
+    "Correct storage_class of the connection (kubectl get storageclass, kubectl describe pvc), or switch "
+    "launchDynamicDisk off.",
 )
+_NO_NODE = "{what} has had no node for {waited} s: {why}"
 
-_Advice = Callable[[Pod, re.Match[str]], str]
-_ADVICE: tuple[tuple[str, _Advice], ...] = (
-    (
-        r"Insufficient cpu",
-        lambda pod, _: f"ask for less CPU ({cpu_field(pod)}) or add nodes",
-    ),
-    (
-        r"Insufficient memory",
-        lambda pod, _: f"ask for less memory ({memory_field(pod)}) or add nodes",
-    ),
-    (r"Insufficient (\S+)", lambda _, found: f"add nodes with more {found[1]} or ask for less of it"),
-    (r"Too many pods", lambda *_: "add nodes: those there are hold as many pods as they may"),
-    (
+
+def _row(pattern: str, remedy: str) -> CausePattern:
+    return CausePattern(SchedulingCode.UNSCHEDULABLE, pattern, _NO_NODE, remedy)
+
+
+# Searched in each cause of the scheduler; the remedies of several are told together, in the order of what is most
+# likely meant, not of the message.
+_PATTERNS = (
+    _row(r"Insufficient cpu", "ask for less CPU ({cpu}) or add nodes"),
+    _row(r"Insufficient memory", "ask for less memory ({memory}) or add nodes"),
+    _row(r"Insufficient (\S+)", "add nodes with more {0} or ask for less of it"),
+    _row(r"Too many pods", "add nodes: those there are hold as many pods as they may"),
+    _row(
         r"node affinity|node selector|node\(s\) didn't match Pod's",
-        lambda *_: (
-            "correct node_selector of the connection (or useOnDemandMaster), or label nodes so that they match"
-        ),
+        "correct node_selector of the connection (or useOnDemandMaster), or label nodes so that they match",
     ),
-    (
-        r"anti-affinity|affinity rules|topology spread",
-        lambda *_: f"loosen the affinity or spreading in {POD_TEMPLATE}",
+    _row(
+        r"anti-affinity|affinity rules|topology spread", f"loosen the affinity or spreading in {POD_TEMPLATE}"
     ),
-    (r"volume node affinity", lambda *_: "choose nodes where its volume is, or another storage_class"),
-    (r"max volume count", lambda *_: "add nodes: those there are hold as many volumes as they may"),
-    (
+    _row(r"volume node affinity", "choose nodes where its volume is, or another storage_class"),
+    _row(r"max volume count", "add nodes: those there are hold as many volumes as they may"),
+    _row(
         r"untolerated taint\(?s?\)? ?\{node\.kubernetes\.io/[^}]*\}",
-        lambda *_: "wait for nodes that are not ready, or repair them",
+        "wait for nodes that are not ready, or repair them",
     ),
-    (
-        r"untolerated taint\(?s?\)? ?\{([^}]*)\}",
-        lambda _, found: f"tolerate the taint {found[1].rstrip(': ')} (tolerations of the connection)",
+    _row(
+        r"untolerated taint\(?s?\)? ?\{([^}]*?)[: ]*\}",
+        "tolerate the taint {0} (tolerations of the connection)",
     ),
-    (r"were unschedulable", lambda *_: "uncordon nodes (kubectl uncordon)"),
+    _row(r"were unschedulable", "uncordon nodes (kubectl uncordon)"),
 )
+_OTHERWISE = "read the scheduler's message in the evidence; add nodes, or change what the pod asks for"
 _MAX_ADVICE = 3
 
 
@@ -86,24 +90,19 @@ def unschedulable(
     waited = (now - (pod.unschedulable_since or pod.created_at)).total_seconds()
     if not pod.unschedulable or waited < grace_period:
         return None
-    what = pod_in_words(pod)
     causes = scheduling_causes(pod.unschedulable)
     evidence = (*causes, *event_lines(event for event in events if event.reason != "FailedScheduling"))
-    if _VOLUME.search(pod.unschedulable):
-        why = claims[-1].message if claims else causes[0]
-        return Diagnosis(
-            SchedulingCode.VOLUME_PENDING,
-            f"{what} has had no node for {waited:.0f} s because its volume does not come: {sentence(why)}",
-            "Correct storage_class of the connection (kubectl get storageclass, kubectl describe pvc), or switch "
-            "launchDynamicDisk off.",
-            (*evidence, *event_lines(claims)),
-        )
-    return Diagnosis(
-        SchedulingCode.UNSCHEDULABLE,
-        f"{what} has had no node for {waited:.0f} s: {sentence(', '.join(causes))}",
-        _remedy(pod, causes),
-        evidence,
+    words = {"what": pod_in_words(pod), "waited": f"{waited:.0f}"}
+    volume = _VOLUME.search(
+        pod.unschedulable, why=sentence(claims[-1].message if claims else causes[0]), **words
     )
+    if volume:
+        return Diagnosis(volume.code, volume.cause, volume.remedy, (*evidence, *event_lines(claims)))
+    words |= {"why": sentence(", ".join(causes)), "cpu": cpu_field(pod), "memory": memory_field(pod)}
+    remedies = dict.fromkeys(known.remedy for known in _find_all(causes, words))
+    advice = "; ".join([*remedies][:_MAX_ADVICE]) or _OTHERWISE
+    cause = _NO_NODE.format(**words)
+    return Diagnosis(SchedulingCode.UNSCHEDULABLE, cause, f"{advice[0].upper()}{advice[1:]}.", evidence)
 
 
 def scheduling_causes(message: str) -> tuple[str, ...]:
@@ -112,19 +111,10 @@ def scheduling_causes(message: str) -> tuple[str, ...]:
     return tuple(part.strip().rstrip(".") for part in re.split(r", (?=\d+ )", head))
 
 
-def _remedy(pod: Pod, causes: Sequence[str]) -> str:
-    told: dict[str, None] = {}
-    for pattern, advice in _ADVICE:  # in the order of what is most likely meant, not of the message
-        for cause in causes:
-            found = re.search(pattern, cause)
-            if found and not any(re.search(earlier, cause) for earlier in _before(pattern)):
-                told[advice(pod, found)] = None
-    if not told:
-        return "Read the scheduler's message in the evidence; add nodes, or change what the pod asks for."
-    text = "; ".join(list(told)[:_MAX_ADVICE])
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _before(pattern: str) -> list[str]:
-    patterns = [each for each, _ in _ADVICE]
-    return patterns[: patterns.index(pattern)]
+def _find_all(causes: Sequence[str], words: Mapping[str, str]) -> list[KnownCause]:
+    """What the first pattern that fits each cause says, in the order of the patterns."""
+    found: list[tuple[int, KnownCause]] = []
+    for cause in causes:
+        searched = ((number, row.search(cause, **words)) for number, row in enumerate(_PATTERNS))
+        found += [(number, known) for number, known in searched if known is not None][:1]
+    return [known for _, known in sorted(found, key=lambda each: each[0])]

@@ -10,6 +10,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster
+from dcluster_provider.engines.known_causes import cause_that_decides
 from dcluster_provider.engines.spark.conf import Worker
 from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
@@ -22,7 +23,6 @@ DRIVER_PORT_SETTINGS = {
 }
 _ANY_WORKER = Worker(10**9, 10**9)  # nobody knows what its workers offer, so nothing is too large
 _REGISTERED = "Registered executor NettyRpcEndpointRef"
-_UNREACHABLE = "All masters are unresponsive"
 
 
 def external_driver_settings(cluster: Cluster) -> dict[str, str]:
@@ -47,10 +47,9 @@ def observe_on_external(
             return JobObservation(JobPhase.RUNNING)
     if client.pod is not None and seen.diagnosis is not None and _may_follow(seen.diagnosis.code):
         # Its last lines do not tell: a driver that finds no master goes on for a while before it ends.
-        lines = client.log_head(client.pod).splitlines()
-        told = next((line for line in lines if _UNREACHABLE in line), None)
-        if told is not None:
-            return replace(seen, diagnosis=_master_lost(url, told))
+        known = cause_that_decides(client.log_head(client.pod).splitlines())
+        if known is not None and known.code == SparkCode.MASTER_LOST:
+            return replace(seen, diagnosis=_master_lost(url, known.text))
     return seen
 
 
