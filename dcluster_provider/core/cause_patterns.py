@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 
 _MAX_WIDTH = 300
@@ -66,6 +67,13 @@ class KnownCause:
     remedy: str
     text: str
 
+    def diagnosis(self, evidence: Sequence[str], *, subject: str = "") -> Diagnosis:
+        """The cause as a diagnosis.
+
+        :param subject: what the cause is of, in words before its sentence.
+        """
+        return Diagnosis(self.code, f"{subject}{self.cause}", self.remedy, tuple(evidence))
+
 
 def first_cause(rows: Iterable[CausePattern], text: str, **words: str) -> KnownCause | None:
     """The cause by the first row of a table that finds one in a text; none when no row does.
@@ -73,6 +81,13 @@ def first_cause(rows: Iterable[CausePattern], text: str, **words: str) -> KnownC
     :param words: by the names that the sentences of the table have.
     """
     return next((known for row in rows if (known := row.search(text, **words)) is not None), None)
+
+
+def resolve_cause(rows: Iterable[CausePattern], text: str, **words: str) -> KnownCause:
+    """The same by a table whose last row fits every text."""
+    known = first_cause(rows, text, **words)
+    assert known is not None
+    return known
 
 
 def _word(group: str) -> str:

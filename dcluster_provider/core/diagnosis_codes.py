@@ -60,6 +60,9 @@ class DiagnosisCode(str, Enum):
     def __str__(self) -> str:
         return self._value_
 
+    def __reduce_ex__(self, _protocol: object) -> tuple[object, ...]:
+        return DiagnosisCode.read, (self._value_,)
+
     @property
     def is_generic(self) -> bool:
         """Whether it says that something failed and not why."""

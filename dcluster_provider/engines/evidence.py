@@ -37,7 +37,7 @@ def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis
     known = known or cause_anywhere(log.severe)
     if known is not None:
         told = _told(failure, known.text)
-        return Diagnosis(known.code, known.cause, known.remedy, _evidence(code, told, _after(failure, log)))
+        return known.diagnosis(_evidence(code, told, _after(failure, log)))
     if failure is None or failure.follows:
         return _plain(what, code, signal, log)
     borne = cause_anywhere(log.lines)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import pickle
 import re
 import runpy
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,8 @@ def test_a_stored_code_that_no_enum_has_is_kept_as_it_is(text):
     assert diagnosis.code == text
     assert (diagnosis.code.meaning, diagnosis.code.traits) == ("", frozenset())
     assert diagnosis == Diagnosis.from_json(stored)
+    for copied in (deepcopy(diagnosis), pickle.loads(pickle.dumps(diagnosis))):
+        assert copied == diagnosis
 
 
 class GridCode(DiagnosisCode):

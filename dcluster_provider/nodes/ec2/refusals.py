@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.cause_patterns import CausePattern, first_cause
+from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode, NodeCode
 from dcluster_provider.core.errors import (
@@ -179,9 +179,7 @@ def _of_answer(error: ClientError, conn_id: str, region: str, decode: Decode) ->
 
 def _diagnosis(rows: Sequence[CausePattern], code: str, message: str, **words: str) -> Diagnosis:
     told = f"{code}: {message}"
-    known = first_cause(rows, told, **words)
-    assert known is not None  # the last row fits whatever is told
-    return Diagnosis(known.code, known.cause, known.remedy, (told,))
+    return resolve_cause(rows, told, **words).diagnosis((told,))
 
 
 def _unauthorized(error: ClientError, conn_id: str, decode: Decode) -> Diagnosis:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dcluster_provider.core.cause_patterns import CausePattern, first_cause
-from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
 from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode
 from dcluster_provider.core.errors import (
     CloudUnavailable,
@@ -126,6 +125,5 @@ def _forbidden(subject: str, what: str, error: Exception) -> DClusterError:
         return CloudUnavailable(f"{subject}: {what}: too many requests: {said(error)}; asking again may work")
     if _QUOTA.search(str(error)):
         return RequestRejected(f"{subject}: {what}: {said(error)}")
-    known = first_cause(_PERMISSIONS, str(error), what=what)
-    assert known is not None  # the last row fits whatever is told
-    return PlatformRefused(subject, Diagnosis(known.code, known.cause, known.remedy, (said(error),)))
+    known = resolve_cause(_PERMISSIONS, str(error), what=what)
+    return PlatformRefused(subject, known.diagnosis((said(error),)))

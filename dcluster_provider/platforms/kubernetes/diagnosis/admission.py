@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dcluster_provider.core.cause_patterns import CausePattern, KnownCause, first_cause
+from dcluster_provider.core.cause_patterns import CausePattern, KnownCause, first_cause, resolve_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.api.quantity import amount
@@ -142,16 +142,17 @@ def refused_pods(
     if not failed:
         return None
     last = failed[-1]
-    known = explain_refusal(last.message, last.namespace) or _OTHERWISE.search(" ".join(last.message.split()))
-    assert known is not None
+    known = explain_refusal(last.message, last.namespace) or resolve_cause(
+        [_OTHERWISE], " ".join(last.message.split())
+    )
     if (
         now
         and grace_periods
-        and (now - last.first_at).total_seconds() < _bearable(known.code, last.message, grace_periods)
+        and (now - last.first_at).total_seconds() < _grace_period(known.code, last.message, grace_periods)
     ):
         return None
-    cause = f"Pods of the {last.kind} {last.name} are refused: {known.cause}"
-    return Diagnosis(known.code, cause, known.remedy, event_lines(_distinct(failed)))
+    subject = f"Pods of the {last.kind} {last.name} are refused: "
+    return known.diagnosis(event_lines(_distinct(failed)), subject=subject)
 
 
 def _distinct(events: Iterable[KubernetesEvent]) -> list[KubernetesEvent]:
@@ -165,7 +166,7 @@ def explain_refusal(message: str, namespace: str) -> KnownCause | None:
     return first_cause(_PATTERNS, line, namespace=namespace, quota=_quota(line))
 
 
-def _bearable(code: DiagnosisCode, message: str, grace_periods: GracePeriods) -> float:
+def _grace_period(code: DiagnosisCode, message: str, grace_periods: GracePeriods) -> float:
     """Seconds for which a refusal may pass by itself."""
     if code == AdmissionCode.QUOTA_EXCEEDED:
         return 0.0 if _never_fits(message) else min(_QUOTA_SECONDS, grace_periods.unschedulable)

@@ -140,7 +140,7 @@ def taken_away(pod: Pod, who: str = "") -> Diagnosis | None:
         memory=memory_field(pod),
         own_disk=_own_disk(pod),
     )
-    return Diagnosis(known.code, known.cause, known.remedy, _evidence(pod)) if known else None
+    return known.diagnosis(_evidence(pod)) if known else None
 
 
 def silent_node(pod: Pod, what: str) -> Diagnosis:

@@ -151,7 +151,7 @@ def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis
     )
     if not_started:
         evidence = (f"{end.reason}, exit code {end.code}",)
-        return Diagnosis(not_started.code, not_started.cause, not_started.remedy, evidence)
+        return not_started.diagnosis(evidence)
     if end.reason == "ContainerStatusUnknown":
         return Diagnosis(
             DisruptionCode.NODE_LOST,

@@ -149,11 +149,9 @@ def image_problem(
     row, known = next((row, known) for row, known in searched if known is not None)
     if not row.lasting and not _is_lasting(pod, container, told, now, grace_period):
         return None
-    return Diagnosis(
-        known.code,
-        f"{container_in_words(pod, container)} cannot start: {known.cause}",
-        known.remedy,
+    return known.diagnosis(
         (short(f"{container.waiting_reason}: {message}"), *event_lines(_that_add(events, message))),
+        subject=f"{container_in_words(pod, container)} cannot start: ",
     )
 
 

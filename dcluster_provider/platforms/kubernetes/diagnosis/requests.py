@@ -131,8 +131,7 @@ def refused_request(
         or _explain(_OTHERWISE, refusal, namespace)
     )
     assert known is not None
-    cause = f"The API server refused {what} in namespace {namespace}: {known.cause}"
-    return Diagnosis(known.code, cause, known.remedy, evidence)
+    return known.diagnosis(evidence, subject=f"The API server refused {what} in namespace {namespace}: ")
 
 
 def _explain(rows: Iterable[RequestPattern], refusal: ApiRefused, namespace: str) -> KnownCause | None:

@@ -97,7 +97,7 @@ def unschedulable(
         pod.unschedulable, why=sentence(claims[-1].message if claims else causes[0]), **words
     )
     if volume:
-        return Diagnosis(volume.code, volume.cause, volume.remedy, (*evidence, *event_lines(claims)))
+        return volume.diagnosis((*evidence, *event_lines(claims)))
     words |= {"why": sentence(", ".join(causes)), "cpu": cpu_field(pod), "memory": memory_field(pod)}
     remedies = dict.fromkeys(known.remedy for known in _find_all(causes, words))
     advice = "; ".join([*remedies][:_MAX_ADVICE]) or _OTHERWISE

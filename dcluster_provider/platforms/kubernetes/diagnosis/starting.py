@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from dcluster_provider.core.cause_patterns import CausePattern, first_cause
+from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
@@ -163,20 +163,16 @@ def _broken_container(
     return None
 
 
-def _not_created(pod: Pod, container: Container, noted: Sequence[KubernetesEvent]) -> Diagnosis | None:
+def _not_created(pod: Pod, container: Container, noted: Sequence[KubernetesEvent]) -> Diagnosis:
     text = one_line(container.waiting_reason, container.waiting_message)
-    known = first_cause(
+    known = resolve_cause(
         _CONTAINER_PATTERNS,
         text,
         what=container_in_words(pod, container),
         image=container.image,
         field=image_field(pod, container),
     )
-    return (
-        Diagnosis(known.code, known.cause, known.remedy, (short(text), *event_lines(noted)))
-        if known
-        else None
-    )
+    return known.diagnosis((short(text), *event_lines(noted)))
 
 
 def _unmounted(
@@ -190,7 +186,7 @@ def _unmounted(
     if has_begun or not failed or age(pod, now) < grace_periods.mount:
         return None
     last = failed[-1]
-    known = first_cause(
+    known = resolve_cause(
         _MOUNT_PATTERNS,
         one_line(last.reason, last.message),
         what=pod_in_words(pod),
@@ -198,4 +194,4 @@ def _unmounted(
         node=pod.node,
         pod=pod.name,
     )
-    return Diagnosis(known.code, known.cause, known.remedy, event_lines(failed)) if known else None
+    return known.diagnosis(event_lines(failed))

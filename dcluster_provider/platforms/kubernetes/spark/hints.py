@@ -85,8 +85,7 @@ class DriverHints:
         for line in reversed(lines):
             refused = explain_refusal(line, pod.namespace)
             if refused is not None:
-                cause = f"The driver gets no executor: {refused.cause}"
-                return Diagnosis(refused.code, cause, refused.remedy, (line.strip()[:500],))
+                return refused.diagnosis((line.strip()[:500],), subject="The driver gets no executor: ")
         if job_id in self._ended_at and not has_begun(lines):  # what has been printed since hides it
             return ApplicationEnd(self._ended_at[job_id], words=tuple(lines), dump_command=dump_command(pod))
         return None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from dcluster_provider.core.cause_patterns import CausePattern, first_cause
+from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.sizing import MIB
@@ -137,9 +137,7 @@ def _written(pid: int) -> int:
 def _failed(title: str, command: list[str], log: Path, code: int) -> Diagnosis:
     lines = [line.rstrip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     evidence = (f"{' '.join(command)} ended with exit code {code}", *lines[-_LAST_LINES:])
-    known = first_cause(_PATTERNS, "\n".join(lines), title=title)
-    assert known is not None  # the last row fits whatever is told
-    return Diagnosis(known.code, known.cause, known.remedy, evidence)
+    return resolve_cause(_PATTERNS, "\n".join(lines), title=title).diagnosis(evidence)
 
 
 # Searched in what pip or uv printed.
