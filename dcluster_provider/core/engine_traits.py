@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal, get_args
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ _FLINK = EngineTraits(
     reports_lineage=False,
 )
 
+ClusterType = Literal["spark", "spark3", "flink"]
 # The engine behind each type of cluster and job.
 TYPES: Mapping[str, EngineTraits] = MappingProxyType({"spark": _SPARK, "spark3": _SPARK, "flink": _FLINK})
 ENGINES: Mapping[str, EngineTraits] = MappingProxyType({traits.name: traits for traits in TYPES.values()})
+
+
+def types_of(engine: str) -> tuple[str, ...]:
+    """The types of clusters and jobs that an engine is behind."""
+    return tuple(name for name in get_args(ClusterType) if TYPES[name].name == engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -148,4 +148,3 @@ Suffix = Annotated[str, AfterValidator(_suffix)]
 Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_short_argument)]
 Arguments = Annotated[tuple[Argument, ...], AfterValidator(_few_arguments)]
 Path = Annotated[str, Field(max_length=4096), AfterValidator(_printable)]
-ClusterType = Literal["spark", "spark3", "flink"]

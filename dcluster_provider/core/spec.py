@@ -21,14 +21,13 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from dcluster_provider.core.engine_traits import ENGINES, TYPES, EngineTraits
+from dcluster_provider.core.engine_traits import ENGINES, TYPES, ClusterType, EngineTraits
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import explain, nearest
 from dcluster_provider.core.fields import (
     LONGEST_TIME,
     Amount,
     Arguments,
-    ClusterType,
     Count,
     Cpu,
     Line,

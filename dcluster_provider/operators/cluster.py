@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.arguments import flag, record_id
+from dcluster_provider.core.engine_traits import types_of
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink
@@ -213,14 +214,14 @@ class DClusterLaunchSparkOperator(DClusterLaunchOperator):
     """Launches a Spark cluster and waits for it; arguments and result are those of DClusterLaunchOperator."""
 
     default_type = "spark3"
-    types = ("spark", "spark3")
+    types = types_of("spark")
 
 
 class DClusterLaunchFlinkOperator(DClusterLaunchOperator):
     """Launches a Flink cluster and waits for it; arguments and result are those of DClusterLaunchOperator."""
 
     default_type = "flink"
-    types = ("flink",)
+    types = types_of("flink")
 
 
 class DClusterTerminateOperator(DClusterOperator):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from dcluster_provider.core.engine_traits import TYPES
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, JobFailed
 from dcluster_provider.core.identity import derived_key
 from dcluster_provider.core.record import ClusterState, JobState
@@ -36,7 +37,7 @@ class DClusterRequestedLaunchOperator(DClusterLaunchOperator):
 
     template_fields: Sequence[str] = (*DClusterLaunchOperator.template_fields, "request_key")
     default_type = "spark3"
-    types: ClassVar[tuple[str, ...]] = ("spark", "spark3", "flink")
+    types: ClassVar[tuple[str, ...]] = tuple(TYPES)
 
     def __init__(self, *, request_key: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)

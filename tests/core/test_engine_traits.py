@@ -6,9 +6,8 @@ from typing import get_args
 
 import pytest
 
-from dcluster_provider.core.engine_traits import ENGINES, TYPES
+from dcluster_provider.core.engine_traits import ENGINES, TYPES, ClusterType
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.fields import ClusterType
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
 
 

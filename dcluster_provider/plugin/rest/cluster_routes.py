@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
 from fastapi import APIRouter, Path, Response
 
+from dcluster_provider.core.engine_traits import types_of
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.spec import ClusterSpec, parse
@@ -50,7 +51,7 @@ def launch_spark(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> int:
     """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
-    return _launch({"type": "spark", **body}, ("spark", "spark3"), user, conn_id, key)
+    return _launch({"type": "spark", **body}, types_of("spark"), user, conn_id, key)
 
 
 @router.post(
@@ -63,7 +64,7 @@ def launch_spark3(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> int:
     """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
-    return _launch({"type": "spark3", **body}, ("spark", "spark3"), user, conn_id, key)
+    return _launch({"type": "spark3", **body}, types_of("spark"), user, conn_id, key)
 
 
 @router.post(
@@ -76,7 +77,7 @@ def launch_flink(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> int:
     """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
-    return _launch({"type": "flink", **body}, ("flink",), user, conn_id, key)
+    return _launch({"type": "flink", **body}, types_of("flink"), user, conn_id, key)
 
 
 @router.get(

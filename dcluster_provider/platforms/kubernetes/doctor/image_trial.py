@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, get_args
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.fields import ClusterType
+from dcluster_provider.core.engine_traits import ClusterType
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
