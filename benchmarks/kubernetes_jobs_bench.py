@@ -49,7 +49,9 @@ def main() -> None:
             print(f"needs a testbed of its own, which the {testbed.kind} cluster is not")
             return
         folder = Path(name)
-        spark = ensure_engine("spark", LocalSettings(folder, engines_folder(), "bench"), print).home
+        spark = ensure_engine(
+            "spark", LocalSettings(home=folder, engines_folder=engines_folder()), print
+        ).home
         testbed.add_fake_nodes(4)
         try:
             with testbed.namespace("ours") as ours, testbed.namespace("theirs", "baseline") as theirs:
@@ -100,10 +102,10 @@ def connected(testbed: BuiltTestbed, namespace: str, home: Path, pods: dict[str,
             conn_id=f"bench-{home.name}",
             registry_url=f"sqlite:///{home / 'registry.db'}",
             home=home,
-            engines_folder=home,
-            kubernetes=settings,
+            platform="kubernetes",
+            platform_settings=settings.model_copy(update={"home": home}),
         ),
-        lambda _: new_client_from_config(str(testbed.kubeconfig)),
+        {"kubernetes": lambda _: new_client_from_config(str(testbed.kubeconfig))},
     )
 
 

@@ -85,7 +85,7 @@ def manifests(control: Control, namespace: str) -> tuple[list[dict[str, Any]], s
     from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret
     from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels
 
-    settings = replace(control.platform.settings, namespace=namespace)  # type: ignore[attr-defined]
+    settings = control.platform.settings.model_copy(update={"namespace": namespace})  # type: ignore[attr-defined]
     cluster = replace(trial_cluster(settings, "spark3"), spec=ClusterSpec(**SPEC))
     place = Place(namespace, "none")
     engine = pod_engine(cluster.spec)

@@ -42,7 +42,7 @@ def main(engines: list[str]) -> None:
     from testbed.cache import engines_folder
 
     home = Path(tempfile.mkdtemp(prefix="dcluster-bench-"))
-    settings = LocalSettings(home, engines_folder(), "bench")
+    settings = LocalSettings(home=home, engines_folder=engines_folder(), deployment="bench")
     print(
         f"{'engine':8} {'workers':>7} {'ours':>8} {'by hand':>8} {'ratio':>6}   (medians of {RUNS} runs, seconds)"
     )

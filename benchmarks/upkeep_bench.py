@@ -33,11 +33,11 @@ from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.hooks.owner_states import owner_states
+from dcluster_provider.platforms.settings import PlatformSettings
 from dcluster_provider.registry.engine import Database
 from dcluster_provider.registry.models import cluster_table, job_table
 from dcluster_provider.registry.rows import cluster_values, job_values
@@ -114,7 +114,14 @@ def passes(url: str, platform: Platform, clusters: Sequence[Cluster]) -> list[tu
     counts = Counting(platform)
     registry = Registry(url)
     home = Path(url.removeprefix("sqlite:///")).parent
-    settings = Settings("dcluster_default", url, home, home, "bench", limits=Limits(idle=IDLE))
+    settings = Settings(
+        conn_id="dcluster_default",
+        registry_url=url,
+        home=home,
+        deployment="bench",
+        platform_settings=PlatformSettings(deployment="bench"),
+        idle_timeout=IDLE,
+    )
     calls = Clusters(registry, counts, settings)
     upkeep = Upkeep(registry, counts, settings, calls, Jobs(registry, counts, settings, calls))
     event.listen(Engine, "before_cursor_execute", lambda *_: counts.add("SQL"))

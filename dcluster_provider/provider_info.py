@@ -10,7 +10,7 @@ from dcluster_provider import __version__
 def get_provider_info() -> dict[str, Any]:
     """The provider's description, in the form of Airflow's provider info schema."""
     from dcluster_provider.dags.options import OPTIONS as DAG_OPTIONS
-    from dcluster_provider.hooks.form import FIELDS
+    from dcluster_provider.hooks.lazy_form import LazyForm
 
     package = "dcluster_provider"
     return {
@@ -54,7 +54,7 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": f"{package}.hooks.dcluster.DClusterHook",
                 "hook-name": "dCluster",
                 "connection-type": "dcluster",
-                "conn-fields": FIELDS,
+                "conn-fields": LazyForm(),
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "login", "password", "port", "extra"],
                     "relabeling": {},

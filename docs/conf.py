@@ -1,13 +1,19 @@
 """How the users' pages are built."""
 
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import dcluster_provider
+from dcluster_provider.control.backends import Backends, clouds, platforms
+from dcluster_provider.control.nodes.settings import NodeSettings
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.connection_settings import ConnectionSettings
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
+from dcluster_provider.hooks.form import default_of
 
 project = "dcluster-provider"
 release = dcluster_provider.__version__
@@ -20,6 +26,8 @@ myst_heading_anchors = 3
 _TABLE = re.compile(r"^<!-- fields of (\w+) -->$", re.MULTILINE)
 _CODES = "<!-- codes of diagnoses -->"
 _SPECS: dict[str, type[Entity]] = {"ClusterSpec": ClusterSpec, "JobSpec": JobSpec}
+_SETTINGS: dict[str, type[ConnectionSettings]] = {"Settings": Settings, "NodeSettings": NodeSettings}
+_BACKENDS = {"platforms": platforms, "clouds": clouds}
 _TYPES = {
     "integer": "int",
     "number": "float",
@@ -32,7 +40,33 @@ _TYPES = {
 
 def with_field_tables(page: str) -> str:
     """A page whose markers (``<!-- fields of JobSpec -->``) are replaced by the tables of the fields."""
-    return _TABLE.sub(lambda found: _field_table(_SPECS[found[1]]), page)
+    return _TABLE.sub(lambda found: _table_of(found[1]), page)
+
+
+def _table_of(name: str) -> str:
+    if name in _BACKENDS:
+        return "\n\n".join(_sections(_BACKENDS[name]))
+    return _field_table(_SPECS[name]) if name in _SPECS else _connection_table(_SETTINGS[name])
+
+
+def _sections(backends: Backends[Any]) -> Iterator[str]:
+    """A section for each platform or cloud that has fields of its own."""
+    for name, backend in backends.own.items():
+        table = _connection_table(backend.settings)
+        if table.count("\n") > 1:
+            yield f"### {backends.field.capitalize()} {name}\n\n{table}"
+
+
+def _connection_table(model: type[ConnectionSettings]) -> str:
+    rows = ["| Field | Default | Meaning |", "| --- | --- | --- |"]
+    common = {} if model is Settings else Settings.connection_fields()
+    for name, field in model.connection_fields().items():
+        if name not in common:
+            # The home has no default in the model: the reader of the connection knows it.
+            is_required = field.is_required() and model is not Settings
+            default = "required" if is_required else _default(default_of(field))
+            rows.append(f"| `{name}` | {default} | {field.description} |")
+    return "\n".join(rows)
 
 
 def _field_table(spec: type[Entity]) -> str:

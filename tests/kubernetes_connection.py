@@ -65,7 +65,9 @@ class KubernetesConnection:
     def settings(self) -> KubernetesSettings:
         """The same as the platform's settings."""
         fields = {
-            name: value for name, value in self.extra.items() if name in KubernetesSettings.__annotations__
+            name: value
+            for name, value in self.extra.items()
+            if name in KubernetesSettings.connection_fields()
         }
         fields["pod_template"] = json.dumps(fields["pod_template"])
         return KubernetesSettings(**fields)

@@ -189,8 +189,8 @@ def job_objects(settings: KubernetesSettings, cluster: Cluster, job: Job) -> lis
 def combinations() -> dict[str, list[dict[str, Any]]]:
     """Every combination of settings and fields that matters, by name."""
     plain = KubernetesSettings(namespace="data")
-    own = replace(plain, driver_service_account="dcluster-driver")
-    available = replace(_FULL, flink_ha=True)
+    own = plain.model_copy(update={"driver_service_account": "dcluster-driver"})
+    available = _FULL.model_copy(update={"flink_ha": True})
     spark, flink = make_cluster(), make_cluster(type="flink", worker_memory="2Gi")
     single = make_cluster(single_job=True, worker_memory="1Gi")
     theirs, their_flink = make_external(), make_external(type="flink")
@@ -204,7 +204,7 @@ def combinations() -> dict[str, list[dict[str, Any]]]:
     return {
         "spark": cluster_objects(plain, spark),
         "spark-everything": cluster_objects(_FULL, make_cluster(**every)),
-        "spark-another-user": cluster_objects(replace(plain, spark_user=1000650000), spark),
+        "spark-another-user": cluster_objects(plain.model_copy(update={"spark_user": 1000650000}), spark),
         "spark-single-job": cluster_objects(own, single),
         "flink": cluster_objects(plain, flink),
         "flink-everything": cluster_objects(

@@ -74,7 +74,7 @@ def make_job(cluster: Cluster, *, owns_cluster: bool = False, **fields) -> Job:
 
 def local_settings(home: Path, **fields) -> LocalSettings:
     """Settings with the engines that all tests of this user share."""
-    return LocalSettings(home, engines_folder(), "tests", **fields)
+    return LocalSettings(home=home, engines_folder=engines_folder(), deployment="tests", **fields)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from connections import settings_for_local
 
 from dcluster_provider.control.connect import Control, connect
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import DClusterError, InvalidSpec
 from dcluster_provider.core.record import ClusterState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
@@ -83,8 +83,7 @@ TENANTS = [
 
 @pytest.fixture
 def control(tmp_path) -> Control:
-    registry_url = f"sqlite:///{tmp_path}/registry.db"
-    return connect(Settings("dcluster_default", registry_url, tmp_path / "home", tmp_path / "engines"))
+    return connect(settings_for_local(tmp_path / "home", tmp_path / "engines", tmp_path / "registry.db"))
 
 
 def _refused(call, given, parts, tables, kind=DClusterError):

@@ -21,7 +21,7 @@ from dcluster_provider.engines.application import handed_environment, handed_ove
 from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.connection import settings_from
-from dcluster_provider.hooks.form import FIELDS
+from dcluster_provider.hooks.form import default_of, own_fields
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -208,11 +208,17 @@ def test_every_state_is_explained():
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 
-def test_every_field_of_the_connection_is_explained():
-    rows = set(
-        re.findall(r"^\| `(\w+)` \|", page("connection.md").split("## Settings of Airflow")[0], re.MULTILINE)
-    )
-    assert rows == set(FIELDS)
+def test_the_fields_of_the_connection_are_explained_as_in_the_form():
+    text = rendered("connection.md").split("## Settings of Airflow")[0]
+    assert "<!-- fields of " not in text
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", text, re.MULTILINE)
+    explained = {name: (default.strip("`"), meaning) for name, default, meaning in rows}
+    assert len(explained) == len(rows)
+    assert explained == {
+        # The home has its default from the configuration.
+        name: ("required" if field.is_required() and name != "home" else default_of(field), field.description)
+        for name, field in own_fields().items()
+    }
 
 
 def test_every_option_of_the_configuration_is_explained():
@@ -276,7 +282,7 @@ def test_versions_that_engines_fit_are_those_of_the_code():
     from dcluster_provider.platforms.local.installation.java import NEWEST, OLDEST
     from dcluster_provider.platforms.local.settings import FLINK_VERSION, SPARK_VERSION
 
-    text = " ".join(page("connection.md").split())
+    text = " ".join(rendered("connection.md").split())
     ranges = {
         engine: " to ".join(f"3.{minor}" for _, minor in release.pythons)
         for engine, (release,) in RELEASES.items()

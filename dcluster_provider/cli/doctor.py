@@ -9,8 +9,8 @@ from dcluster_provider.cli.printing import print_table_or_json
 from dcluster_provider.cli.session import command, tell
 from dcluster_provider.core.errors import DClusterError, Diagnosed
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.platforms.kubernetes.doctor.check import Check
-from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+from dcluster_provider.platforms.capabilities import SupportsExamination
+from dcluster_provider.platforms.check import Check
 
 
 @command
@@ -28,46 +28,20 @@ def doctor(args: Namespace, hook: DClusterHook) -> None:
 
 def _checks(args: Namespace, hook: DClusterHook) -> Iterator[Check]:
     yield _described("registry", lambda: _registry(hook))
-    if hook.settings.kubernetes is None:
-        yield _described("platform", lambda: _platform(hook))
+    platform = hook.control.platform
+    if not isinstance(platform, SupportsExamination):
+        yield _described("platform", platform.describe)
         return
     try:
-        has_cloud = hook.settings.nodes.cloud != "on-premises"
-        yield from _examine(hook, hook.settings.kubernetes, images=not args.no_images, nodes=has_cloud)
+        yield from platform.examine(
+            images=not args.no_images, nodes=hook.settings.nodes.cloud_settings.can_launch
+        )
     except DClusterError as error:
-        yield _failed("Kubernetes", error)
+        yield _failed(platform.name.capitalize(), error)
 
 
 def _registry(hook: DClusterHook) -> str:
-    from dcluster_provider.registry.store import Registry
-
-    return Registry(hook.settings.registry_url).describe()
-
-
-def _platform(hook: DClusterHook) -> str:
-    return hook.control.platform.describe()
-
-
-def _examine(
-    hook: DClusterHook, settings: KubernetesSettings, *, images: bool, nodes: bool
-) -> Iterator[Check]:
-    from dcluster_provider.hooks.kubernetes_client import kubernetes_client
-    from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
-    from dcluster_provider.platforms.kubernetes.doctor import examine
-
-    client = kubernetes_client(settings.conn_id)
-    yield from examine(
-        settings, KubernetesApi(lambda: client), registry_id=_registry_id(hook), images=images, nodes=nodes
-    )
-
-
-def _registry_id(hook: DClusterHook) -> str:
-    from dcluster_provider.registry.store import Registry
-
-    try:
-        return Registry(hook.settings.registry_url).id
-    except DClusterError:  # the check of the registry has told of it
-        return ""
+    return hook.control.registry.describe()
 
 
 def _described(name: str, describe: Callable[[], str]) -> Check:

@@ -6,7 +6,6 @@ from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_table_or_json
 from dcluster_provider.cli.session import command, tell
-from dcluster_provider.control.connect import local_settings
 from dcluster_provider.core.errors import NotFound
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.installation.engines import (
@@ -14,12 +13,13 @@ from dcluster_provider.platforms.local.installation.engines import (
     installed_engines,
     remove_engine,
 )
+from dcluster_provider.platforms.local.settings import LocalSettings
 
 
 @command
 def list_engines(args: Namespace, hook: DClusterHook) -> None:
     """List the installed engines."""
-    engines = installed_engines(hook.settings.engines_folder)
+    engines = installed_engines(hook.backend_settings(LocalSettings).engines_folder)
     rows = [(it.name, it.kind, it.version, f"{it.size // 10**6} MB", str(it.folder)) for it in engines]
     print_table_or_json(("NAME", "ENGINE", "VERSION", "SIZE", "FOLDER"), rows, args.output)
 
@@ -27,14 +27,14 @@ def list_engines(args: Namespace, hook: DClusterHook) -> None:
 @command
 def install_engines(args: Namespace, hook: DClusterHook) -> None:
     """Install an engine in the connection's version, or find it installed, and print where it is."""
-    engine = ensure_engine(args.engine, local_settings(hook.settings), tell)
+    engine = ensure_engine(args.engine, hook.backend_settings(LocalSettings), tell)
     print(f"{engine.kind} {engine.version} in {engine.home}, Java {engine.java_version}")  # noqa: T201  # output
 
 
 @command
 def remove_engines(args: Namespace, hook: DClusterHook) -> None:
     """Remove every installed version of an engine."""
-    folder = hook.settings.engines_folder
+    folder = hook.backend_settings(LocalSettings).engines_folder
     names = [it.name for it in installed_engines(folder) if it.kind == args.engine]
     if not names:
         raise NotFound(f"no {args.engine} is installed in {folder}; see airflow dcluster engines list")

@@ -9,6 +9,7 @@ from dcluster_provider.cli.session import command
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 
 @command
@@ -17,8 +18,8 @@ def rbac(args: Namespace, hook: DClusterHook) -> None:
     subjects = _subjects(args)
     namespaces, proxy, flink_account = args.namespace, True, args.flink_account
     if not namespaces or args.conn_id != hook.default_conn_name:
-        settings = hook.settings.kubernetes
-        if settings is None:
+        settings = hook.settings.platform_settings
+        if not isinstance(settings, KubernetesSettings):
             raise InvalidSpec(
                 f"connection {args.conn_id!r} is not of the Kubernetes platform; give the namespaces with --namespace"
             )

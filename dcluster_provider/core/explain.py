@@ -39,13 +39,18 @@ def nearest(name: str, known: AbstractSet[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def explain(error: ValidationError) -> str:
-    """Every complaint of a failed validation: the field, what is wrong with it, and what was given."""
-    return "; ".join(_complaint(dict(item)) for item in error.errors(include_url=False))
+def explain(error: ValidationError, *, missing: str = _MESSAGES["missing"]) -> str:
+    """Every complaint of a failed validation: the field, what is wrong with it, and what was given.
+
+    :param missing: what is said of a field without a value that has no default.
+    """
+    return "; ".join(_complaint(dict(item), missing) for item in error.errors(include_url=False))
 
 
-def _complaint(item: dict[str, Any]) -> str:
-    if item["type"] in _MESSAGES:
+def _complaint(item: dict[str, Any], missing: str) -> str:
+    if item["type"] == "missing":
+        message = missing
+    elif item["type"] in _MESSAGES:
         message = _MESSAGES[item["type"]].format(**item.get("ctx", {}))
     else:
         message = str(item["msg"]).removeprefix("Value error, ")

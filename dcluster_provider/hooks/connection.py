@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dcluster_provider.core.errors import InvalidSpec, NotFound
-from dcluster_provider.core.explain import nearest
-from dcluster_provider.core.fields import LONGEST_TIME
-from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.hooks.connection_type import require_dcluster
-from dcluster_provider.hooks.form import FIELDS
 
 if TYPE_CHECKING:
-    from dcluster_provider.control.nodes.settings import NodeSettings
     from dcluster_provider.control.settings import Settings
-    from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+    from dcluster_provider.core.connection_settings import ConnectionSettings
+    from dcluster_provider.hooks.connection_reader import ConnectionReader
 
 DEFAULT_CONN_ID = "dcluster_default"
-_PLATFORMS = ("local", "kubernetes")
+
+Model = TypeVar("Model", bound="ConnectionSettings")
 
 
 def read_settings(conn_id: str) -> Settings:
@@ -30,6 +25,19 @@ def read_settings(conn_id: str) -> Settings:
     :raises NotFound: another connection does not exist.
     :raises InvalidSpec: the connection is of another type, has an unknown field, or a value that cannot be accepted.
     """
+    return settings_from(conn_id, _extra(conn_id))
+
+
+def read_backend_settings(conn_id: str, model: type[Model]) -> Model:
+    """What a connection says to one backend, whether it names that as its platform or cloud or another.
+
+    :raises NotFound: the connection does not exist.
+    :raises InvalidSpec: as for :func:`read_settings`.
+    """
+    return _fields(conn_id, _extra(conn_id)).read(model)
+
+
+def _extra(conn_id: str) -> dict[str, Any]:
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -42,9 +50,9 @@ def read_settings(conn_id: str) -> Settings:
                 f"There is no connection {conn_id!r}; make one of type 'dcluster', or leave it out: "
                 f"{DEFAULT_CONN_ID!r} need not exist"
             ) from None
-        return settings_from(conn_id, {})
+        return {}
     require_dcluster(conn_id, connection)
-    return settings_from(conn_id, dict(connection.extra_dejson))
+    return dict(connection.extra_dejson)
 
 
 def use_secret_names() -> None:
@@ -68,60 +76,32 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
     :raises InvalidSpec: an unknown field or a value that cannot be accepted; the connection and field are named.
     """
     # A DAG file names connections and reads none, so it does not pay for this.
+    from dcluster_provider.control.backends import clouds, platforms
+    from dcluster_provider.control.nodes.settings import NodeSettings
     from dcluster_provider.control.settings import Settings
-    from dcluster_provider.hooks.job_settings import application_template, external_clusters, grafana_links
-    from dcluster_provider.hooks.node_settings import node_settings
 
-    for name in extra:
-        if name not in FIELDS:
-            raise InvalidSpec(f"connection {conn_id!r}: unknown field {name!r}{nearest(name, set(FIELDS))}")
-    given = {name: value for name, value in extra.items() if value not in (None, "")}
-    platform = str(given.get("platform", "local"))
-    if platform not in _PLATFORMS:
-        choice = nearest(platform, set(_PLATFORMS)) or "; write 'local' or 'kubernetes'"
-        raise InvalidSpec(
-            f"connection {conn_id!r}: field platform: there is no platform {platform!r}{choice}"
-        )
-    deployment = str(given.get("deployment", "airflow"))
-    home = _folder("home", _airflow_home() / "dcluster", given.get("home"))
-    env = str(given.get("env", "dev"))
-    nodes = node_settings(conn_id, given, deployment)
-    kubernetes = _kubernetes(conn_id, given, deployment, nodes) if platform == "kubernetes" else None
-    return Settings(
-        conn_id=conn_id,
-        registry_url=_registry_url(conn_id, given.get("registry_conn_id"), home),
-        home=home,
-        engines_folder=_folder("engines_folder", home / "engines"),
-        deployment=deployment,
-        env=env,
-        limits=Limits(_seconds(conn_id, given, "idle_timeout"), _seconds(conn_id, given, "max_lifetime")),
-        alert_after=_seconds(conn_id, given, "alert_after") or Settings.alert_after,
-        alert_repeat=_seconds(conn_id, given, "alert_repeat"),
-        spark_version=given.get("spark_version"),
-        flink_version=given.get("flink_version"),
-        java_home=given.get("java_home"),
-        python=given.get("python"),
-        job_log_url_template=given.get("job_log_url") or _own_log_page(conn_id),
-        kubernetes=kubernetes,
-        application=application_template(conn_id, given),
-        external_clusters=external_clusters(conn_id, given),
-        grafana=grafana_links(conn_id, given, env, kubernetes),
+    fields = _fields(conn_id, extra)
+    cloud = fields.read(fields.named(clouds).settings)
+    nodes = fields.read(NodeSettings, cloud_settings=cloud)
+    timeout = int(nodes.registration_timeout.total_seconds()) if cloud.can_launch else 0
+    platform = fields.read(fields.named(platforms).settings, new_node_timeout=timeout)
+    return fields.read(
+        Settings,
+        platform_settings=platform,
         nodes=nodes,
+        registry_url=_registry_url(conn_id, fields.text("registry_conn_id"), Path(fields.text("home"))),
+        job_log_url=fields.text("job_log_url") or _own_log_page(conn_id),
     )
 
 
-def _kubernetes(
-    conn_id: str, given: dict[str, Any], deployment: str, nodes: NodeSettings
-) -> KubernetesSettings:
-    from dcluster_provider.hooks.kubernetes_settings import kubernetes_settings
+def _fields(conn_id: str, extra: dict[str, Any]) -> ConnectionReader:
+    from dcluster_provider.hooks.connection_reader import ConnectionReader
 
-    settings = kubernetes_settings(conn_id, given, deployment)
-    if nodes.cloud == "on-premises":
-        return settings
-    return replace(settings, new_node_timeout=int(nodes.registration_timeout.total_seconds()))
+    home = _folder("home", _airflow_home() / "dcluster", extra.get("home"))
+    return ConnectionReader(conn_id, extra, home, _folder("engines_folder", home / "engines"))
 
 
-def _registry_url(conn_id: str, registry_conn_id: str | None, home: Path) -> str:
+def _registry_url(conn_id: str, registry_conn_id: str, home: Path) -> str:
     if not registry_conn_id:
         return f"sqlite:///{home / 'registry.db'}"
     from airflow.sdk import BaseHook
@@ -144,21 +124,6 @@ def _hint_for(conn_type: str | None) -> str:
         ". Airflow stores 'generic' for a type whose provider is not installed: install dcluster-provider[postgres], "
         "then delete the connection and add it again"
     )
-
-
-def _seconds(conn_id: str, given: dict[str, Any], name: str) -> timedelta | None:
-    if name not in given:
-        return None
-    try:
-        seconds = int(given[name])
-    except (TypeError, ValueError):
-        seconds = 0
-    if not 1 <= seconds <= LONGEST_TIME:
-        raise InvalidSpec(
-            f"connection {conn_id!r}: field {name}: {given[name]!r} is not a number of seconds above 0, at most "
-            f"{LONGEST_TIME}"
-        )
-    return timedelta(seconds=seconds)
 
 
 def _folder(option: str, default: Path, given: str | None = None) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from dcluster_provider.hooks.connection import DEFAULT_CONN_ID, read_settings
+from dcluster_provider.hooks.connection import DEFAULT_CONN_ID, Model, read_backend_settings, read_settings
 
 if TYPE_CHECKING:
     from dcluster_provider.control.clusters import Clusters
@@ -44,14 +44,20 @@ class DClusterHook(BaseHook):
         """What the connection says, with every default filled in."""
         return read_settings(self.dcluster_conn_id)
 
+    def backend_settings(self, model: type[Model]) -> Model:
+        """What the connection says to one backend, whether it names that as its platform or cloud or another.
+
+        :param model: of that backend's settings.
+        """
+        return read_backend_settings(self.dcluster_conn_id, model)
+
     @property
     def control(self) -> Control:
         """The use cases behind this hook."""
         from dcluster_provider.control.connect import connect
-        from dcluster_provider.hooks.cloud_clients import CLOUD_CLIENTS
-        from dcluster_provider.hooks.kubernetes_client import kubernetes_client
+        from dcluster_provider.hooks.clients import CLIENTS
 
-        return connect(self.settings, kubernetes_client, CLOUD_CLIENTS)
+        return connect(self.settings, CLIENTS)
 
     @property
     def clusters(self) -> Clusters:

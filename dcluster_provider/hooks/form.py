@@ -1,68 +1,75 @@
-"""The fields of the connection form; nothing is imported here, since Airflow reads them in every process."""
+"""The form of a ``dcluster`` connection, made of the models of its settings."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-from dcluster_provider.hooks.ec2_form import EC2_FIELDS
-from dcluster_provider.hooks.form_field import number, text
-from dcluster_provider.hooks.gke_form import GKE_FIELDS
-from dcluster_provider.hooks.job_form import JOB_FIELDS
-from dcluster_provider.hooks.kubernetes_form import KUBERNETES_FIELDS
-from dcluster_provider.hooks.node_form import NODE_FIELDS
+from dcluster_provider.control.backends import clouds, platforms
+from dcluster_provider.control.nodes.settings import NodeSettings
+from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.connection_settings import PREFILLED, ConnectionSettings
 
-_OWN_FIELDS: dict[str, dict[str, Any]] = {
-    "platform": text(
-        "Platform",
-        "Where clusters run: local (this machine) or kubernetes.",
-        enum=["local", "kubernetes"],
-        default="local",
-    ),
-    "env": text(
-        "Environment", "The {env} in cluster names {type}-{env}-{tenant}-{timestamp}.", default="dev"
-    ),
-    "deployment": text(
-        "Deployment", "Tells this Airflow's clusters from another's on the same platform.", default="airflow"
-    ),
-    "home": text(
-        "Home folder",
-        "Folder of the local platform's clusters, logs and SQLite registry; empty means the one of the "
-        "[dcluster] configuration section, or AIRFLOW_HOME/dcluster.",
-    ),
-    "registry_conn_id": text(
-        "Registry connection",
-        "Id of a PostgreSQL connection for the registry; empty means SQLite under AIRFLOW_HOME.",
-    ),
-    "idle_timeout": number(
-        "Idle timeout", "Seconds without a job after which a cluster is ended; empty means never."
-    ),
-    "max_lifetime": number(
-        "Maximum lifetime", "Seconds after its launch at which a cluster is ended; empty means never."
-    ),
-    "alert_after": number(
-        "Alert after",
-        "Seconds that a job may run before people are told, unless its client has a time of its own; "
-        "empty means 86400, a day.",
-    ),
-    "alert_repeat": number(
-        "Repeat alerts after",
-        "Seconds after which people are told once more of a job that still runs; empty means never.",
-    ),
-    "spark_version": text(
-        "Spark version", "Version of pyspark for the local platform; empty means the tested one."
-    ),
-    "flink_version": text(
-        "Flink version", "Version of apache-flink for the local platform; empty means the tested one."
-    ),
-    "java_home": text(
-        "Java home", "Folder of a Java 17 or later; empty means the one found, or one from PyPI."
-    ),
-    "python": text("Python", "Interpreter that engines are installed with; empty means one that fits."),
-    "job_log_url": text(
-        "Job log address",
-        "Where a job's log is read, with {jobId} in it; empty means a page of this Airflow.",
-    ),
-}
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
-# Name in the connection's extra -> what the form says of it. The form and the reader share this one table.
-FIELDS = _OWN_FIELDS | JOB_FIELDS | KUBERNETES_FIELDS | NODE_FIELDS | EC2_FIELDS | GKE_FIELDS
+_TYPES: dict[Any, str] = {bool: "boolean", int: "integer", timedelta: "integer"}
+
+
+def own_fields() -> dict[str, FieldInfo]:
+    """The fields of a connection that this package reads, by their names."""
+    models: list[type[ConnectionSettings]] = [
+        Settings,
+        *(backend.settings for backend in platforms.own.values()),
+        NodeSettings,
+        *(backend.settings for backend in clouds.own.values()),
+    ]
+    return {name: field for model in models for name, field in model.connection_fields().items()}
+
+
+def all_fields() -> dict[str, FieldInfo]:
+    """The same with those of platforms and clouds that other distributions install; a name of ours stays ours."""
+    own = own_fields()
+    installed = [*platforms.installed.values(), *clouds.installed.values()]
+    fields = {name: field for each in installed for name, field in each.settings.connection_fields().items()}
+    return own | {name: field for name, field in fields.items() if name not in own}
+
+
+def connection_form() -> dict[str, dict[str, Any]]:
+    """The fields as the connection form of Airflow has them (``conn-fields`` of a provider)."""
+    form = {name: _form_field(field) for name, field in all_fields().items()}
+    for backends in (platforms, clouds):
+        form[backends.field]["schema"]["enum"] = [*backends.everything, None]
+    return form
+
+
+def default_of(field: FieldInfo) -> str:
+    """A field's default as a person writes it in the form; empty where it has none."""
+    default = field.default
+    if isinstance(default, timedelta):
+        return str(int(default.total_seconds()))
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(default) if isinstance(default, (str, int)) else ""
+
+
+def _form_field(field: FieldInfo) -> dict[str, Any]:
+    kind, default = _bare(field.annotation), default_of(field)
+    schema: dict[str, Any] = {"type": [_TYPES.get(kind, "string"), "null"]}
+    if get_origin(kind) is Literal:
+        schema["enum"] = [*get_args(kind), None]
+    description = field.description or ""
+    if field.json_schema_extra == PREFILLED:
+        schema["default"] = default
+    elif default and kind is not bool:
+        description = f"{description.removesuffix('.')}; empty means {default}."
+    return {"label": field.title, "description": description, "schema": schema}
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without its validators, and without the none that stands for no value."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    return _bare(parts[0]) if NoneType in get_args(annotation) else annotation

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from dcluster_provider.core.backend import Backend, BackendContext
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
+from dcluster_provider.nodes.settings import CloudSettings
+
+if TYPE_CHECKING:
+    from dcluster_provider.nodes.base import Cloud
+
+
+class OnPremisesSettings(CloudSettings):
+    """There is nothing to say of machines that are simply there."""
+
+    can_launch: ClassVar[bool] = False
 
 
 class OnPremises:
@@ -76,3 +87,11 @@ class OnPremises:
             "destroyed here. Add machines to the cluster by hand, or name a connection whose machines come from a "
             "cloud (field cloud)"
         )
+
+
+def make_cloud(_settings: OnPremisesSettings, context: BackendContext) -> Cloud:
+    """The cloud of a connection without one."""
+    return OnPremises(context.conn_id)
+
+
+ON_PREMISES: Backend[OnPremisesSettings, Cloud] = Backend(OnPremisesSettings, make_cloud)

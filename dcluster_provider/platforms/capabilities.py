@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 from dcluster_provider.core.diagnosis import Diagnosis
@@ -11,6 +11,7 @@ from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.base import Platform, Report
+from dcluster_provider.platforms.check import Check
 from dcluster_provider.platforms.nodes import ClusterNodes
 
 
@@ -109,6 +110,19 @@ class SupportsNodes(Protocol):
     @property
     def nodes(self) -> ClusterNodes:
         """The nodes."""
+
+
+@runtime_checkable
+class SupportsExamination(Protocol):
+    """A platform that can say, point by point, whether clusters can run on it."""
+
+    def examine(self, *, images: bool, nodes: bool) -> Iterator[Check]:
+        """Check one point after the other; each check is yielded as soon as it is done.
+
+        :param images: try the images of clusters, too.
+        :param nodes: check whether nodes may be launched, drained and released, too.
+        :raises PlatformRefused: the platform cannot be used at all.
+        """
 
 
 def connect(platform: Platform) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connections import settings_for_local
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.connect import Control
@@ -178,9 +179,7 @@ def platform() -> MemoryPlatform:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        "dcluster_default", f"sqlite:///{tmp_path / 'registry.db'}", tmp_path, tmp_path / "engines"
-    )
+    return settings_for_local(tmp_path, tmp_path / "engines")
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_nobody_is_told_of_a_client_that_is_not_monitored(control, listeners, la
 
 @pytest.mark.usefixtures("job")
 def test_it_is_repeated_only_after_the_time_of_the_connection(control, settings, platform, listeners, later):
-    repeating = replace(settings, alert_repeat=timedelta(hours=2))
+    repeating = settings.model_copy(update={"alert_repeat": timedelta(hours=2)})
     upkeep = Upkeep(control.registry, platform, repeating, control.clusters, control.jobs)
     for hours, told in ((24, 2), (25, 0), (26, 2), (27, 0)):
         later(timedelta(hours=hours, seconds=hours))

@@ -9,7 +9,6 @@ from dcluster_provider.control.upkeep.owners import GONE, OwnerState
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.platforms.local.codes import LocalCode
@@ -417,7 +416,7 @@ def test_clusters_of_another_deployment_or_connection_are_not_looked_at(control,
     from dcluster_provider.control.upkeep.upkeep import Upkeep
 
     cluster = control.clusters.launch(SPEC, owner=OWNER)
-    for other in (replace(settings, deployment="other"), replace(settings, conn_id="other")):
+    for other in [settings.model_copy(update={name: "other"}) for name in ("deployment", "conn_id")]:
         clusters = Clusters(control.registry, platform, other)
         jobs = Jobs(control.registry, platform, other, clusters)
         report = Upkeep(control.registry, platform, other, clusters, jobs).check_clusters(
@@ -495,7 +494,7 @@ def test_the_limits_of_the_connection_count(control, settings, platform, later):
     from dcluster_provider.control.upkeep.upkeep import Upkeep
 
     control.clusters.launch(SPEC)
-    limited = replace(settings, limits=Limits(idle=timedelta(seconds=1)))
+    limited = settings.model_copy(update={"idle_timeout": timedelta(seconds=1)})
     later(seconds=120)
     upkeep = Upkeep(control.registry, platform, limited, control.clusters, control.jobs)
     assert lines(upkeep.check_clusters()) == [("ended", "it has been idle for 0:00:01")]

@@ -21,6 +21,7 @@ from dcluster_provider.core.identity import NODES_OF
 from dcluster_provider.core.machines import MachineState
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase
 from dcluster_provider.core.record import ClusterState
+from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 SPEC = {"tenant": "team", "workers": 4, "workerCpu": "1", "workerMemory": "4Gi", "launchNewNode": True}
 
@@ -38,7 +39,8 @@ def _look_each_time(monkeypatch) -> None:
 @pytest.fixture
 def make_clusters(control, platform, settings, cloud) -> Callable[..., Clusters]:
     def make(**changes: Any) -> Clusters:
-        nodes = NodeSettings(**({"cloud": "ec2", "cluster_instance_types": ("small", "large")} | changes))
+        wanted = {"cloud_settings": Ec2Settings(), "cluster_instance_types": ("small", "large")}
+        nodes = NodeSettings(**(wanted | changes))
         launching = Launching(cloud, cloud.cluster, nodes, settings.deployment)
         return Clusters(control.registry, platform, settings, DedicatedNodes(launching, cloud, nodes))
 

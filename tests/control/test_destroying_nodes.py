@@ -60,7 +60,7 @@ def make_nodes(control, settings):
             control.registry,
             cloud,
             cluster,
-            replace(settings, nodes=NodeSettings(cloud="ec2", drain_timeout=TIMEOUT)),
+            settings.model_copy(update={"nodes": NodeSettings(cloud="ec2", drain_timeout=TIMEOUT)}),
         )
 
     return make

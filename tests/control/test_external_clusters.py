@@ -24,7 +24,7 @@ JOB = {"client": "team", "module": "etl", "application": "a.py", "useExternalClu
 @pytest.fixture
 def jobs(control, platform, settings):
     platform.name = "local"
-    settings = replace(settings, external_clusters=(SPARK, FLINK))
+    settings = settings.model_copy(update={"external_clusters": (SPARK, FLINK)})
     clusters = Clusters(control.registry, platform, settings)
     return Jobs(control.registry, platform, settings, clusters)
 
@@ -51,7 +51,7 @@ def test_jobs_run_on_it_and_it_is_neither_watched_nor_ended(control, platform, j
 
 def test_a_changed_address_is_what_the_next_job_gets(control, platform, settings, jobs):
     first = jobs.submit(JOB)
-    moved = replace(settings, external_clusters=(replace(SPARK, master="spark://new:7077"),))
+    moved = settings.model_copy(update={"external_clusters": (replace(SPARK, master="spark://new:7077"),)})
     clusters = Clusters(control.registry, platform, moved)
     second = Jobs(control.registry, platform, moved, clusters).submit(JOB | {"module": "other"})
     assert second.cluster_id == first.cluster_id

@@ -9,10 +9,8 @@ import pytest
 from hanging import HANG_SECONDS
 from pydantic.alias_generators import to_camel
 
-from dcluster_provider.control.application_template import ApplicationTemplate
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import (
@@ -325,7 +323,9 @@ def test_monitoring_is_switched_per_client_and_read_back(control):
 
 
 def test_the_info_of_a_job_has_everything(control, platform, settings, cluster):
-    settings = replace(settings, job_log_url_template="https://l/{jobId}", grafana=GrafanaLinks("g?{search}"))
+    settings = settings.model_copy(
+        update={"job_log_url_template": "https://l/{jobId}", "grafana_url": "g?{search}"}
+    )
     jobs = Jobs(control.registry, platform, settings, control.clusters)
     job = jobs.submit(on(cluster, emailRecipients="a@b"))
     platform.set_job(
@@ -345,7 +345,7 @@ def test_the_info_of_a_job_has_everything(control, platform, settings, cluster):
 
 
 def test_a_job_that_names_no_application_runs_the_connections(control, cluster, settings):
-    settings = replace(settings, application=ApplicationTemplate("/apps/{client}/{codeVersion}/main.py"))
+    settings = settings.model_copy(update={"application_template": "/apps/{client}/{codeVersion}/main.py"})
     jobs = Jobs(control.registry, control.platform, settings, control.clusters)
     job = jobs.submit(on(cluster, application="", codeVersion="v2"))
     assert control.jobs.get(job.id).spec.application == "/apps/team/v2/main.py"

@@ -34,7 +34,7 @@ class Bench:
         self.cluster = MemoryCluster()
         self.cloud = MemoryCloud(self.cluster)
         self.registry = registry
-        self.settings = replace(settings, nodes=nodes)
+        self.settings = settings.model_copy(update={"nodes": nodes})
         self.now = datetime.now(timezone.utc)
         for module in ("clean_up", "nodes", "destroying", "by_name"):
             monkeypatch.setattr(f"dcluster_provider.control.nodes.{module}.utc_now", lambda: self.now)
@@ -111,7 +111,7 @@ def test_the_idle_are_found_by_one_pass_and_given_back_by_a_later_one(bench):
 
 
 def test_no_machine_goes_in_the_pass_that_finds_it(make_bench):
-    bench = make_bench(replace(SETTINGS, unused_after=timedelta(0)))
+    bench = make_bench(SETTINGS.model_copy(update={"unused_after": timedelta(0)}))
     bench.add("m-1")
     assert bench.clean_up().done == {}
     assert bench.clean_up().done == {"given back": 1}
@@ -335,7 +335,7 @@ def test_nothing_is_given_back_while_many_nodes_are_not_ready(bench):
 
 
 def test_one_pass_gives_back_only_so_many_those_that_waited_longest_first(make_bench):
-    bench = make_bench(replace(SETTINGS, max_removed=2))
+    bench = make_bench(SETTINGS.model_copy(update={"max_removed": 2}))
     bench.add("m-9")
     bench.clean_up()
     bench.later(minutes=1)
@@ -387,7 +387,7 @@ def test_what_a_killed_pass_has_cordoned_takes_pods_again_once_it_is_used(bench)
 
 
 def test_the_idle_of_a_thousand_nodes_are_found_with_few_requests(make_bench):
-    bench = make_bench(replace(SETTINGS, max_removed=100))
+    bench = make_bench(SETTINGS.model_copy(update={"max_removed": 100}))
     idle = {f"m-{number:04}" for number in range(0, 1000, 31)}
     for number in range(1000):
         bench.add(f"m-{number:04}")
@@ -469,7 +469,7 @@ ACTIONS = st.lists(
 @given(fleet=st.lists(MACHINE, max_size=12), actions=ACTIONS, point=st.integers(0, 40))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_not_ours_survives_everything(make_bench, fleet, actions, point):
-    bench = make_bench(replace(SETTINGS, max_removed=50))
+    bench = make_bench(SETTINGS.model_copy(update={"max_removed": 50}))
     for number, it in enumerate(fleet):
         _add(bench, number, **it)
     ids = [f"m-{number}" for number in range(len(fleet) + 1)]

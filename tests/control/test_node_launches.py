@@ -24,7 +24,7 @@ def cloud() -> MemoryCloud:
 
 @pytest.fixture
 def ec2(settings) -> Settings:
-    return replace(settings, nodes=NodeSettings(cloud="ec2"))
+    return settings.model_copy(update={"nodes": NodeSettings(cloud="ec2")})
 
 
 @pytest.fixture

@@ -10,14 +10,17 @@ import pytest
 from dcluster_provider.core.errors import InvalidSpec, NotFound
 from dcluster_provider.hooks.connection import read_settings, settings_from
 from dcluster_provider.hooks.dcluster import DClusterHook
+from dcluster_provider.platforms.local.settings import LocalSettings
 
 
 def test_no_connection_means_the_local_platform_and_sqlite_under_the_airflow_home(monkeypatch):
     monkeypatch.setenv("AIRFLOW_HOME", "/some/home")
     settings = read_settings("dcluster_default")
-    assert (settings.kubernetes, settings.env) == (None, "dev")
+    assert (settings.platform, settings.env) == ("local", "dev")
     assert settings.registry_url == "sqlite:////some/home/dcluster/registry.db"
-    assert settings.engines_folder == Path("/some/home/dcluster/engines")
+    assert settings.platform_settings == LocalSettings(
+        home=Path("/some/home/dcluster"), engines_folder=Path("/some/home/dcluster/engines")
+    )
 
 
 def test_another_connection_that_does_not_exist_is_an_error():

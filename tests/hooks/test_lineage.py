@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from connections import settings_for_local
 from local_platform import make_cluster, make_job
 from openlineage.client.serde import Serde
 
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.record import JobState
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.hooks.lineage import job_facets, with_lineage
 
-SETTINGS = Settings(
-    "mine", "sqlite:////r.db", Path("/h"), Path("/e"), job_log_url_template="https://l/{jobId}"
+SETTINGS = settings_for_local(
+    Path("/h"), Path("/e"), "/r.db", conn_id="mine", job_log_url_template="https://l/{jobId}"
 )
 SPARK = JobSpec(client="team", module="etl", application="a.py", extra_cmd={"spark.x": "1"})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import timedelta
 
 import pytest
@@ -10,8 +9,6 @@ import pytest
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.hooks.connection import settings_from
-from dcluster_provider.hooks.ec2_form import EC2_FIELDS
-from dcluster_provider.hooks.node_form import NODE_FIELDS
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 EVERYTHING = {
@@ -40,7 +37,7 @@ EVERYTHING = {
 
 def test_every_field_is_read():
     settings = settings_from("mine", {**EVERYTHING, "deployment": "prod"}).nodes
-    assert settings.ec2 == Ec2Settings(
+    assert settings.cloud_settings == Ec2Settings(
         conn_id="aws",
         deployment="prod",
         region="eu-west-1",
@@ -62,12 +59,12 @@ def test_every_field_is_read():
     hash(settings)
 
 
-def test_the_forms_have_a_field_for_every_setting():
-    of_ec2 = {it.name for it in fields(Ec2Settings)} - {"deployment", "conn_id", "connection"}
-    assert {f"ec2_{name}" for name in of_ec2} == set(EC2_FIELDS) - {"aws_conn_id"}
-    assert set(EC2_FIELDS) < set(EVERYTHING)
-    of_all = {it.name for it in fields(NodeSettings)} - {"ec2", "gke", "daemons"}
-    assert of_all | {"daemons_cpu", "daemons_memory"} == set(NODE_FIELDS)
+def test_every_setting_is_a_field_of_the_connection():
+    of_ec2 = set(Ec2Settings.model_fields) - {"deployment", "conn_id", "connection"}
+    fields = set(Ec2Settings.connection_fields()) - {"deployment"}
+    assert {f"ec2_{name}" for name in of_ec2} == fields - {"aws_conn_id"}
+    assert fields < set(EVERYTHING)
+    assert set(NodeSettings.model_fields) - {"cloud_settings"} == set(NodeSettings.connection_fields())
 
 
 def test_without_a_cloud_every_setting_has_its_default():

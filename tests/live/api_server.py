@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import psutil
 from airflow_databases import AIRFLOW
+from connections import settings_for_local
 from hanging import ANSWER_SECONDS, wait_until
 
 from dcluster_provider.control.connect import connect
-from dcluster_provider.control.settings import Settings
 from demo.standalone import Standalone, end
 from tests.live.conftest import connection
 from tests.live.rest_users import log_in, variables
@@ -52,8 +52,7 @@ class ApiServer:
         standalone = Standalone(home, home / "dags", settings)
         self.url, self._environment = standalone.url, standalone.environment
         self._log = home / "api-server.log"
-        registry = f"sqlite:///{home / 'dcluster' / 'registry.db'}"
-        self.control = connect(Settings("dcluster_default", registry, home / "dcluster", home / "engines"))
+        self.control = connect(settings_for_local(home / "dcluster", home / "engines"))
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:

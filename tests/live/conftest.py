@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from connections import settings_for_kubernetes, settings_for_local
 from hanging import ANSWER_SECONDS, wait_until
 from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
 from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import Control, connect
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.rest import Rest
@@ -35,7 +35,7 @@ EXAMPLE_DAGS = HERE.parents[1] / "example_dags"
 
 def install_engines(home: Path) -> None:
     """Install what an Airflow in ``home`` would install at its first clusters."""
-    local = LocalSettings(home / "dcluster", engines_folder(), "airflow")
+    local = LocalSettings(home=home / "dcluster", engines_folder=engines_folder())
     for engine in ("spark", "flink"):
         ensure_engine(engine, local, print)
 
@@ -211,14 +211,11 @@ def live_airflow(
         "AIRFLOW_CONN_FULL_DISK": connection(home=str(full_disk)),
     } | (kubernetes.variables if kubernetes else {})
     install_engines(home)
-    settings = Settings(
-        conn_id="dcluster_default",
-        registry_url=f"sqlite:///{home / 'dcluster' / 'registry.db'}",
-        home=home / "dcluster",
-        engines_folder=engines_folder(),
-        kubernetes=kubernetes.settings if kubernetes else None,
-    )
-    control = connect(settings, kubernetes.client if kubernetes else None)
+    if kubernetes:
+        settings = settings_for_kubernetes(home / "dcluster", kubernetes.settings)
+        control = connect(settings, {"kubernetes": kubernetes.client})
+    else:
+        control = connect(settings_for_local(home / "dcluster", engines_folder()))
     standalone = Standalone(home, dags, variables)
     standalone.start()
     try:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from connections import settings_for_local
 from hanging import ANSWER_SECONDS, wait_until
 from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
-from dcluster_provider.control.settings import Settings
-from dcluster_provider.hooks.form import FIELDS
+from dcluster_provider.hooks.form import own_fields
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.standalone import Standalone
@@ -131,7 +131,7 @@ def _start(combination: Combination, installation: Installation, folder: Path) -
         shutil.copy(installation.database, folder / name)
     application = folder / "pi_spark.py"
     shutil.copy(EXAMPLE_DAGS / "applications" / application.name, application)
-    ensure_engine("spark", LocalSettings(folder, engines_folder(), "airflow"), print)
+    ensure_engine("spark", LocalSettings(home=folder, engines_folder=engines_folder()), print)
     bundles = [
         {
             "name": "dags-folder",
@@ -159,8 +159,7 @@ def _start(combination: Combination, installation: Installation, folder: Path) -
 def _end(trial: Trial) -> None:
     trial.standalone.stop()
     for home in (trial.home, trial.standalone.home):
-        registry = f"sqlite:///{home / 'dcluster' / 'registry.db'}"
-        control = connect(Settings("dcluster_default", registry, home / "dcluster", engines_folder()))
+        control = connect(settings_for_local(home / "dcluster", engines_folder()))
         for cluster in control.clusters.list():
             control.clusters.terminate(cluster.id, actor="the tests' end")
     assert not trial.standalone.leftovers()
@@ -207,7 +206,7 @@ def test_the_connection_has_its_form(trial):
         kinds = client.get("/ui/connections/hook_meta").raise_for_status().json()
     (form,) = [kind for kind in kinds if kind["connection_type"] == "dcluster"]
     assert form["hook_name"] == "dCluster"
-    assert set(form["extra_fields"]) == set(FIELDS)
+    assert set(form["extra_fields"]) == set(own_fields())
     trial.shown.append("form")
 
 

@@ -34,7 +34,7 @@ MISTAKES = [
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    ensure_engine("spark", LocalSettings(home, engines_folder(), "airflow"), print)
+    ensure_engine("spark", LocalSettings(home=home, engines_folder=engines_folder()), print)
     variables = {"AIRFLOW_HOME": str(home), "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder())}
     return os.environ | variables
 

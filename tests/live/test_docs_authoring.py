@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from airflow_databases import AIRFLOW
+from connections import settings_for_local
 from hanging import HANG_SECONDS
 from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -28,8 +28,7 @@ def run(tmp_path, airflow_environment):
         command = [AIRFLOW, "dags", "test", dag_id]
         done = subprocess.run(command, env=airflow_environment, check=False, capture_output=True, text=True)
         home_of_clusters = tmp_path / "airflow" / "dcluster"
-        url = f"sqlite:///{home_of_clusters / 'registry.db'}"
-        control = connect(Settings("dcluster_default", url, home_of_clusters, engines_folder()))
+        control = connect(settings_for_local(home_of_clusters, engines_folder()))
         return done.returncode, done.stdout + done.stderr, control
 
     return run

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from airflow_databases import AIRFLOW
+from connections import settings_for_local
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.installation.engines import find_engine
@@ -59,8 +59,7 @@ def test_a_job_is_upgraded_with_a_savepoint_as_the_page_says(tmp_path, airflow_e
         (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "savepoints.md").read_text(), re.DOTALL)
         code = code.replace("/opt/jobs/counting.jar", str(jar)).replace("/data/counted.csv", str(counted))
         code = code.replace("savepoint=True", "savepoint=True, deferrable=DEFERRABLE, poll_interval=1")
-        settings = Settings("dcluster_default", f"sqlite:///{home / 'registry.db'}", home, engines_folder())
-        jobs = connect(settings).jobs
+        jobs = connect(settings_for_local(home, engines_folder())).jobs
         job = jobs.submit(
             {"client": "sales", "module": "counting", "jobType": "flink", "useLongLivingCluster": True}
             | {"application": str(jar), "args": [str(counted)]}

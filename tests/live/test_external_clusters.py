@@ -9,12 +9,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from connections import settings_for_local
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, launch, local_platform, local_settings, observe, until
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.external_clusters import ExternalCluster
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.platforms.local.installation.engines import LocalEngine, ensure_engine, find_engine
@@ -72,8 +72,7 @@ def standalone_spark(folder: Path, engine: LocalEngine) -> Iterator[ExternalClus
 
 def control_with(home: Path, cluster: ExternalCluster) -> Control:
     engines = local_settings(home).engines_folder
-    url = f"sqlite:///{home / 'registry.db'}"
-    return connect(Settings("dcluster_default", url, home, engines, external_clusters=(cluster,)))
+    return connect(settings_for_local(home, engines, external_clusters=(cluster,)))
 
 
 def test_spark_jobs_run_on_a_cluster_that_was_started_by_hand(tmp_path):

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -213,7 +212,7 @@ def no_network(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    return replace(local_settings(tmp_path), engines_folder=tmp_path / "engines")
+    return local_settings(tmp_path).model_copy(update={"engines_folder": tmp_path / "engines"})
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from connections import settings_for_local
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed
 from dcluster_provider.control.saving import utc_now
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import JobFailed, SavepointFailed
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase
@@ -31,9 +31,7 @@ SQL = str(APPLICATIONS / "counting.sql")
 def settings(tmp_path_factory):
     home = tmp_path_factory.mktemp("savepoints")
     with local_platform(home, "flink") as platform:
-        yield Settings(
-            "dcluster_default", f"sqlite:///{home / 'registry.db'}", home, platform.settings.engines_folder
-        )
+        yield settings_for_local(home, platform.settings.engines_folder)
 
 
 @pytest.fixture(scope="module")

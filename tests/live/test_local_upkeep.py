@@ -7,14 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from connections import settings_for_local
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
-from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.rest import HttpRest
@@ -35,9 +34,7 @@ class House:
 
     def __init__(self, platform: LocalPlatform, registry: Path) -> None:
         deployment, home = platform.settings.deployment, platform.settings.home
-        self.settings = Settings(
-            "dcluster_default", f"sqlite:///{registry}", home, home, deployment, limits=Limits(idle=IDLE)
-        )
+        self.settings = settings_for_local(home, home, registry, deployment=deployment, idle_timeout=IDLE)
         self.registry = Registry(self.settings.registry_url)
         self.platform = platform = LocalPlatform(platform.settings, lambda: self.registry.id)
         self.clusters = Clusters(self.registry, platform, self.settings)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from connections import settings_for_kubernetes, settings_for_local
 from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control.connect import Control, connect
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import ClusterState, JobState
 from demo.standalone import Standalone
 from tests.live.conftest import (
@@ -96,15 +96,11 @@ def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
         | {"AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder())}
         | connections,
     )
-    registry = home / "dcluster" / "registry.db"
-    settings = Settings(
-        "dcluster_default",
-        f"sqlite:///{registry}",
-        registry.parent,
-        engines_folder(),
-        kubernetes=kubernetes.settings if kubernetes else None,
-    )
-    control = connect(settings, kubernetes.client if kubernetes else None)
+    if kubernetes:
+        settings = settings_for_kubernetes(home / "dcluster", kubernetes.settings)
+        control = connect(settings, {"kubernetes": kubernetes.client})
+    else:
+        control = connect(settings_for_local(home / "dcluster", engines_folder()))
     standalone.start()
     try:
         healthy_rest(standalone)
@@ -113,7 +109,7 @@ def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
         with httpx.Client(base_url=standalone.url, headers=headers, timeout=ANSWER_SECONDS) as client:
             assert wait_until(lambda: len(client.get("/api/v2/dags").json()["dags"]) == 10)
         control.registry.describe()  # makes the tables
-        yield Dialogue(standalone.url, token, control, registry)
+        yield Dialogue(standalone.url, token, control, home / "dcluster" / "registry.db")
     finally:
         standalone.stop()
         for cluster in control.clusters.list():

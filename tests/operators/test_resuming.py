@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
+from connections import settings_for_kubernetes
 
 from dcluster_provider.control.connect import connect
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import ClusterFailed, JobFailed, PlatformRefused
 from dcluster_provider.core.record import ClusterState, JobState
@@ -31,18 +31,12 @@ def no_client(conn_id):
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(
-        "data",
-        f"sqlite:///{tmp_path / 'registry.db'}",
-        tmp_path,
-        tmp_path / "engines",
-        kubernetes=KubernetesSettings(),
-    )
+    return settings_for_kubernetes(tmp_path, KubernetesSettings(), conn_id="data")
 
 
 @pytest.fixture
 def control(settings):
-    return connect(settings, no_client)
+    return connect(settings, {"kubernetes": no_client})
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from dcluster_provider.platforms.local.spark import launch as spark_launch
 from tests.kubernetes_platform import PLACE, make_cluster, make_external, make_job
 
 KUBERNETES = KubernetesSettings(deployment="airflow", namespace="data", external_namespace="other")
-OWN_EXECUTORS = replace(KUBERNETES, driver_service_account="driver")
-STORAGE = replace(KUBERNETES, flink_storage="s3://bucket", flink_ha=True)
+OWN_EXECUTORS = KUBERNETES.model_copy(update={"driver_service_account": "driver"})
+STORAGE = KUBERNETES.model_copy(update={"flink_storage": "s3://bucket", "flink_ha": True})
 # One of them is a value that each setting may have.
 VALUES = ("31999", "true", "false", "10 s", "file:///mine", "org.example.Mine")
 _ON_COMMAND_LINE = re.compile(r"(?:--conf|-D) ([\w.-]+)=")

@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from connections import settings_for_local
 from hanging import HANG_SECONDS
 from memory_nodes import MemoryCloud, MemoryCluster
 
 from dcluster_provider.control.nodes.draining import LEFT
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed, WaitTimeout
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.machines import MachineState
@@ -43,7 +43,7 @@ def cloud() -> MemoryCloud:
 @pytest.fixture
 def nodes(tmp_path, cloud) -> Nodes:
     url = f"sqlite:///{tmp_path / 'registry.db'}"
-    settings = Settings("dcluster_default", url, tmp_path, tmp_path, nodes=NodeSettings(cloud="ec2"))
+    settings = settings_for_local(tmp_path, tmp_path, url, nodes=NodeSettings(cloud="ec2"))
     return Nodes(Registry(url), cloud, cloud.cluster, settings)
 
 

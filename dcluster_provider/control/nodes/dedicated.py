@@ -40,7 +40,7 @@ class DedicatedNodes:
 
     def are_for(self, spec: ClusterSpec) -> bool:
         """Whether nodes are launched for a cluster."""
-        return spec.launch_new_node and self._settings.cloud != "on-premises"
+        return spec.launch_new_node and self._settings.cloud_settings.can_launch
 
     def check(self, spec: ClusterSpec) -> None:
         """Refuse a cluster whose nodes cannot be launched.

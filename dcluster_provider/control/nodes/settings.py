@@ -2,42 +2,83 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated
 
+from pydantic import Field
+
+from dcluster_provider.core.connection_fields import Duration, Names, Text, whole_number
+from dcluster_provider.core.connection_settings import PREFILLED, ConnectionSettings
+from dcluster_provider.core.fields import Cpu, Memory
 from dcluster_provider.core.machines import Capacity
-from dcluster_provider.core.sizing import MIB
-from dcluster_provider.nodes.ec2.settings import Ec2Settings
-from dcluster_provider.nodes.gke.settings import GkeSettings
+from dcluster_provider.core.sizing import cpu_cores, memory_bytes
+from dcluster_provider.nodes.on_premises import OnPremisesSettings
+from dcluster_provider.nodes.settings import CloudSettings
 
 
-@dataclass(frozen=True)
-class NodeSettings:
-    """How machines are launched and given back.
+class NodeSettings(ConnectionSettings):
+    """How machines are launched and released.
 
-    :param cloud: where they come from.
-    :param max_nodes: that one request may ask for.
-    :param launch_timeout: in which a machine has to run, after it was asked for.
-    :param registration_timeout: in which it has to be a node of Kubernetes that is ready, after it was asked for.
-    :param drain_timeout: in which the pods of a node have to be gone before it is left as it is.
-    :param unused_after: for which nothing may have used a node before a clean-up gives it back.
-    :param min_age: of a machine that a clean-up may give back.
-    :param max_removed: machines that one clean-up gives back.
-    :param cluster_instance_types: of the nodes of clusters with ``launchNewNode``: the one that is wanted, and those
-        that may take its place.
-    :param daemons: what the pods of DaemonSets ask for on each node.
+    :param cloud_settings: of the cloud that ``cloud`` names.
     """
 
-    cloud: Literal["on-premises", "ec2", "gke"] = "on-premises"
-    max_nodes: int = 100
-    launch_timeout: timedelta = timedelta(minutes=5)
-    registration_timeout: timedelta = timedelta(minutes=15)
-    drain_timeout: timedelta = timedelta(minutes=15)
-    unused_after: timedelta = timedelta(minutes=10)
-    min_age: timedelta = timedelta(minutes=10)
-    max_removed: int = 10
-    cluster_instance_types: tuple[str, ...] = ()
-    daemons: Capacity = field(default_factory=lambda: Capacity(0.25, 512 * MIB))
-    ec2: Ec2Settings | None = None
-    gke: GkeSettings | None = None
+    cloud: Text = Field(
+        "on-premises",
+        title="Cloud",
+        description="Where the nodes of the Kubernetes cluster come from: ec2, gke or on-premises, where nodes are "
+        "neither launched nor terminated.",
+        json_schema_extra=PREFILLED,
+    )
+    cloud_settings: CloudSettings = Field(default_factory=OnPremisesSettings)
+    max_nodes: Annotated[int, whole_number(1)] = Field(
+        100, title="Maximum nodes", description="Nodes that one request may ask for."
+    )
+    launch_timeout: Duration = Field(
+        timedelta(minutes=5),
+        title="Time to launch a node",
+        description="Seconds in which a machine has to run after it was requested.",
+    )
+    registration_timeout: Duration = Field(
+        timedelta(minutes=15),
+        title="Time to join",
+        description="Seconds in which a machine has to be a ready node after it was requested.",
+    )
+    drain_timeout: Duration = Field(
+        timedelta(minutes=15),
+        title="Time to drain",
+        description="Seconds in which the pods of a node have to be gone before the node is left as it is.",
+    )
+    unused_after: Duration = Field(
+        timedelta(minutes=10),
+        title="Nodes unused after",
+        description="Seconds for which nothing may have used a node before a clean-up releases it.",
+    )
+    min_age: Duration = Field(
+        timedelta(minutes=10),
+        title="Minimum age of a node",
+        description="Seconds after its launch before which no clean-up releases a node.",
+    )
+    max_removed: Annotated[int, whole_number(1)] = Field(
+        10, title="Maximum nodes removed", description="Nodes that one clean-up releases."
+    )
+    cluster_instance_types: Names = Field(
+        (),
+        title="Instance types of clusters",
+        description="Instance types of the nodes of clusters with launchNewNode, separated by commas: the preferred "
+        "one, then those that may replace it.",
+    )
+    daemons_cpu: Cpu = Field(
+        "250m",
+        title="CPU of DaemonSets",
+        description="CPU that the pods of DaemonSets request on each node; it is kept free when nodes are counted.",
+    )
+    daemons_memory: Memory = Field(
+        "512Mi",
+        title="Memory of DaemonSets",
+        description="Memory that the pods of DaemonSets request on each node; it is kept free as well.",
+    )
+
+    @property
+    def daemons(self) -> Capacity:
+        """What the pods of DaemonSets request on each node."""
+        return Capacity(float(cpu_cores(self.daemons_cpu)), memory_bytes(self.daemons_memory))

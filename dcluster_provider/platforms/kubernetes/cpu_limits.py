@@ -7,7 +7,6 @@ one that may be less than they request.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from threading import Lock
 
 from cachetools import TTLCache
@@ -44,7 +43,7 @@ class CpuLimits:
             )
             with self._lock:
                 self._demands[namespace] = demands
-        return replace(self._settings, cpu_limit="request" if demands else "none")
+        return self._settings.model_copy(update={"cpu_limit": "request" if demands else "none"})
 
     def _listed(self, kind: str, namespace: str) -> list[Json]:
         try:

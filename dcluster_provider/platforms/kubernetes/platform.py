@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -27,6 +26,7 @@ from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, no_registry
 from dcluster_provider.platforms.capabilities import OnChange
+from dcluster_provider.platforms.check import Check
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection, collection_of
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
@@ -69,11 +69,11 @@ class KubernetesPlatform:
         settings: KubernetesSettings,
         api: KubernetesApi,
         registry_id: Callable[[], str] = no_registry,
-        home: Path | None = None,
     ) -> None:
         self.settings = settings
         self.nodes: ClusterNodes = KubernetesNodes(api)
         self._api = api
+        self._registry_id = registry_id
         self._server = ServerIdentity(api)
         self._listeners: set[OnChange] = set()
         self._grace_periods = GracePeriods(settings.unschedulable_timeout, settings.mount_timeout)
@@ -88,13 +88,31 @@ class KubernetesPlatform:
         self._cpu_limits = CpuLimits(settings, api)
         self._runs = JobRuns(settings, api, self._owner_objects, self._job_owner_objects, self._cpu_limits)
         self._polls = JobObserver(
-            settings, api, self._runs, self._pods_and_ended, self._warnings, self._grace_periods, home
+            settings,
+            api,
+            self._runs,
+            self._pods_and_ended,
+            self._warnings,
+            self._grace_periods,
+            settings.home,
         )
 
     def describe(self) -> str:
         """The API server's version and the namespaces."""
         version = self._api.get("/version")["gitVersion"]
         return f"Kubernetes {version} at {self._api.host}, namespaces {', '.join(self.settings.namespaces)}"
+
+    def examine(self, *, images: bool, nodes: bool) -> Iterator[Check]:
+        """Check the API server, then each namespace; what has to be granted is named."""
+        from dcluster_provider.platforms.kubernetes.doctor import examine
+
+        self._api.connect()
+        try:
+            registry_id = self._registry_id()
+        except DClusterError as error:
+            _LOG.info("The registry cannot be opened, so what others made is not looked for: %s", error)
+            registry_id = ""
+        yield from examine(self.settings, self._api, registry_id=registry_id, images=images, nodes=nodes)
 
     def connect(self) -> None:
         """Read the credentials, which takes a process seconds and 80 MB: the client has a class for every object."""

@@ -3,88 +3,198 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
 from decimal import Decimal
-from functools import cached_property
 from math import ceil
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from dcluster_provider.core.connection_fields import Flag, Text, json_text, one_of, rejected, whole_number
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.fields import Memory
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.kubernetes.api.quantity import amount
-from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER
+from dcluster_provider.platforms.settings import PlatformSettings
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 SPARK_USER, FLINK_USER = 185, 9999  # of the official images, which have a name for them
 SPARK_IMAGE = "apache/spark:3.5.9"
 FLINK_IMAGE = "flink:2.3.0"
+_FACTOR = re.compile(r"100|[1-9][0-9]?(?:\.[0-9]{1,3})?", re.ASCII)
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True)
-class KubernetesSettings:
+EngineAccess = Literal["proxy", "direct"]
+ImagePullPolicy = Literal["", "Always", "IfNotPresent", "Never"]
+JsonObject = Annotated[str, json_text(dict, 'a JSON object, such as {"disk": "ssd"}')]
+JsonList = Annotated[
+    str, json_text(list, 'a JSON list, such as [{"key": "dedicated", "operator": "Exists"}]')
+]
+
+
+def _pod_template(value: Any) -> str:
+    from dcluster_provider.platforms.kubernetes.manifests.overlay import parse_overlay
+
+    try:
+        return json.dumps(parse_overlay(value, "pod_template"), sort_keys=True) if value else ""
+    except InvalidSpec as error:
+        raise ValueError(str(error).removeprefix("pod_template: ")) from None
+
+
+def _namespace(text: str) -> str:
+    if text and not _DNS_LABEL.fullmatch(text):
+        raise rejected(text, "a namespace is at most 63 lower case letters, digits and dashes")
+    return text
+
+
+def _cpu_limit(text: str) -> str:
+    if text and text not in {"none", "request"} and not _FACTOR.fullmatch(text):
+        raise rejected(text, "write none, request or a factor from 1 to 100, such as 1.5")
+    return text
+
+
+Namespace = Annotated[Text, AfterValidator(_namespace)]
+
+
+class KubernetesSettings(PlatformSettings):
     """Where and how clusters are made on Kubernetes; mappings and lists are JSON text, so that settings compare.
 
-    :param conn_id: the Airflow connection of type ``kubernetes`` that credentials come from.
-    :param deployment: tells this Airflow's objects from another's.
-    :param namespace: of clusters.
-    :param external_namespace: of clusters with ``useExternalNamespace``; empty means that there is none.
-    :param spark_image: of clusters of type ``spark``.
-    :param spark3_image: of clusters of type ``spark3``.
-    :param flink_image: of clusters of type ``flink``.
-    :param image_pull_secrets: names, separated by commas.
-    :param service_account: of every pod but drivers that make their own executors; empty means the namespace's.
-    :param driver_service_account: of drivers that make their own executors; empty means that a job without a cluster
-        gets a standalone one.
-    :param node_selector: of every pod, a JSON object.
-    :param tolerations: of every pod, a JSON list.
-    :param annotations: of every pod, a JSON object.
-    :param pod_template: laid over every pod, a JSON object with ``metadata`` and ``spec``; the engine's container is
-        called ``engine``.
-    :param storage_class: of the workers' own disks (``launchDynamicDisk``); empty means the cluster's default.
-    :param disk_size: of each worker's own disk.
-    :param spark_user: the numerical user that Spark's images run as; 0 leaves it to the namespace's admission, as
-        OpenShift decides it.
-    :param flink_user: the same of Flink's images.
-    :param cpu_limit: of every pod: ``none``, ``request`` (as much as it requests) or a factor of that; empty means as
-        much as it requests where the namespace demands a limit, and none elsewhere.
-    :param engine_access: how Spark masters and JobManagers are asked: through the API server, or directly.
-    :param ui_url: address of an engine's page, with ``{name}`` and ``{namespace}`` in it.
-    :param rest_from: address ranges that may reach the engines' HTTP ports, separated by commas; empty means any.
-    :param flink_storage: folder for Flink's checkpoints, savepoints and high availability, as pods see it.
-    :param flink_ha: whether JobManagers keep what they need to go on after a restart.
-    :param unschedulable_timeout: seconds that a pod may wait for a node.
-    :param mount_timeout: seconds that a pod may wait for its volumes.
+    :param home: a folder of this machine for the logs of jobs that have ended; none means a temporary one.
     :param new_node_timeout: seconds that the pods of a cluster with ``launchNewNode`` may wait for its nodes; 0 means
         that no nodes are launched for clusters.
     """
 
-    conn_id: str = "kubernetes_default"
-    deployment: str = "airflow"
-    namespace: str = "default"
-    external_namespace: str = ""
-    spark_image: str = SPARK_IMAGE
-    spark3_image: str = SPARK_IMAGE
-    flink_image: str = FLINK_IMAGE
-    image_pull_policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
-    image_pull_secrets: str = ""
-    service_account: str = ""
-    driver_service_account: str = ""
-    node_selector: str = ""
-    tolerations: str = ""
-    annotations: str = ""
-    pod_template: str = ""
-    storage_class: str = ""
-    disk_size: str = "20Gi"
-    spark_user: int = SPARK_USER
-    flink_user: int = FLINK_USER
-    cpu_limit: str = ""
-    engine_access: Literal["proxy", "direct"] = "proxy"
-    ui_url: str = ""
-    rest_from: str = ""
-    flink_storage: str = ""
-    flink_ha: bool = False
-    unschedulable_timeout: int = 600
-    mount_timeout: int = 180
+    home: Path | None = None
     new_node_timeout: int = 0
+    conn_id: Text = Field(
+        "kubernetes_default",
+        alias="kubernetes_conn_id",
+        title="Kubernetes connection",
+        description="Id of the connection of type kubernetes that credentials come from.",
+    )
+    namespace: Namespace = Field("default", title="Namespace", description="Namespace of clusters.")
+    external_namespace: Namespace = Field(
+        "",
+        title="External namespace",
+        description="Namespace of clusters with useExternalNamespace; empty means that there is none.",
+    )
+    spark_image: Text = Field(
+        SPARK_IMAGE, title="Spark image", description="Image of clusters of type spark."
+    )
+    spark3_image: Text = Field(
+        SPARK_IMAGE, title="Spark 3 image", description="Image of clusters of type spark3."
+    )
+    flink_image: Text = Field(
+        FLINK_IMAGE, title="Flink image", description="Image of clusters of type flink."
+    )
+    image_pull_policy: Annotated[ImagePullPolicy, one_of(*get_args(ImagePullPolicy))] = Field(
+        "",
+        title="Image pull policy",
+        description="Always, IfNotPresent or Never; empty leaves it to Kubernetes.",
+    )
+    image_pull_secrets: Text = Field(
+        "", title="Image pull secrets", description="Names of Secrets, separated by commas."
+    )
+    service_account: Text = Field(
+        "",
+        title="Service account",
+        description="Service account of every pod but drivers that make their own executors; empty means the "
+        "namespace's default.",
+    )
+    driver_service_account: Text = Field(
+        "",
+        title="Driver service account",
+        description="Service account of Spark drivers that make their own executors, the fastest way for a job "
+        "without a cluster; empty means that such a job gets a standalone cluster.",
+    )
+    node_selector: JsonObject = Field(
+        "", title="Node selector", description="Node selector of every pod, a JSON object of labels."
+    )
+    tolerations: JsonList = Field(
+        "", title="Tolerations", description="Tolerations of every pod, a JSON list."
+    )
+    annotations: JsonObject = Field(
+        "", title="Annotations", description="Annotations of every pod, a JSON object."
+    )
+    pod_template: Annotated[str, BeforeValidator(_pod_template)] = Field(
+        "",
+        title="Pod template",
+        description="A strategic merge patch for every pod, a JSON object with metadata and spec; the engine's "
+        'container is called "engine".',
+    )
+    storage_class: Text = Field(
+        "",
+        title="Storage class",
+        description="Storage class of the workers' own disks (launchDynamicDisk); empty means the cluster's default.",
+    )
+    disk_size: Memory = Field(
+        "20Gi", title="Disk size", description="Size of each worker's own disk, a quantity."
+    )
+    spark_user: Annotated[int, whole_number(0)] = Field(
+        SPARK_USER,
+        title="Spark user",
+        description="Numerical user of the Spark images; 0 when the namespace assigns one, as on OpenShift.",
+    )
+    flink_user: Annotated[int, whole_number(0)] = Field(
+        FLINK_USER,
+        title="Flink user",
+        description="Numerical user of the Flink images; 0 when the namespace assigns one, as on OpenShift.",
+    )
+    cpu_limit: Annotated[Text, AfterValidator(_cpu_limit)] = Field(
+        "",
+        title="CPU limit",
+        description="CPU limit of every pod: none, request (as much as it requests) or a factor of that, such as 2; "
+        "empty means request where the namespace demands a limit, and none elsewhere.",
+    )
+    engine_access: Annotated[EngineAccess, one_of(*get_args(EngineAccess))] = Field(
+        "proxy",
+        title="Engine access",
+        description="How Spark masters and JobManagers are reached: proxy (through the API server) or direct (from "
+        "inside the cluster).",
+    )
+    ui_url: Text = Field(
+        "",
+        title="Engine page address",
+        description="Address of an engine's page, behind an ingress for instance, with {name} and {namespace} in it; "
+        "empty means that there is none.",
+    )
+    rest_from: Text = Field(
+        "",
+        title="Engine access from",
+        description="Address ranges that may reach the engines' HTTP ports, separated by commas; empty means any.",
+    )
+    flink_storage: Text = Field(
+        "",
+        title="Flink storage",
+        description="Folder for checkpoints, savepoints and high availability, as pods see it (s3://..., "
+        "file:///...); empty means none.",
+    )
+    flink_ha: Flag = Field(
+        False,
+        title="Flink high availability",
+        description="JobManagers resume their jobs after a restart; needs flink_storage and service_account.",
+    )
+    unschedulable_timeout: Annotated[int, whole_number(0)] = Field(
+        600,
+        title="Wait for a node",
+        description="Seconds that a pod may wait for a node; an autoscaler needs minutes.",
+    )
+    mount_timeout: Annotated[int, whole_number(0)] = Field(
+        180, title="Wait for volumes", description="Seconds that a pod may wait for its volumes."
+    )
+
+    @model_validator(mode="after")
+    def _check_high_availability(self) -> Self:
+        if self.flink_ha and not (self.flink_storage and self.service_account):
+            raise ValueError(
+                "field flink_ha: needs flink_storage (where the JobManager keeps its state) and service_account (one "
+                "that may edit ConfigMaps)"
+            )
+        return self
 
     def image(self, cluster_type: str) -> str:
         """The image of a cluster type."""
@@ -140,7 +250,7 @@ class KubernetesSettings:
         """Whether the cluster is nothing but a driver that makes its executors itself."""
         return spec.single_job and spec.traits.has_drivers and bool(self.driver_service_account)
 
-    @cached_property
+    @property
     def common_pod(self) -> dict[str, Any]:
         """What the single fields say of every pod, as a pod template."""
         metadata = {"annotations": json.loads(self.annotations)} if self.annotations else {}
@@ -153,7 +263,7 @@ class KubernetesSettings:
             spec["imagePullSecrets"] = [{"name": name} for name in listed(self.image_pull_secrets)]
         return {"metadata": metadata, "spec": spec}
 
-    @cached_property
+    @property
     def overlay(self) -> dict[str, Any]:
         """The pod template of the connection."""
         return dict(json.loads(self.pod_template)) if self.pod_template else {}
@@ -161,6 +271,8 @@ class KubernetesSettings:
 
 def _user_in(overlay: dict[str, Any]) -> int | None:
     """The user that a pod template has the engine run as; none when it says nothing of that."""
+    from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER
+
     spec = overlay.get("spec") or {}
     engine = [each for each in spec.get("containers") or () if each.get("name") == ENGINE_CONTAINER]
     users = [(part.get("securityContext") or {}).get("runAsUser") for part in (*engine, spec)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
@@ -66,7 +65,7 @@ class LocalPlatform:
     def __init__(self, settings: LocalSettings, registry_id: Callable[[], str] = no_registry) -> None:
         # One name for each folder: processes are found by it, whoever asks and from wherever.
         home, engines = settings.home.expanduser().resolve(), settings.engines_folder.expanduser().absolute()
-        self.settings = replace(settings, home=home, engines_folder=engines)
+        self.settings = settings.model_copy(update={"home": home, "engines_folder": engines})
         self._told: set[str] = set()
         self._registry_id = registry_id
 

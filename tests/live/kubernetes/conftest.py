@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from connections import settings_for_kubernetes
 from hanging import HANG_SECONDS, wait_until
 from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.external_clusters import ExternalCluster
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
 if TYPE_CHECKING:
@@ -46,15 +46,14 @@ class Bench:
         :param client: makes its client; none means one with the rights of Airflow.
         :param registry: the name of its registry.
         """
-        settings = Settings(
+        settings = settings_for_kubernetes(
+            self.home,
+            self.connection.settings.model_copy(update=fields),
+            self.home / f"{registry}.db",
             conn_id="kubernetes-tests",
-            registry_url=f"sqlite:///{self.home / registry}.db",
-            home=self.home,
-            engines_folder=self.home / "engines",
-            kubernetes=replace(self.connection.settings, **fields),
             external_clusters=external_clusters,
         )
-        return connect(settings, client or self.connection.client)
+        return connect(settings, {"kubernetes": client or self.connection.client})
 
     def left(self, namespace: str = "", *, everywhere: bool = False) -> list[str]:
         """The names of everything of clusters that is there: in a namespace, in that of the tests, or everywhere."""

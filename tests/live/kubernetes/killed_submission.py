@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from connections import settings_for_kubernetes
 from hanging import HANG_SECONDS
 from kubernetes.config import new_client_from_config
 
@@ -40,7 +41,7 @@ def plan(
     external: ExternalCluster | None = None,
 ) -> dict[str, Any]:
     """What to submit, and through which connection."""
-    fields, known = asdict(settings), [asdict(external)] if external else []
+    fields, known = settings.model_dump(mode="json"), [asdict(external)] if external else []
     wanted = {"home": str(home), "kubeconfig": str(kubeconfig), "settings": fields, "spec": spec, "key": key}
     return wanted | {"external": known}
 
@@ -49,14 +50,7 @@ def settings_of(
     home: Path, kubernetes: KubernetesSettings, external: tuple[ExternalCluster, ...] = ()
 ) -> Settings:
     """The settings of whoever submits, and of whoever goes on."""
-    return Settings(
-        conn_id="kubernetes-tests",
-        registry_url=f"sqlite:///{home / 'registry.db'}",
-        home=home,
-        engines_folder=home / "engines",
-        kubernetes=kubernetes,
-        external_clusters=external,
-    )
+    return settings_for_kubernetes(home, kubernetes, conn_id="kubernetes-tests", external_clusters=external)
 
 
 def kill_at(number: int, when: str) -> None:
@@ -89,7 +83,7 @@ def main(wanted: dict[str, Any]) -> None:
     kill_at(wanted["number"], wanted["when"])
     external = tuple(ExternalCluster(**each) for each in wanted["external"])
     settings = settings_of(Path(wanted["home"]), KubernetesSettings(**wanted["settings"]), external)
-    control = connect(settings, lambda _: new_client_from_config(wanted["kubeconfig"]))
+    control = connect(settings, {"kubernetes": lambda _: new_client_from_config(wanted["kubeconfig"])})
     job = control.jobs.submit(wanted["spec"], wanted["key"])
     control.jobs.wait(job.id, ENDED, timeout=HANG_SECONDS, poll_interval=0.3)
 

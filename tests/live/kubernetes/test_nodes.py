@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connections import settings_for_local
 from hanging import ANSWER_SECONDS, HANG_SECONDS
 from kubernetes_connection import airflows_kubeconfig
 from memory_nodes import LONG_AGO, MemoryCloud
@@ -19,7 +20,6 @@ from dcluster_provider.control.nodes.draining import LEFT, STARTED
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.control.saving import utc_now
-from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused, WaitTimeout
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
@@ -72,13 +72,8 @@ class Fleet:
             )
 
     def nodes(self, **changes: Any) -> Nodes:
-        settings = Settings(
-            conn_id="dcluster_default",
-            registry_url=f"sqlite:///{self.home / 'registry.db'}",
-            home=self.home,
-            engines_folder=self.home,
-            nodes=NodeSettings(cloud="ec2", unused_after=timedelta(0), **changes),
-        )
+        nodes = NodeSettings(cloud="ec2").model_copy(update={"unused_after": timedelta(0)} | changes)
+        settings = settings_for_local(self.home, self.home, nodes=nodes)
         return Nodes(Registry(settings.registry_url), self.cloud, self.kubernetes, settings)
 
     def node(self, number: int) -> ClusterNode:

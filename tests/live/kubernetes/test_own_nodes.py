@@ -6,7 +6,7 @@ kwok plays the nodes; the cloud that launches them is the one in memory.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -20,11 +20,12 @@ from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.identity import NODES_OF
 from dcluster_provider.core.machines import Machine, MachineState
 from dcluster_provider.core.record import Cluster, ClusterState
+from dcluster_provider.nodes.ec2.settings import Ec2Settings
 from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
 from tests.live.kubernetes.conftest import GONE, Bench, until
 
 SPEC = {"tenant": "team", "workers": 2, "workerMemory": "1Gi", "masterMemory": "512Mi", "launchNewNode": True}
-NODES = NodeSettings(cloud="ec2", cluster_instance_types=("small",))
+NODES = NodeSettings(cloud="ec2", cloud_settings=Ec2Settings(), cluster_instance_types=("small",))
 
 
 @dataclass
@@ -67,7 +68,7 @@ def own(bench) -> Iterator[OwnNodes]:
     account = Subject("ServiceAccount", "airflow", namespace)
     bench.testbed.apply(*rbac_manifest([namespace], [account], nodes=True))
     control = bench.control(new_node_timeout=600, tolerations='[{"key": "kwok", "operator": "Exists"}]')
-    settings = replace(control.clusters._settings, nodes=NODES)
+    settings = control.clusters._settings.model_copy(update={"nodes": NODES})
     cloud = KwokCloud(MemoryCluster(), testbed=bench.testbed, starts=MachineState.STARTING)
     launching = Launching(cloud, control.platform.nodes, NODES, settings.deployment)
     clusters = Clusters(control.registry, control.platform, settings, DedicatedNodes(launching, cloud, NODES))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from connections import settings_for_kubernetes
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.connect import Control, connect
@@ -15,7 +15,6 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.report import Report
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.identity import fresh_key
-from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import JobSpec
 from tests.forgotten import forget
@@ -32,21 +31,15 @@ INSERT INTO nowhere SELECT n FROM numbers;
 
 def upkeep_of(control: Control, settings: Settings) -> Upkeep:
     """A check by which every cluster without a job is idle at once."""
-    limited = replace(settings, limits=Limits(idle=timedelta(milliseconds=1)))
+    limited = settings.model_copy(update={"idle_timeout": timedelta(milliseconds=1)})
     clusters = Clusters(control.registry, control.platform, limited)
     jobs = Jobs(control.registry, control.platform, limited, clusters)
     return Upkeep(control.registry, control.platform, limited, clusters, jobs)
 
 
 def settings_of(bench, registry: str = "registry.db", deployment: str = "airflow") -> Settings:
-    return Settings(
-        conn_id="kubernetes-tests",
-        registry_url=f"sqlite:///{bench.home / registry}",
-        home=bench.home,
-        engines_folder=bench.home / "engines",
-        deployment=deployment,
-        kubernetes=replace(bench.connection.settings, deployment=deployment),
-    )
+    kubernetes = bench.connection.settings.model_copy(update={"deployment": deployment})
+    return settings_for_kubernetes(bench.home, kubernetes, bench.home / registry, conn_id="kubernetes-tests")
 
 
 def job_of_nobody(cluster: Cluster, application: Path) -> Job:
@@ -110,7 +103,9 @@ def _check_that_was_told(upkeep: Upkeep) -> Report:
 
 
 def test_a_cluster_that_nobody_knows_is_told_of_then_removed_and_another_registrys_is_not(bench, control):
-    others = connect(settings_of(bench, "other.db"), bench.connection.client)  # of the same deployment
+    others = connect(
+        settings_of(bench, "other.db"), {"kubernetes": bench.connection.client}
+    )  # of the same deployment
     unknown, theirs = control.clusters.launch(SMALL), others.clusters.launch(SMALL)
     forget(settings_of(bench).registry_url, unknown)
     upkeep = upkeep_of(control, settings_of(bench))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from aws.behaviour import IMAGE
 from aws.server import REGION, running
@@ -32,7 +30,7 @@ def aws(server):
 @pytest.fixture
 def make_ec2(aws):
     def make(decode=None, **changes):
-        return Ec2("dcluster_test", replace(SETTINGS, **changes), aws.client, decode, BACKOFF)
+        return Ec2("dcluster_test", SETTINGS.model_copy(update=changes), aws.client, decode, BACKOFF)
 
     return make
 

@@ -144,7 +144,9 @@ def test_what_else_ec2_may_answer(aws, error, kind, words):
     from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
     aws.rules.errors["DescribeInstances"] = error
-    ec2 = Ec2("d", Ec2Settings("aws_test"), lambda conn_id, region, _: aws.client(conn_id, region, True))
+    ec2 = Ec2(
+        "d", Ec2Settings(conn_id="aws_test"), lambda conn_id, region, _: aws.client(conn_id, region, True)
+    )
     with pytest.raises(kind, match=words):
         ec2.machines(REGION)
 
@@ -167,4 +169,4 @@ def test_credentials_that_are_missing_are_named(aws, monkeypatch):
     with pytest.raises(
         PlatformRefused, match=r"connection 'aws_test' gives no credentials.*CredentialsMissing"
     ):
-        Ec2("d", Ec2Settings("aws_test"), client).machines(REGION)
+        Ec2("d", Ec2Settings(conn_id="aws_test"), client).machines(REGION)

@@ -91,8 +91,6 @@ def test_capacities_are_those_of_the_types_and_unknown_ones_are_left_out(aws, ec
 
 
 def test_a_region_that_cannot_be_reached_is_told(aws, make_ec2):
-    from dataclasses import replace
-
     from aws.server import make_client
 
     from dcluster_provider.nodes.ec2.cloud import Ec2
@@ -103,4 +101,4 @@ def test_a_region_that_cannot_be_reached_is_told(aws, make_ec2):
         return make_client(aws._session, "http://127.0.0.1:1", region, True)
 
     with pytest.raises(CloudUnavailable, match="EC2 in eu-west-1 cannot be reached"):
-        Ec2("dcluster_test", replace(ec2._settings), nowhere).machines(REGION)
+        Ec2("dcluster_test", ec2._settings, nowhere).machines(REGION)

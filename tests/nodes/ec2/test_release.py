@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from aws.behaviour import IMAGE
@@ -98,7 +97,7 @@ DEPLOYMENTS = ["pro*", "prod", "pro?", "prod2", "PROD", "pr*d", "proud", "", Non
 def test_whatever_is_done_instances_of_others_survive(aws, order, data):
     aws.begin()
     ours = data.draw(st.sampled_from(["pro*", "prod", "pro?"]))
-    ec2 = Ec2("d", replace(SETTINGS, deployment=ours), aws.client, None, Backoff(0.0, least=1))
+    ec2 = Ec2("d", SETTINGS.model_copy(update={"deployment": ours}), aws.client, None, Backoff(0.0, least=1))
     fleets = _fleets(aws, data)
     ids = sorted(set().union(*fleets.values()))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -8,11 +8,12 @@ import pytest
 from nodes.gke.fake_google import REGION
 from nodes.gke.orders import order
 
-from dcluster_provider.control.nodes.clouds import CloudClients, make_cloud
-from dcluster_provider.control.nodes.settings import NodeSettings
+from dcluster_provider.control.backends import clouds
+from dcluster_provider.core.backend import BackendContext
 from dcluster_provider.core.errors import CloudUnavailable, CredentialsRefused, InvalidSpec, PlatformRefused
 from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.hooks.google_credentials import google_credentials
+from dcluster_provider.nodes.gke.settings import GkeSettings
 
 GKE = {"cloud": "gke", "gke_project": "analytics-1234", "gke_location": REGION, "gke_cluster": "main"}
 
@@ -160,11 +161,12 @@ def test_the_connection_is_read():
     }
     settings = settings_from("c", extra).nodes
     assert settings.cloud == "gke"
-    assert settings.gke is not None
-    assert settings.gke.conn_id == "google"
-    assert settings.gke.zones == ("europe-west1-c", "europe-west1-b")
-    assert settings.gke.labels == (("team", "data"),)
-    assert (settings.gke.deployment, settings.gke.connection) == ("prod", "c")
+    gke = settings.cloud_settings
+    assert isinstance(gke, GkeSettings)
+    assert gke.conn_id == "google"
+    assert gke.zones == ("europe-west1-c", "europe-west1-b")
+    assert gke.labels == (("team", "data"),)
+    assert (gke.deployment, gke.connection) == ("prod", "c")
 
 
 @pytest.mark.parametrize(
@@ -207,8 +209,8 @@ def test_credentials_are_asked_for_by_the_first_question_only(world):
         asked.append(conn_id)
         raise CredentialsRefused("no")
 
-    clients = CloudClients(ec2=lambda *_: None, gke=refuse)
-    cloud = make_cloud("c", NodeSettings(cloud="gke", gke=world.settings), clients)
+    context = BackendContext("c", lambda: "", {"google_cloud_platform": refuse})
+    cloud = clouds.get("gke").factory(world.settings, context)
     assert asked == []
     with pytest.raises(CredentialsRefused):
         cloud.region("")

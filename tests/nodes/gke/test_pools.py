@@ -16,6 +16,8 @@ from dcluster_provider.nodes.gke.fleet import parse_time
 from dcluster_provider.nodes.gke.pools import MachineOption, candidates, node_pool
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
+REACHED = GkeSettings(project="analytics-1234", location="europe-west1", cluster="main")
+
 
 def test_a_template_gives_what_is_not_an_orders_own():
     template = container_v1.NodePool(
@@ -34,7 +36,7 @@ def test_a_template_gives_what_is_not_an_orders_own():
             "preemptible": True,
         },
     )
-    settings = GkeSettings(labels=(("cost", "42"),))
+    settings = REACHED.model_copy(update={"labels": (("cost", "42"),)})
     pool = node_pool(order(labels={"a.b/c": "d"}), settings, 0, ["z"], template)
     config = pool.config
     assert (config.machine_type, config.disk_size_gb, config.preemptible) == ("n2-standard-4", 200, False)
@@ -59,7 +61,9 @@ def test_a_template_gives_what_is_not_an_orders_own():
     ],
 )
 def test_kinds_of_machines_in_their_order(market, tried):
-    found = candidates(order(1, "a", "b"), GkeSettings(market=market, alternatives=("b", "c")))
+    found = candidates(
+        order(1, "a", "b"), REACHED.model_copy(update={"market": market, "alternatives": ("b", "c")})
+    )
     assert [str(it) for it in found] == tried
     assert all(isinstance(it, MachineOption) for it in found)
 

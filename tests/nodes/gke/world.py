@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
@@ -26,10 +26,10 @@ class World:
     before_answer: list[Callable[[str], None]] = field(default_factory=list)
 
     def api(self, **changes: Any) -> GkeApi:
-        return GkeApi(replace(self.settings, **changes), AnonymousCredentials, operation_poll=0.001)
+        return GkeApi(self.settings.model_copy(update=changes), AnonymousCredentials, operation_poll=0.001)
 
     def cloud(self, api: Any = None, **changes: Any) -> Gke:
-        return Gke("dcluster_default", replace(self.settings, **changes), api or self.api(**changes))
+        return Gke("dcluster_default", self.settings.model_copy(update=changes), api or self.api(**changes))
 
     def alive(self) -> set[str]:
         """Zone and name of every instance that is not being deleted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.hooks.kubernetes_settings import kubernetes_settings
+from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits, demands_cpu_limit
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_limit_ranges, check_quota
@@ -20,6 +20,11 @@ def quota(used=None, **hard):
 
 def limit_range(kind="Container", **parts):
     return {"metadata": {"name": "range"}, "spec": {"limits": [{"type": kind, **parts}]}}
+
+
+def read(**fields):
+    """The settings that a connection's fields mean."""
+    return settings_from("c", {"platform": "kubernetes", **fields}).platform_settings
 
 
 class Namespace:
@@ -82,15 +87,15 @@ def test_a_container_has(limit, request_, expected):
 @pytest.mark.parametrize("value", ["0.5", "0", "twice", "-1", "101", "1e2", ""])
 def test_what_is_no_limit_is_refused_by_name(value):
     if not value:
-        assert kubernetes_settings("c", {}, "airflow").cpu_limit == ""
+        assert read().cpu_limit == ""
         return
     with pytest.raises(InvalidSpec, match=r"field cpu_limit: .* write none, request or a factor"):
-        kubernetes_settings("c", {"cpu_limit": value}, "airflow")
+        read(cpu_limit=value)
 
 
 @pytest.mark.parametrize("value", ["none", "request", "1", "2.5", "100", 2])
 def test_what_is_one_is_taken(value):
-    assert kubernetes_settings("c", {"cpu_limit": value}, "airflow").cpu_limit == str(value)
+    assert read(cpu_limit=value).cpu_limit == str(value)
 
 
 def test_the_doctor_counts_the_limits_that_pods_will_have():

@@ -86,7 +86,7 @@ def test_a_job_that_is_ended_for_an_outcome_keeps_that_and_its_log(api, server, 
     server.configmaps["/api/v1/namespaces/data/pods/driver"] = pod_manifest(here, "driver", job)
     server.logs["driver"] = "2026-01-31T10:00:00.000000001Z counted\n"
     outcome = JobObservation(JobPhase.SUCCEEDED, diagnosis=Diagnosis(JobCode.MAIN_ENDED, "C.", "D."))
-    platform = KubernetesPlatform(settings, api, home=tmp_path)
+    platform = KubernetesPlatform(settings.model_copy(update={"home": tmp_path}), api)
     platform.end_job(job, here, outcome)
     server.ends.set()
     kept = {"metadata": {"annotations": {VERDICT: verdict_annotation(outcome)}}, "spec": {"suspend": True}}

@@ -9,7 +9,7 @@ import pytest
 from kubernetes_platform import PLACE, make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.hooks.kubernetes_settings import kubernetes_settings
+from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark import drivers as driver_manifests
 
@@ -71,7 +71,7 @@ def test_a_user_that_the_namespace_decides_is_left_to_it():
 @pytest.mark.parametrize("value", ["²", "-1", "2147483648", "9" * 5000, "spark"])
 def test_what_is_no_user_is_refused_by_name(value):
     with pytest.raises(InvalidSpec, match=r"field spark_user: .*a whole number up to 2147483647"):
-        kubernetes_settings("c", {"spark_user": value}, "airflow")
+        settings_from("c", {"platform": "kubernetes", "spark_user": value})
 
 
 def test_packages_go_to_a_volume_unless_the_user_says_where():

@@ -7,7 +7,6 @@ import shutil
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from dcluster_provider.platforms.local.settings import LocalSettings
 
 @pytest.fixture
 def settings(tmp_path):
-    return LocalSettings(tmp_path / "home", tmp_path / "engines", "tests")
+    return LocalSettings(home=tmp_path / "home", engines_folder=tmp_path / "engines", deployment="tests")
 
 
 def script(path: Path, text: str) -> Path:
@@ -54,7 +53,7 @@ def test_a_java_fits_by_its_version(tmp_path, version, fits):
 
 def test_the_java_of_the_settings_is_the_only_one_looked_at(tmp_path, settings):
     with pytest.raises(PlatformRefused) as refusal:
-        engines.check_engine("spark", replace(settings, java_home=str(tmp_path / "none")))
+        engines.check_engine("spark", settings.model_copy(update={"java_home": str(tmp_path / "none")}))
     assert refusal.value.diagnosis.code == "JavaUnsuitable"
     assert str(tmp_path / "none") in refusal.value.diagnosis.evidence[0]
 
@@ -75,7 +74,7 @@ def test_java_home_comes_before_the_path(tmp_path, monkeypatch):
 @pytest.mark.parametrize("version", ["3.4.1", "4.3.0", "3.5", "latest", "3.5.9; rm"])
 def test_a_release_that_cannot_be_launched_is_refused_with_one_that_can(settings, version):
     with pytest.raises(PlatformRefused) as refusal:
-        engines.check_engine("spark", replace(settings, spark_version=version))
+        engines.check_engine("spark", settings.model_copy(update={"spark_version": version}))
     assert refusal.value.diagnosis.code == "EngineVersionUnsupported"
     assert "3.5.9" in refusal.value.diagnosis.remedy
     assert not settings.engines_folder.exists()
@@ -131,7 +130,7 @@ def pretended(settings, monkeypatch):
     monkeypatch.setattr(engines.installer, "install", install)
     home = settings.home.parent / "java"
     fake_java(home, "17.0.1")
-    return replace(settings, java_home=str(home)), done
+    return settings.model_copy(update={"java_home": str(home)}), done
 
 
 def test_an_engine_is_installed_once_listed_and_removed(pretended):

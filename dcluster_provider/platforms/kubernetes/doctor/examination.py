@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 
 from dcluster_provider.core.errors import DClusterError
+from dcluster_provider.platforms.check import Check
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.api.server_identity import read_uid
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
-from dcluster_provider.platforms.kubernetes.doctor.check import Check
 from dcluster_provider.platforms.kubernetes.doctor.image_trial import try_images
 from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
     check_accounts,
