@@ -291,3 +291,13 @@ def test_versions_that_engines_fit_are_those_of_the_code():
     assert f"both on Java {OLDEST} to {NEWEST}." in text
     assert f"| `spark_version` | `{SPARK_VERSION}` |" in text
     assert f"| `flink_version` | `{FLINK_VERSION}` |" in text
+
+
+def test_the_recipes_name_files_that_there_are():
+    recipes = page("../CONTRIBUTING.md").partition("## Recipes")[2].partition("## Tests")[0]
+    named = re.findall(
+        r"`((?:core|control|engines|nodes|operators|platforms|plugin|docs)/[\w/.*]+)`", recipes
+    )
+    package = ROOT / "dcluster_provider"
+    assert len(named) > 15
+    assert [path for path in named if not [*package.glob(path), *ROOT.glob(path)]] == []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 SPARK_USER, FLINK_USER = 185, 9999  # of the official images, which have a name for them
+_IMAGE_USERS = {"spark": SPARK_USER, "flink": FLINK_USER}  # to whom the images give a name
 SPARK_IMAGE = "apache/spark:3.5.9"
 FLINK_IMAGE = "flink:2.3.0"
 _FACTOR = re.compile(r"100|[1-9][0-9]?(?:\.[0-9]{1,3})?", re.ASCII)
@@ -197,14 +198,13 @@ class KubernetesSettings(PlatformSettings):
         return self
 
     def image(self, cluster_type: str) -> str:
-        """The image of a cluster type."""
-        return {"spark": self.spark_image, "spark3": self.spark3_image, "flink": self.flink_image}[
-            cluster_type
-        ]
+        """The image of a cluster type, which its own field names."""
+        image: str = getattr(self, f"{cluster_type}_image")
+        return image
 
     def user(self, engine: str) -> int:
         """The numerical user of an engine's image."""
-        return self.flink_user if engine == "flink" else self.spark_user
+        return {"spark": self.spark_user, "flink": self.flink_user}[engine]
 
     def cpu_limit_of(self, request: str) -> str | None:
         """The CPU limit of a container, a quantity; none where it has none.
@@ -220,7 +220,7 @@ class KubernetesSettings(PlatformSettings):
     def unnamed_user(self, engine: str) -> int | None:
         """The user of an engine's pods; none when its image has a name for it, or who decides it gives it one."""
         user = _user_in(self.overlay) or self.user(engine)
-        return None if user in {0, FLINK_USER if engine == "flink" else SPARK_USER} else user
+        return None if user in {0, _IMAGE_USERS[engine]} else user
 
     def namespace_of(self, spec: ClusterSpec) -> str:
         """The namespace that a cluster is in."""

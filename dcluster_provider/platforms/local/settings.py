@@ -7,10 +7,11 @@ from pathlib import Path
 from pydantic import Field
 
 from dcluster_provider.core.connection_fields import Text
+from dcluster_provider.engines.flink.release import FLINK_RELEASES
+from dcluster_provider.engines.spark.release import SPARK_RELEASES
 from dcluster_provider.platforms.settings import PlatformSettings
 
-SPARK_VERSION = "3.5.9"
-FLINK_VERSION = "2.3.0"
+SPARK_VERSION, FLINK_VERSION = SPARK_RELEASES[-1].tested, FLINK_RELEASES[-1].tested
 
 
 class LocalSettings(PlatformSettings):
@@ -47,4 +48,4 @@ class LocalSettings(PlatformSettings):
 
     def version(self, engine: str) -> str:
         """The version of an engine (``spark`` or ``flink``)."""
-        return self.flink_version if engine == "flink" else self.spark_version
+        return {"spark": self.spark_version, "flink": self.flink_version}[engine]

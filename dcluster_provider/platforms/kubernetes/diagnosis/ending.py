@@ -50,7 +50,7 @@ CANNOT_START = CausePattern(
 
 
 @dataclass(frozen=True)
-class _End:
+class _ContainerEnd:
     """How a container ended."""
 
     code: int | None
@@ -82,7 +82,7 @@ def ended_pod(pod: Pod, what: str, log: Sequence[str] = ()) -> Diagnosis:
     if container is not pod.engine:
         who = f"{who}, in its container {container.name},"
     message = "\n".join(log) if log and container is pod.engine else container.exit_message
-    return _explained(pod, container, who, _End(container.exit_code, container.exit_reason, message))
+    return _explained(pod, container, who, _ContainerEnd(container.exit_code, container.exit_reason, message))
 
 
 def _is_signalled(container: Container) -> bool:
@@ -114,7 +114,7 @@ def crashed_container(pod: Pod, container: Container, noted: Sequence[Kubernetes
     :param noted: warnings about the pod.
     """
     who = container_in_words(pod, container)
-    end = _End(container.last_exit_code, container.last_exit_reason, container.last_exit_message)
+    end = _ContainerEnd(container.last_exit_code, container.last_exit_reason, container.last_exit_message)
     found = _explained(pod, container, who, end)
     times = f"ended {container.restarts + 1} times"
     told = [event for event in noted if event.reason not in ("BackOff", "Failed")]
@@ -142,7 +142,7 @@ def _culprit(pod: Pod) -> Container | None:
     return next(iter([*before, *engine, *failed]), None)
 
 
-def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis:
+def _explained(pod: Pod, container: Container, who: str, end: _ContainerEnd) -> Diagnosis:
     lines = end.message.splitlines()
     if end.reason == _NO_MEMORY:
         return _out_of_memory(pod, container, who, end, lines)
@@ -171,7 +171,9 @@ def _explained(pod: Pod, container: Container, who: str, end: _End) -> Diagnosis
     return replace(found, cause=f"{who} failed: {found.cause[0].lower()}{found.cause[1:]}")
 
 
-def _out_of_memory(pod: Pod, container: Container, who: str, end: _End, lines: list[str]) -> Diagnosis:
+def _out_of_memory(
+    pod: Pod, container: Container, who: str, end: _ContainerEnd, lines: list[str]
+) -> Diagnosis:
     field = memory_field(pod)
     remedy = f"Raise {field}, or let it do less at once (fewer cores, smaller partitions), then run it again."
     if container is not pod.engine:
