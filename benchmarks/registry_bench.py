@@ -208,7 +208,7 @@ def _cluster(number: int, *, is_live: bool) -> Cluster:
         state=ClusterState.RUNNING if is_live else ClusterState.TERMINATED,
         created_at=at,
         state_since=at,
-        job_seen_at=at,
+        last_used_at=at,
     )
 
 

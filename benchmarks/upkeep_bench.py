@@ -218,7 +218,7 @@ class MemoryPlatform:
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
-    def place_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
+    def location_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
         """The one that there is."""
         return "memory"
 
@@ -289,7 +289,7 @@ def _cluster(number: int, platform: str) -> Cluster:
         state=ClusterState.RUNNING,
         created_at=NOW,
         state_since=NOW,
-        job_seen_at=NOW,
+        last_used_at=NOW,
         workers_ready=1,
     )
 

@@ -74,7 +74,7 @@ def make_cluster(**fields: Any) -> Cluster:
         state=ClusterState.PROVISIONING,
         created_at=AT,
         state_since=AT,
-        job_seen_at=AT,
+        last_used_at=AT,
     )
 
 

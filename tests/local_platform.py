@@ -49,7 +49,7 @@ def make_cluster(deployment: str = "tests", **fields) -> Cluster:
         state=ClusterState.REQUESTED,
         created_at=NOW,
         state_since=NOW,
-        job_seen_at=NOW,
+        last_used_at=NOW,
     )
 
 

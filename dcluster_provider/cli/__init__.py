@@ -1,1 +1,1 @@
-"""``airflow dcluster ...``."""
+"""The commands of ``airflow dcluster``."""

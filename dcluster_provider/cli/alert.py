@@ -1,4 +1,4 @@
-"""``airflow dcluster alert``."""
+"""The command ``airflow dcluster alert``."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 
 @command
 def alert(args: Namespace, hook: DClusterHook) -> None:
-    """Tell people of jobs that run long, and print the report."""
+    """Notify of long-running jobs, and print the report."""
     print_report(hook.upkeep.alert_long_running(dry_run=args.dry_run), args.output)

@@ -1,4 +1,4 @@
-"""``airflow dcluster check``."""
+"""The command ``airflow dcluster check``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 
 @command
 def check(args: Namespace, hook: DClusterHook) -> None:
-    """Make one cluster check and print its report."""
+    """Make one cluster check, and print its report."""
     report = hook.upkeep.check_clusters(dry_run=args.dry_run, unknown_after=args.unknown_after)
     print_report(report, args.output)

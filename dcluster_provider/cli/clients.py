@@ -1,4 +1,4 @@
-"""``airflow dcluster clients``."""
+"""The commands ``airflow dcluster clients ...``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 
 @command
 def show_clients(args: Namespace, hook: DClusterHook) -> None:
-    """Say whether a client's long-running jobs are watched for, and after how many seconds."""
+    """Print whether a client's long-running jobs raise an alert, and after how many seconds."""
     setting = hook.jobs.monitoring(args.client)
     row = (setting.client, setting.monitored, setting.alert_after)
     print_table_or_json(("CLIENT", "MONITORED", "ALERT_AFTER"), [row], args.output)
@@ -19,6 +19,6 @@ def show_clients(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def monitor_clients(args: Namespace, hook: DClusterHook) -> None:
-    """Watch for a client's long-running jobs, or do not, and print what is in force then."""
+    """Enable or disable the alert about a client's long-running jobs, and print the new setting."""
     hook.jobs.set_monitoring(args.client, not args.off, args.alert_after)
     show_clients(args)

@@ -1,4 +1,4 @@
-"""``airflow dcluster clusters``."""
+"""The commands ``airflow dcluster clusters ...``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dcluster_provider.cli.session import (
     own_hook,
     paged,
     person,
+    print_progress,
     read_spec,
-    tell,
 )
 from dcluster_provider.core.record import Cluster, ClusterState, parse_states
 from dcluster_provider.hooks.dcluster import DClusterHook
@@ -34,20 +34,22 @@ def list_clusters(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def show_clusters(args: Namespace, hook: DClusterHook) -> None:
-    """Show a cluster as it is now, and its events."""
+    """Poll a cluster, and print it with its events."""
     cluster = hook.clusters.get(cluster_reference(args.cluster))
     hook = own_hook(hook, cluster)
     cluster = hook.clusters.observe([cluster.id])[cluster.id]
     events = hook.control.registry.events.list(cluster_id=cluster.id)
-    print_record(cluster, events, args.output, hook.clusters.info(cluster.id) | {"place": cluster.place})
+    print_record(
+        cluster, events, args.output, hook.clusters.info(cluster.id) | {"location": cluster.location}
+    )
 
 
 @command
 def launch_clusters(args: Namespace, hook: DClusterHook) -> None:
     """Launch a cluster and print its id (as JSON, the whole cluster)."""
-    cluster = hook.clusters.launch(read_spec(args.spec), args.key, actor=person(), report=tell)
+    cluster = hook.clusters.launch(read_spec(args.spec), args.key, actor=person(), report=print_progress)
     if args.wait:
-        cluster = hook.clusters.wait(cluster.id, timeout=args.timeout, on_change=_tell_state)
+        cluster = hook.clusters.wait(cluster.id, timeout=args.timeout, on_change=_print_state)
     if args.output == "json":
         print_record(cluster, (), args.output)
     else:
@@ -56,11 +58,11 @@ def launch_clusters(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def terminate_clusters(args: Namespace, hook: DClusterHook) -> None:
-    """End a cluster and print what it is then."""
+    """Terminate a cluster and print its state."""
     cluster = hook.clusters.get(cluster_reference(args.cluster))
     ended = own_hook(hook, cluster).clusters.terminate(cluster.id, actor=person())
     print_clusters([ended], args.output)
 
 
-def _tell_state(cluster: Cluster) -> None:
-    tell(f"{cluster}: {cluster.state.value}")
+def _print_state(cluster: Cluster) -> None:
+    print_progress(f"{cluster}: {cluster.state.value}")

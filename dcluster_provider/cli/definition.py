@@ -1,4 +1,4 @@
-"""The commands and their arguments; what they do is imported only when one is run."""
+"""The commands and their arguments; their code is imported only when one is run."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ _OUTPUT = _argument(
 )
 _CLUSTER = _argument("cluster", help="id or name of the cluster")
 _JOB = _argument("job_id", type=int, help="id of the job")
-_STATE = _argument("--state", help="only those in this state, in any letter case")
-_TENANT = _argument("--tenant", help="only those of this tenant")
-_OF_CLIENT = _argument("--client", help="only those of this client")
-_MODULE = _argument("--module", help="only those of this module")
-_DAG = _argument("--dag-id", help="only those that runs of this DAG asked for")
+_STATE = _argument("--state", help="only in this state, in any letter case")
+_TENANT = _argument("--tenant", help="only of this tenant")
+_OF_CLIENT = _argument("--client", help="only of this client")
+_MODULE = _argument("--module", help="only of this module")
+_DAG = _argument("--dag-id", help="only requested by runs of this DAG")
 _SINCE = _argument(
-    "--since", help="only those asked for then or later; ISO 8601, UTC unless it says otherwise"
+    "--since", help="only requested at this time or later; ISO 8601, in UTC unless it has an offset"
 )
-_UNTIL = _argument("--until", help="only those asked for before; as --since")
-_LIMIT = _argument("--limit", type=int, default=100, help="at most so many, newest first")
+_UNTIL = _argument("--until", help="only requested before this time; as --since")
+_LIMIT = _argument("--limit", type=int, default=100, help="maximum number, newest first")
 _SPEC = _argument(
     "spec", nargs="?", default="-", help="file with the JSON; - (the default) is standard input"
 )
-_KEY = _argument("--key", help="request key: the same key gives the same cluster or job again")
+_KEY = _argument("--key", help="request key: the same key returns the same cluster or job again")
 _WAIT = _argument("--wait", action="store_true", help="wait until it runs (a cluster) or has ended (a job)")
-_TIMEOUT = _argument("--timeout", type=float, help="seconds to wait at most; without it, for ever")
+_TIMEOUT = _argument("--timeout", type=float, help="maximum seconds to wait; no limit unless given")
 _SAVEPOINT = _argument(
     "--savepoint", action="store_true", help="stop a Flink job with a savepoint, and wait for it"
 )
-_FOLLOW = _argument("-f", "--follow", action="store_true", help="go on until the job has ended")
-_NO_IMAGES = _argument("--no-images", action="store_true", help="do not try the images, by a pod for each")
+_FOLLOW = _argument("-f", "--follow", action="store_true", help="continue until the job has ended")
+_NO_IMAGES = _argument("--no-images", action="store_true", help="do not try each image with a pod")
 _NAMESPACES = _argument(
-    "-n", "--namespace", action="append", help="namespace of clusters, repeatable; else the connection's"
+    "-n",
+    "--namespace",
+    action="append",
+    help="namespace of clusters, repeatable; else those of the connection",
 )
 _ACCOUNTS = _argument(
     "--service-account",
@@ -49,14 +52,12 @@ _ACCOUNTS = _argument(
     metavar="NAMESPACE:NAME",
     help="service account that Airflow's workers and triggerers run as, repeatable",
 )
-_USERS = _argument("--user", action="append", help="user that the connection's credentials mean, repeatable")
-_GROUPS = _argument(
-    "--group", action="append", help="group that the connection's credentials mean, repeatable"
-)
+_USERS = _argument("--user", action="append", help="user that the connection authenticates as, repeatable")
+_GROUPS = _argument("--group", action="append", help="group that the connection authenticates as, repeatable")
 _DRIVER_ACCOUNT = _argument(
     "--driver-account",
     default="dcluster-driver",
-    help="service account to make for Spark drivers that make their own executors; '' makes none",
+    help="service account to create for Spark drivers that create their own executors; '' creates none",
 )
 _FLINK_ACCOUNT = _argument(
     "--flink-account",
@@ -67,19 +68,19 @@ _FLINK_ACCOUNT = _argument(
 _NODES = _argument(
     "--nodes",
     action="store_true",
-    help="a role for launching, draining and giving back nodes, too; it holds in the whole cluster",
+    help="a role for launching, draining and releasing nodes, too; it applies to the whole cluster",
 )
-_DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing; say what would be done")
+_DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing; print what would be done")
 _UNKNOWN_AFTER = _argument(
     "--unknown-after",
     type=float,
     default=600.0,
-    help="seconds after which a cluster that the registry does not know is removed",
+    help="seconds after which an orphaned cluster, which the registry does not know, is removed",
 )
 _CLIENT = _argument("client", help="name of the client")
-_OFF = _argument("--off", action="store_true", help="do not watch for the client's long-running jobs")
+_OFF = _argument("--off", action="store_true", help="disable the alert about the client's long-running jobs")
 _ALERT_AFTER = _argument(
-    "--alert-after", type=int, help="seconds after which a job runs long; without it, the connection's"
+    "--alert-after", type=int, help="seconds after which a job is long-running; else those of the connection"
 )
 _ENGINE = _argument("engine", choices=("spark", "flink"), help="spark or flink")
 
@@ -115,7 +116,9 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
             "Launch a cluster from ClusterEntity JSON",
             *_REQUESTED,
         ),
-        _command("clusters", "terminate", "End a cluster and the jobs on it", _CLUSTER, _CONN_ID, _OUTPUT),
+        _command(
+            "clusters", "terminate", "Terminate a cluster and the jobs on it", _CLUSTER, _CONN_ID, _OUTPUT
+        ),
     )
     jobs = (
         _command(
@@ -141,7 +144,7 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
         _command(
             "clients",
             "show",
-            "Say whether a client's long-running jobs are watched for",
+            "Show whether a client's long-running jobs raise an alert",
             _CLIENT,
             _CONN_ID,
             _OUTPUT,
@@ -149,7 +152,7 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
         _command(
             "clients",
             "monitor",
-            "Watch for a client's long-running jobs, or do not",
+            "Enable or disable the alert about a client's long-running jobs",
             _CLIENT,
             _OFF,
             _ALERT_AFTER,
@@ -163,8 +166,8 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
         _command("engines", "remove", "Remove an engine of the local platform", _ENGINE, _CONN_ID),
     )
     registry = (
-        _command("registry", "migrate", "Bring the registry's schema up to date", _CONN_ID),
-        _command("registry", "check", "Say whether the connection works, and what it reaches", _CONN_ID),
+        _command("registry", "migrate", "Migrate the registry's schema to this version", _CONN_ID),
+        _command("registry", "check", "Check that the connection works, and show what it reaches", _CONN_ID),
     )
     return [
         GroupCommand(
@@ -173,20 +176,20 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
             subcommands=(
                 GroupCommand(name="clusters", help="Clusters", subcommands=clusters),
                 GroupCommand(name="jobs", help="Jobs", subcommands=jobs),
-                GroupCommand(name="clients", help="How clients' jobs are watched", subcommands=clients),
+                GroupCommand(name="clients", help="How clients' jobs are monitored", subcommands=clients),
                 GroupCommand(name="engines", help="Engines of the local platform", subcommands=engines),
-                GroupCommand(name="registry", help="What is remembered", subcommands=registry),
+                GroupCommand(name="registry", help="The registry of clusters and jobs", subcommands=registry),
                 _single(
                     "check",
-                    "End clusters and jobs that nobody needs, complete what was cut short",
+                    "Terminate orphaned clusters, stop orphaned jobs, complete what was interrupted",
                     _DRY_RUN,
                     _UNKNOWN_AFTER,
                     _CONN_ID,
                     _OUTPUT,
                 ),
-                _single("alert", "Tell people of jobs that run long", _DRY_RUN, _CONN_ID, _OUTPUT),
+                _single("alert", "Notify of long-running jobs", _DRY_RUN, _CONN_ID, _OUTPUT),
                 _single(
-                    "doctor", "Say what is missing before clusters can run", _NO_IMAGES, _CONN_ID, _OUTPUT
+                    "doctor", "Check what is missing before clusters can run", _NO_IMAGES, _CONN_ID, _OUTPUT
                 ),
                 _single(
                     "rbac",

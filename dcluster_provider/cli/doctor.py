@@ -1,4 +1,4 @@
-"""``airflow dcluster doctor``."""
+"""The command ``airflow dcluster doctor``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 
 from dcluster_provider.cli.printing import print_table_or_json
-from dcluster_provider.cli.session import command, tell
+from dcluster_provider.cli.session import command, print_progress
 from dcluster_provider.core.errors import DClusterError, Diagnosed
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.capabilities import SupportsExamination
@@ -18,7 +18,7 @@ def doctor(args: Namespace, hook: DClusterHook) -> None:
     """Check the registry and the platform, and exit with 1 when clusters cannot run."""
     checks = []
     for check in _checks(args, hook):
-        tell(f"{check.name}: {check.outcome}")
+        print_progress(f"{check.name}: {check.outcome}")
         checks.append(check)
     rows = [(check.name, check.outcome, check.found, check.remedy) for check in checks]
     print_table_or_json(("CHECK", "OUTCOME", "FOUND", "REMEDY"), rows, args.output)

@@ -1,11 +1,11 @@
-"""``airflow dcluster engines``."""
+"""The commands ``airflow dcluster engines ...``."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_table_or_json
-from dcluster_provider.cli.session import command, tell
+from dcluster_provider.cli.session import command, print_progress
 from dcluster_provider.core.errors import NotFound
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.installation.engines import (
@@ -18,7 +18,7 @@ from dcluster_provider.platforms.local.settings import LocalSettings
 
 @command
 def list_engines(args: Namespace, hook: DClusterHook) -> None:
-    """List the installed engines."""
+    """List the installed engines with their versions, sizes and folders."""
     engines = installed_engines(hook.backend_settings(LocalSettings).engines_folder)
     rows = [(it.name, it.kind, it.version, f"{it.size // 10**6} MB", str(it.folder)) for it in engines]
     print_table_or_json(("NAME", "ENGINE", "VERSION", "SIZE", "FOLDER"), rows, args.output)
@@ -26,8 +26,8 @@ def list_engines(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def install_engines(args: Namespace, hook: DClusterHook) -> None:
-    """Install an engine in the connection's version, or find it installed, and print where it is."""
-    engine = ensure_engine(args.engine, hook.backend_settings(LocalSettings), tell)
+    """Install an engine in the connection's version unless it is installed, and print its folder."""
+    engine = ensure_engine(args.engine, hook.backend_settings(LocalSettings), print_progress)
     print(f"{engine.kind} {engine.version} in {engine.home}, Java {engine.java_version}")  # noqa: T201  # output
 
 
@@ -40,4 +40,4 @@ def remove_engines(args: Namespace, hook: DClusterHook) -> None:
         raise NotFound(f"no {args.engine} is installed in {folder}; see airflow dcluster engines list")
     for name in names:
         remove_engine(folder, name)
-        tell(f"Removed {name}")
+        print_progress(f"Removed {name}")

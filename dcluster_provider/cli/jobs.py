@@ -1,4 +1,4 @@
-"""``airflow dcluster jobs``."""
+"""The commands ``airflow dcluster jobs ...``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import time
 from argparse import Namespace
 
 from dcluster_provider.cli.printing import print_jobs, print_record
-from dcluster_provider.cli.session import asked_for, command, own_hook, paged, person, read_spec, tell
+from dcluster_provider.cli.session import (
+    asked_for,
+    command,
+    own_hook,
+    paged,
+    person,
+    print_progress,
+    read_spec,
+)
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.record import Job, JobState, parse_states
@@ -33,7 +41,7 @@ def list_jobs(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def show_jobs(args: Namespace, hook: DClusterHook) -> None:
-    """Show a job as it is now, and its events."""
+    """Poll a job, and print it with its events."""
     job = hook.jobs.get(args.job_id)
     hook = own_hook(hook, job)
     job = hook.jobs.observe([job.id])[job.id]
@@ -42,20 +50,20 @@ def show_jobs(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def submit_jobs(args: Namespace, hook: DClusterHook) -> None:
-    """Submit a job, see it started and print its id (as JSON, the whole job).
+    """Submit a job, wait until it has started and print its id (as JSON, the whole job).
 
-    With ``--wait`` it is seen to its end, and the exit code is 1 unless it succeeded.
+    With ``--wait`` it waits until the job has ended, and the exit code is 1 unless it succeeded.
     """
-    job = hook.jobs.submit(read_spec(args.spec), args.key, actor=person(), report=tell)
-    told: list[JobState] = []
+    job = hook.jobs.submit(read_spec(args.spec), args.key, actor=person(), report=print_progress)
+    printed: list[JobState] = []
 
-    def tell_state(seen: Job) -> None:
-        if told[-1:] != [seen.state]:
-            told.append(seen.state)
-            tell(f"{seen}: {seen.state.value}")
+    def print_state(polled: Job) -> None:
+        if printed[-1:] != [polled.state]:
+            printed.append(polled.state)
+            print_progress(f"{polled}: {polled.state.value}")
 
     states = (JobState.SUCCEEDED,) if args.wait else _STARTED
-    job = hook.jobs.wait(job.id, states, args.timeout, on_look=tell_state)
+    job = hook.jobs.wait(job.id, states, args.timeout, on_poll=print_state)
     if args.output == "json":
         print_record(job, (), args.output)
     else:
@@ -64,16 +72,16 @@ def submit_jobs(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def terminate_jobs(args: Namespace, hook: DClusterHook) -> None:
-    """Stop a job and print what it is then.
+    """Stop a job and print its state.
 
-    With ``--savepoint`` its end is waited for, and the savepoint's folder is printed (as JSON, the whole job).
+    With ``--savepoint`` it waits until the job has ended, and prints the savepoint's folder (as JSON, the whole job).
     """
     hook = own_hook(hook, hook.jobs.get(args.job_id))
     job = hook.jobs.terminate(args.job_id, savepoint=args.savepoint, actor=person())
     if not args.savepoint:
         print_jobs([job], args.output)
         return
-    job = hook.jobs.wait(job.id, _FINAL, args.timeout, on_look=raise_if_savepoint_failed)
+    job = hook.jobs.wait(job.id, _FINAL, args.timeout, on_poll=raise_if_savepoint_failed)
     folder = savepoint_of(job)
     if args.output == "json":
         print_record(job, (), args.output)
@@ -83,7 +91,7 @@ def terminate_jobs(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def logs_jobs(args: Namespace, hook: DClusterHook) -> None:
-    """Print a job's log, and with ``--follow`` go on until it has ended."""
+    """Print a job's log, and with ``--follow`` continue until the job has ended."""
     hook, offset, trouble = own_hook(hook, hook.jobs.get(args.job_id)), 0, ""
     while True:
         ended = not args.follow or hook.jobs.observe([args.job_id])[args.job_id].state in _FINAL
@@ -96,10 +104,10 @@ def logs_jobs(args: Namespace, hook: DClusterHook) -> None:
                 raise
             if trouble != str(error):
                 trouble = str(error)
-                tell(f"The log cannot be read just now, and is read on when it can be: {error}")
+                print_progress(f"The log cannot be read now, and will be retried: {error}")
         sys.stdout.flush()
         if ended:
             break
         time.sleep(1)
     if offset == 0:
-        tell(hook.jobs.why_log_is_empty(args.job_id))
+        print_progress(hook.jobs.why_log_is_empty(args.job_id))

@@ -1,4 +1,4 @@
-"""Results as tables for people or JSON for programs."""
+"""Prints results as tables for people or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from dcluster_provider.control.upkeep.report import Report
+from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.core.record import Cluster, Job
 
 Record = TypeVar("Record", Cluster, Job)
-_PAGE = 500  # records printed at once, whose columns are lined up with each other
+_PAGE = 500  # records printed at once, whose columns are aligned with each other
 
 
 def print_clusters(clusters: Iterable[Cluster], output: str) -> None:
-    """A line for each cluster, or a JSON list."""
+    """Print a line for each cluster, or a JSON list."""
     columns = ("ID", "NAME", "TYPE", "STATE", "WORKERS", "PAGE", "CREATED", "OWNER")
     _print_each(output, columns, clusters, _cluster_row)
 
 
 def print_jobs(jobs: Iterable[Job], output: str) -> None:
-    """A line for each job, or a JSON list."""
+    """Print a line for each job, or a JSON list."""
     columns = ("ID", "CLIENT", "MODULE", "TYPE", "STATE", "CLUSTER", "CREATED", "ENDED", "OWNER")
     _print_each(output, columns, jobs, _job_row)
 
@@ -50,9 +50,9 @@ def _owner(record: Cluster | Job) -> str:
 def print_record(
     record: Cluster | Job, events: Sequence[Any], output: str, info: dict[str, Any] | None = None
 ) -> None:
-    """Everything known of one cluster or job, with what happened to it.
+    """Print all fields of one cluster or job, and its events.
 
-    :param info: the record with its links, when they are known.
+    :param info: the record with its links, when these are known.
     """
     fields = info or record.as_json()
     happened = [
@@ -73,8 +73,8 @@ def print_record(
     )
 
 
-def print_report(report: Report, output: str) -> None:
-    """The counts of a pass and a line for each thing done or left, or a JSON object."""
+def print_report(report: MaintenanceReport, output: str) -> None:
+    """Print the counts of a maintenance run and a line for each action, or a JSON object."""
     if output == "json":
         _print_json(report.as_json())
         return
@@ -85,7 +85,7 @@ def print_report(report: Report, output: str) -> None:
 
 
 def print_table_or_json(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str) -> None:
-    """A table, or a JSON list of objects named after the columns."""
+    """Print a table, or a JSON list of objects with the columns as keys."""
     _print(output, columns, rows, [dict(zip((c.lower() for c in columns), row, strict=True)) for row in rows])
 
 
@@ -122,7 +122,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, has_h
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
-        # A pipe has no width: a line is never cut or folded, and of many lines there is nothing to lay out.
+        # A pipe has no width: lines are never cut or folded, and a long table needs no layout.
         _print_plain([list(columns), *cells] if has_header else cells)
         return
     table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_header=has_header)
@@ -140,7 +140,7 @@ def _print_plain(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _rows_of(name: str, value: Any) -> list[tuple[str, str]]:
-    """A field in rows: what is within an object in one of its own."""
+    """The fields of an object as rows; those of a nested object get rows of their own."""
     if isinstance(value, dict):
         return [
             (f"{name}.{key}", _text(item)) for key, item in value.items() if item not in (None, "", {}, [])

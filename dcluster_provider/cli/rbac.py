@@ -1,4 +1,4 @@
-"""``airflow dcluster rbac``."""
+"""The command ``airflow dcluster rbac``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 @command
 def rbac(args: Namespace, hook: DClusterHook) -> None:
-    """Print, as YAML, the roles that an administrator has to grant; no cluster is asked."""
+    """Print, as YAML, the roles that an administrator has to grant; no cluster is contacted."""
     subjects = _subjects(args)
     namespaces, proxy, flink_account = args.namespace, True, args.flink_account
     if not namespaces or args.conn_id != hook.default_conn_name:
@@ -59,7 +59,7 @@ def _subjects(args: Namespace) -> list[Subject]:
     subjects += [Subject("Group", name) for name in args.group or ()]
     if not subjects:
         raise InvalidSpec(
-            "say whom Airflow is known as: --service-account NAMESPACE:NAME where it runs in Kubernetes, --user or "
-            "--group elsewhere (kubectl auth whoami tells it)"
+            "name the identity of Airflow: --service-account NAMESPACE:NAME where it runs in Kubernetes, --user or "
+            "--group otherwise (kubectl auth whoami prints it)"
         )
     return subjects

@@ -1,4 +1,4 @@
-"""``airflow dcluster registry``."""
+"""The commands ``airflow dcluster registry ...``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dcluster_provider.hooks.dcluster import DClusterHook
 
 @command
 def migrate_registry(args: Namespace, hook: DClusterHook) -> None:  # noqa: ARG001  # every command has them
-    """Bring the registry's schema up to date and say what it is."""
+    """Migrate the registry's schema to this version and print it."""
     # Opening the registry migrates it.
     print(hook.control.registry.describe())  # noqa: T201  # a command's output
 
 
 @command
 def check_registry(args: Namespace, hook: DClusterHook) -> None:  # noqa: ARG001  # every command has them
-    """Say whether the connection works; exit with 1 if not."""
+    """Check that the connection works; exit with 1 if it does not."""
     works, message = hook.test_connection()
     if not works:
         raise SystemExit(message)

@@ -1,4 +1,4 @@
-"""What the commands share: the hook, the person, input, and errors as one message instead of a traceback."""
+"""What the commands share: the hook, the user, input, and errors as one message instead of a traceback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAGE = 1000
 
 
 def command(function: Callable[[Namespace, DClusterHook], None]) -> Callable[[Namespace], None]:
-    """Make a function of arguments and hook a command that prints our errors and exits with 1."""
+    """Make a command of a function with arguments and hook: it prints errors and exits with 1."""
 
     @wraps(function)
     def run(args: Namespace) -> None:
@@ -34,15 +34,15 @@ def command(function: Callable[[Namespace, DClusterHook], None]) -> Callable[[Na
         except DClusterError as error:
             raise SystemExit(f"{type(error).__name__}: {error}") from None
         except BrokenPipeError:
-            sys.stderr.close()  # the reader of our output has gone, and has all it wanted
+            sys.stderr.close()  # the reader of the output has closed the pipe
 
     return run
 
 
 def own_hook(hook: DClusterHook, record: Cluster | Job) -> DClusterHook:
-    """The hook of the connection that a cluster or job was made through, which alone reaches it.
+    """The hook of the connection that a cluster or job was made through, which alone can reach it.
 
-    The given one when that connection does not exist any more, or has another registry by now.
+    The given hook when that connection no longer exists, or has another registry by now.
     """
     if record.conn_id == hook.dcluster_conn_id:
         return hook
@@ -50,13 +50,13 @@ def own_hook(hook: DClusterHook, record: Cluster | Job) -> DClusterHook:
     try:
         is_of_its_registry = own.settings.registry_url == hook.settings.registry_url
     except NotFound:
-        tell(f"{record} was made through connection {record.conn_id!r}, which does not exist any more")
+        print_progress(f"{record} was made through connection {record.conn_id!r}, which no longer exists")
         return hook
     return own if is_of_its_registry else hook
 
 
 def person() -> str:
-    """Who runs the command, for the events."""
+    """The user of the command, for events."""
     return f"{getpass.getuser()} (airflow dcluster)"
 
 
@@ -64,7 +64,7 @@ def read_spec(source: str) -> str:
     """The JSON text of a specification.
 
     :param source: a file's path, or ``-`` for standard input.
-    :raises InvalidSpec: the file cannot be read, or there is no text.
+    :raises InvalidSpec: the file cannot be read, or the text is empty.
     """
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
@@ -78,14 +78,14 @@ def read_spec(source: str) -> str:
 
 
 def cluster_reference(text: str) -> int | str:
-    """A cluster's id when the text is a number, else its name."""
+    """The id of a cluster when the text is a number, otherwise its name."""
     return int(text) if text.isascii() and text.isdigit() else text
 
 
 def asked_for(args: Namespace) -> dict[str, Any]:
-    """Which rows are listed by whose DAG and when they were asked for, as the registry takes it.
+    """The filters of a list by DAG and time, as the registry takes them.
 
-    :raises InvalidSpec: a time is none.
+    :raises InvalidSpec: a time cannot be parsed.
     """
     return {
         "owner_dag": args.dag_id,
@@ -95,9 +95,9 @@ def asked_for(args: Namespace) -> dict[str, Any]:
 
 
 def _moment(name: str, text: str | None) -> datetime | None:
-    """The time that an argument means; none for none.
+    """The time in an argument; None without one.
 
-    :raises InvalidSpec: it is none.
+    :raises InvalidSpec: the time cannot be parsed.
     """
     if text is None:
         return None
@@ -110,24 +110,24 @@ def _moment(name: str, text: str | None) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
 
 
-def paged(list_page: Callable[..., Sequence[Record]], limit: int, **wanted: Any) -> Iterator[Record]:
-    """Rows of the registry, newest first and a page in memory at a time.
+def paged(list_page: Callable[..., Sequence[Record]], limit: int, **filters: Any) -> Iterator[Record]:
+    """Rows of the registry, newest first, with one page in memory at a time.
 
-    :param limit: rows at most.
+    :param limit: maximum number of rows.
     """
     last = 0
-    while limit > 0 and (found := list_page(**wanted, after_id=last, limit=min(limit, _PAGE))):
+    while limit > 0 and (found := list_page(**filters, after_id=last, limit=min(limit, _PAGE))):
         yield from found
         limit, last = limit - len(found), found[-1].id
 
 
 def _logs_beside_results() -> None:
-    """Have what is logged go to standard error: standard output is for results, which programs read."""
+    """Send logs to standard error: standard output is for results, which programs read."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.__stdout__):
             handler.setStream(sys.stderr)
 
 
-def tell(message: str) -> None:
-    """A line of progress, kept apart from the result."""
+def print_progress(message: str) -> None:
+    """Print a line of progress to standard error, apart from the result."""
     print(message, file=sys.stderr, flush=True)  # noqa: T201  # a command's output

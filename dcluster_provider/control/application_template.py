@@ -1,4 +1,4 @@
-"""The application of a job that names none, from the connection's templates over the job's fields."""
+"""The application of a job that names none: the connection's templates, filled with the job's fields."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PLACEHOLDERS = {
 
 @dataclass(frozen=True)
 class ApplicationTemplate:
-    """Templates such as ``/apps/{client}/{module}/{codeVersion}/main.py``; an empty one is none.
+    """Templates such as ``/apps/{client}/{module}/{codeVersion}/main.py``; an empty text means no template.
 
-    :param application: of the file to run.
-    :param main_class: of the class to run in a jar.
-    :param args: of each argument.
-    :raises InvalidSpec: a placeholder that there is not; the nearest one is named.
+    :param application: the file to run.
+    :param main_class: the class to run in a jar.
+    :param args: the arguments, one template for each.
+    :raises InvalidSpec: a placeholder is unknown; the error names the nearest one.
     """
 
     application: str = ""
@@ -46,10 +46,10 @@ class ApplicationTemplate:
     def fill(self, spec: JobSpec) -> JobSpec:
         """The job with an application: its own, or the template's if it names none.
 
-        The job's own main class and arguments, if it has some, replace the template's.
+        The job's own main class and arguments, if any, replace those of the templates.
 
-        :raises InvalidSpec: there is no template, a value that it needs is empty, or a value that is part of the
-            application's path is no name of a single file or folder.
+        :raises InvalidSpec: there is no template, a field that it needs is empty, or a field that becomes part of the
+            path is not the name of a single file or folder.
         """
         if spec.application:
             return spec
@@ -79,7 +79,7 @@ def _filled(field: str, text: str, spec: JobSpec, allow: Callable[[str, str], st
 
 
 def _path_part(name: str, value: str) -> str:
-    """A value that cannot lead out of its folder, to another client's files for instance."""
+    """The value of a field, rejected if it could lead to another folder, such as another client's."""
     if value in (".", "..") or any(character in value for character in "/\\%:"):
         raise InvalidSpec(
             f"JobSpec: field {name}: {value!r} cannot be part of the application's path; it has to be the name of "

@@ -1,4 +1,4 @@
-"""Launching, watching and ending clusters."""
+"""The use cases of clusters: launch, wait, list and terminate."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.cluster_progress import ClusterProgress
-from dcluster_provider.control.endings import cluster_terminated, in_use
 from dcluster_provider.control.info import cluster_info
+from dcluster_provider.control.location import require_same_location
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
 from dcluster_provider.control.observation_errors import Unobservable, raise_if_given_up
-from dcluster_provider.control.places import require_same_location
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.control.termination import cluster_terminated, in_use
 from dcluster_provider.control.waiting import Wait
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ConnectionCode
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from dcluster_provider.control.external_clusters import ExternalCluster
     from dcluster_provider.registry.store import Registry
 
-_ENDING_SECONDS = 600.0  # in which what is being ended is gone, unless a node does not answer
-_REMOVAL_SECONDS = 30.0  # in which what was made of a cluster that was refused is gone, normally
+_TERMINATION_SECONDS = 600.0  # a termination takes no longer, unless a node does not answer
+_REMOVAL_SECONDS = 30.0  # the removal of a cluster that the platform rejected takes no longer, normally
 
 
 class Clusters:
-    """The clusters of one connection."""
+    """Launches, polls, waits for and terminates the clusters of one connection."""
 
     def __init__(
         self,
@@ -73,32 +73,31 @@ class Clusters:
         launched_for: Owner | None = None,
         actor: str = "",
         report: Report = logged,
-        follow_ending: bool = False,
+        replace_terminating: bool = False,
     ) -> Cluster:
-        """Ask for a cluster, and return without waiting for it to be ready.
+        """Request a cluster, and return without waiting until it is ready.
 
-        The same key gives the same cluster while that is live; after it has failed or ended, a new one.
+        The same key returns the same cluster while that is live, and a new one after it has terminated or failed.
 
         :param spec: a ClusterSpec, a mapping with its fields, or JSON text of ClusterEntity.
-        :param key: what makes the request the same request; none means the owner's, or a fresh one.
-        :param owner: the Airflow task that asks; clusters that older epochs of it still have are ended first.
-        :param launched_for: the Airflow task on whose behalf a job asks for its own cluster; its older epochs are the
-            job's concern.
-        :param actor: who asks, for the cluster's events.
-        :param report: told of progress that may take long (an engine being installed); the log unless given.
-        :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
-        :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
-        :raises PlatformRefused: the platform cannot be used at all, or the key's live cluster was made elsewhere;
-            nothing was stored.
-        :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
-        :raises WaitTimeout: an earlier cluster of the same request is being ended, and not gone after minutes.
+        :param key: identifies the request; None means the owner's key, or a new one.
+        :param owner: the Airflow task that requests it; live clusters of its older epochs are terminated first.
+        :param launched_for: the Airflow task whose job requests its own cluster; the job handles the older epochs.
+        :param actor: who requests it, for the cluster's events.
+        :param report: called with progress messages of long steps (an engine is installed); logs them by default.
+        :param replace_terminating: do not wait until a terminating cluster of this key is gone, but launch another.
+        :raises InvalidSpec: the specification is invalid; nothing was stored or started.
+        :raises PlatformRefused: the platform cannot be used, or the key's live cluster is at another location; nothing
+            was stored.
+        :raises ClusterFailed: the platform rejects the cluster; nothing of it is left.
+        :raises WaitTimeout: an earlier cluster of the same request is still terminating after ten minutes.
         """
         spec = self._checked(spec)
         connect(self._platform)
         if owner is not None:
             self.end_older_epochs(owner)
         key = key or (owner.key if owner else fresh_key())
-        cluster = self._claim(spec, key, owner or launched_for, actor, follow_ending)
+        cluster = self._claim(spec, key, owner or launched_for, actor, replace_terminating)
         return self._make(cluster, actor, report)
 
     def request(
@@ -107,26 +106,26 @@ class Clusters:
         key: str | None = None,
         *,
         actor: str = "",
-        follow_ending: bool = False,
+        replace_terminating: bool = False,
     ) -> Cluster:
-        """Store that a cluster is asked for, by no task, and do nothing for it yet: ``resume`` goes on with it.
+        """Store the request for a cluster, owned by no task, and start nothing: ``resume`` starts it.
 
         :param spec: a ClusterSpec, a mapping with its fields, or JSON text of ClusterEntity.
-        :param key: what makes the request the same request; none means a fresh one.
-        :param actor: who asks, for the cluster's events.
-        :param follow_ending: a cluster of this key that is being ended is not seen out before another is made.
+        :param key: identifies the request; None means a new key.
+        :param actor: who requests it, for the cluster's events.
+        :param replace_terminating: do not wait until a terminating cluster of this key is gone, but request another.
         :returns: the key's cluster while that is live, otherwise a new one.
-        :raises InvalidSpec: the specification cannot be accepted; nothing was stored.
-        :raises PlatformRefused: the platform lacks what the cluster needs, what is needed to ask it is not installed,
-            or the key's live cluster was made elsewhere.
+        :raises InvalidSpec: the specification is invalid; nothing was stored.
+        :raises PlatformRefused: the platform lacks what the cluster needs, a package or connection to reach it is
+            missing, or the key's live cluster is at another location.
         """
         self.require_client()
-        return self._claim(self._checked(spec), key or fresh_key(), None, actor, follow_ending)
+        return self._claim(self._checked(spec), key or fresh_key(), None, actor, replace_terminating)
 
     def external(self, known: ExternalCluster, *, actor: str = "") -> Cluster:
-        """The row of a cluster that somebody else runs, with the addresses that it has now.
+        """The record of an external cluster, with its present addresses.
 
-        It is RUNNING for ever: it is neither watched nor ended.
+        It stays RUNNING: it is neither watched nor terminated.
         """
         settings = self._settings
         claim = self._registry.clusters.claim(
@@ -146,19 +145,20 @@ class Clusters:
         )
 
     def resume(self, cluster_id: int, report: Report = logged) -> Cluster:
-        """Go on with a launch that may have been cut short; a cluster that is past it stays as it is.
+        """Continue a launch that may have been interrupted; a cluster past its launch stays as it is.
 
-        :raises PlatformRefused: the platform cannot be used at all, or the cluster was made elsewhere; the launch stays
-            as it was.
-        :raises ClusterFailed: the platform refuses the cluster; nothing of it is left.
+        :param report: called with progress messages of long steps; logs them by default.
+        :raises PlatformRefused: the platform cannot be used, or the cluster is at another location; the launch stays as
+            it was.
+        :raises ClusterFailed: the platform rejects the cluster; nothing of it is left.
         """
         connect(self._platform)
         return self._make(self.get(cluster_id), "", report)
 
     def end_older_epochs(self, owner: Owner) -> None:
-        """End the clusters that a task still has from before a person cleared it.
+        """Terminate the clusters that a task launched before a person cleared it.
 
-        A long-living one that jobs are on is left to them: it ends by its idle limit.
+        A long-living cluster with live jobs is left to them: its idle timeout terminates it.
         """
         for cluster in self._registry.clusters.live_of_older_epochs(owner):
             if cluster.spec.long_living:
@@ -170,7 +170,7 @@ class Clusters:
 
     def _make(self, cluster: Cluster, actor: str, report: Report) -> Cluster:
         if cluster.is_external:
-            self._prepare(cluster.spec, report)  # what runs its drivers and clients here
+            self._prepare(cluster.spec, report)  # installs what runs its drivers and clients on this machine
             return cluster
         if cluster.state not in (ClusterState.REQUESTED, ClusterState.PROVISIONING):
             return cluster
@@ -181,12 +181,12 @@ class Clusters:
             self._platform.apply_cluster(cluster)
         except (PlatformRefused, NodesFailed) as refusal:
             self._progress.fail(cluster, refusal.diagnosis, actor)
-            with suppress(WaitTimeout):  # whoever looks next goes on
+            with suppress(WaitTimeout):  # the next poll continues
                 self._finish(cluster.id, _REMOVAL_SECONDS)
             raise ClusterFailed(str(cluster), refusal.diagnosis.without(cluster.spec.secrets)) from refusal
         begun = self._progress.change(cluster, begin_cluster, actor)
         if begun.state.is_ending:
-            # It was ended while it was being made, so what was made after that has to go as well.
+            # It was terminated while it was being made: delete what was made after that.
             begun = self._progress.remove(begun)
         return begun
 
@@ -195,11 +195,11 @@ class Clusters:
             self._platform.prepare(spec, report)
 
     def require_client(self) -> None:
-        """Refuse a request that nobody could carry out: a package is missing, or a connection is of another type.
+        """Reject a request that no process can carry out: a package is missing, or a connection has another type.
 
-        Credentials may be missing here: those who carry the request out may have them.
+        Missing credentials are accepted: the process that carries it out may have them.
 
-        :raises PlatformRefused: naming the package or connection.
+        :raises PlatformRefused: a package or connection is missing; the error names it.
         """
         try:
             connect(self._platform)
@@ -208,35 +208,35 @@ class Clusters:
                 raise
 
     def require_same_location(self, cluster: Cluster) -> None:
-        """Refuse to go on with a live cluster that was made elsewhere than where the connection leads by now.
+        """Reject a live cluster whose location is not the one that the connection leads to.
 
-        :raises PlatformRefused: naming both places.
+        :raises PlatformRefused: the cluster is remote; the error names both locations.
         """
         if not cluster.state.is_final:
             require_same_location(self._platform, cluster)
 
     def get(self, cluster: int | str) -> Cluster:
-        """A cluster by id or name, as it was last seen.
+        """A cluster by id or name, in its last recorded state.
 
-        :raises NotFound: there is none.
+        :raises NotFound: no cluster has this id or name.
         """
         if isinstance(cluster, int):
             return self._registry.clusters.get(cluster)
         return self._registry.clusters.find(cluster)
 
     def info(self, cluster: int | str) -> dict[str, Any]:
-        """A cluster as it was last seen, as a JSON object: ClusterEntity's fields, state, times and links.
+        """A cluster in its last recorded state as a JSON object: ClusterEntity's fields, state, times and links.
 
-        :raises NotFound: there is none with this id or name.
+        :raises NotFound: no cluster has this id or name.
         """
         return cluster_info(self.get(cluster), self._settings)
 
     def of_key(self, key: str) -> Cluster | None:
-        """The latest cluster that a request key has led to, if any."""
+        """The latest cluster of a request key; None before the first request."""
         return self._registry.clusters.latest_of_key(key)
 
     def end_owned_by(self, owner: Owner, *, actor: str = "") -> None:
-        """End the live clusters of a task's run of this epoch and older ones, long-living ones excepted."""
+        """Terminate the live clusters of a task, of its present epoch and older ones, except long-living ones."""
         for cluster in self._registry.clusters.live_of_older_epochs(replace(owner, epoch=owner.epoch + 1)):
             if not cluster.spec.long_living:
                 self.terminate(cluster.id, actor=actor)
@@ -244,29 +244,30 @@ class Clusters:
     def list(
         self, state: str | Collection[str] | None = None, tenant: str | None = None, *, limit: int = 1000
     ) -> list[Cluster]:
-        """Clusters as they were last seen, newest first.
+        """Clusters in their last recorded states, newest first.
 
-        :param state: one state or several, in any letter case.
-        :raises InvalidSpec: there is no such state.
+        :param state: one state or several, in any letter case; None means every state.
+        :param tenant: only clusters of this tenant.
+        :raises InvalidSpec: a state does not exist; the error names the nearest.
         """
         return self._registry.clusters.list(
             states=parse_states(ClusterState, state), tenant=tenant, limit=limit
         )
 
     def of_run(self, dag_id: str, run_id: str) -> builtins.list[Cluster]:
-        """The clusters that a DAG run's tasks have asked for, newest first."""
+        """The clusters that the tasks of a DAG run requested, newest first."""
         found = self._registry.clusters.iterate(owner_run=(dag_id, run_id))
         return [cluster for cluster in found if cluster.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Cluster]:
-        """Look at clusters, all in one batch, and return them in their states of this moment by id.
+        """Poll clusters in one batch and return them by id, in their current states.
 
-        A cluster that fails or is being terminated is removed a step further by it.
+        A cluster that failed or is terminating is removed one step further.
         """
         return self._progress.observe(ids)
 
     def unobservable(self, cluster_id: int) -> Unobservable | None:
-        """Why the last look did not see a cluster; none when it did."""
+        """Why the last poll could not observe a cluster; None when it could."""
         return self._progress.unobservable(cluster_id)
 
     def _poll(self, cluster_id: int) -> Cluster:
@@ -276,9 +277,9 @@ class Clusters:
         return cluster
 
     def status(self, cluster: int | str) -> ClusterState:
-        """The state of a cluster at this moment.
+        """Poll a cluster and return its current state.
 
-        :raises NotFound: there is no such cluster.
+        :raises NotFound: no cluster has this id or name.
         """
         return self.observe([self.get(cluster).id]).popitem()[1].state
 
@@ -290,32 +291,32 @@ class Clusters:
         *,
         poll_interval: float = 1.0,
         on_change: Callable[[Cluster], None] | None = None,
-        just_seen: bool = False,
+        just_polled: bool = False,
     ) -> Cluster:
-        """Watch a cluster until it is in one of the states, and return it.
+        """Poll a cluster until it is in one of the states, and return it.
 
-        :param timeout: seconds; none means for ever.
-        :param poll_interval: seconds between two looks.
-        :param on_change: called with the cluster whenever its state or diagnosis has changed, first of all as it is;
-            without it, that goes to the log.
-        :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
+        :param timeout: seconds; None means no limit.
+        :param poll_interval: seconds between two polls.
+        :param on_change: called with the cluster at the first poll and whenever its state or diagnosis changes; None
+            logs the changes.
+        :param just_polled: start with the recorded state instead of a poll, because another process has just polled.
         :raises ClusterFailed: it ended in a state that is not one of them.
-        :raises WaitTimeout: time is up; the cluster is left as it is.
-        :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
+        :raises WaitTimeout: the timeout passed; the cluster is left as it is.
+        :raises DClusterError: polls failed for a minute, or the platform rejected them for five.
         """
-        first = self.get(cluster_id) if just_seen else None
-        told: tuple[ClusterState, Diagnosis | None] | None = None
+        first = self.get(cluster_id) if just_polled else None
+        reported: tuple[ClusterState, Diagnosis | None] | None = None
 
-        def tell(cluster: Cluster) -> None:
-            nonlocal told
+        def report_change(cluster: Cluster) -> None:
+            nonlocal reported
             now = (cluster.state, cluster.diagnosis)
-            if on_change is not None and now != told:
+            if on_change is not None and now != reported:
                 on_change(cluster)
-            told = now
+            reported = now
 
         wait = Wait(self._platform, lambda: self._poll(cluster_id), timeout, poll_interval)
-        on_look = tell if on_change is not None else None
-        return wait.until(states, first=first, on_look=on_look, check=raise_if_ended, so_far=_workers_so_far)
+        on_poll = report_change if on_change is not None else None
+        return wait.until(states, first=first, on_poll=on_poll, check=raise_if_ended, so_far=_workers_so_far)
 
     def terminate(
         self,
@@ -325,37 +326,39 @@ class Clusters:
         asked_by: Owner | None = None,
         force: bool = False,
     ) -> Cluster:
-        """End a cluster and the jobs on it; one that has ended stays as it is.
+        """Terminate a cluster and the jobs on it; one that has ended stays as it is.
 
-        :param actor: who asks, for the cluster's events.
-        :param asked_by: the Airflow task that asks; a long-living cluster that has live jobs of others than its DAG
-            run is then left as it is. None (a person asks) ends it under any job.
-        :param force: end it all the same.
-        :returns: the cluster: TERMINATED, or TERMINATING while its platform still removes it or looks elsewhere.
-        :raises NotFound: there is no such cluster.
-        :raises ClusterInUse: live jobs of others are on it; they are named.
-        :raises InvalidSpec: somebody else runs it.
+        :param actor: who terminates it, for the cluster's events.
+        :param asked_by: the Airflow task that terminates it: a long-living cluster with live jobs of other DAG runs is
+            left as it is. None (a person) terminates it under any job.
+        :param force: terminate it under the jobs of other DAG runs, too.
+        :returns: the cluster: TERMINATED, or TERMINATING until its platform has removed it, or while it is remote.
+        :raises NotFound: no cluster has this id or name.
+        :raises ClusterInUse: jobs of other DAG runs are live on it; the error names them.
+        :raises InvalidSpec: it is an external cluster.
         """
         found = self.get(cluster)
         if found.state.is_final:
             return found
         if found.is_external:
-            raise InvalidSpec(f"{found} is external: jobs are run on it, and whoever runs it ends it")
+            raise InvalidSpec(
+                f"{found} is external: it takes jobs from here, and only its operator can terminate it"
+            )
         if asked_by is not None and found.spec.long_living and not force:
             found = self._end_unless_used(found.id, asked_by, actor)
         for job in self._registry.jobs.iterate(states=LIVE_JOB_STATES, cluster_id=found.id):
-            with suppress(StaleRecord):  # the job moved on by itself; its cluster's end settles it
+            with suppress(StaleRecord):  # the job changed meanwhile; the cluster's termination settles it
                 self._registry.jobs.save(stop_job(job, utc_now()), actor=actor)
         return self._progress.remove(self._progress.change(found, end_cluster, actor))
 
     def end_unused(self, cluster_id: int, *, actor: str = "") -> bool:
-        """Begin the end of a cluster that no live job is on.
+        """Start the termination of a cluster without live jobs.
 
-        Whether one is on it is decided together with the end: no job comes to the cluster in between.
+        One transaction checks that no live job is on it and marks it TERMINATING: no job is added in between.
 
-        :param actor: who asks, for the cluster's events.
-        :returns: whether the cluster is ending or has ended; false when a live job keeps it.
-        :raises NotFound: there is no such cluster.
+        :param actor: who terminates it, for the cluster's events.
+        :returns: whether the cluster is terminating or has ended; False when a live job keeps it.
+        :raises NotFound: no cluster has this id.
         """
         if self.get(cluster_id).is_external:
             return False
@@ -382,7 +385,7 @@ class Clusters:
         return spec
 
     def _claim(
-        self, spec: ClusterSpec, key: str, owner: Owner | None, actor: str, follow_ending: bool
+        self, spec: ClusterSpec, key: str, owner: Owner | None, actor: str, replace_terminating: bool
     ) -> Cluster:
         while True:
             claim = self._registry.clusters.claim(
@@ -392,11 +395,11 @@ class Clusters:
                 deployment=self._settings.deployment,
                 conn_id=self._settings.conn_id,
                 platform=self._platform.name,
-                place=self._platform.place_of(spec),
+                location=self._platform.location_of(spec),
                 owner=owner,
                 now=utc_now(),
                 actor=actor,
-                follow_ending=follow_ending,
+                replace_terminating=replace_terminating,
             )
             self.require_same_location(claim.record)
             if claim.record.state is not ClusterState.TERMINATING:
@@ -404,21 +407,21 @@ class Clusters:
             self._finish(claim.record.id)
 
     def _finish(self, cluster_id: int, timeout: float | None = None) -> None:
-        # A cluster that is on its way out is seen out, so that its key is free for the next generation.
+        # Wait until a terminating cluster is gone: then its key is free for the next generation.
         final = tuple(state for state in ClusterState if state.is_final)
         try:
-            self.wait(cluster_id, final, timeout or _ENDING_SECONDS)
+            self.wait(cluster_id, final, timeout or _TERMINATION_SECONDS)
         except WaitTimeout as late:
             raise WaitTimeout(
-                f"{late}. No other is made for the same request before it is gone. Something of it does not go: look "
-                "for its pods on nodes that do not answer, and remove those for certain; then run the task again"
+                f"{late}. No other cluster is launched for the same request before it is gone. Look for its pods on "
+                "nodes that do not answer, delete those, and run the task again"
             ) from None
 
 
 def raise_if_ended(cluster: Cluster) -> None:
-    """Refuse to go on waiting for a cluster of which nothing is left.
+    """Stop waiting for a cluster that has ended.
 
-    :raises ClusterFailed: with the cluster's diagnosis, or saying that it was terminated.
+    :raises ClusterFailed: with the cluster's diagnosis, or the fact that it was terminated.
     """
     if cluster.state.is_final:
         raise ClusterFailed(str(cluster), cluster.diagnosis or cluster_terminated(cluster))

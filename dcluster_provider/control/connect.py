@@ -1,4 +1,4 @@
-"""From settings to the use cases."""
+"""From the settings of a connection to its use cases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dcluster_provider.control.backends import clouds, platforms
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes
-from dcluster_provider.control.nodes.launching import Launching
+from dcluster_provider.control.nodes.launcher import NodeLauncher
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
@@ -38,7 +38,7 @@ class Control:
     platform: Platform
 
     def describe(self) -> str:
-        """What is reached, in a sentence.
+        """Describe the registry and the platform in a sentence, after reaching both.
 
         :raises DClusterError: the registry or the platform cannot be used.
         """
@@ -49,11 +49,11 @@ _controls: dict[Settings, Control] = {}
 
 
 def connect(settings: Settings, clients: Mapping[str, Any] | None = None) -> Control:
-    """The use cases for these settings; made once for each in a process.
+    """The use cases for these settings, created once per process.
 
-    :param clients: by the type of an Airflow connection, what makes clients with the credentials of such a connection;
-        needed for platforms and clouds that have some.
-    :raises PlatformRefused: the platform cannot be used at all.
+    :param clients: by the type of an Airflow connection, a function that makes clients with the credentials of such a
+        connection; required by platforms and clouds that have some.
+    :raises PlatformRefused: the platform cannot be used.
     """
     with _lock:
         if settings not in _controls:
@@ -69,7 +69,7 @@ def _make(settings: Settings, clients: Mapping[str, Any]) -> Control:
     context = BackendContext(settings.conn_id, lambda: registry.id, clients)
     platform = platforms.get(settings.platform).factory(settings.platform_settings, context)
     cloud = clouds.get(nodes.cloud).factory(nodes.cloud_settings, context)
-    launching = Launching(cloud, nodes_of(platform), nodes, settings.deployment, lambda: registry.id)
+    launching = NodeLauncher(cloud, nodes_of(platform), nodes, settings.deployment, lambda: registry.id)
     clusters = Clusters(registry, platform, settings, DedicatedNodes(launching, cloud, nodes))
     jobs = Jobs(registry, platform, settings, clusters)
     return Control(

@@ -1,4 +1,4 @@
-"""Why nothing can be read of a job's log."""
+"""Explanations of empty job logs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dcluster_provider.core.record import Cluster, Job
 
 
 def why_empty(job: Job, cluster: Cluster, collected_at: str) -> str:
-    """A sentence or two about a log of which nothing is there, with where else to look.
+    """Explain why a job's log is empty, and where else its output may be.
 
-    :param job: whose log it is.
-    :param cluster: the one that it runs on.
-    :param collected_at: the address of what a collector of logs has of it; empty without one.
+    :param job: the job whose log is empty.
+    :param cluster: the cluster that it runs on.
+    :param collected_at: address of the log in a log collector; empty without one.
     """
     if not cluster.state.is_ending:
         page = job.ui_url or cluster.ui_url
-        elsewhere = f" What its engine logs is on the engine's page: {page}" if page else ""
+        elsewhere = f" The engine's own page is {page}" if page else ""
         return f"{job} ({job.state.value}) has printed nothing.{elsewhere}"
     gone = f"Nothing is left of the log of {job} ({job.state.value}): {cluster} is {cluster.state.value}."
     if collected_at:

@@ -1,4 +1,4 @@
-"""Clusters that somebody else runs, by the names that the connection gives them."""
+"""External clusters, by the names that the connection gives them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
 
 @dataclass(frozen=True)
 class ExternalCluster:
-    """A cluster that is reached by its addresses.
+    """A cluster that is not managed here, reached by its addresses.
 
-    :param name: that jobs call it by.
-    :param type: ``spark3``, ``spark`` or ``flink``.
-    :param rest: ``http://host:port`` of the Spark master's page or of Flink's REST interface.
-    :param master: ``spark://host:port``; none on Flink.
-    :raises InvalidSpec: a type that there is not, or an address of another form.
+    :param name: its name in the connection, by which jobs select it.
+    :param type: its cluster type, which selects the engine.
+    :param rest: ``http://host:port`` of the Spark master's page or of Flink's REST API.
+    :param master: ``spark://host:port``; empty on Flink.
+    :raises InvalidSpec: the type is unknown, or an address has another form.
     """
 
     name: str
@@ -40,14 +40,14 @@ class ExternalCluster:
 
     @property
     def spec(self) -> ClusterSpec:
-        """The cluster as its row has it."""
+        """The specification of its record: the name as the tenant, and the type."""
         return parse(ClusterSpec, {"tenant": self.name, "type": self.type})
 
 
 def choose_external(known: Sequence[ExternalCluster], spec: JobSpec, conn_id: str) -> ExternalCluster:
-    """The external cluster that a job means: the named one, or the only one of its engine.
+    """The external cluster that a job selects: by name, or the only one of the job's engine.
 
-    :raises InvalidSpec: there is none, several, or one of another engine.
+    :raises InvalidSpec: there is none, there are several, or the named one has another engine.
     """
     names = {it.name: it for it in known}
     if not spec.cluster_name:

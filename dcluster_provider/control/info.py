@@ -1,4 +1,4 @@
-"""Everything that is known of a cluster or job, as one JSON object."""
+"""Clusters and jobs as JSON objects, with the addresses of their pages and logs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dcluster_provider.core.record import Cluster, Job
 
 
 def job_info(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]:
-    """JobsTableEntity's fields with the name of the cluster that the job runs on, its state, times and links.
+    """JobsTableEntity's fields with the cluster's name, the job's state, times and links.
 
-    A link that there is not is empty.
+    A link without an address is empty.
     """
     return job.as_json() | {
         "clusterName": cluster.name,
@@ -24,7 +24,7 @@ def job_info(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]:
 
 
 def cluster_info(cluster: Cluster, settings: Settings) -> dict[str, Any]:
-    """ClusterEntity's fields with what is known of the cluster and its links."""
+    """ClusterEntity's fields with the cluster's state, times and links."""
     return cluster.as_json() | {
         "links": {"engine": cluster.ui_url, "grafana": settings.grafana.of_cluster(cluster)},
     }

@@ -1,4 +1,4 @@
-"""One cluster or job of many at its turn."""
+"""Isolation of errors in a batch: one cluster or job does not hold up the others."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _LOG = logging.getLogger(__name__)
 
 @contextmanager
 def isolate_errors(subject: object) -> Iterator[None]:
-    """Let what cannot be done for one cluster or job just now keep no other one from its turn.
+    """Log an error of one cluster or job, so that the batch continues with the others.
 
-    :raises CredentialsRefused: nothing can be done for any of them.
-    :raises RegistryUnusable: neither can it.
+    :raises CredentialsRefused: no request can succeed any more.
+    :raises RegistryUnusable: no result can be stored any more.
     """
     try:
         yield
     except (CredentialsRefused, RegistryUnusable):
         raise
     except (DClusterError, OSError) as error:
-        _LOG.warning("%s is gone on with at the next look: %s", subject, error)
+        _LOG.warning("%s will be retried at the next poll: %s", subject, error)

@@ -1,4 +1,4 @@
-"""Which cluster a job runs on."""
+"""Chooses the cluster that a job runs on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from dcluster_provider.control.clusters import Clusters
-from dcluster_provider.control.endings import cluster_terminated
 from dcluster_provider.control.external_clusters import choose_external
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.core.errors import ClusterEnding, ClusterFailed, InvalidSpec
+from dcluster_provider.control.termination import cluster_terminated
+from dcluster_provider.core.errors import ClusterFailed, ClusterTerminating, InvalidSpec
 from dcluster_provider.core.identity import Owner, derived_key
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.spec import JobSpec
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 Taken = TypeVar("Taken")
 
-# Each time one more of the client's long-living clusters has been ended between its choice and its use.
+# Each attempt follows a long-living cluster that was terminated between its choice and its use.
 _ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job that is asked for.
+    """A request to run a job.
 
-    :param key: what makes the request the same request.
-    :param owner: the Airflow task that asks.
-    :param actor: who asks, for the events.
-    :param report: told of progress that may take long.
-    :param only_stored: nothing is done for the job or its cluster yet.
+    :param key: identifies the request.
+    :param owner: the Airflow task that requests it; None for a person.
+    :param actor: who requests it, for the events.
+    :param report: called with progress messages of long steps.
+    :param only_stored: store the request and start nothing for the job or its cluster.
     """
 
     spec: JobSpec
@@ -46,7 +46,7 @@ class JobRequest:
 
 
 class JobClusters:
-    """The clusters that the jobs of one connection run on: named ones, shared ones and their own."""
+    """The clusters that the jobs of one connection run on: named, shared, and of a job's own."""
 
     def __init__(self, registry: Registry, clusters: Clusters, settings: Settings) -> None:
         self._registry = registry
@@ -56,19 +56,19 @@ class JobClusters:
     def take(self, request: JobRequest, claim: Callable[[Cluster, bool], Taken]) -> tuple[Cluster, Taken]:
         """Choose the cluster of a job, and claim the job on it.
 
-        A shared cluster that is ended in between is followed by another.
+        A shared cluster that is terminated in between is replaced by another.
 
-        :param claim: claims the job on a cluster; told whether that is the job's own.
-        :raises InvalidSpec: the named cluster is of another engine.
-        :raises NotFound: it does not exist.
-        :raises ClusterFailed: it has ended, is being ended, or is refused by its platform.
-        :raises PlatformRefused: it was made elsewhere.
+        :param claim: claims the job on a cluster; its second argument is whether that is the job's own cluster.
+        :raises InvalidSpec: the named cluster has another engine.
+        :raises NotFound: the named cluster does not exist.
+        :raises ClusterFailed: the cluster is terminating or has ended, or its platform rejects it.
+        :raises PlatformRefused: the cluster is at another location.
         """
         for _ in range(_ATTEMPTS):
             cluster, owned = self._choose(request)
             try:
                 return cluster, claim(cluster, owned)
-            except ClusterEnding:
+            except ClusterTerminating:
                 cluster = self._clusters.get(cluster.id)
                 if not _is_shared(request.spec):
                     break
@@ -80,7 +80,7 @@ class JobClusters:
             return self._external(request), False
         if spec.names_cluster:
             return self._named(request), False
-        # Asked again at the claim; here, so that no cluster is made in vain.
+        # Checked again at the claim; here, so that no cluster is launched in vain.
         self._registry.jobs.reject_duplicate(spec, request.owner)
         if _is_shared(spec):
             return self._shared(request), False
@@ -100,7 +100,7 @@ class JobClusters:
         spec, conn_id = request.spec, self._settings.conn_id
         if spec.cluster_id is not None:
             raise InvalidSpec(
-                "JobSpec: field clusterId: an external cluster is called by its name in the connection; "
+                "JobSpec: field clusterId: an external cluster has a name in the connection, and no id; "
                 "give clusterName"
             )
         known = choose_external(self._settings.external_clusters, spec, conn_id)
@@ -129,7 +129,7 @@ class JobClusters:
         if found is not None:
             self._clusters.require_same_location(found)
         if found is not None and not request.only_stored:
-            # Whoever launched it may have been cut short.
+            # Its launch may have been interrupted.
             found = self._clusters.resume(found.id, request.report)
             found = self._clusters.observe([found.id])[found.id]
         if found is not None and not found.state.is_ending:
@@ -137,8 +137,8 @@ class JobClusters:
         key = derived_key(deployment, f"long-living {spec.engine} of {spec.client} through {conn_id}")
         own, actor = engine_of(spec).own_cluster(spec), request.actor
         if request.only_stored:
-            return self._clusters.request(own, key, actor=actor, follow_ending=True)
-        return self._clusters.launch(own, key, actor=actor, report=request.report, follow_ending=True)
+            return self._clusters.request(own, key, actor=actor, replace_terminating=True)
+        return self._clusters.launch(own, key, actor=actor, report=request.report, replace_terminating=True)
 
 
 def _is_shared(spec: JobSpec) -> bool:

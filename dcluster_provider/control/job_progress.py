@@ -1,4 +1,4 @@
-"""Moving jobs on: from what is seen of them and of their clusters to what is due next."""
+"""Applies observations to jobs, and takes the steps that become due."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
-from dcluster_provider.control.endings import after_cluster
 from dcluster_provider.control.isolation import isolate_errors
+from dcluster_provider.control.location import remote_error
 from dcluster_provider.control.observation_errors import ObservationErrors, Unobservable
-from dcluster_provider.control.places import remote_error
 from dcluster_provider.control.saving import save_change, utc_now
+from dcluster_provider.control.termination import after_cluster
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.errors import (
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
-_LOG_SECONDS = 30.0  # after which a job has ended without what it handed back
-_STOP_PATIENCE = timedelta(seconds=15)  # that an end is given before it is asked for once more
+_LOG_SECONDS = 30.0  # for which the end of a job waits until its result can be read
+_STOP_GRACE_PERIOD = timedelta(seconds=15)  # after which the stop of a job is requested again
 
 
 class JobProgress:
-    """What happens to jobs between their submission and their end, in whichever process looks at them."""
+    """Moves the jobs of one connection from submission to their end, in whichever process polls them."""
 
     def __init__(self, registry: Registry, platform: Platform, clusters: Clusters) -> None:
         self._registry = registry
@@ -54,18 +54,17 @@ class JobProgress:
         ] = {}  # by job: monotonic time since when the log of its end cannot be read
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
-        """Look at jobs and their clusters, each in one batch, and return the jobs in their states of this moment by id.
+        """Poll jobs and their clusters, each in one batch, and return the jobs by id, in their current states.
 
-        What is due is done on the way: a job whose cluster runs by now is started, a job's own cluster is ended with
-        it.
+        Steps that are due are taken: a job whose cluster runs is started, and a job's own cluster terminates with it.
         """
         after = {job.id: job for job in self._registry.jobs.get_many(list(ids))}
         live = [job for job in after.values() if not job.state.is_final]
         clusters = self._clusters.observe({job.cluster_id for job in live})
-        unseen = {it.id: why for it in live if (why := remote_error(self._platform, clusters[it.cluster_id]))}
+        remote = {it.id: why for it in live if (why := remote_error(self._platform, clusters[it.cluster_id]))}
         going = []
         for job in live:
-            if job.id in unseen:
+            if job.id in remote:
                 continue
             cluster = clusters[job.cluster_id]
             if job.state is not JobState.REQUESTED and not cluster.state.is_ending:
@@ -73,15 +72,15 @@ class JobProgress:
                 continue
             with isolate_errors(job):
                 after[job.id] = self._before_its_run(job, cluster)
-        seen = self._observation_errors.without_errors(
-            {**unseen, **(self._platform.observe_jobs(going) if going else {})}
+        observed = self._observation_errors.without_errors(
+            {**remote, **(self._platform.observe_jobs(going) if going else {})}
         )
         for job, cluster in going:
-            if job.id in seen:
+            if job.id in observed:
                 with isolate_errors(job):
-                    found = _with_hint_of(cluster, seen[job.id])
+                    found = _with_hint_of(cluster, observed[job.id])
                     judged = judge_main_end(job, found, utc_now())
-                    whole = self._with_handback(job, cluster, judged)
+                    whole = self._with_result(job, cluster, judged)
                     if whole and judged.phase is not found.phase:
                         self._platform.end_job(job, cluster, whole)
                     after[job.id] = self._advance(job, whole) if whole else job
@@ -93,13 +92,13 @@ class JobProgress:
         return after
 
     def unobservable(self, job: Job) -> Unobservable | None:
-        """Why the last look did not see a job, or the cluster that it waits for; none when it did."""
+        """Why the last poll could not observe a job, or the cluster that it waits for; None when it could."""
         if job.state is JobState.REQUESTED:
             return self._clusters.unobservable(job.cluster_id)
         return None if job.state.is_final else self._observation_errors.unobservable(job.id)
 
     def change(self, before: Job, change: Callable[[Job, datetime], Job], actor: str = "") -> Job:
-        """Save a decision about a job, taken anew if another process saved the job meanwhile."""
+        """Save a change of a job; if another process saved it meanwhile, apply the change to its new state."""
         registry = self._registry
         return save_change(before, change, registry.jobs.get, lambda it: registry.jobs.save(it, actor=actor))
 
@@ -119,44 +118,44 @@ class JobProgress:
             )
         begun = self.change(job, begin_job)
         if begun.state is JobState.STOPPING or begun.state.is_final:
-            # It was stopped while it was being started.
+            # It was stopped while it was starting.
             self._platform.stop_job(begun, cluster)
         return begun
 
     def _fail(self, job: Job, diagnosis: Diagnosis) -> Job:
         return self.change(job, lambda it, now: fail_job(it, diagnosis, now))
 
-    def _with_handback(self, job: Job, cluster: Cluster, seen: JobObservation) -> JobObservation | None:
-        """What was seen of a job with what it handed back, if it has just ended; nothing while its log cannot be read.
+    def _with_result(self, job: Job, cluster: Cluster, observed: JobObservation) -> JobObservation | None:
+        """The observation with the job's result if it has just ended; None while the log cannot be read.
 
-        That is read before the job counts as ended: with its own cluster, its log may go.
+        The result is read before the job counts as ended, because the log may go with the job's own cluster.
         """
-        if not job.spec.returns_result or seen.phase not in (JobPhase.SUCCEEDED, JobPhase.FAILED):
-            return seen
+        if not job.spec.returns_result or observed.phase not in (JobPhase.SUCCEEDED, JobPhase.FAILED):
+            return observed
         try:
-            found = self._handback(job, cluster)
+            found = self._read_result(job, cluster)
         except CredentialsRefused:
             raise
         except PlatformUnavailable as error:
             since = self._unread.setdefault(job.id, time.monotonic())
-            _LOG.info("What %s handed back cannot be read just now: %s", job, error)
+            _LOG.info("The result of %s cannot be read now: %s", job, error)
             if time.monotonic() - since < _LOG_SECONDS:
                 return None
             found = None
         self._unread.pop(job.id, None)
         if found is None:
-            return seen
-        if seen.phase is JobPhase.FAILED:
-            return replace(seen, diagnosis=found.error or seen.diagnosis)
-        return replace(seen, result=found.result)
+            return observed
+        if observed.phase is JobPhase.FAILED:
+            return replace(observed, diagnosis=found.error or observed.diagnosis)
+        return replace(observed, result=found.result)
 
-    def _handback(self, job: Job, cluster: Cluster) -> ReturnedResult | None:
+    def _read_result(self, job: Job, cluster: Cluster) -> ReturnedResult | None:
         reader = ResultReader(job.id)
         part = self._platform.read_log(job, cluster, 0)
         while part.text:
             reader.feed(part.text)
             part = self._platform.read_log(job, cluster, part.end)
-        return reader.handback()
+        return reader.result()
 
     def _settle_without_cluster(self, job: Job, cluster: Cluster) -> Job:
         current = self._registry.jobs.get(job.id)
@@ -168,8 +167,8 @@ class JobProgress:
         return self._registry.jobs.get(job.id)
 
     def _stop_again(self, job: Job, cluster: Cluster) -> None:
-        """Ask once more for the end of a job that still goes on: whoever asked first may have been cut short."""
-        late = utc_now() - job.state_since > _STOP_PATIENCE
+        """Request the stop of a job again if it still runs: the process that requested it may have been killed."""
+        late = utc_now() - job.state_since > _STOP_GRACE_PERIOD
         if job.state is JobState.STOPPING and job.savepoint_request is None and late:
             self._platform.stop_job(job, cluster)
 
@@ -178,7 +177,7 @@ class JobProgress:
             self._clusters.terminate(job.cluster_id, actor=f"{job} has ended")
 
     def _remove_ended(self, jobs: Sequence[Job]) -> None:
-        """Remove what was made for ended jobs on clusters that somebody else runs: it does not go with those."""
+        """Remove what was made for ended jobs on external clusters, which outlive them."""
         ended = [job for job in jobs if job.state.is_final and not job.owns_cluster]
         if not ended:
             return
@@ -191,19 +190,19 @@ class JobProgress:
             with isolate_errors(f"What is left of {job}"):
                 self._platform.delete_job(job, clusters[job.cluster_id])
 
-    def _advance(self, job: Job, seen: JobObservation) -> Job:
+    def _advance(self, job: Job, observed: JobObservation) -> Job:
         def decide(it: Job, now: datetime) -> Job:
-            # Who looked without the wish for a savepoint, or with an earlier one, may not know what came of it.
-            knows = it.savepoint_request == job.savepoint_request or seen.savepoint
-            return advance_job(it, seen, now) if knows else it
+            # A poll without the savepoint request, or with an earlier one, does not know the request's outcome.
+            knows = it.savepoint_request == job.savepoint_request or observed.savepoint
+            return advance_job(it, observed, now) if knows else it
 
         return self.change(job, decide)
 
 
-def _with_hint_of(cluster: Cluster, seen: JobObservation) -> JobObservation:
-    """What was seen of a job that waits, or has lost every worker, with why its cluster makes no progress."""
+def _with_hint_of(cluster: Cluster, observed: JobObservation) -> JobObservation:
+    """The observation of a waiting job, or one without workers, with the reason why its cluster makes no progress."""
     if cluster.diagnosis is None:
-        return seen
-    waits = seen.phase is JobPhase.PENDING and seen.hint is None
-    is_alone = seen.phase is JobPhase.RUNNING and cluster.workers_ready == 0
-    return replace(seen, hint=cluster.diagnosis) if waits or is_alone else seen
+        return observed
+    waits = observed.phase is JobPhase.PENDING and observed.hint is None
+    is_alone = observed.phase is JobPhase.RUNNING and cluster.workers_ready == 0
+    return replace(observed, hint=cluster.diagnosis) if waits or is_alone else observed

@@ -1,4 +1,4 @@
-"""Submitting, watching and stopping jobs."""
+"""The use cases of jobs: submit, wait, read logs and stop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dcluster_provider.control.empty_log import why_empty
 from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_progress import JobProgress
+from dcluster_provider.control.location import remote_error, require_same_location
 from dcluster_provider.control.log_reading import read_at_once
 from dcluster_provider.control.observation_errors import Unobservable, raise_if_given_up
-from dcluster_provider.control.places import remote_error, require_same_location
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
@@ -42,17 +42,15 @@ from dcluster_provider.platforms.capabilities import SupportsStaging, connect
 if TYPE_CHECKING:
     from dcluster_provider.registry.store import ClientSetting, Registry
 
-_ENDING_SECONDS = 600.0  # in which a job that is stopped has ended, unless its node does not answer
-_STOPPING_SECONDS = (
-    120.0  # that a job which is being stopped is waited for by another of its client and module
-)
+_TERMINATION_SECONDS = 600.0  # a stop takes no longer, unless the job's node does not answer
+_STOPPING_SECONDS = 120.0  # for which a job waits until a stopping one of its client and module has ended
 _FINAL = tuple(state for state in JobState if state.is_final)
-# What a repeated request finds and takes as its answer; after FAILED or KILLED it runs the job again.
+# What a repeated request returns; after FAILED or KILLED it runs the job again.
 _ANSWERS = (*LIVE_JOB_STATES, JobState.SUCCEEDED, JobState.UNKNOWN)
 
 
 class Jobs:
-    """The jobs of one connection."""
+    """Submits, polls, waits for and stops the jobs of one connection."""
 
     def __init__(
         self, registry: Registry, platform: Platform, settings: Settings, clusters: Clusters
@@ -73,25 +71,24 @@ class Jobs:
         actor: str = "",
         report: Report = logged,
     ) -> Job:
-        """Ask for a job to be run, and return without waiting for it.
+        """Request a job, and return without waiting for it.
 
-        The job starts as soon as its cluster runs, in whichever process observes it then. The same key gives the same
-        job while that is live, after it has succeeded, and after its cluster has lost it; after it has failed or was
-        killed, a new run of it.
+        The job starts as soon as its cluster runs, in whichever process polls it then. The same key returns the same
+        job while that is live, after it has SUCCEEDED, and when it is UNKNOWN; after it has FAILED or was KILLED, a new
+        run.
 
         :param spec: a JobSpec, a mapping with its fields, or JSON text of JobsTableEntity.
-        :param key: what makes the request the same request; none means the owner's, or a fresh one.
-        :param owner: the Airflow task that asks; jobs that older epochs of it still have are stopped first.
-        :param actor: who asks, for the job's events.
-        :param report: told of progress that may take long; the log unless given.
-        :raises InvalidSpec: the specification cannot be accepted; nothing was stored or started.
+        :param key: identifies the request; None means the owner's key, or a new one.
+        :param owner: the Airflow task that requests it; live jobs of its older epochs are stopped first.
+        :param actor: who requests it, for the job's events.
+        :param report: called with progress messages of long steps; logs them by default.
+        :raises InvalidSpec: the specification is invalid; nothing was stored or started.
         :raises NotFound: the cluster that it names does not exist.
-        :raises DuplicateJob: a job of the same client and module is live that is neither of another run of the owner's
-            task nor allowed by the specification.
-        :raises PlatformRefused: the platform cannot be used at all, or its cluster was made elsewhere; nothing was
-            stored.
-        :raises ClusterFailed: its cluster has ended, is being ended, or is refused by the platform.
-        :raises WaitTimeout: what the task had before it was cleared is being stopped, and not gone after minutes.
+        :raises DuplicateJob: a job of the same client and module is live that neither belongs to another run of the
+            owner's task nor is allowed by the specification.
+        :raises PlatformRefused: the platform cannot be used, or the cluster is at another location; nothing was stored.
+        :raises ClusterFailed: its cluster is terminating or has ended, or the platform rejects it.
+        :raises WaitTimeout: a job of the task from before it was cleared is still stopping after ten minutes.
         """
         spec = parse(JobSpec, spec)
         connect(self._platform)
@@ -108,31 +105,30 @@ class Jobs:
     def request(
         self, spec: JobSpec | dict[str, Any] | str, key: str | None = None, *, actor: str = ""
     ) -> Job:
-        """Store that a job is asked for, by no task, and do nothing for it yet: ``submit`` goes on with it.
+        """Store the request for a job, owned by no task, and start nothing: ``submit`` starts it.
 
         :param spec: a JobSpec, a mapping with its fields, or JSON text of JobsTableEntity.
-        :param key: what makes the request the same request, and what ``submit`` finds the job by; none means a fresh
-            one.
-        :param actor: who asks, for the job's events.
-        :returns: the job that ``submit`` would give for this key.
-        :raises InvalidSpec: the specification cannot be accepted; nothing was stored.
+        :param key: identifies the request, also for ``submit``; None means a new key.
+        :param actor: who requests it, for the job's events.
+        :returns: the job that ``submit`` would return for this key.
+        :raises InvalidSpec: the specification is invalid; nothing was stored.
         :raises NotFound: the cluster that it names does not exist.
-        :raises DuplicateJob: a job of the same client and module is live that is neither of another run of the owner's
-            task nor allowed by the specification.
-        :raises ClusterFailed: its cluster has ended, or is being ended.
-        :raises PlatformRefused: what is needed to ask the platform is not installed; nothing was stored.
+        :raises DuplicateJob: a job of the same client and module is live that neither belongs to another run of the
+            owner's task nor is allowed by the specification.
+        :raises ClusterFailed: its cluster is terminating or has ended.
+        :raises PlatformRefused: a package or connection to reach the platform is missing; nothing was stored.
         """
         spec = parse(JobSpec, spec)
         self._clusters.require_client()
         return self._take(JobRequest(spec, key or fresh_key(), None, actor, silent, only_stored=True))[1]
 
     def resume(self, job_id: int, report: Report = logged) -> Job:
-        """Go on with a submission that may have been cut short; a job that is past it is only looked at.
+        """Continue a submission that may have been interrupted; a job past it is only polled.
 
-        :param report: told of progress that may take long; the log unless given.
-        :raises NotFound: there is no such job.
-        :raises ClusterFailed: its cluster is refused by the platform.
-        :raises PlatformRefused: its cluster was made elsewhere; the submission stays as it was.
+        :param report: called with progress messages of long steps; logs them by default.
+        :raises NotFound: no job has this id.
+        :raises ClusterFailed: the platform rejects its cluster.
+        :raises PlatformRefused: its cluster is at another location; the submission stays as it was.
         """
         job = self.get(job_id)
         if not job.state.is_final:
@@ -140,27 +136,27 @@ class Jobs:
         return self._progress.observe([job.id])[job.id]
 
     def get(self, job_id: int) -> Job:
-        """A job as it was last seen.
+        """A job in its last recorded state.
 
-        :raises NotFound: there is none with this id.
+        :raises NotFound: no job has this id.
         """
         return self._registry.jobs.get(job_id)
 
     def info(self, job_id: int) -> dict[str, Any]:
-        """A job as it was last seen, as a JSON object: JobsTableEntity's fields, state, times, cluster and links.
+        """A job in its last recorded state as a JSON object: JobsTableEntity's fields, state, times, cluster and links.
 
-        :raises NotFound: there is none with this id.
+        :raises NotFound: no job has this id.
         """
         return self.infos([self.get(job_id)])[0]
 
     def infos(self, jobs: Sequence[Job]) -> tuple[dict[str, Any], ...]:
-        """The same of jobs at hand, with one question to the registry for all of them."""
+        """Jobs as JSON objects, as :meth:`info` returns them, with one query for all of their clusters."""
         ids = {job.cluster_id for job in jobs}
         clusters = {cluster.id: cluster for cluster in self._registry.clusters.get_many(ids)}
         return tuple(job_info(job, clusters[job.cluster_id], self._settings) for job in jobs)
 
     def of_key(self, key: str) -> Job | None:
-        """The latest job that a request key has led to, if any."""
+        """The latest job of a request key; None before the first request."""
         return self._registry.jobs.latest_of_key(key)
 
     def list(
@@ -171,29 +167,30 @@ class Jobs:
         module: str | None = None,
         limit: int = 1000,
     ) -> list[Job]:
-        """Jobs as they were last seen, newest first.
+        """Jobs in their last recorded states, newest first.
 
-        :param status: one state or several, in any letter case.
-        :raises InvalidSpec: there is no such state.
+        :param status: one state or several, in any letter case; None means every state.
+        :param client: only jobs of this client.
+        :param module: only jobs of this module.
+        :raises InvalidSpec: a state does not exist; the error names the nearest.
         """
         states = parse_states(JobState, status)
         return self._registry.jobs.list(states=states, client=client, module=module, limit=limit)
 
     def of_run(self, dag_id: str, run_id: str) -> builtins.list[Job]:
-        """The jobs that a DAG run's tasks have asked for, newest first."""
+        """The jobs that the tasks of a DAG run requested, newest first."""
         found = self._registry.jobs.iterate(owner_run=(dag_id, run_id))
         return [job for job in found if job.deployment == self._settings.deployment]
 
     def observe(self, ids: Iterable[int]) -> dict[int, Job]:
-        """Look at jobs and their clusters, all in one batch, and return the jobs in their states of this moment by id.
+        """Poll jobs and their clusters, each in one batch, and return the jobs by id, in their current states.
 
-        What is due is done on the way: a job whose cluster runs by now is started, a job's own cluster is ended with
-        it.
+        Steps that are due are taken: a job whose cluster runs is started, and a job's own cluster terminates with it.
         """
         return self._progress.observe(ids)
 
     def unobservable(self, job: Job) -> Unobservable | None:
-        """Why the last look did not see a job, or the cluster that it waits for; none when it did."""
+        """Why the last poll could not observe a job, or the cluster that it waits for; None when it could."""
         return self._progress.unobservable(job)
 
     def wait(
@@ -203,39 +200,40 @@ class Jobs:
         timeout: float | None = None,
         *,
         poll_interval: float = 1.0,
-        on_look: Callable[[Job], None] | None = None,
-        just_seen: bool = False,
+        on_poll: Callable[[Job], None] | None = None,
+        just_polled: bool = False,
     ) -> Job:
-        """Watch a job until it is in one of the states, and return it.
+        """Poll a job until it is in one of the states, and return it.
 
-        :param timeout: seconds; none means for ever.
-        :param poll_interval: seconds between two looks.
-        :param on_look: called with the job at every look; without it, its changes of state go to the log.
-        :param just_seen: somebody looked a moment ago: begin with the state that was stored then, without a look.
+        :param timeout: seconds; None means no limit.
+        :param poll_interval: seconds between two polls.
+        :param on_poll: called with the job after every poll; None logs its changes of state.
+        :param just_polled: start with the recorded state instead of a poll, because another process has just polled.
         :raises JobFailed: it ended in a state that is not one of them.
-        :raises WaitTimeout: time is up; the job is left as it is.
-        :raises DClusterError: looks have failed for a minute, or the platform has refused for five to tell of it.
+        :raises WaitTimeout: the timeout passed; the job is left as it is.
+        :raises DClusterError: polls failed for a minute, or the platform rejected them for five.
         """
-        first = self.get(job_id) if just_seen else None
+        first = self.get(job_id) if just_polled else None
         wait = Wait(self._platform, lambda: self._poll(job_id), timeout, poll_interval)
-        return wait.until(states, first=first, on_look=on_look, check=raise_if_job_ended)
+        return wait.until(states, first=first, on_poll=on_poll, check=raise_if_job_ended)
 
     def terminate(self, job_id: int, *, savepoint: bool = False, actor: str = "") -> Job:
         """Stop a job; one that has ended stays as it is.
 
         :param savepoint: stop a Flink job with a savepoint, whose folder is ``Job.savepoint`` once the job has
-            SUCCEEDED; when none can be made, the job goes on.
-        :returns: the job: in its final state, or STOPPING while its platform still stops it.
-        :raises NotFound: there is no such job.
-        :raises InvalidSpec: a savepoint of a Spark job, or no setting says where savepoints go; nothing was stopped.
-        :raises SavepointFailed: the savepoint cannot be made; the job goes on.
+            SUCCEEDED; when the savepoint fails, the job keeps running.
+        :param actor: who stops it, for the job's events.
+        :returns: the job: in its final state, or STOPPING until its platform has stopped it.
+        :raises NotFound: no job has this id.
+        :raises InvalidSpec: the job's engine has no savepoints, or no setting names their folder; nothing was stopped.
+        :raises SavepointFailed: the savepoint cannot be made; the job keeps running.
         """
         job = self.get(job_id)
         if savepoint:
             return stop_with_savepoint(self._registry, self._platform, self._progress, job, actor)
         if not job.state.is_final:
             job = self._progress.change(job, stop_job, actor)
-        if self._is_only_asked_for(job):
+        if self._is_only_requested(job):
             self._clusters.terminate(job.cluster_id, actor=actor)
             return self.get(job_id)
         if not job.state.is_final:
@@ -244,62 +242,63 @@ class Jobs:
                 self._platform.stop_job(job, cluster)
         return self._progress.observe([job.id])[job.id]
 
-    def _is_only_asked_for(self, job: Job) -> bool:
-        """Whether nothing was made for a job yet, nor for its own cluster, with which it is over."""
+    def _is_only_requested(self, job: Job) -> bool:
+        """Whether nothing was made yet for a job and its own cluster, whose termination ends the job."""
         if job.state.is_final or not job.owns_cluster or job.spec.keep_alive:
             return False
         return not self._registry.events.was_provisioned(job.cluster_id)
 
     def check_savepoint(self, job_id: int) -> None:
-        """Refuse the wish for a savepoint of a job that cannot be made; nothing is stopped.
+        """Check that a savepoint of a job can be requested; nothing is stopped.
 
-        :raises NotFound: there is no such job.
-        :raises InvalidSpec: it is a Spark job, or no setting says where savepoints go.
-        :raises SavepointFailed: it is not at work.
+        :raises NotFound: no job has this id.
+        :raises InvalidSpec: the job's engine has no savepoints, or no setting names their folder.
+        :raises SavepointFailed: the job is not RUNNING.
         """
         job = self._progress.observe([self.get(job_id).id])[job_id]
         check_savepoint(self._registry, self._platform, job)
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
-        """The live job of a client and module, if there is one."""
+        """The newest live job of a client and module, which makes another one a duplicate; None without one."""
         return self._registry.jobs.find_duplicate(client, module)
 
     def stop_client(self, client: str, module: str, *, actor: str = "") -> tuple[Job, ...]:
         """Stop every live job of a client and module.
 
-        :returns: those that were live, as they are now.
+        :returns: the jobs that were live, in their present states.
         """
         live = self._registry.jobs.iterate(states=LIVE_JOB_STATES, client=client, module=module)
         return tuple(self.terminate(job.id, actor=actor) for job in live)
 
     def read_log(self, job_id: int, start: int = 0) -> LogPart:
-        """A piece of the job's log from a byte offset on, without its settings' secrets; read on from its end.
+        """A part of the job's log from a byte offset, without the secrets of its settings; its end is the next offset.
 
-        :raises NotFound: there is no such job.
-        :raises PlatformUnavailable: it cannot be read just now.
+        :raises NotFound: no job has this id.
+        :raises PlatformUnavailable: the log cannot be read now.
         """
         job = self.get(job_id)
         part = self._platform.read_log(job, self._registry.clusters.get(job.cluster_id), start)
         return _without_secrets(job, part)
 
-    def read_logs(self, wanted: Sequence[tuple[Job, int]], most: int = 65536) -> tuple[LogPart, ...]:
-        """A piece of each job's log from a byte offset on, with one question to the registry for all of them.
+    def read_logs(self, requests: Sequence[tuple[Job, int]], max_bytes: int = 65536) -> tuple[LogPart, ...]:
+        """A part of each job's log from a byte offset, with one query for all of their clusters.
 
-        A log that cannot be read just now (its node does not answer) keeps nobody from theirs: its piece is empty, and
+        A log that cannot be read now (its node does not answer) does not hold up the others: its part is empty, and
         cut.
 
-        :param most: bytes of each, about.
+        :param requests: jobs, each with the byte offset to read from.
+        :param max_bytes: of each part, about.
         """
-        ids = {job.cluster_id for job, _ in wanted}
+        ids = {job.cluster_id for job, _ in requests}
         clusters = {cluster.id: cluster for cluster in self._registry.clusters.get_many(ids)}
-        logs = [(job, clusters[job.cluster_id], at) for job, at in wanted]
-        parts = read_at_once(self._platform, logs, most)
-        return tuple(_without_secrets(job, part) for (job, _), part in zip(wanted, parts, strict=True))
+        logs = [(job, clusters[job.cluster_id], at) for job, at in requests]
+        parts = read_at_once(self._platform, logs, max_bytes)
+        return tuple(_without_secrets(job, part) for (job, _), part in zip(requests, parts, strict=True))
 
     def logs(self, job_id: int) -> str:
         """The whole log of a job as it is now.
 
-        :raises NotFound: there is no such job.
+        :raises NotFound: no job has this id.
         """
         texts, part = [], self.read_log(job_id)
         while part.text:
@@ -308,27 +307,27 @@ class Jobs:
         return "".join(texts)
 
     def why_log_is_empty(self, job_id: int) -> str:
-        """What to tell a person of a job of whose log nothing is there.
+        """Explain why the log of a job is empty, and where else its output may be.
 
-        :raises NotFound: there is no such job.
+        :raises NotFound: no job has this id.
         """
         job = self.get(job_id)
         cluster = self._registry.clusters.get(job.cluster_id)
         return why_empty(job, cluster, self._settings.grafana.of_job(job, cluster))
 
     def is_monitored(self, client: str) -> bool:
-        """Whether long-running jobs of the client are watched for."""
+        """Whether long-running jobs of the client raise an alert."""
         return self._registry.client_settings.is_monitored(client)
 
     def monitoring(self, client: str) -> ClientSetting:
-        """Whether and after how many seconds long-running jobs of the client are watched for."""
+        """Whether long-running jobs of the client raise an alert, and after how many seconds."""
         return self._registry.client_settings.get(client)
 
     def set_monitoring(self, client: str, enabled: bool, alert_after: int | None = None) -> None:
-        """Have long-running jobs of the client watched for, or not.
+        """Enable or disable the alert about long-running jobs of the client.
 
-        :param alert_after: seconds after which a job runs long; none means the connection's default.
-        :raises InvalidSpec: the client's name is none, or the seconds are not above 0.
+        :param alert_after: seconds after which a job is long-running; None means the connection's default.
+        :raises InvalidSpec: the client is empty, or the seconds are out of range.
         """
         if not client.strip():
             raise InvalidSpec("field client: is empty")
@@ -345,15 +344,15 @@ class Jobs:
 
     def _take(self, request: JobRequest) -> tuple[Cluster, Job]:
         request = replace(request, spec=self._checked(request.spec))
-        self._see_duplicates_out(request)
+        self._wait_for_duplicates(request)
         return self._job_clusters.take(request, lambda it, owned: self._claim(request, it, owned))
 
-    def _see_duplicates_out(self, request: JobRequest) -> None:
-        """Look at what would be a duplicate, which may have ended unseen, and wait for what is being stopped."""
+    def _wait_for_duplicates(self, request: JobRequest) -> None:
+        """Poll the job that may be a duplicate, since its end may be unobserved, and wait for one that is stopping."""
         duplicates = self._registry.jobs.duplicates(request.spec, request.owner)
         if not duplicates:
             return
-        with suppress(PlatformUnavailable, WaitTimeout):  # what cannot be seen to have ended is a duplicate
+        with suppress(PlatformUnavailable, WaitTimeout):  # a job whose end is not observed is a duplicate
             seen = self._progress.observe([job.id for job in duplicates])
             for job in seen.values():
                 if job.state is JobState.STOPPING and not request.only_stored:
@@ -396,11 +395,11 @@ class Jobs:
 
     def _wait_until_terminated(self, job: Job) -> None:
         try:
-            self.wait(job.id, _FINAL, _ENDING_SECONDS)
+            self.wait(job.id, _FINAL, _TERMINATION_SECONDS)
         except WaitTimeout as late:
             raise WaitTimeout(
-                f"{late}. The task's new run of it does not begin beside it: look for its pod on a node that does not "
-                "answer, and remove that for certain; then run the task again"
+                f"{late}. The task's new job does not start beside it: look for its pod on a node that does not "
+                "answer, delete the pod, and run the task again"
             ) from None
 
     def _stop_older_epochs(self, owner: Owner) -> None:
@@ -411,7 +410,7 @@ class Jobs:
 
 
 def _without_secrets(job: Job, part: LogPart) -> LogPart:
-    """A piece of a job's log without the values that are secrets by the names of its settings and arguments."""
+    """A part of a job's log without the values of its secret settings and arguments."""
     text = part.text
     for secret in job.spec.secrets:
         text = text.replace(secret, REDACTED)
@@ -419,7 +418,7 @@ def _without_secrets(job: Job, part: LogPart) -> LogPart:
 
 
 def raise_if_job_ended(job: Job) -> None:
-    """Refuse to go on waiting for a job that has ended.
+    """Stop waiting for a job that has ended.
 
     :raises JobFailed: with the job's diagnosis.
     """

@@ -1,4 +1,4 @@
-"""Where the log of a cluster or job is read in Grafana, from the connection's template."""
+"""Addresses of the logs of clusters and jobs in Grafana, from the connection's template."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ PLACEHOLDERS = (
 
 @dataclass(frozen=True)
 class GrafanaLinks:
-    """Addresses made of a template such as ``https://grafana/d/1/logging?var-search={search}&from={from}&to={to}``.
+    """Makes addresses of a template such as ``https://grafana/d/1/logging?var-search={search}&from={from}&to={to}``.
 
-    ``{search}`` is the job's id in a job's address and the cluster's in a cluster's. ``{from}`` and ``{to}`` are the
-    times between which it lived, as Grafana reads them. ``{jobId}`` and ``{module}`` are empty in a cluster's address;
-    ``{client}`` is its tenant there. Every value is URL-encoded.
+    ``{search}`` is the job's id in the address of a job and the cluster's in that of a cluster. ``{from}`` and ``{to}``
+    are the times of its start and end, in Grafana's format. In the address of a cluster, ``{jobId}`` and ``{module}``
+    are empty and ``{client}`` is the tenant. Every value is URL-encoded.
 
-    :param template: an empty one makes empty addresses.
-    :param namespace: of the clusters on Kubernetes.
-    :param external_namespace: of those with ``useExternalNamespace``.
-    :raises InvalidSpec: a placeholder that there is not; the nearest one is named.
+    :param template: the template; empty makes every address empty.
+    :param env: the ``{env}`` of the template.
+    :param namespace: namespace of the clusters on Kubernetes.
+    :param external_namespace: namespace of those with ``useExternalNamespace``.
+    :raises InvalidSpec: a placeholder is unknown; the error names the nearest one.
     """
 
     template: str = ""
@@ -63,7 +64,7 @@ class GrafanaLinks:
 
     def of_job(self, job: Job, cluster: Cluster) -> str:
         """The address of a job's log; empty without a template."""
-        # One that somebody else runs is in no namespace of ours, but its jobs are.
+        # An external cluster has no namespace of the connection, but its jobs have one.
         placed = job.spec if cluster.is_external else cluster.spec
         return self._filled(
             cluster,

@@ -1,4 +1,4 @@
-"""Pieces of the logs of many jobs."""
+"""Reads parts of many job logs at once."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class _Log:
 
 
 def read_at_once(
-    platform: Platform, wanted: Iterable[tuple[Job, Cluster, int]], most: int
+    platform: Platform, requests: Iterable[tuple[Job, Cluster, int]], max_bytes: int
 ) -> tuple[LogPart, ...]:
-    """A piece of each job's log, in their order, a few asked for at a time.
+    """A part of each job's log, in the order of the requests, a few read at a time.
 
-    One that cannot be read just now keeps nobody from theirs: its piece is empty, and cut.
+    A log that cannot be read now does not hold up the others: its part is empty, and cut.
 
-    :param wanted: jobs, their clusters, and the positions to read from.
-    :param most: bytes of each, about.
-    :raises CredentialsRefused: nobody can be asked with these credentials any more.
+    :param requests: jobs, their clusters, and the byte offsets to read from.
+    :param max_bytes: of each part, about.
+    :raises CredentialsRefused: these credentials are no longer valid for any log.
     """
 
     def read(log: _Log) -> tuple[_Log, LogPart]:
-        return log, platform.read_log(log.job, log.cluster, log.start, most)
+        return log, platform.read_log(log.job, log.cluster, log.start, max_bytes)
 
-    logs = [_Log(*each) for each in wanted]
+    logs = [_Log(*each) for each in requests]
     parts = dict(ask_at_once(read, logs))
     return tuple(parts.get(log, LogPart("", log.start, is_cut=True)) for log in logs)

@@ -1,4 +1,4 @@
-"""Which clusters and jobs cannot be observed, why, and since when."""
+"""The clusters and jobs that cannot be observed, why, and since when."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.core.observation import ObservationError
 
 _LOG = logging.getLogger(__name__)
-# A forbidden request is not retried for longer than it takes to notice it and to grant the right again.
+# A forbidden poll is retried for as long as it takes to notice the missing right and to grant it.
 _REFUSED_SECONDS = 300.0
 _KEPT_SECONDS = 600.0
 
@@ -24,7 +24,7 @@ class Unobservable:
     """A cluster or job that cannot be observed.
 
     :param last: monotonic time of the last poll.
-    :param refused_since: since when its platform has forbidden it; none when the platform only does not answer.
+    :param refused_since: since when the platform forbids it; None when the platform only does not answer.
     """
 
     why: DClusterError
@@ -35,7 +35,7 @@ class Unobservable:
     def has_given_up(self) -> bool:
         """Whether the platform has forbidden it for so long that waiting is pointless.
 
-        A platform that does not answer is waited for however long that takes: what runs there goes on.
+        A platform that does not answer is waited for without limit: what runs there keeps running.
         """
         return self.refused_since is not None and self.last - self.refused_since >= _REFUSED_SECONDS
 
@@ -57,7 +57,7 @@ class ObservationErrors:
             else:
                 observations[number] = found
                 self._unobservable.pop(number, None)
-        # Other threads poll, too: a copy is made in one go, and what they add meanwhile is left alone.
+        # Other threads poll, too: a copy is made in one step, and what they add meanwhile is kept.
         for number, unobservable in self._unobservable.copy().items():
             if now - unobservable.last >= _KEPT_SECONDS:
                 self._unobservable.pop(number, None)
@@ -70,7 +70,7 @@ class ObservationErrors:
     def _record(self, number: int, found: ObservationError, now: float) -> None:
         known = self._unobservable.get(number)
         if known is None or str(known.why) != str(found.why):
-            _LOG.warning("Nothing can be told just now of %s %d: %s", self._kind, number, found.why)
+            _LOG.warning("The state of %s %d is unknown now: %s", self._kind, number, found.why)
         refused_since = (known and known.refused_since) or now
         self._unobservable[number] = Unobservable(found.why, now, refused_since if found.is_refused else None)
 

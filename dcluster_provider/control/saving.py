@@ -1,4 +1,4 @@
-"""Saving a decision about a record although others may save theirs at the same time."""
+"""Saves changes of records that other processes may change at the same time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dcluster_provider.core.record import Cluster, Job
 
 Record = TypeVar("Record", Cluster, Job)
 
-# A stale save means that another process moved the record on; it has finitely many states to move through.
+# A stale save means that another process changed the record; it has finitely many states to pass through.
 _ATTEMPTS = 100
 
 
 def utc_now() -> datetime:
-    """The present moment."""
+    """The current time, in UTC."""
     return datetime.now(timezone.utc)
 
 
@@ -26,11 +26,13 @@ def save_change(
     read: Callable[[int], Record],
     save: Callable[[Record], Record],
 ) -> Record:
-    """Decide about a record and save that; if another process saved it meanwhile, read it and decide anew.
+    """Change a record and save it; if another process saved it meanwhile, read it and apply the change again.
 
-    :param change: from the record and the present moment to the record as it has to be; the same object when
-        nothing has to be saved.
-    :raises StaleRecord: others were first every time.
+    :param change: makes the new record of the present one and the current time; the same object means that nothing has
+        to be saved.
+    :param read: reads a record by its id.
+    :param save: saves a record unless it is stale.
+    :raises StaleRecord: other processes saved first every time.
     """
     for _ in range(_ATTEMPTS):
         after = change(before, utc_now())
@@ -40,4 +42,4 @@ def save_change(
             return save(after)
         except StaleRecord:
             before = read(before.id)
-    raise StaleRecord(f"{before} was saved by others {_ATTEMPTS} times in a row; try again")
+    raise StaleRecord(f"{before} was changed by other processes {_ATTEMPTS} times in a row; try again")

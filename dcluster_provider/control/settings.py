@@ -70,9 +70,9 @@ def _parsed(value: Any, remedy: str) -> Any:
 
 
 class Settings(ConnectionSettings):
-    """What a ``dcluster`` connection says, every default filled in.
+    """A ``dcluster`` connection, with every default filled in.
 
-    :param conn_id: the connection's id, remembered with each cluster and job.
+    :param conn_id: the connection's id, stored with each cluster and job.
     :param registry_url: SQLAlchemy address of the registry; may hold a password, so it is kept out of ``repr``.
     :param platform_settings: of the platform that ``platform`` names.
     :param nodes: how machines are launched and released.

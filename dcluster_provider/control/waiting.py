@@ -1,4 +1,4 @@
-"""Waiting for a cluster or job on a worker, look after look."""
+"""Waits for a cluster or job on a worker, poll by poll."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Record = TypeVar("Record", bound=Cluster | Job)
 
 
 class Wait(Generic[Record]):
-    """One wait.
+    """A wait for one cluster or job to reach a state.
 
-    :param look: looks at the record.
-    :param timeout: seconds; none means for ever.
-    :param poll_interval: seconds between two looks.
+    :param poll: polls the record.
+    :param timeout: seconds; None means no limit.
+    :param poll_interval: seconds between two polls.
     """
 
     def __init__(
-        self, platform: Platform, look: Callable[[], Record], timeout: float | None, poll_interval: float
+        self, platform: Platform, poll: Callable[[], Record], timeout: float | None, poll_interval: float
     ) -> None:
         self._platform = platform
-        self._poll = look
+        self._poll = poll
         self._timeout = timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._poll_interval = poll_interval
@@ -46,24 +46,24 @@ class Wait(Generic[Record]):
         states: Collection[ClusterState] | Collection[JobState],
         *,
         first: Record | None,
-        on_look: Callable[[Record], None] | None,
+        on_poll: Callable[[Record], None] | None,
         check: Callable[[Record], None],
         so_far: Callable[[Record], str] = lambda _: "",
     ) -> Record:
-        """The record once it is in one of the states.
+        """Poll until the record is in one of the states, and return it.
 
-        :param first: the record as somebody saw it a moment ago, instead of a first look.
-        :param on_look: called with each record seen; without it, changes of state go to the log.
-        :param check: called with each that is in none of them; raises when it will be in none.
-        :param so_far: how far a record has come, for the error when time is up.
-        :raises WaitTimeout: time is up.
-        :raises DClusterError: looks have failed for a minute, or until time was up.
+        :param first: the record as another process has just polled it, instead of a first poll.
+        :param on_poll: called with each polled record; None logs changes of state.
+        :param check: called with each record in none of the states; raises when it cannot reach one any more.
+        :param so_far: describes the progress of a record, for the error of a timeout.
+        :raises WaitTimeout: the timeout passed.
+        :raises DClusterError: polls failed for a minute, or until the timeout.
         """
-        on_look = on_look or _log_changes()
+        on_poll = on_poll or _log_changes()
         while True:
             record, first = first or self._poll_with_retries(), None
             if record is not None:
-                on_look(record)
+                on_poll(record)
                 if record.state in states:
                     return record
                 check(record)
@@ -77,13 +77,13 @@ class Wait(Generic[Record]):
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _poll_with_retries(self) -> Record | None:
-        """What a look shows; nothing when it failed and is to be made again."""
+        """The polled record; None when the poll failed and will be retried."""
         try:
             found = self._poll()
         except (PlatformUnavailable, RegistryUnusable) as error:
             if self._is_over or not self._retry_budget.allows_retry():
                 raise
-            _LOG.warning("A look failed and is made again: %s", error)
+            _LOG.warning("A poll failed and will be retried: %s", error)
             if isinstance(error, CredentialsRefused):
                 reconnect(self._platform)
             return None
@@ -92,13 +92,13 @@ class Wait(Generic[Record]):
 
 
 def _log_changes() -> Callable[[Cluster | Job], None]:
-    """Tells the log of a record's state whenever that is another than before."""
-    told: ClusterState | JobState | None = None
+    """A callback that logs the state of a record whenever it changes."""
+    logged: ClusterState | JobState | None = None
 
     def log(record: Cluster | Job) -> None:
-        nonlocal told
-        if record.state is not told:
+        nonlocal logged
+        if record.state is not logged:
             _LOG.info("%s is %s", record, record.state.value)
-        told = record.state
+        logged = record.state
 
     return log

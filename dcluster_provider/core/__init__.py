@@ -1,1 +1,1 @@
-"""What clusters and jobs are and mean: pure values and functions, no input or output."""
+"""The domain: records, specifications, states and diagnoses as pure values and functions, without I/O."""

@@ -1,4 +1,4 @@
-"""What people are told of a job, in words."""
+"""Alerts about jobs, and their text."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MAIL = "mail"  # the channel that leads to a job's emailRecipients
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that people have to know of a job.
+    """An alert about a job.
 
     :param kind: ``long_running`` or ``failed``.
-    :param cluster: the one that it runs on, none when it is not known any more.
-    :param at: when it is told.
-    :param threshold: which the job has run longer than; none when that is not what is told.
-    :param links: addresses by what they lead to.
+    :param cluster: the cluster that the job runs on; None when the registry no longer has it.
+    :param at: when the alert was raised.
+    :param threshold: the limit that the job has exceeded; None for a failure.
+    :param links: addresses by their names.
     """
 
     kind: str
@@ -33,27 +33,27 @@ class Alert:
 
     @property
     def duration(self) -> timedelta | None:
-        """How long the job has run, in whole seconds; none when it did not start."""
+        """How long the job has run, in whole seconds; None when it did not start."""
         if self.job.started_at is None:
             return None
         return timedelta(seconds=int(((self.job.ended_at or self.at) - self.job.started_at).total_seconds()))
 
     @property
     def what(self) -> str:
-        """What has happened to the job, in a few words."""
+        """What happened to the job, in a few words."""
         if self.threshold is not None:
             return f"it has been running for {self.duration}, longer than {self.threshold}"
         return f"it has ended as {self.job.state.value}"
 
     @property
     def subject(self) -> str:
-        """The subject of a mail, without line breaks."""
+        """The subject of an email, without line breaks."""
         what = f"running for {self.duration}" if self.threshold is not None else self.job.state.value
         return " ".join(f"[dCluster] {self.job}: {what}".split())
 
     @property
     def text(self) -> str:
-        """The whole message, in lines."""
+        """The message in lines, as in an email."""
         job = self.job
         rows = {
             "Job": f"{job.id}, {job.spec.job_type}, {job.state.value}",

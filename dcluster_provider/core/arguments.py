@@ -1,4 +1,4 @@
-"""Keyword arguments of operators: those that nobody knows, and what their text means."""
+"""Keyword arguments of operators: rejection of unknown ones, and values that templates may have made text of."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ _FLAGS = {
 
 
 def reject_unknown_arguments(operator: type, given: Iterable[str]) -> None:
-    """Refuse arguments that neither an operator or sensor nor its base classes know, naming the nearest known one.
+    """Reject arguments that neither an operator or sensor nor its base classes have.
 
-    :raises TypeError: there is such an argument.
+    :param operator: the class of the operator or sensor.
+    :param given: the names of the arguments.
+    :raises TypeError: an argument is unknown; the error names the nearest known one.
     """
     known: set[str] = set()
     for kind in operator.__mro__:
@@ -41,10 +43,10 @@ def reject_unknown_arguments(operator: type, given: Iterable[str]) -> None:
 
 
 def flag(name: str, value: Any) -> bool:
-    """The truth value of an argument that a template may have made text of.
+    """The truth value of an argument, also as text of a template.
 
-    :param name: the argument, for the error.
-    :raises InvalidSpec: it means neither true nor false.
+    :param name: the argument's name in the error.
+    :raises InvalidSpec: the value is neither true nor false.
     """
     text = str(value).strip().lower()
     if text not in _FLAGS:
@@ -55,25 +57,25 @@ def flag(name: str, value: Any) -> bool:
 
 
 def listed(name: str, value: Any) -> list[str]:
-    """The parts of a list, or of a text as a template gives it: a list as JSON or Python writes it, or with commas.
+    """The items of a list, or of its text: JSON, Python's notation, or items separated by commas.
 
-    :param name: the argument, for the error.
-    :raises InvalidSpec: it is neither.
+    :param name: the argument's name in the error.
+    :raises InvalidSpec: the value is not a list.
     """
     if isinstance(value, str):
         inner = value.strip().removeprefix("[").removesuffix("]")
         return [part.strip().strip("\"'") for part in inner.split(",") if part.strip()]
-    # The outputs of mapped tasks come as a sequence of Airflow's own.
+    # The outputs of mapped tasks come as a sequence of Airflow's own type.
     if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
         raise InvalidSpec(f"field {name}: {value!r} is not a list")
     return [str(part) for part in value]
 
 
 def record_id(name: str, value: Any) -> int:
-    """The id of a cluster or job.
+    """The id of a cluster or job, also as text of a template.
 
-    :param name: the argument, for the error.
-    :raises InvalidSpec: it is not the number of one.
+    :param name: the argument's name in the error.
+    :raises InvalidSpec: the value is not a number.
     """
     text = str(value).strip()
     if not (text.isascii() and text.isdigit()):
@@ -82,7 +84,7 @@ def record_id(name: str, value: Any) -> int:
 
 
 def is_literal(value: Any) -> bool:
-    """Whether nothing in an argument waits for templating."""
+    """Whether no part of an argument waits for templating."""
     if isinstance(value, str):
         return "{{" not in value and "{%" not in value and not value.endswith((".json", ".j2"))
     if isinstance(value, Mapping):

@@ -10,10 +10,10 @@ from datetime import datetime
 class ClusterNode:
     """A node of Kubernetes.
 
-    :param uid: tells it from another of the same name.
-    :param provider_id: of the machine that it runs on; empty where no cloud made it.
-    :param ready: its kubelet says that pods can run there.
-    :param cordoned: it takes no new pods.
+    :param uid: distinguishes it from another node of the same name.
+    :param provider_id: id of the machine that it runs on; empty where no cloud made it.
+    :param ready: whether its kubelet reports that pods can run there.
+    :param cordoned: whether it takes no new pods.
     """
 
     name: str
@@ -30,13 +30,13 @@ class ClusterNode:
 class NodePod:
     """A pod that is bound to a node.
 
-    :param owner: the kind of its controller (``ReplicaSet``, ``DaemonSet``, ``Job``); empty means that nobody makes
-        it anew.
+    :param owner: the kind of its controller (``ReplicaSet``, ``DaemonSet``, ``Job``); empty means that none recreates
+        it.
     :param phase: ``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``.
-    :param mirror: it stands for a static pod of the kubelet.
-    :param ends_at: when it has to be gone, after it was deleted; none means that nobody deleted it.
-    :param annotations: those that say whether it may be moved.
-    :param local_volumes: the names of its volumes that are on the node and go with it.
+    :param mirror: whether it represents a static pod of the kubelet.
+    :param ends_at: when it has to be gone after its deletion; None means that it was not deleted.
+    :param annotations: those that decide whether it may be moved.
+    :param local_volumes: names of its volumes on the node, which are lost with it.
     """
 
     namespace: str
@@ -52,7 +52,7 @@ class NodePod:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it has been deleted and has not gone yet."""
+        """Whether the pod was deleted and is not gone yet."""
         return self.ends_at is not None
 
     def __str__(self) -> str:

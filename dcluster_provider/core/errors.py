@@ -1,4 +1,4 @@
-"""The errors that callers of this package see."""
+"""The errors that this package raises."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class DClusterError(Exception):
-    """Any failure of this package; its message has no secret in it, whatever it echoes."""
+    """Base of all errors of this package; its message never contains a secret, whatever it quotes."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(redaction().text(each) if isinstance(each, str) else each for each in args))
 
 
 class InvalidSpec(DClusterError, ValueError):
-    """A field of a specification, setting or argument cannot be accepted; nothing was started."""
+    """A field of a specification, setting or argument is invalid; nothing was started."""
 
 
 class NotFound(DClusterError, LookupError):
@@ -32,7 +32,7 @@ class StaleRecord(DClusterError):
 class DuplicateJob(DClusterError):
     """A job of the same client and module is live already.
 
-    :param why: which one, and what can be done about it.
+    :param why: which job, and what can be done about it.
     """
 
     def __init__(self, why: str) -> None:
@@ -41,31 +41,31 @@ class DuplicateJob(DClusterError):
 
     @property
     def for_api(self) -> str:
-        """The same with the field's name in the API."""
+        """The message with the field's name in the API."""
         return f'{self.why}, or run another beside it: "allowDuplicate": true'
 
 
-class ClusterEnding(DClusterError):
-    """The cluster is being ended, or has ended, and takes no new job."""
+class ClusterTerminating(DClusterError):
+    """The cluster is terminating or has ended, and takes no new job."""
 
 
 class ClusterInUse(DClusterError):
-    """Live jobs of others are on the cluster, which was left as it is."""
+    """Live jobs of other DAG runs use the cluster, which was left as it is."""
 
 
 class RegistryUnusable(DClusterError):
-    """The registry's database cannot be reached, read or written, or is of a newer schema than this package knows."""
+    """The registry's database cannot be reached, read or written, or its schema is newer than this package."""
 
 
 class WaitTimeout(DClusterError, TimeoutError):
-    """A cluster or job did not reach the wanted state in time."""
+    """A cluster or job did not reach the requested state in time."""
 
 
 class Diagnosed(DClusterError):
-    """A failure with its cause, evidence and remedy.
+    """A failure with its diagnosis: cause, evidence and remedy.
 
-    :param subject: what failed, for example ``cluster 12 (spark3-dev-team-...)``.
-    :param diagnosis: why, with the evidence and what to do next.
+    :param subject: what failed, such as ``cluster 12 (spark3-dev-team-...)``.
+    :param diagnosis: why, with the evidence and the remedy.
     """
 
     def __init__(self, subject: str, diagnosis: Diagnosis) -> None:
@@ -75,7 +75,7 @@ class Diagnosed(DClusterError):
 
 
 class ClusterFailed(Diagnosed):
-    """The cluster failed, was refused by its platform, or ended when it was needed."""
+    """The cluster failed, was rejected by its platform, or ended when it was needed."""
 
 
 class JobFailed(Diagnosed):
@@ -83,24 +83,24 @@ class JobFailed(Diagnosed):
 
 
 class SavepointFailed(Diagnosed):
-    """The job was not stopped with a savepoint: it goes on, or ended without one."""
+    """The job was not stopped with a savepoint: it keeps running, or ended without one."""
 
 
 class NodesFailed(Diagnosed):
-    """Machines were refused by their cloud, or did not become nodes that are ready in time."""
+    """The cloud rejected the machines, or they did not become ready nodes in time."""
 
 
 class PlatformRefused(Diagnosed):
-    """The platform cannot do what was asked, and will not be able to without a change."""
+    """The platform rejects a request, and will until something is changed."""
 
 
 class PlatformUnavailable(DClusterError):
-    """The platform could not be asked just now; asking again later may work."""
+    """The platform does not answer now; a later request may succeed."""
 
 
 class CloudUnavailable(PlatformUnavailable):
-    """The cloud could not be asked just now; asking again later may work."""
+    """The cloud does not answer now; a later request may succeed."""
 
 
 class CredentialsRefused(PlatformUnavailable):
-    """The platform no longer accepts the credentials in use; read anew they may be good."""
+    """The platform no longer accepts the credentials in use; those of a new client may be valid."""

@@ -1,4 +1,4 @@
-"""What is wrong with a specification, in words that a person can act on."""
+"""Explains why a specification is invalid, in words that a person can act on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dcluster_provider.core.redaction import redaction
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-# By pydantic's name of the error; the braces are filled from its context.
+# By pydantic's type of the error; the braces are filled from its context.
 _MESSAGES = {
     "missing": "is required",
     "greater_than": "has to be more than {gt:.12g}",
@@ -34,15 +34,15 @@ _LONGEST_INPUT = 80
 
 
 def nearest(name: str, known: AbstractSet[str]) -> str:
-    """The end of a message about an unknown name: the nearest known one, or nothing when none is near."""
+    """The end of a message about an unknown name: the nearest known one, or empty when none is near."""
     close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def explain(error: ValidationError, *, missing: str = _MESSAGES["missing"]) -> str:
-    """Every complaint of a failed validation: the field, what is wrong with it, and what was given.
+    """Every error of a failed validation: the field, what is wrong with it, and the given value.
 
-    :param missing: what is said of a field without a value that has no default.
+    :param missing: the message about a field without a value or a default.
     """
     return "; ".join(_complaint(dict(item), missing) for item in error.errors(include_url=False))
 
@@ -57,7 +57,7 @@ def _complaint(item: dict[str, Any], missing: str) -> str:
     where = ".".join(str(step) for step in item["loc"])
     if not where:
         return message
-    # A complaint of our own shows by itself what may be shown.
+    # A message of this package already contains what may be shown of the value.
     is_complete = item["type"] in {"missing", "value_error", "extra_forbidden"}
     given = "" if is_complete else f" (given: {_shown(item['input'])})"
     return f"field {where}: {message}{given}"

@@ -1,4 +1,4 @@
-"""The types of fields: what a text, a number, a quantity or a set of engine settings may look like."""
+"""The types of fields: validation of text, numbers, quantities and engine settings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from dcluster_provider.core.sizing import cpu_cores, memory_bytes
 
 LONGEST_LINE = 253  # characters
-# Bytes. Linux hands a program at most 128 KiB in one argument, with the byte that ends it, and 2 MiB in all with its
-# environment; a Kubernetes object, in which a pod's arguments are, holds 1 MiB.
+# Bytes. Linux passes a program at most 128 KiB in one argument, with the byte that ends it, and 2 MiB in all with its
+# environment; a Kubernetes object, which contains a pod's arguments, is limited to 1 MiB.
 LONGEST_ARGUMENT = 128 * 1024 - 1
 MAX_ARGUMENTS = 512 * 1024
 MAX_SETTINGS = 64 * 1024  # bytes; they share an object with the application
-LONGEST_TIME = 2**31 - 1  # seconds; what a database and a clock can hold
+LONGEST_TIME = 2**31 - 1  # seconds; the most that databases and clocks hold
 _SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
 
@@ -36,7 +36,7 @@ def _memory(value: str) -> str:
 
 
 def _settings(value: Any) -> Any:
-    """Engine settings from JSON text or a mapping, each value as the engine's configuration writes it."""
+    """Engine settings from JSON text or a mapping, each value as text in the engine's notation."""
     if value is None or value == "":
         return {}
     if isinstance(value, str):
@@ -93,7 +93,7 @@ def _not_empty(value: str) -> str:
 
 def _argument(value: str) -> str:
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("has a NUL or half a surrogate pair in it, which no program can be handed")
+        raise ValueError("has a NUL or half a surrogate pair in it, which no program can receive")
     return value
 
 
@@ -101,7 +101,7 @@ def _short_argument(value: str) -> str:
     size = len(_argument(value).encode())
     if size > LONGEST_ARGUMENT:
         raise ValueError(
-            f"has {size} bytes; Linux hands a program at most {LONGEST_ARGUMENT} in one argument; put what is longer "
+            f"has {size} bytes; Linux passes a program at most {LONGEST_ARGUMENT} in one argument; put what is longer "
             "into a file that the application reads"
         )
     return value

@@ -1,4 +1,4 @@
-"""Keys, names and labels: how one request stays one cluster or one job, however often it is made."""
+"""Keys, names and labels: a repeated request leads to the same cluster or job."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NODES_OF = LABEL_PREFIX + "nodes-of"  # label and taint of nodes that one cluste
 
 @dataclass(frozen=True)
 class Owner:
-    """The Airflow task that asked.
+    """The Airflow task that requests a cluster, a job or nodes.
 
-    :param epoch: the number of the try that began it: it moves when a person clears the task and not when Airflow
-        retries it. See :mod:`dcluster_provider.core.epochs`.
+    :param epoch: the number of the attempt that began it: it changes when a person clears the task, and not when
+        Airflow retries it. See :mod:`dcluster_provider.core.epochs`.
     """
 
     deployment: str
@@ -32,7 +32,7 @@ class Owner:
 
     @property
     def key(self) -> str:
-        """The request key: the same for every try of one epoch of the task."""
+        """The request key: the same for every attempt of one epoch of the task."""
         return _digest(*(str(part) for part in asdict(self).values()))
 
     def __str__(self) -> str:
@@ -45,26 +45,26 @@ class Owner:
 
 
 def fresh_key() -> str:
-    """A key for a request that brings none (from a person's command, say)."""
+    """A key for a request that has none, such as a person's command."""
     return secrets.token_hex(16)
 
 
 def derived_key(key: str, purpose: str) -> str:
-    """The key of a request that another one implies, such as a job's own cluster."""
+    """The key of a request that follows from another one, such as a job's own cluster."""
     return _digest(key, purpose)
 
 
 def flink_job_id(key: str, generation: int) -> str:
-    """The id that a Flink job is submitted under: 32 hexadecimal digits, so a second submission is refused."""
+    """The id that a Flink job is submitted under, 32 hexadecimal digits: Flink rejects a second submission of it."""
     return _digest(key, str(generation))
 
 
-def savepoint_trigger(key: str, generation: int, wished_at: datetime) -> str:
-    """The id of a request for a savepoint, 32 hexadecimal digits: Flink answers a repetition with the first one.
+def savepoint_trigger(key: str, generation: int, requested_at: datetime) -> str:
+    """The id of a request for a savepoint, 32 hexadecimal digits: Flink answers a repetition like the first one.
 
-    :param wished_at: tells a new wish from one before that failed.
+    :param requested_at: distinguishes a new request from an earlier one that failed.
     """
-    return _digest(key, str(generation), "savepoint", wished_at.isoformat())
+    return _digest(key, str(generation), "savepoint", requested_at.isoformat())
 
 
 def cluster_name(cluster_type: str, env: str, tenant: str, at: datetime, suffix: str = "") -> str:
@@ -83,7 +83,7 @@ def cluster_name(cluster_type: str, env: str, tenant: str, at: datetime, suffix:
 
 
 def dns_label(text: str, length: int) -> str:
-    """Text as a DNS label part: lower case letters, digits and dashes; a hash replaces what does not fit."""
+    """Text as a part of a DNS label: lower case letters, digits and dashes; a hash replaces what does not fit."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if label and len(label) <= length:
@@ -112,7 +112,7 @@ def labels(  # noqa: PLR0917  # each is one label
 ) -> dict[str, str]:
     """The labels that everything made for a cluster carries.
 
-    :param registry_id: of the registry that knows it; empty for what was made before registries had ids.
+    :param registry_id: id of the registry; empty for objects of a version without these ids.
     """
     values = {"deployment": deployment, "cluster-id": str(cluster_id), "cluster-name": name, "key": key}
     if registry_id:

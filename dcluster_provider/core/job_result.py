@@ -1,10 +1,10 @@
-"""What an application hands back to those who submitted it: marked lines in its log.
+"""The result that an application returns to those who submitted it: marked lines in its log.
 
-A log is what every platform has of every application. A line is ``dcluster-handback JOB KIND INDEX/COUNT CRC PART``:
-the parts, put together, are base64 of the text. Other output may cut into a line, so each is printed twice, and its
-checksum tells which copy is whole.
+Every platform has a log of every application. A line is ``dcluster-result JOB KIND INDEX/COUNT CRC PART``: the parts,
+joined, are base64 of the text. Other output may cut into a line, so each is printed twice, and its checksum shows which
+copy is complete.
 
-An application may print anything, so whatever looks like such a line and is none counts as other output.
+An application may print anything, so a line that only resembles this format counts as other output.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from dcluster_provider.core.diagnosis_codes import JobCode
 _MAX_PARTS = 1000
 _MAX_PART = 1000  # characters
 _MAX_LINE = _MAX_PART + 100
-_MAX_NESTING = 100  # of a result: whoever writes it as JSON again may do so from deep within other code
+_MAX_NESTING = 100  # of a result: its readers may serialize it again from deep within other code
 _LINE = re.compile(
-    r"dcluster-handback (\d{1,18}) (result|error) (\d{1,4})/(\d{1,4}) ([0-9a-f]{8}) "
+    r"dcluster-result (\d{1,18}) (result|error) (\d{1,4})/(\d{1,4}) ([0-9a-f]{8}) "
     rf"([A-Za-z0-9+/=]{{1,{_MAX_PART}}})",
     re.ASCII,
 )
@@ -33,15 +33,15 @@ _SHOWN_LINES = 40
 
 
 def without_result_lines(text: str) -> list[str]:
-    """The lines of a piece of log that are there for people."""
+    """The lines of a part of a log without those that carry a result."""
     return [line for line in text.splitlines() if not _LINE.search(line)]
 
 
 @dataclass(frozen=True)
 class ReturnedResult:
-    """What came back.
+    """The result or error of a job.
 
-    :param result: what the application returned, as JSON text; none when it told of an error.
+    :param result: what the application returned, as JSON text; None when it returned an error.
     :param error: the error that ended it.
     """
 
@@ -50,28 +50,28 @@ class ReturnedResult:
 
 
 class ResultReader:
-    """Finds what a job handed back in its log, which is given to it piece by piece.
+    """Finds the result of a job in its log, which is fed part by part.
 
-    It keeps a bounded part of the log, however long that and its lines are, and nothing in it is an error.
+    It keeps a bounded amount of text, however long the log and its lines are, and raises for nothing in it.
     """
 
     def __init__(self, job_id: int) -> None:
         self._job_id = str(job_id)
-        self._counts: dict[str, int] = {}  # by kind: how many parts there are, as the last line of it says
+        self._counts: dict[str, int] = {}  # by kind: the number of parts, from its last line
         self._parts: dict[str, dict[int, str]] = {}
         self._tail = ""
 
     def feed(self, text: str) -> None:
-        """Read the next piece of the log."""
+        """Read the next part of the log."""
         text = self._tail + text
         for job_id, kind, index, count, checksum, part in _LINE.findall(text):
             if job_id == self._job_id and int(checksum, 16) == zlib.crc32(part.encode()):
                 self._keep(kind, int(index), int(count), part)
-        # A line that the next piece ends is found then; finding one twice changes nothing.
+        # A line that the next part completes is found then; finding one twice changes nothing.
         self._tail = text[-_MAX_LINE:]
 
-    def handback(self) -> ReturnedResult | None:
-        """What was handed back, the error first; nothing when there was nothing, or not all of it."""
+    def result(self) -> ReturnedResult | None:
+        """The returned error or result, the error first; None when there is none, or parts are missing."""
         error = self._text("error")
         explained = _explained(error) if error is not None else None
         if explained is not None:
@@ -87,7 +87,7 @@ class ResultReader:
         self._parts[kind][index] = part
 
     def _text(self, kind: str) -> str | None:
-        """All that was handed back of a kind; none when parts are missing, or are no text."""
+        """The whole text of a kind; None when parts are missing or are not text."""
         parts = self._parts.get(kind, {})
         if not parts or len(parts) < self._counts[kind]:
             return None
@@ -98,7 +98,7 @@ class ResultReader:
 
 
 def _is_result(text: str) -> bool:
-    """Whether a text is JSON that everybody can keep, read and write again: no NaN, no halves of characters."""
+    """Whether a text is JSON that every program can store, read and write again: no NaN, no half characters."""
     try:
         value = json.loads(text)
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
@@ -116,25 +116,25 @@ def _is_shallow(value: Any) -> bool:
 
 
 def _explained(text: str) -> Diagnosis | None:
-    """The error that a text tells of; none when it tells of none."""
+    """The diagnosis of a returned error; None when the text describes none."""
     try:
-        told = json.loads(text)
+        fields = json.loads(text)
     except (ValueError, RecursionError):
         return None
     names = ("function", "type", "message", "traceback")
-    if not isinstance(told, dict) or not all(isinstance(told.get(name), str) for name in names):
+    if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in names):
         return None
-    lines = told["traceback"].splitlines()
+    lines = fields["traceback"].splitlines()
     shown = (
         lines
         if len(lines) <= _SHOWN_LINES
         else [*lines[: _SHOWN_LINES // 2], "...", *lines[-_SHOWN_LINES // 2 :]]
     )
-    message = told["message"].splitlines()
-    said = f": {short(message[0])}" if message else ""
+    message = fields["message"].splitlines()
+    message_text = f": {short(message[0])}" if message else ""
     return Diagnosis(
         JobCode.FUNCTION_RAISED,
-        f"The function {short(told['function'])} raised {short(told['type'])}{said}",
+        f"The function {short(fields['function'])} raised {short(fields['type'])}{message_text}",
         "Correct the function, then clear the task.",
         tuple(short(line) for line in shown),
     )

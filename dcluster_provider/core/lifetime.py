@@ -1,4 +1,4 @@
-"""When a cluster has lived long enough."""
+"""When a cluster is due to be terminated."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dcluster_provider.core.record import Cluster
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a cluster may live.
+    """The limits of a cluster's life.
 
-    :param idle: without a live job; none means for ever.
-    :param lifetime: since it was asked for; none means for ever.
+    :param idle: time without a live job; None means no limit.
+    :param lifetime: time since its request; None means no limit.
     """
 
     idle: timedelta | None = None
@@ -30,10 +30,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a cluster has to be ended.
+    """Why a cluster is due to be terminated.
 
     :param text: in words, for an event.
-    :param only_unused: it holds only as long as nothing is at work on the cluster.
+    :param only_unused: whether it holds only as long as nothing runs on the cluster.
     """
 
     text: str
@@ -44,10 +44,10 @@ class Reason:
 
 
 def reason_to_end(cluster: Cluster, limits: Limits, owner_is_over: bool, now: datetime) -> Reason | None:
-    """Why a live cluster has to be ended now, or nothing.
+    """Why a live cluster is due to be terminated now; None when it is not.
 
-    :param limits: the connection's; the cluster's own settings override them.
-    :param owner_is_over: the Airflow run that launched it has ended; does not matter for a long-living cluster.
+    :param limits: the connection's limits; the cluster's own override them.
+    :param owner_is_over: whether the DAG run that launched it has ended, which does not matter for a long-living one.
     """
     if cluster.is_external:
         return None
@@ -56,6 +56,6 @@ def reason_to_end(cluster: Cluster, limits: Limits, owner_is_over: bool, now: da
         return Reason(f"its owner run is over ({cluster.owner})")
     if own.lifetime is not None and now - cluster.created_at >= own.lifetime:
         return Reason(f"it has reached its maximum lifetime of {own.lifetime}")
-    if own.idle is not None and now - cluster.job_seen_at >= own.idle:
+    if own.idle is not None and now - cluster.last_used_at >= own.idle:
         return Reason(f"it has been idle for {own.idle}", only_unused=True)
     return None

@@ -1,4 +1,4 @@
-"""Machines of a cloud, as every cloud describes them."""
+"""Machines of a cloud, and orders for them, in the same form for every cloud."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from enum import Enum
 
 
 class MachineState(str, Enum):
-    """What a cloud says of a machine."""
+    """The state that a cloud reports of a machine."""
 
-    ORDERED = "ORDERED"  # asked for and not being made: launching the order again goes on with it
+    ORDERED = "ORDERED"  # requested and not being made: launching the order again continues it
     STARTING = "STARTING"
     RUNNING = "RUNNING"
-    STOPPED = "STOPPED"  # switched off, and paid for in part
+    STOPPED = "STOPPED"  # switched off, and still billed in part
     ENDING = "ENDING"
     GONE = "GONE"
 
     @property
     def is_live(self) -> bool:
-        """Whether it can still serve a request: it is neither ending nor gone."""
+        """Whether it can serve a request: it is neither ending nor gone."""
         return self in (MachineState.ORDERED, MachineState.STARTING, MachineState.RUNNING)
 
 
@@ -27,15 +27,15 @@ class MachineState(str, Enum):
 class Machine:
     """A machine of a cloud that carries this deployment's mark.
 
-    :param id: the cloud's (``i-0123456789abcdef0`` of EC2, an instance's name of GKE).
-    :param provider_id: as the node of Kubernetes names it (``aws:///eu-west-1a/i-0123456789abcdef0``).
-    :param region: the cloud's region or zone that it is asked in.
+    :param id: the cloud's id (``i-0123456789abcdef0`` of EC2, an instance's name of GKE).
+    :param provider_id: id in the node of Kubernetes (``aws:///eu-west-1a/i-0123456789abcdef0``).
+    :param region: the cloud's region or zone.
     :param launched_at: when the cloud began to make it.
-    :param mark: of the request that launched it (``NodeOrder.mark``).
-    :param cluster: the name of the cluster that it was launched for; empty means for anybody.
+    :param mark: mark of the request that launched it (``NodeOrder.mark``).
+    :param cluster: name of the cluster that it was launched for; empty means for any.
     :param reason: why it ended, in the cloud's words.
-    :param connection: the id of the connection that launched it; empty when its mark does not say.
-    :param registry_id: of the registry that it was launched for; empty when it was before registries had ids.
+    :param connection: id of the connection that launched it; empty when unknown.
+    :param registry_id: id of the registry that it was launched for; empty for one of a version without these ids.
     """
 
     id: str
@@ -53,7 +53,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a kind of machine has.
+    """The resources of an instance type, or of pods.
 
     :param cpu: cores.
     :param memory: bytes.
@@ -65,18 +65,18 @@ class Capacity:
 
 @dataclass(frozen=True)
 class NodeOrder:
-    """Machines that are wanted, once.
+    """An order for machines, which the cloud fulfils once.
 
-    :param mark: tells this request from every other of every deployment; the same request has the same mark whoever
-        repeats it. At most 40 characters of a-z and 0-9.
-    :param count: how many.
-    :param instance_types: the kind that is wanted, and behind it those that may take its place when the cloud has
-        none left; at most 60.
+    :param mark: identifies the request across deployments; a repeated request has the same mark. At most 40
+        characters of a-z and 0-9.
+    :param count: the number of machines.
+    :param instance_types: the first choice, and its alternatives in order, for when the cloud has no capacity; at most
+        60.
     :param region: never empty.
-    :param cluster: the name of the cluster that they are for; empty means anybody.
+    :param cluster: name of the cluster that they are for; empty means any.
     :param labels: of the nodes that they become.
     :param taints: of these nodes, as Kubernetes writes them: key, value, effect.
-    :param registry_id: of the registry that knows the request; machines carry it.
+    :param registry_id: id of the registry that stores the request; the machines carry it.
     """
 
     mark: str

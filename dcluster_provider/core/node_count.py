@@ -1,4 +1,4 @@
-"""How many nodes of a kind hold the pods of a cluster."""
+"""How many nodes of an instance type hold the pods of a cluster."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dcluster_provider.core.machines import Capacity
 from dcluster_provider.core.sizing import GIB, MIB, cpu_cores, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec
 
-# What GKE keeps for the kubelet and the system of a node, as shares of each further step of its size; EKS keeps less
-# of a large node, so a node of either is never smaller than it is taken for.
+# What GKE reserves for the kubelet and the system of a node, as shares of each further step of its size; EKS reserves
+# less of a large node, so a node of either is never smaller than computed here.
 _MEMORY_STEPS = ((4 * GIB, 0.25), (4 * GIB, 0.20), (8 * GIB, 0.10), (112 * GIB, 0.06))
 _MEMORY_BEYOND = 0.02
 _CPU_STEPS = ((1.0, 0.06), (1.0, 0.01), (2.0, 0.005))
@@ -19,9 +19,9 @@ _EVICTION_THRESHOLD = 100 * MIB
 
 
 def for_pods(machine: Capacity, daemons: Capacity) -> Capacity:
-    """What of a machine is left for pods.
+    """The capacity of a machine that is left for pods.
 
-    :param daemons: what the pods of DaemonSets ask for on each node.
+    :param daemons: what the pods of DaemonSets request on each node.
     """
     kept_cpu = _stepwise(machine.cpu, _CPU_STEPS, _CPU_BEYOND)
     kept_memory = _stepwise(machine.memory, _MEMORY_STEPS, _MEMORY_BEYOND) + _EVICTION_THRESHOLD
@@ -32,17 +32,17 @@ def for_pods(machine: Capacity, daemons: Capacity) -> Capacity:
 
 
 def pods_of(spec: ClusterSpec) -> list[Capacity]:
-    """What the master and the workers of a cluster ask for."""
+    """The resources that the master and each worker of a cluster request."""
     master = Capacity(float(cpu_cores(spec.master_cpu)), memory_bytes(spec.master_memory))
     worker = Capacity(float(cpu_cores(spec.worker_cpu)), memory_bytes(spec.worker_memory))
     return [master, *([worker] * spec.workers)]
 
 
 def nodes_needed(pods: Iterable[Capacity], node: Capacity, kind: str) -> int:
-    """The number of nodes that hold these pods: the largest first, each on the first node that has room.
+    """The number of nodes that hold these pods: the largest first, each on the first node with room.
 
-    :param node: what one node has for pods.
-    :param kind: its instance type, for messages.
+    :param node: the capacity of one node for pods.
+    :param kind: its instance type, for the error.
     :raises InvalidSpec: a pod is larger than a node.
     """
     rooms: list[Capacity] = []

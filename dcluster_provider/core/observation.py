@@ -1,4 +1,4 @@
-"""What a platform saw of a cluster or a job at one moment: facts, no judgement."""
+"""What a platform observed of a cluster or a job: facts without judgement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dcluster_provider.core.errors import DClusterError
 
 
 class ClusterPhase(str, Enum):
-    """What there is of a cluster."""
+    """What exists of a cluster."""
 
     ABSENT = "ABSENT"  # nothing of it exists
     STARTING = "STARTING"  # something exists, the master does not answer yet or workers are missing
@@ -20,7 +20,7 @@ class ClusterPhase(str, Enum):
 
 
 class JobPhase(str, Enum):
-    """What there is of a job."""
+    """What exists of a job."""
 
     ABSENT = "ABSENT"  # the platform knows nothing of it
     PENDING = "PENDING"  # started, not yet working
@@ -28,14 +28,15 @@ class JobPhase(str, Enum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     KILLED = "KILLED"
-    LOST = "LOST"  # it was started and its outcome can no longer be learnt
+    LOST = "LOST"  # it was started and its outcome is unknown for good
 
 
 @dataclass(frozen=True)
 class ObservationError:
-    """A cluster or job that its platform does not tell of.
+    """A cluster or job that its platform could not observe.
 
-    :param is_refused: it will not before somebody changes something; otherwise it may, when it is asked again.
+    :param why: the error.
+    :param is_refused: whether the platform rejects polls until something is changed; otherwise a later one may succeed.
     """
 
     why: DClusterError
@@ -44,10 +45,10 @@ class ObservationError:
 
 @dataclass(frozen=True)
 class ClusterObservation:
-    """A cluster as it was seen.
+    """The observed facts of a cluster.
 
-    :param diagnosis: why, when the phase is BROKEN.
-    :param hint: why it makes no progress, though it may yet.
+    :param diagnosis: why it is BROKEN.
+    :param hint: why it makes no progress, although it still may.
     """
 
     phase: ClusterPhase
@@ -60,13 +61,13 @@ class ClusterObservation:
 
 @dataclass(frozen=True)
 class ApplicationEnd:
-    """The end of a driver's Spark application, after which the driver goes on and has no other one.
+    """The end of a driver's Spark application, after which the driver keeps running without another one.
 
-    :param at: when, by whoever tells.
-    :param is_finished: its master counts it as finished, or there is none.
-    :param words: what the driver logged after it had stopped the application; none when its log does not tell that.
-    :param evidence: lines that tell of the end.
-    :param dump_command: what has the driver write its threads to its log.
+    :param at: when it ended, by the clock of whoever reports it.
+    :param is_finished: whether its master counts it as finished; True without a master.
+    :param words: what the driver logged after it had stopped the application; None when its log does not show that.
+    :param evidence: lines that show the end.
+    :param dump_command: the command that makes the driver print its threads to its log.
     """
 
     at: datetime
@@ -78,14 +79,14 @@ class ApplicationEnd:
 
 @dataclass(frozen=True)
 class JobObservation:
-    """A job as it was seen.
+    """The observed facts of a job.
 
-    :param diagnosis: why, when the phase is FAILED or LOST.
-    :param hint: why it makes no progress, though it may yet.
+    :param diagnosis: why it is FAILED or LOST.
+    :param hint: why it makes no progress, although it still may.
     :param savepoint: the folder of the savepoint that it was stopped with.
-    :param savepoint_failure: why it cannot be stopped with the savepoint that is wanted.
-    :param result: what the application handed back, as JSON text.
-    :param application_end: its application has ended, though it is RUNNING.
+    :param savepoint_failure: why the requested savepoint failed.
+    :param result: the result that the application returned, as JSON text.
+    :param application_end: the end of its application, although it is RUNNING.
     """
 
     phase: JobPhase

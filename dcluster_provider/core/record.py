@@ -1,4 +1,4 @@
-"""What is remembered of a cluster and of a job: immutable records, replaced and never changed in place."""
+"""The records of clusters and jobs: immutable, replaced as a whole by each change."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class ClusterState(str, Enum):
 
     @property
     def is_final(self) -> bool:
-        """Nothing of the cluster is left and nothing more will happen to it."""
+        """Whether nothing of the cluster is left and its state never changes again."""
         return self in (ClusterState.TERMINATED, ClusterState.FAILED)
 
     @property
     def is_ending(self) -> bool:
-        """The cluster is being ended, or has ended."""
+        """Whether the cluster is terminating, or has terminated or failed."""
         return self.is_final or self is ClusterState.TERMINATING
 
     @property
     def takes_jobs(self) -> bool:
-        """A job can be started on the cluster now."""
+        """Whether a job can start on the cluster now."""
         return self in (ClusterState.RUNNING, ClusterState.DEGRADED)
 
 
 class JobState(str, Enum):
-    """The life of a job. UNKNOWN means that its cluster lost it: it may have done its work or not."""
+    """The life of a job. UNKNOWN means that its cluster lost it: whether it did its work is unknown."""
 
     REQUESTED = "REQUESTED"
     SUBMITTED = "SUBMITTED"
@@ -60,7 +60,7 @@ class JobState(str, Enum):
 
     @property
     def is_final(self) -> bool:
-        """Nothing more will happen to the job."""
+        """Whether the job has ended, so that its state never changes again."""
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.KILLED, JobState.UNKNOWN)
 
 
@@ -70,21 +70,21 @@ LIVE_JOB_STATES = tuple(state for state in JobState if not state.is_final)
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster as the registry remembers it.
+    """A cluster as the registry stores it.
 
     :param id: assigned by the registry.
     :param key: the request it answers; with ``generation`` it is unique.
     :param generation: 1 for the first cluster of the key, one more for each that replaces a failed one.
-    :param version: moves with every save; a save from an older version is refused.
+    :param version: incremented by every save; a save of an older version is rejected.
     :param conn_id: the Airflow connection it was launched through.
-    :param platform: ``local`` or ``kubernetes``; ``external`` for a cluster that somebody else runs.
-    :param owner: the Airflow task that asked, none when a person did.
-    :param place: where its platform has made it, in the platform's words; empty when somebody else runs it, or when it
-        was made before this was remembered. What it leaves out is added when the cluster is seen.
-    :param registry_id: of the registry that it was claimed in; empty when it was before registries had ids.
+    :param platform: name of the platform; ``external`` for an external cluster.
+    :param owner: the Airflow task that requested it; None when a person did.
+    :param location: where its platform makes it; empty for an external cluster, and for one of a schema without
+        locations. An observation may make it more precise.
+    :param registry_id: id of the registry that it was claimed in; empty in rows of a schema without these ids.
     :param state_since: when the present state began.
-    :param diagnosis: why it has failed; of one that goes on, why it makes no progress.
-    :param job_seen_at: when a job last was live on it; its launch before the first.
+    :param diagnosis: why it failed; of a live cluster, why it makes no progress.
+    :param last_used_at: when a job was last live on it; its launch before the first job.
     """
 
     id: int
@@ -100,17 +100,17 @@ class Cluster:
     state: ClusterState
     created_at: datetime
     state_since: datetime
-    job_seen_at: datetime
+    last_used_at: datetime
     master_url: str = ""
     ui_url: str = ""
     workers_ready: int = 0
     diagnosis: Diagnosis | None = None
-    place: str = ""
+    location: str = ""
     registry_id: str = ""
 
     @property
     def platform_key(self) -> str:
-        """The key that no cluster of another registry has: two Airflows may run the same DAGs."""
+        """A key that is unique across registries: two Airflows may run the same DAGs."""
         return _platform_key(self.key, self.registry_id)
 
     def __post_init__(self) -> None:
@@ -118,19 +118,19 @@ class Cluster:
 
     @property
     def is_external(self) -> bool:
-        """Whether somebody else runs it: jobs are run on it, and it is neither watched nor ended."""
+        """Whether it is an external cluster: jobs run on it, and it is neither watched nor terminated."""
         return self.platform == EXTERNAL
 
     @property
     def type(self) -> str:
-        """``spark``, ``spark3`` or ``flink``."""
+        """The cluster type of the specification, the first part of the cluster's name."""
         return self.spec.type
 
     def __str__(self) -> str:
         return f"cluster {self.id} ({self.name})"
 
     def as_json(self) -> dict[str, Any]:
-        """The cluster as a JSON object without secrets: ClusterEntity's fields and what is known of it."""
+        """The cluster as a JSON object without secrets: ClusterEntity's fields, state, addresses and diagnosis."""
         return redaction().fields(self.spec.as_json()) | {
             "clusterId": self.id,
             "clusterName": self.name,
@@ -149,17 +149,17 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the registry remembers it; fields shared with :class:`Cluster` mean the same.
+    """A job as the registry stores it; fields shared with :class:`Cluster` mean the same.
 
     :param cluster_id: the cluster it runs on.
     :param owns_cluster: the cluster was launched for this job alone and ends with it, unless ``keepAlive``.
-    :param exit_code: of the driver or client process, none while it runs or when there is no such process.
-    :param started_at: when it was first seen running.
+    :param exit_code: exit code of the driver or client process; None while it runs and where there is no process.
+    :param started_at: when it was first observed running.
     :param ended_at: when its final state began.
-    :param savepoint_wanted: it is being stopped with a savepoint; only while it is STOPPING.
+    :param savepoint_requested: it is being stopped with a savepoint; True only while it is STOPPING.
     :param savepoint: the folder of the savepoint that it was stopped with.
-    :param savepoint_failure: why the savepoint that was wanted last was not made.
-    :param result: what the application handed back, as JSON text; none when it has not, or was not asked to.
+    :param savepoint_failure: why the last requested savepoint failed.
+    :param result: the result that the application returned, as JSON text; None without one.
     """
 
     id: int
@@ -180,7 +180,7 @@ class Job:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     diagnosis: Diagnosis | None = None
-    savepoint_wanted: bool = False
+    savepoint_requested: bool = False
     savepoint: str = ""
     savepoint_failure: Diagnosis | None = None
     result: str | None = None
@@ -188,7 +188,7 @@ class Job:
 
     @property
     def platform_key(self) -> str:
-        """The key that no job of another registry has: what the job is known by outside is made of it."""
+        """A key that is unique across registries; names and ids of the job outside derive from it."""
         return _platform_key(self.key, self.registry_id)
 
     def __post_init__(self) -> None:
@@ -196,24 +196,24 @@ class Job:
 
     @property
     def savepoint_request(self) -> datetime | None:
-        """When the savepoint that is wanted now was asked for; none when none is. No two wishes have the same."""
-        return self.state_since if self.savepoint_wanted else None
+        """When the pending savepoint was requested, which identifies the request; None without one."""
+        return self.state_since if self.savepoint_requested else None
 
     @property
     def client(self) -> str:
-        """Who the job is for."""
+        """The client of the specification: with the module, what duplicates share."""
         return self.spec.client
 
     @property
     def module(self) -> str:
-        """What the job does."""
+        """The module of the specification: with the client, what duplicates share."""
         return self.spec.module
 
     def __str__(self) -> str:
         return f"job {self.id} ({self.client}/{self.module})"
 
     def as_json(self) -> dict[str, Any]:
-        """The job as a JSON object without secrets: JobsTableEntity's fields and what is known of it."""
+        """The job as a JSON object without secrets: JobsTableEntity's fields, state, times and outcome."""
         return redaction().fields(self.spec.as_json()) | {
             "jobId": self.id,
             "clusterId": self.cluster_id,
@@ -228,7 +228,7 @@ class Job:
             "exitCode": self.exit_code,
             "owner": self.owner.as_json() if self.owner else None,
             "diagnosis": self.diagnosis.as_json() if self.diagnosis else None,
-            "savepointWanted": self.savepoint_wanted,
+            "savepointRequested": self.savepoint_requested,
             "savepointTaken": self.savepoint,  # "savepoint" is the one that it started from
             "savepointFailure": self.savepoint_failure.as_json() if self.savepoint_failure else None,
             "result": json.loads(self.result) if self.result is not None else None,
@@ -240,19 +240,19 @@ def _platform_key(key: str, registry_id: str) -> str:
 
 
 def _hide_secrets(record: Cluster | Job, *names: str) -> None:
-    """Take the secrets of a record's own specification out of its explanations: logs and errors echo them."""
+    """Redact the secrets of a record's specification in its diagnoses, which quote logs and errors."""
     for name in names:
-        told: Diagnosis | None = getattr(record, name)
-        if told is not None:
-            object.__setattr__(record, name, told.without(record.spec.secrets))
+        diagnosis: Diagnosis | None = getattr(record, name)
+        if diagnosis is not None:
+            object.__setattr__(record, name, diagnosis.without(record.spec.secrets))
 
 
 def parse_states(
     kind: type[State], value: str | State | Iterable[str | State] | None, field: str = "state"
 ) -> tuple[State, ...] | None:
-    """States from themselves or their names in any letter case; nothing stays nothing and means every state.
+    """The states that a value names, in any letter case; None for no value, which means every state.
 
-    :param field: what the caller calls them, for the error.
+    :param field: the argument's name in the error.
     :raises InvalidSpec: there is no such state; the nearest is named.
     """
     if value is None or value == "":

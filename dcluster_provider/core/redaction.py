@@ -1,7 +1,7 @@
-"""Secrets out of what people and programs are shown: settings, arguments, JSON and text.
+"""Removes secrets from what people and programs are shown: settings, arguments, JSON and text.
 
-A value is a secret by the name that it has, as Spark and Flink decide it for their own pages and logs. The standard
-library alone is used: the program that runs SQL files carries this module along (``engines/sql_program.py``).
+A value is a secret by its name, as Spark and Flink decide it for their own pages and logs. Only the standard library is
+used: the program that runs SQL files contains this module (``engines/sql_program.py``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 REDACTED = "*********(redacted)"
-# Spark's pattern, what Flink counts as sensitive, and what else clouds, databases and brokers call theirs.
+# Spark's pattern, what Flink counts as sensitive, and the names that clouds, databases and brokers use.
 _NAMES = (
     r"secret|passw(?:or)?d|passphrase|token|credential|access[._-]?key|api[._-]?key|private[._-]?key|"
     r"account[._-]?key|service[._-]?key|auth[._-]?params|basic[._-]?auth|jaas[._-]?config|http[._-]headers|authorization"
@@ -25,14 +25,14 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"(?P<before>\b(?i:bearer|basic)\s+)(?=\S*[\d=])[\w.~+/=-]{8,}")
-_SHORTEST = 6  # characters: something shorter is found within words that are no secrets
+_SHORTEST = 6  # characters: shorter values occur within words that are no secrets
 
 
 class Redaction:
-    """What counts as a secret.
+    """The rules for what counts as a secret.
 
-    :param more: a regular expression; what has a name that it is found in is a secret too.
-    :raises ValueError: it is no regular expression.
+    :param more: a regular expression; names that contain a match are secret, too.
+    :raises ValueError: it is not a regular expression.
     """
 
     def __init__(self, more: str = "") -> None:
@@ -43,7 +43,7 @@ class Redaction:
         except re.error as error:
             raise ValueError(f"{more!r} is not a regular expression: {error}") from None
         self.more = more
-        # From the beginning of a word on and with a limit, so that a long line takes linear time.
+        # From the beginning of a word and with a limit, so that a long line takes linear time.
         start, rest = r"(?<![\w.-])", rf"[\w.\[\]-]{{0,100}}?(?:{names})[\w.\[\]-]{{0,100}}"
         assigned = rf"(?P<mark>\\*['\"`])?{start}{rest}(?(mark)(?P=mark)\s*(?:=>|=|:)|\s*=>?)\s*"
         yaml = rf"^[ \t-]*{start}{rest}:[ \t]+"  # elsewhere in a line, it may be prose
@@ -54,7 +54,7 @@ class Redaction:
         ]
 
     def is_secret(self, name: str) -> bool:
-        """Whether the value of a setting or argument of this name is a secret."""
+        """Whether a setting or argument of this name has a secret value."""
         return self._name.search(name) is not None
 
     def settings(self, settings: Mapping[str, str]) -> dict[str, str]:
@@ -68,7 +68,7 @@ class Redaction:
     def text(self, text: str, secrets: Iterable[str] = ()) -> str:
         """Text without the secrets that are assigned in it (``'password' = 'x'``, ``--token x``, ``user:x@host``).
 
-        :param secrets: values that are one wherever they stand.
+        :param secrets: values to remove wherever they occur.
         """
         for secret in secrets:
             text = text.replace(secret, REDACTED)
@@ -81,7 +81,7 @@ class Redaction:
     def json(self, value: Any, name: str = "") -> Any:
         """A JSON value without secrets, however deep they are.
 
-        :param name: of the value, where it has one.
+        :param name: the name of the value, if it has one.
         """
         if isinstance(value, Mapping):
             return self.fields(value)
@@ -100,7 +100,7 @@ class Redaction:
         return {name: self.json(value, name) for name, value in fields.items()}
 
     def secrets_in(self, settings: Mapping[str, str], arguments: Iterable[str] = ()) -> tuple[str, ...]:
-        """The values that are secrets, the longest first; those that are too short to look for are left out."""
+        """The secret values, the longest first; those too short to search for are left out."""
         found = {value for name, value in settings.items() if self.is_secret(name)}
         found |= {secret for _, secret in self._arguments(arguments)}
         return tuple(sorted((it for it in found if len(it) >= _SHORTEST), key=len, reverse=True))
@@ -109,7 +109,7 @@ class Redaction:
         return REDACTED if value and self.is_secret(name) else self.text(value)
 
     def _arguments(self, arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Each argument as it may be shown, and the secret that it has or is."""
+        """Each argument as it may be shown, and the secret that it contains or is."""
         is_value = False
         for argument in arguments:
             name, assigns, value = argument.partition("=")
@@ -131,7 +131,7 @@ def _without_value(found: re.Match[str]) -> str:
 
 
 class _InForce:
-    """The redaction of this process."""
+    """The redaction of this process, which a connection may extend."""
 
     redaction = Redaction()
 
@@ -142,10 +142,10 @@ def redaction() -> Redaction:
 
 
 def count_as_secret(more: str) -> None:
-    """Have more names count as secrets in this process from now on.
+    """Count more names as secrets in this process from now on.
 
-    :param more: a regular expression; an empty one means no more than the package's own.
-    :raises ValueError: it is no regular expression.
+    :param more: a regular expression; empty means only the package's own names.
+    :raises ValueError: it is not a regular expression.
     """
     if more != _InForce.redaction.more:
         _InForce.redaction = Redaction(more)

@@ -49,7 +49,7 @@ _SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.pat
 
 
 class Entity(BaseModel):
-    """A specification whose unknown fields are refused with the nearest known one."""
+    """A specification: it rejects unknown fields, naming the nearest known one."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -62,7 +62,7 @@ class Entity(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_fields(cls, value: Any) -> Any:
-        """Refuse unknown fields; take one that is null as one that was not given, as answers show it."""
+        """Reject unknown fields, and drop null ones: answers show fields that were not given as null."""
         if isinstance(value, dict):
             known = field_names(cls)
             for name in value:
@@ -78,7 +78,7 @@ class Entity(BaseModel):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values in it that are secrets by their names, and long enough to be told from other words."""
+        """The values that are secrets by their names, except those too short to search for."""
         return ()
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
@@ -303,7 +303,7 @@ class JobSpec(Entity):
 
     @property
     def names_cluster(self) -> bool:
-        """Whether the job asks for a given cluster."""
+        """Whether the job names the cluster to run on."""
         return bool(self.cluster_name) or self.cluster_id is not None
 
     def own_cluster(self) -> ClusterSpec:

@@ -1,4 +1,4 @@
-"""The one place that decides states: record + observation + clock -> the next record."""
+"""The only code that decides states: record + observation + clock -> the next record."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ClusterCode, JobCode
+from dcluster_provider.core.location import is_more_precise
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
-from dcluster_provider.core.places import is_told_better
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
 _CLUSTER_VANISHED = Diagnosis(
@@ -23,7 +23,7 @@ _CLUSTER_BROKEN = Diagnosis(
 )
 _JOB_LOST = Diagnosis(
     JobCode.LOST,
-    "The cluster no longer knows the job, so whether it finished cannot be told.",
+    "The cluster no longer knows the job, so whether it finished is unknown.",
     "Check the job's output; if it has to run again, clear the task.",
 )
 _JOB_FAILED = Diagnosis(JobCode.FAILED, "The job failed.", "Read the job's log.")
@@ -37,128 +37,132 @@ _JOB_PHASES = {
 }
 
 
-def advance_cluster(cluster: Cluster, seen: ClusterObservation, now: datetime) -> Cluster:
+def advance_cluster(cluster: Cluster, observed: ClusterObservation, now: datetime) -> Cluster:
     """The cluster after an observation; the same object when nothing about it changed.
 
     A failing cluster passes through TERMINATING with its diagnosis, and is FAILED once nothing of it is left.
     """
     if cluster.state.is_final:
         return cluster
-    if seen.phase is ClusterPhase.ABSENT:
+    if observed.phase is ClusterPhase.ABSENT:
         return _without_cluster(cluster, now)
-    if seen.phase is ClusterPhase.BROKEN and cluster.state is not ClusterState.TERMINATING:
-        return fail_cluster(_with_addresses(cluster, seen), seen.diagnosis or _CLUSTER_BROKEN, now)
-    after = _in_cluster_state(_with_addresses(cluster, seen), _alive_state(cluster.state, seen.phase), now)
-    return after if after.state.is_ending else _with_hint(after, seen.hint)
+    if observed.phase is ClusterPhase.BROKEN and cluster.state is not ClusterState.TERMINATING:
+        return fail_cluster(_with_addresses(cluster, observed), observed.diagnosis or _CLUSTER_BROKEN, now)
+    after = _in_cluster_state(
+        _with_addresses(cluster, observed), _alive_state(cluster.state, observed.phase), now
+    )
+    return after if after.state.is_ending else _with_hint(after, observed.hint)
 
 
-def place_cluster(cluster: Cluster, seen: ClusterObservation, place: str) -> Cluster:
-    """The cluster with a place that tells more than its own, if something of it was seen there."""
-    is_there = seen.phase is not ClusterPhase.ABSENT
-    return replace(cluster, place=place) if is_there and is_told_better(cluster.place, place) else cluster
+def locate_cluster(cluster: Cluster, observed: ClusterObservation, location: str) -> Cluster:
+    """The cluster with a more precise location than its own, provided that it was observed there."""
+    if observed.phase is ClusterPhase.ABSENT or not is_more_precise(cluster.location, location):
+        return cluster
+    return replace(cluster, location=location)
 
 
 def begin_cluster(cluster: Cluster, now: datetime) -> Cluster:
-    """The cluster once its platform has been asked for it."""
+    """The cluster after its platform was requested to create it."""
     if cluster.state is not ClusterState.REQUESTED:
         return cluster
     return _in_cluster_state(cluster, ClusterState.PROVISIONING, now)
 
 
 def reach_cluster(cluster: Cluster, master_url: str, ui_url: str, now: datetime) -> Cluster:
-    """A cluster that somebody else runs, by the addresses that it is reached by now."""
+    """An external cluster, RUNNING, with the addresses at which it is reached now."""
     after = replace(cluster, master_url=master_url, ui_url=ui_url)
     return _in_cluster_state(cluster if after == cluster else after, ClusterState.RUNNING, now)
 
 
 def end_cluster(cluster: Cluster, now: datetime) -> Cluster:
-    """The cluster once its end has been asked for."""
+    """The cluster after its termination was requested."""
     if cluster.state.is_ending:
         return cluster
     return replace(_in_cluster_state(cluster, ClusterState.TERMINATING, now), diagnosis=None)
 
 
 def fail_cluster(cluster: Cluster, diagnosis: Diagnosis, now: datetime) -> Cluster:
-    """The cluster once it is known to have failed: it is being removed, and the reason is kept."""
+    """The cluster after it has failed: it is terminating and keeps its diagnosis."""
     if cluster.state.is_ending:
         return cluster
     return replace(_in_cluster_state(cluster, ClusterState.TERMINATING, now), diagnosis=diagnosis)
 
 
 def give_up_cluster(cluster: Cluster, diagnosis: Diagnosis, now: datetime) -> Cluster:
-    """The cluster of which nothing was ever made, once its platform turns out to be out of reach."""
+    """The cluster, FAILED, of which nothing was ever made because its platform is unreachable."""
     if cluster.state.is_final:
         return cluster
     failed = _in_cluster_state(cluster, ClusterState.FAILED, now)
     return replace(failed, diagnosis=cluster.diagnosis or diagnosis, workers_ready=0)
 
 
-def advance_job(job: Job, seen: JobObservation, now: datetime) -> Job:
+def advance_job(job: Job, observed: JobObservation, now: datetime) -> Job:
     """The job after an observation; the same object when nothing about it changed."""
     if job.state.is_final:
         return job
-    state, diagnosis = _job_state(job, seen)
+    state, diagnosis = _job_state(job, observed)
     ended = now if state.is_final else None
-    wanted = job.savepoint_wanted and state is JobState.STOPPING
+    requested = job.savepoint_requested and state is JobState.STOPPING
     working = state in (JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED)
     after = replace(
         job,
         state=state,
         state_since=job.state_since if state is job.state else now,
-        ui_url=seen.ui_url or job.ui_url,
-        exit_code=seen.exit_code if seen.exit_code is not None else job.exit_code,
+        ui_url=observed.ui_url or job.ui_url,
+        exit_code=observed.exit_code if observed.exit_code is not None else job.exit_code,
         started_at=job.started_at or (now if working else None),
         ended_at=ended,
-        diagnosis=diagnosis if state.is_final else _hint_of(job, seen.hint),
-        savepoint_wanted=wanted,
-        savepoint=seen.savepoint or job.savepoint,
-        result=seen.result if seen.result is not None else job.result,
-        savepoint_failure=(seen.savepoint_failure if job.savepoint_wanted else None) or job.savepoint_failure,
+        diagnosis=diagnosis if state.is_final else _hint_of(job, observed.hint),
+        savepoint_requested=requested,
+        savepoint=observed.savepoint or job.savepoint,
+        result=observed.result if observed.result is not None else job.result,
+        savepoint_failure=(observed.savepoint_failure if job.savepoint_requested else None)
+        or job.savepoint_failure,
     )
     return job if after == job else after
 
 
 def begin_job(job: Job, now: datetime) -> Job:
-    """The job once its platform has been asked to run it."""
+    """The job after its platform was requested to run it."""
     return replace(job, state=JobState.SUBMITTED, state_since=now) if job.state is JobState.REQUESTED else job
 
 
 def stop_job(job: Job, now: datetime) -> Job:
-    """The job once its end has been asked for, with no savepoint, even if one was wanted before."""
+    """The job after its stop was requested without a savepoint, also if one was requested before."""
     if job.state.is_final:
         return job
     if job.state is JobState.STOPPING:
-        return replace(job, savepoint_wanted=False) if job.savepoint_wanted else job
+        return replace(job, savepoint_requested=False) if job.savepoint_requested else job
     return replace(job, state=JobState.STOPPING, state_since=now)
 
 
 def stop_job_with_savepoint(job: Job, now: datetime) -> Job:
-    """The job once it has been asked to end with a savepoint; one that is not at work stays as it is."""
+    """The job after its stop with a savepoint was requested; one that is not RUNNING stays as it is."""
     if job.state is not JobState.RUNNING:
         return job
     return replace(
-        job, state=JobState.STOPPING, state_since=now, savepoint_wanted=True, savepoint_failure=None
+        job, state=JobState.STOPPING, state_since=now, savepoint_requested=True, savepoint_failure=None
     )
 
 
 def fail_job(job: Job, diagnosis: Diagnosis, now: datetime, state: JobState = JobState.FAILED) -> Job:
-    """The job once it is known, without an observation of it, to have failed or been lost."""
+    """The job after it was found, without an observation of it, to have failed or to be lost."""
     if job.state.is_final:
         return job
-    if job.state is JobState.STOPPING and not job.savepoint_wanted:
+    if job.state is JobState.STOPPING and not job.savepoint_requested:
         state = JobState.KILLED
     return replace(
-        job, state=state, state_since=now, ended_at=now, diagnosis=diagnosis, savepoint_wanted=False
+        job, state=state, state_since=now, ended_at=now, diagnosis=diagnosis, savepoint_requested=False
     )
 
 
 def _with_hint(cluster: Cluster, hint: Diagnosis | None) -> Cluster:
-    told = _hint_of(cluster, hint)
-    return cluster if told == cluster.diagnosis else replace(cluster, diagnosis=told)
+    shown = _hint_of(cluster, hint)
+    return cluster if shown == cluster.diagnosis else replace(cluster, diagnosis=shown)
 
 
 def _hint_of(record: Cluster | Job, hint: Diagnosis | None) -> Diagnosis | None:
-    """What is told of a record that goes on; as it was told before when only the evidence is another."""
+    """The hint that a live record shows; the known one stays while only its evidence differs."""
     known = record.diagnosis
     if known is not None and hint is not None and (known.code, known.cause) == (hint.code, hint.cause):
         return known
@@ -184,12 +188,12 @@ def _alive_state(state: ClusterState, phase: ClusterPhase) -> ClusterState:
     return ClusterState.DEGRADED if state.takes_jobs else ClusterState.PROVISIONING
 
 
-def _with_addresses(cluster: Cluster, seen: ClusterObservation) -> Cluster:
+def _with_addresses(cluster: Cluster, observed: ClusterObservation) -> Cluster:
     after = replace(
         cluster,
-        master_url=seen.master_url or cluster.master_url,
-        ui_url=seen.ui_url or cluster.ui_url,
-        workers_ready=seen.workers_ready,
+        master_url=observed.master_url or cluster.master_url,
+        ui_url=observed.ui_url or cluster.ui_url,
+        workers_ready=observed.workers_ready,
     )
     return cluster if after == cluster else after
 
@@ -198,19 +202,19 @@ def _in_cluster_state(cluster: Cluster, state: ClusterState, now: datetime) -> C
     return cluster if state is cluster.state else replace(cluster, state=state, state_since=now)
 
 
-def _job_state(job: Job, seen: JobObservation) -> tuple[JobState, Diagnosis | None]:
-    if job.state is JobState.STOPPING and not job.savepoint_wanted:
-        if seen.phase is JobPhase.SUCCEEDED:
+def _job_state(job: Job, observed: JobObservation) -> tuple[JobState, Diagnosis | None]:
+    if job.state is JobState.STOPPING and not job.savepoint_requested:
+        if observed.phase is JobPhase.SUCCEEDED:
             return JobState.SUCCEEDED, None
-        is_alive = seen.phase in (JobPhase.PENDING, JobPhase.RUNNING)
+        is_alive = observed.phase in (JobPhase.PENDING, JobPhase.RUNNING)
         return (JobState.STOPPING if is_alive else JobState.KILLED), None
-    if seen.phase is JobPhase.ABSENT:
+    if observed.phase is JobPhase.ABSENT:
         return (job.state, None) if job.state is JobState.REQUESTED else (JobState.UNKNOWN, _JOB_LOST)
-    state = _JOB_PHASES[seen.phase]
+    state = _JOB_PHASES[observed.phase]
     if state is JobState.SUBMITTED and job.state is not JobState.REQUESTED:
         state = job.state
-    if job.savepoint_wanted and not state.is_final:
-        # Without the savepoint it is not stopped: one that cannot be made leaves the job at work.
-        state = JobState.RUNNING if seen.savepoint_failure else JobState.STOPPING
+    if job.savepoint_requested and not state.is_final:
+        # A job is not stopped without its savepoint: one that fails leaves the job running.
+        state = JobState.RUNNING if observed.savepoint_failure else JobState.STOPPING
     fallback = {JobState.FAILED: _JOB_FAILED, JobState.UNKNOWN: _JOB_LOST}.get(state)
-    return state, seen.diagnosis or fallback
+    return state, observed.diagnosis or fallback

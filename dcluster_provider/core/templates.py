@@ -10,10 +10,10 @@ from dcluster_provider.core.explain import nearest
 
 
 def check_template(field: str, text: str, placeholders: Collection[str]) -> None:
-    """Refuse a template that could not be filled.
+    """Reject a template that could not be filled.
 
     :param field: that holds it, for the message.
-    :raises InvalidSpec: a brace without its pair, a placeholder that there is not, or one with a format.
+    :raises InvalidSpec: a brace without its pair, an unknown placeholder, or one with a format.
     """
     try:
         parts = list(Formatter().parse(text))
@@ -32,7 +32,7 @@ def check_template(field: str, text: str, placeholders: Collection[str]) -> None
 
 
 def fill_template(text: str, value_of: Callable[[str], str]) -> str:
-    """A checked template with each placeholder replaced by what a function says of it."""
+    """A checked template with each placeholder replaced by the value that a function returns for it."""
     filled = ""
     for literal, name, _, _ in Formatter().parse(text):
         filled += literal + ("" if name is None else value_of(name))

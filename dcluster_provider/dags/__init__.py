@@ -1,1 +1,1 @@
-"""The DAGs that come with the package, and the bundle that brings them into Airflow."""
+"""The bundled DAGs, and the bundle that brings them into Airflow."""

@@ -1,4 +1,4 @@
-"""The bundle of the DAGs that come with the package."""
+"""The DAG bundle of this package."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ FOLDER = Path(__file__).parent / "bundled"
 
 
 class DClusterDagBundle(BaseDagBundle):
-    """The bundled DAGs, as an entry of ``[dag_processor] dag_bundle_config_list`` brings them into Airflow.
+    """The bundled DAGs, for an entry of ``[dag_processor] dag_bundle_config_list``.
 
-    They change with the installed package, not by themselves.
+    They change with the installed package only.
     """
 
     supports_versioning = False
@@ -23,7 +23,7 @@ class DClusterDagBundle(BaseDagBundle):
         return FOLDER
 
     def get_current_version(self) -> None:
-        """None: the version is the package's."""
+        """None: the version is that of the installed package."""
 
     def refresh(self) -> None:
-        """Nothing to refresh: the files are the installed package's."""
+        """Do nothing: the files are those of the installed package."""

@@ -1,4 +1,4 @@
-"""What the ``[dcluster]`` section of Airflow's configuration says of the bundled DAGs."""
+"""The options of the bundled DAGs, from the ``[dcluster]`` section of Airflow's configuration."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from dcluster_provider.dags.options import OPTIONS
 
 
 def text(option: str) -> str:
-    """The value of an option."""
+    """The text of an option, or its default."""
     return str(conf.get("dcluster", option, fallback=OPTIONS[option]["default"])).strip()
 
 
 def number(option: str) -> int:
-    """The value of an option that is a number."""
+    """The value of an integer option."""
     return int(text(option))
 
 
 def conn_ids() -> list[str]:
-    """The connections that are looked after."""
+    """The ids of the connections to maintain."""
     return [each.strip() for each in text("upkeep_conn_ids").split(",") if each.strip()]
 
 
 def schedule(option: str) -> str | None:
-    """The schedule that an option holds; none when it is empty."""
+    """The schedule of an option; None when the option is empty."""
     return text(option) or None
 
 
 def for_requests() -> dict[str, Any]:
-    """The arguments of a DAG whose runs carry out requests, each one request."""
+    """The arguments of a DAG whose runs each carry out one request."""
     return _for_all() | {"max_active_runs": number("request_runs")}
 
 
 def for_upkeep() -> dict[str, Any]:
-    """The arguments of a DAG that looks after things, one run at a time."""
+    """The arguments of a maintenance DAG, with one active run."""
     return _for_all() | {"max_active_runs": 1}
 
 
@@ -46,6 +46,6 @@ def _for_all() -> dict[str, Any]:
         "catchup": False,
         "is_paused_upon_creation": False,
         "tags": ["dcluster"],
-        # A retry goes on with what a try that was killed has begun.
+        # A retry continues what a killed attempt has begun.
         "default_args": {"retries": 2, "retry_delay": timedelta(seconds=15)},
     }

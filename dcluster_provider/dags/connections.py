@@ -1,4 +1,4 @@
-"""The connections that a run of an upkeep DAG looks after."""
+"""The connections that a run of a maintenance DAG covers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow.sdk import task
 
 
 def each_connection() -> Any:
-    """A task that gives the connections of the run's parameters, for others to be mapped over."""
+    """A task that returns the connections of the run's parameters, for mapping other tasks over them."""
 
     @task
     def connections(params: dict[str, Any] | None = None) -> list[str]:

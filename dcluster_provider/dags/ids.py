@@ -1,4 +1,4 @@
-"""The ids of the bundled DAGs: what they are triggered by, and what rights are given on."""
+"""The ids of the bundled DAGs, by which they are triggered and rights are granted."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The options of the bundled DAGs in Airflow's configuration; nothing is imported, since every process reads them."""
+"""The options of the bundled DAGs in Airflow's configuration; imports nothing, since every process reads them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_CRON = "as a cron expression; empty means only when asked for."
+_CRON = "as a cron expression; empty means only on request."
 
 
 def _option(default: str, description: str, kind: str = "string") -> dict[str, Any]:
@@ -19,7 +19,7 @@ def _option(default: str, description: str, kind: str = "string") -> dict[str, A
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "upkeep_conn_ids": _option(
-        "dcluster_default", "The connections that the scheduled bundled DAGs look after, separated by commas."
+        "dcluster_default", "The connections that the scheduled bundled DAGs maintain, separated by commas."
     ),
     "cluster_check_schedule": _option("*/5 * * * *", f"When the bundled cluster check runs, {_CRON}"),
     "long_running_alert_schedule": _option(
@@ -33,6 +33,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "16", "How many runs of each bundled DAG that carries out requests may be active at once.", "integer"
     ),
     "launch_timeout": _option(
-        "900", "Seconds until a launch by a bundled DAG is given up and undone.", "integer"
+        "900", "Seconds after which a launch by a bundled DAG is given up and undone.", "integer"
     ),
 }

@@ -1,1 +1,1 @@
-"""Task decorators: functions that run on a cluster."""
+"""Task decorators that run functions on a cluster."""

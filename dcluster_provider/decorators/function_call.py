@@ -1,4 +1,4 @@
-"""From a function in a DAG file to a Spark application that calls it."""
+"""Makes a Spark application of a function in a DAG file."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ SESSION = "spark"  # the argument that gets the Spark session
 
 
 def check_function(function: Callable[..., Any]) -> None:
-    """Refuse, while a DAG file is parsed, a function that cannot run away from the file.
+    """Reject, while a DAG file is parsed, a function that cannot run outside of the file.
 
-    :raises TypeError: it is no plain function, is asynchronous, takes ``*args``, or uses variables of a function
-        around it.
+    :raises TypeError: it is not a plain function, is asynchronous, takes ``*args``, or uses variables of an enclosing
+        function.
     """
     name = getattr(function, "__name__", repr(function))
     if not inspect.isfunction(function) or name == "<lambda>":
-        raise TypeError(f"@task.dcluster_spark: {name} is no function that is defined with def")
+        raise TypeError(f"@task.dcluster_spark: {name} is not a function defined with def")
     if inspect.iscoroutinefunction(function):
         raise TypeError(f"@task.dcluster_spark: {name} is asynchronous; write it without async")
     if function.__code__.co_freevars:
         raise TypeError(
-            f"@task.dcluster_spark: {name} uses {', '.join(function.__code__.co_freevars)} of the function around it, "
-            "which is not there on the cluster; pass it as an argument"
+            f"@task.dcluster_spark: {name} uses {', '.join(function.__code__.co_freevars)} of its enclosing function, "
+            "which does not exist on the cluster; pass it as an argument"
         )
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
@@ -34,9 +34,9 @@ def check_function(function: Callable[..., Any]) -> None:
 def named_arguments(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of a call by name, with none for the session, which nobody gives.
+    """The arguments of a call by name; the session, which no caller passes, is None.
 
-    :raises TypeError: they do not fit the function.
+    :raises TypeError: the arguments do not fit the function.
     """
     signature = inspect.signature(function)
     has_session = SESSION in signature.parameters
@@ -50,7 +50,7 @@ def named_arguments(
 
 
 def needed_arguments(function: Callable[..., Any]) -> list[str]:
-    """The names of the arguments that have no default."""
+    """The names of the arguments without a default."""
     return [
         it.name
         for it in inspect.signature(function).parameters.values()
@@ -59,10 +59,10 @@ def needed_arguments(function: Callable[..., Any]) -> list[str]:
 
 
 def check_complete(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Refuse a call that a function would fail with on the cluster, before there is one.
+    """Reject a call that would fail on the cluster, before a cluster is launched.
 
-    :param arguments: by name, with those that the task's context has.
-    :raises InvalidSpec: one without a default is missing.
+    :param arguments: by name, with those that the task's context provides.
+    :raises InvalidSpec: an argument without a default is missing.
     """
     from dcluster_provider.core.errors import InvalidSpec
 
@@ -76,11 +76,11 @@ def check_complete(function: Callable[..., Any], arguments: Mapping[str, Any]) -
 
 
 def application_text(function: Callable[..., Any], arguments: Mapping[str, Any], decorator: str) -> str:
-    """The Spark application that calls a function and hands back what it returns.
+    """The Spark application that calls a function and returns its result.
 
-    :param arguments: by name; the session's is left to the driver.
+    :param arguments: by name, without the session, which the driver adds.
     :param decorator: the last part of the name that the function was decorated with.
-    :raises InvalidSpec: an argument is no JSON.
+    :raises InvalidSpec: an argument cannot be serialized as JSON.
     """
     from dcluster_provider.engines import function_runner
 
@@ -94,7 +94,7 @@ def application_text(function: Callable[..., Any], arguments: Mapping[str, Any],
         "kwargs": {name: _as_json(name, it) for name, it in arguments.items() if name != SESSION},
         "session": SESSION if SESSION in arguments else None,
     }
-    # As a literal of JSON text: it means the same in whichever Python the driver has.
+    # As a literal of JSON text: every Python version of a driver reads it alike.
     return f"{inspect.getsource(function_runner)}\n\nrun(json.loads({json.dumps(call)!r}))\n"
 
 
@@ -111,7 +111,7 @@ def _as_json(name: str, value: Any) -> Any:
 
 
 def _list(value: Any) -> list[Any]:
-    # The outputs of mapped tasks come as a sequence of Airflow's own.
+    # The outputs of mapped tasks come as a sequence of Airflow's own type.
     if isinstance(value, Sequence):
         return list(value)
-    raise TypeError(f"a {type(value).__name__} is no JSON")
+    raise TypeError(f"a {type(value).__name__} cannot be serialized as JSON")

@@ -1,4 +1,4 @@
-"""The files that functions are run from."""
+"""The files that decorated functions run from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEFTOVER_SECONDS = 30 * 86400  # in which any job that waited for its cluster h
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all, and remove what killed tasks left beside it."""
+    """Write a file that only its owner can read, atomically, and remove old files of killed tasks beside it."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for leftover in file.parent.iterdir():
         _remove_if_old(leftover)

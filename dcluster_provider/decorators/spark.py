@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dcluster_provider.core.identity import Owner
 
-# What the function itself stands for, or what it cannot be without.
+# Arguments that the function replaces, or that it depends on.
 _NOT_TAKEN = (
     "application",
     "main_class",
@@ -57,7 +57,9 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
     ) -> None:
         for name in _NOT_TAKEN:
             if name in kwargs:
-                raise TypeError(f"@task.{_DECORATOR}: {name} is not taken: the application is the function")
+                raise TypeError(
+                    f"@task.{_DECORATOR}: {name} cannot be given: the application is the function"
+                )
         check_function(python_callable)
         _check_literals(kwargs)
         kwargs = {"client": "{{ dag.dag_id }}", "module": "{{ task.task_id }}", **kwargs}
@@ -70,7 +72,7 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         self.returns_result = True
 
     def execute(self, context: Context) -> Any:
-        """Run the function on a cluster and return what it returns."""
+        """Run the function on a cluster and return its result."""
         with failing_for_good(self):
             owner = self.task_owner(context)
             file = self._file(owner)
@@ -79,7 +81,7 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         return self._returned(DClusterSubmitJobOperator.execute(self, context), owner)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer; returns the function's result."""
         job_id = DClusterSubmitJobOperator.execute_complete(self, context, event)
         return self._returned(job_id, self.task_owner(context))
 
@@ -91,8 +93,8 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         from dcluster_provider.decorators.function_files import write_private
 
         known: Mapping[str, Any] = context
-        wanted = inspect.signature(self.python_callable).parameters
-        arguments = {name: known[name] for name in wanted if name in known and name != SESSION}
+        parameters = inspect.signature(self.python_callable).parameters
+        arguments = {name: known[name] for name in parameters if name in known and name != SESSION}
         arguments |= dict(self.op_kwargs)
         check_complete(self.python_callable, arguments)
         write_private(file, application_text(self.python_callable, arguments, _DECORATOR))
@@ -106,8 +108,8 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         self._file(owner).unlink(missing_ok=True)
         if job.result is None:
             raise AirflowFailException(
-                f"{job} has succeeded, but its log does not hold what the function returned: the log was gone before "
-                "it was read, or the function ended its process. Clear the task to run it again."
+                f"{job} has succeeded, but its log does not contain the function's result: the log was gone before it "
+                "was read, or the function ended its process. Clear the task to run it again."
             )
         return self._handle_output(return_value=json.loads(job.result))
 
@@ -116,12 +118,12 @@ class _SparkTask(_TaskDecorator[Any, Any, DClusterSparkDecoratedOperator]):
     """A decorated function whose mapping is checked while the DAG file is parsed, as its call is."""
 
     def expand(self, **map_kwargs: Any) -> XComArg:
-        """Map the function over lists of its arguments."""
+        """Map the function over lists of its arguments, as Airflow's decorators do."""
         self._check(map_kwargs)
         return super().expand(**map_kwargs)
 
     def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
-        """Map the function over a list of its arguments by name; of an XCom, only a run knows them."""
+        """Map the function over a list of its arguments by name; those of an XCom are checked at run time."""
         for given in kwargs if isinstance(kwargs, Sequence) else ():
             if isinstance(given, Mapping):
                 self._check(given)
@@ -140,7 +142,7 @@ class _SparkTask(_TaskDecorator[Any, Any, DClusterSparkDecoratedOperator]):
 
 
 def _check_literals(kwargs: Mapping[str, Any]) -> None:
-    """Refuse wrong fields of the job while the DAG file is parsed, as far as they are known then."""
+    """Reject invalid fields of the job while the DAG file is parsed, unless they wait for templating."""
     fields = {
         name: value for name, value in kwargs.items() if name in JobSpec.model_fields and value is not None
     }
@@ -151,15 +153,15 @@ def _check_literals(kwargs: Mapping[str, Any]) -> None:
 def dcluster_spark_task(
     python_callable: Callable[..., Any] | None = None, multiple_outputs: bool | None = None, **kwargs: Any
 ) -> TaskDecorator:
-    """Make a function a task that runs it as a Spark application, on a given cluster or one of its own.
+    """Make a function a task that runs it as a Spark application, on a given cluster or its own.
 
-    The function's source is what runs, so it imports within its body what it needs. Arguments and what it returns pass
-    as JSON; an argument called ``spark`` gets the Spark session. An error in it fails the task, with its traceback.
+    The function's source is what runs, so it imports what it needs within its body. Arguments and result pass as JSON;
+    an argument called ``spark`` gets the Spark session. An error in the function fails the task, with its traceback.
 
     :param python_callable: the function.
     :param multiple_outputs: whether each key of a returned dict becomes an XCom of its own.
     :param kwargs: the arguments of :class:`~dcluster_provider.operators.job.DClusterSubmitJobOperator`, without those
-        that name the application. ``client`` is the DAG's id and ``module`` the task's unless given.
+        that name the application. ``client`` defaults to the DAG's id and ``module`` to the task's.
     """
 
     def decorate(function: Callable[..., Any]) -> _SparkTask:

@@ -138,7 +138,7 @@ def _hand_back(kind: str, text: str) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     lines = [
-        f"dcluster-handback {os.environ['DCLUSTER_JOB_ID']} {kind} {index}/{len(parts)} "
+        f"dcluster-result {os.environ['DCLUSTER_JOB_ID']} {kind} {index}/{len(parts)} "
         f"{zlib.crc32(part.encode()):08x} {part}\n"
         for index, part in enumerate(parts, 1)
     ]

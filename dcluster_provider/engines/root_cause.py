@@ -54,7 +54,7 @@ _ERRORS = ("ERROR", "FATAL", "CRITICAL")
 _TELLING = ("WARN", *_ERRORS)
 _NOISE = re.compile(
     r"^Setting default log level|^To adjust logging level|^Using Spark's default log4j|^SLF4J|^WARNING: |"
-    r"^OpenJDK 64-Bit Server VM warning|^\[Stage \d+:|^Picked up |^#|^:: |^-+$|^\) \[duplicate |dcluster-handback "
+    r"^OpenJDK 64-Bit Server VM warning|^\[Stage \d+:|^Picked up |^#|^:: |^-+$|^\) \[duplicate |dcluster-result "
 )
 
 

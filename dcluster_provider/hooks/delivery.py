@@ -39,7 +39,7 @@ class NotifierDelivery:
         by_mail = bool(_recipients(alert)) and _can_mail()
         return [*([MAIL] if by_mail else []), *self._notifiers]
 
-    def tell(self, alert: Alert, channel: str) -> None:
+    def send(self, alert: Alert, channel: str) -> None:
         """Tell it; whatever the notifier raises is raised."""
         if channel == MAIL:
             _mail(alert)

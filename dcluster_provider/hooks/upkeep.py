@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dcluster_provider.control.upkeep.report import Report
+from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.control.upkeep.upkeep import UNKNOWN_AFTER, Upkeep
 from dcluster_provider.core.record import Job
 
@@ -25,7 +25,9 @@ class HookUpkeep:
         self._upkeep = upkeep
         self._nodes = nodes
 
-    def check_clusters(self, *, dry_run: bool = False, unknown_after: float = UNKNOWN_AFTER) -> Report:
+    def check_clusters(
+        self, *, dry_run: bool = False, unknown_after: float = UNKNOWN_AFTER
+    ) -> MaintenanceReport:
         """Bring registry and platform into line, and end what is due to be ended.
 
         :param dry_run: change nothing at all, and tell what would be done by what the registry knows.
@@ -37,7 +39,7 @@ class HookUpkeep:
 
         return self._upkeep.check_clusters(owner_states, dry_run=dry_run, unknown_after=unknown_after)
 
-    def cleanup_nodes(self, *, dry_run: bool = False) -> Report:
+    def cleanup_nodes(self, *, dry_run: bool = False) -> MaintenanceReport:
         """Give back the machines that nothing has used for a while: one pass finds them, a later one gives them back.
 
         :param dry_run: change nothing at all, and tell what would be done.
@@ -45,7 +47,9 @@ class HookUpkeep:
         """
         return self._nodes.clean_up(dry_run=dry_run)
 
-    def alert_long_running(self, *, dry_run: bool = False, notifiers: Sequence[BaseNotifier] = ()) -> Report:
+    def alert_long_running(
+        self, *, dry_run: bool = False, notifiers: Sequence[BaseNotifier] = ()
+    ) -> MaintenanceReport:
         """Tell of jobs that run longer than their client's threshold, and of failures that nobody could tell of yet.
 
         A job's emailRecipients are told by mail, everybody else by the configured notifier and those given.
@@ -58,14 +62,14 @@ class HookUpkeep:
 
         return self._upkeep.alert_long_running(NotifierDelivery(notifiers), dry_run=dry_run)
 
-    def tell_failure(self, job: Job) -> None:
+    def notify_failure(self, job: Job) -> None:
         """Tell a failed job's emailRecipients, unless they were told; that it cannot be told fails nothing else."""
         if not job.spec.email_recipients:
             return
         from dcluster_provider.hooks.delivery import NotifierDelivery
 
         try:
-            report = self._upkeep.tell_failure(job, NotifierDelivery())
+            report = self._upkeep.notify_failure(job, NotifierDelivery())
         except Exception:  # noqa: BLE001  # the job's own failure is what matters
             _LOG.warning("Nobody could be told of the failure of %s", job, exc_info=True)
         else:

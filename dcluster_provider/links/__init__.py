@@ -1,1 +1,1 @@
-"""Buttons on the task page."""
+"""Extra links: buttons on the page of a task instance."""

@@ -1,4 +1,4 @@
-"""Links from a task to the engine's own page and to the log; each carries only a name and an attribute."""
+"""Links from a task to the engine's own page and to the logs; each stores only a name and an attribute."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 @attrs.define
 class _OperatorAttributeLink(BaseOperatorLink):
-    """A link whose address the operator has found while it ran; Airflow stores it when the task ends or defers."""
+    """A link to an address that the operator sets while it runs; Airflow stores it when the task ends or defers."""
 
     attribute = ""
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  # Airflow passes it
-        """The address, or nothing while there is none."""
+        """The address; empty while the operator has none."""
         return getattr(operator, self.attribute, "") or ""
 
 
 @attrs.define
 class EngineUILink(_OperatorAttributeLink):
-    """The Spark or Flink page of the cluster or job."""
+    """Links to the Spark or Flink page of the cluster or job."""
 
     name = "Engine UI"
     attribute = "engine_ui_url"
@@ -32,7 +32,7 @@ class EngineUILink(_OperatorAttributeLink):
 
 @attrs.define
 class LogLink(_OperatorAttributeLink):
-    """The log of the job."""
+    """Links to the log of the job."""
 
     name = "Job log"
     attribute = "log_url"
@@ -40,7 +40,7 @@ class LogLink(_OperatorAttributeLink):
 
 @attrs.define
 class GrafanaLink(_OperatorAttributeLink):
-    """The log of the cluster or job in Grafana."""
+    """Links to the log of the cluster or job in Grafana."""
 
     name = "Grafana"
     attribute = "grafana_url"

@@ -1,1 +1,1 @@
-"""The machines that clusters run on, where they come from a cloud."""
+"""The clouds that provide the machines of nodes."""

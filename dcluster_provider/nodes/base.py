@@ -1,4 +1,4 @@
-"""What every cloud offers to the use cases above it: machines, and nothing of Kubernetes."""
+"""The protocol of clouds: machines, without any knowledge of Kubernetes."""
 
 from __future__ import annotations
 
@@ -9,63 +9,63 @@ from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
 
 
 class Cloud(Protocol):
-    """Where machines come from, or nowhere.
+    """A cloud that launches and releases machines.
 
-    Only machines that carry the mark of the connection's deployment are told of or touched. Every call may be
-    repeated, by two processes at once, too, and a process may be killed in the middle of any.
+    Only machines with the mark of the connection's deployment are returned or touched. Every call may be repeated, also
+    by two processes at once, and a process may be killed at any line.
     """
 
     name: str
 
     def region(self, given: str) -> str:
-        """The region to ask in: the given one, or the connection's.
+        """The region to use: the given one, or the connection's.
 
-        :raises InvalidSpec: there is none of this name (the nearest is told), or neither names one.
+        :raises InvalidSpec: no region has this name (the error names the nearest), or none is configured.
         """
 
     def check_order(self, order: NodeOrder) -> None:
-        """Refuse, before anything is stored or started, what cannot be launched.
+        """Reject an order that cannot be launched, before anything is stored or started.
 
-        :raises InvalidSpec: naming the field and the nearest valid value, or what has to be configured.
+        :raises InvalidSpec: a field is wrong; the error names it and the nearest valid value, or what to configure.
         """
 
     def check_ids(self, machine_ids: Sequence[str]) -> None:
-        """Refuse ids that cannot be this cloud's by their form, or whose machines cannot be destroyed here.
+        """Reject ids that have the wrong form for this cloud, or whose machines cannot be destroyed here.
 
-        :raises InvalidSpec: naming the first of them.
+        :raises InvalidSpec: an id is invalid; the error names the first one.
         """
 
     def launch(self, order: NodeOrder) -> tuple[Machine, ...]:
-        """Launch what is missing of an order: machines of its mark that are live count as launched.
+        """Launch the missing machines of an order: live machines with its mark count as launched.
 
-        A cloud that needs several steps takes those that it can take now and tells of the machines to come as
+        A cloud that needs several steps takes those that are possible now and returns the future machines as
         ``ORDERED``: as long as there are any, the same order is launched again.
 
-        :returns: every live machine of the order; fewer than asked for is an error.
-        :raises NodesFailed: it cannot be had; machines that were launched in vain have been given back.
-        :raises CloudUnavailable: the cloud could not be asked just now.
+        :returns: every live machine of the order; fewer than ordered is an error.
+        :raises NodesFailed: the cloud has no capacity; machines launched in vain are released.
+        :raises CloudUnavailable: the cloud does not answer now.
         """
 
     def machines(self, region: str, *, mark: str = "") -> list[Machine]:
-        """Every machine of this deployment, all pages of them, and those that ended a while ago.
+        """Every machine of this deployment, from all pages, including those that ended a while ago.
 
-        :param mark: only those of one order.
-        :raises CloudUnavailable: the listing is not complete.
+        :param mark: only machines of one order.
+        :raises CloudUnavailable: the listing is incomplete.
         """
 
     def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
-        """Give machines back, in small batches; one that is gone already counts as given back.
+        """Release machines in small batches; one that is gone already counts as released.
 
-        What carries no mark of this deployment is looked up right before, and left.
+        Each is looked up right before, and left if it has no mark of this deployment.
 
-        :returns: the ids of those that are given back.
+        :returns: the ids of the released machines.
         """
 
     def instance_types(self, region: str) -> frozenset[str]:
-        """The kinds of machines on offer; asked for at most once an hour."""
+        """The offered instance types; requested at most once an hour."""
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
-        """What these kinds of machines have, before anything is reserved; unknown kinds are left out."""
+        """The capacity of instance types; unknown types are left out."""
 
     def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
         """The id and description (JSON) of every machine of the account, whoever launched it, page by page."""

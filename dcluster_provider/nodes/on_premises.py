@@ -1,4 +1,4 @@
-"""Machines that are simply there: none can be made or destroyed."""
+"""A connection without a cloud: machines can be neither launched nor destroyed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OnPremisesSettings(CloudSettings):
 class OnPremises:
     """The machines of a connection without a cloud; see :class:`~dcluster_provider.nodes.base.Cloud`.
 
-    :param conn_id: the connection, for messages.
+    :param conn_id: the connection, for errors.
     """
 
     name = "on-premises"
@@ -32,56 +32,56 @@ class OnPremises:
         self._conn_id = conn_id
 
     def region(self, given: str) -> str:
-        """Regions mean nothing here."""
+        """Return an empty region, since there is no cloud."""
         return given
 
     def check_order(self, order: NodeOrder) -> None:
-        """Always refused.
+        """Reject every order.
 
-        :raises InvalidSpec: no machine can be launched here.
+        :raises InvalidSpec: always; no machine can be launched here.
         """
-        self._refuse(f"{order.count} nodes of type {order.instance_types[0]!r} cannot be launched")
+        self._reject(f"{order.count} nodes of type {order.instance_types[0]!r} cannot be launched")
 
     def check_ids(self, machine_ids: Sequence[str]) -> None:
-        """Always refused.
+        """Reject every id.
 
-        :raises InvalidSpec: no machine can be destroyed here.
+        :raises InvalidSpec: always; no machine can be destroyed here.
         """
-        self._refuse(f"the nodes {', '.join(machine_ids[:5])} cannot be destroyed")
+        self._reject(f"the nodes {', '.join(machine_ids[:5])} cannot be destroyed")
 
     def launch(self, order: NodeOrder) -> tuple[Machine, ...]:
-        """Always refused.
+        """Reject every order.
 
-        :raises InvalidSpec: no machine can be launched here.
+        :raises InvalidSpec: always; no machine can be launched here.
         """
         self.check_order(order)
         return ()
 
     def machines(self, region: str, *, mark: str = "") -> list[Machine]:  # noqa: ARG002
-        """None: no machine here was launched by anybody."""
+        """Return nothing: this deployment launched no machine."""
         return []
 
     def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Always refused.
+        """Reject every id.
 
-        :raises InvalidSpec: no machine can be destroyed here.
+        :raises InvalidSpec: always; no machine can be destroyed here.
         """
         self.check_ids(machine_ids)
         return ()
 
     def instance_types(self, region: str) -> frozenset[str]:  # noqa: ARG002
-        """None: nobody offers machines."""
+        """Return nothing, since there is no cloud."""
         return frozenset()
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:  # noqa: ARG002
-        """None: nobody offers machines."""
+        """Return nothing, since there is no cloud."""
         return {}
 
     def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:  # noqa: ARG002
-        """None: no cloud is there to list any."""
+        """Return nothing, since there is no cloud."""
         return ()
 
-    def _refuse(self, what: str) -> NoReturn:
+    def _reject(self, what: str) -> NoReturn:
         raise InvalidSpec(
             f"connection {self._conn_id!r}: {what}: its machines come from no cloud, so they are neither made nor "
             "destroyed here. Add machines to the cluster by hand, or name a connection whose machines come from a "

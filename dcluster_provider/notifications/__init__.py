@@ -1,1 +1,1 @@
-"""Notifiers: what is done and said when a task or DAG run fails."""
+"""Notifiers: callbacks for failed tasks and DAG runs."""

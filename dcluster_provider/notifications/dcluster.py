@@ -1,4 +1,4 @@
-"""The notifier: when a DAG run or task fails, what it asked for is ended at once, and why it failed is told."""
+"""The notifier that ends what a failed DAG run or task requested, and logs why it failed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 class DClusterNotifier(BaseNotifier):
     """Ends the clusters and jobs of a failed DAG run, and logs the state, cause and links of each.
 
-    As ``on_failure_callback`` of a DAG it is about the whole run, as that of a task about what the task asked for, of a
-    mapped one about what its own instance asked for. A
-    long-living cluster and everything of other runs is left alone. Without it, a cluster check ends the same some
-    minutes later.
+    As ``on_failure_callback`` of a DAG it handles the whole run; of a task, what the task requested; of a mapped task,
+    what its own instance requested. Long-living clusters and everything of other runs are left alone. Without it, a
+    cluster check ends the same some minutes later.
 
-    :param dcluster_conn_id: the connection, templated.
-    :param end: whether to end anything, or only to tell.
+    :param dcluster_conn_id: id of the connection, templated.
+    :param end: whether to end anything, or only to log it.
     """
 
     template_fields: Sequence[str] = ("dcluster_conn_id",)
@@ -38,19 +37,19 @@ class DClusterNotifier(BaseNotifier):
         self.end = end
 
     def notify(self, context: Context) -> None:
-        """End and tell; what cannot be ended is told and hinders nothing else."""
+        """Log and end everything of the failed run or task; one that cannot be ended does not hold up the others."""
         from dcluster_provider.hooks.dcluster import DClusterHook
 
         hook = DClusterHook(self.dcluster_conn_id)
         subject = _Subject.of(context)
         for job in hook.jobs.of_run(subject.dag_id, subject.run_id):
             if subject.has(job):
-                self._tell(hook, job, str(subject))
+                self._handle(hook, job, str(subject))
         for cluster in hook.clusters.of_run(subject.dag_id, subject.run_id):
             if subject.has(cluster) and not cluster.spec.long_living:
-                self._tell(hook, cluster, str(subject))
+                self._handle(hook, cluster, str(subject))
 
-    def _tell(self, hook: DClusterHook, record: Cluster | Job, whose: str) -> None:
+    def _handle(self, hook: DClusterHook, record: Cluster | Job, whose: str) -> None:
         from dcluster_provider.core.errors import DClusterError
         from dcluster_provider.core.record import Job
 
@@ -72,7 +71,7 @@ class DClusterNotifier(BaseNotifier):
 class _Subject:
     """What has failed: a DAG run, or one of its tasks.
 
-    :param task: id and map index of the task; none when the callback is the DAG's.
+    :param task: id and map index of the task; None when the callback is the DAG's.
     """
 
     dag_id: str
@@ -83,7 +82,7 @@ class _Subject:
     def of(cls, context: Context) -> _Subject:
         """The subject of a callback.
 
-        A DAG's callback has a task in its context, too, and the reason that only such a callback has.
+        The context of a DAG's callback has a task, too, and a reason that only such a callback has.
         """
         known: dict[str, Any] = dict(context)
         run: Any = known["dag_run"]
@@ -94,7 +93,7 @@ class _Subject:
         return cls(run.dag_id, run.run_id, (ti.task_id, -1 if index is None else index))
 
     def has(self, record: Cluster | Job) -> bool:
-        """Whether a cluster or job of the run was asked for by the subject."""
+        """Whether the subject requested a cluster or job of the run."""
         owner = record.owner
         return self.task is None or (owner is not None and (owner.task_id, owner.map_index) == self.task)
 

@@ -1,1 +1,1 @@
-"""Operators: arguments, one call, one wait."""
+"""Operators: each takes arguments, makes one call and waits once."""

@@ -1,4 +1,4 @@
-"""From an operator's arguments to a specification."""
+"""Makes specifications of the arguments of operators."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _API_NAMES = re.compile(rf"\b({'|'.join(sorted(to_camel(name) for name in _FIELD
 
 
 def build_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> Spec:
-    """The specification that an operator's rendered arguments mean.
+    """The specification that an operator's rendered arguments make.
 
-    :param names: the attributes that hold fields; those that are none were not given.
-    :raises InvalidSpec: it cannot be accepted, or ``spec`` and single fields were given together.
+    :param names: the attributes that hold fields; None means that a field was not given.
+    :raises InvalidSpec: the specification is invalid, or ``spec`` and single fields were given together.
     """
     return _parsed(operator, kind, given_fields(operator, kind, names))
 
 
 def given_fields(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> dict[str, Any] | str:
-    """The fields given to an operator, singly or as ``spec``."""
+    """The fields given to an operator, as single arguments or as ``spec``."""
     fields = {name: getattr(operator, name) for name in names if getattr(operator, name) is not None}
     whole = getattr(operator, "spec", None)
     if whole is None:
@@ -44,9 +44,9 @@ def given_fields(operator: BaseOperator, kind: type[Spec], names: Iterable[str])
 
 
 def literal_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> Spec | None:
-    """The specification while the DAG file is parsed, or nothing while some of it waits for templating.
+    """The specification while the DAG file is parsed; None while a part of it waits for templating.
 
-    :raises InvalidSpec: it cannot be accepted.
+    :raises InvalidSpec: the specification is invalid.
     """
     fields = given_fields(operator, kind, names)
     return _parsed(operator, kind, fields) if fields and is_literal(fields) else None
@@ -54,7 +54,7 @@ def literal_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str])
 
 @contextmanager
 def failing_for_good(operator: BaseOperator) -> Iterator[None]:
-    """Let no retry follow what is wrong with an operator's arguments: it would find them the same."""
+    """Fail without a retry for errors in an operator's arguments, because a retry would find the same."""
     from airflow.sdk.exceptions import AirflowFailException
 
     try:
@@ -71,9 +71,9 @@ def _parsed(operator: BaseOperator, kind: type[Spec], fields: dict[str, Any] | s
 
 
 def in_python_names(operator: BaseOperator, message: str) -> str:
-    """A message about fields with the names of an operator's arguments, unless it was given JSON text.
+    """A message about fields, with the names of an operator's arguments unless ``spec`` is JSON text.
 
-    A specification comes from the API as well, so its own messages have the API's names.
+    A specification may come from the API, so its own messages have the API's names.
     """
     if isinstance(getattr(operator, "spec", None), str):
         return message

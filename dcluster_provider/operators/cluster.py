@@ -1,4 +1,4 @@
-"""Operators that launch and end clusters."""
+"""Operators that launch and terminate clusters."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _FIELDS = tuple(ClusterSpec.model_fields)
 class DClusterLaunchOperator(DClusterOperator):
     """Launches a cluster and waits until its master reports every worker; subclasses name the engine.
 
-    Returns the cluster's integer id. A retry of the task adopts the cluster that an earlier try launched; a clear
-    ends it and launches another. If the launch fails, nothing is left of it.
+    Returns the cluster's integer id. A retry of the task adopts the cluster that an earlier attempt launched; a clear
+    terminates it and launches another. If the launch fails, nothing is left of it.
 
     :param spec: the whole ClusterEntity, as a mapping or JSON text, instead of single fields.
-    :param launch_timeout: seconds until the launch is given up and undone.
+    :param launch_timeout: seconds, or a timedelta, after which the launch is given up and undone.
 
     The other arguments are the fields of :class:`~dcluster_provider.core.spec.ClusterSpec`, templated, and those of
     :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
-    :raises InvalidSpec: while the DAG file is parsed, when a literal argument cannot be accepted.
-    :raises ClusterFailed: the cluster failed, with cause, evidence and what to do.
+    :raises InvalidSpec: while the DAG file is parsed, when a literal argument is invalid.
+    :raises ClusterFailed: the cluster failed; the error has cause, evidence and remedy.
     """
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
@@ -113,7 +113,7 @@ class DClusterLaunchOperator(DClusterOperator):
         earlier = self.launched_before(owner)
         launched = self.ask_for(spec, owner)
         if earlier is not None and earlier.id == launched.id:
-            self.log.info("An earlier try launched %s: this one goes on with it", describe_launch(launched))
+            self.log.info("An earlier attempt launched %s: this one adopts it", describe_launch(launched))
         else:
             self.log.info("Launched %s", describe_launch(launched))
             count_launch(launched)
@@ -135,22 +135,22 @@ class DClusterLaunchOperator(DClusterOperator):
 
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> int:
-        """Go on after the wait in the triggerer: the cluster runs, failed, or is late."""
+        """Finish after the wait in the triggerer: the cluster runs, has failed, or is late."""
         self.log_lines(event)
         cluster = self.hook.clusters.get(event["id"])
         self._known(cluster)
-        return self._wait(cluster, 0, just_seen=event["cause"] == "state")
+        return self._wait(cluster, 0, just_polled=event["cause"] == "state")
 
     def launched_before(self, owner: Owner) -> Cluster | None:
-        """What an earlier try of the task has asked for, if any."""
+        """The cluster that an earlier attempt of the task requested; None without one."""
         return self.hook.clusters.of_key(owner.key)
 
     def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
-        """Have the cluster made, without waiting for it to be ready."""
+        """Request the cluster, without waiting until it is ready."""
         return self.hook.clusters.launch(spec, owner=owner, actor=str(owner), report=self.log.info)
 
     def end_own(self, owner: Owner, why: str) -> None:
-        """End the cluster that the task launched; a long-living one that others use already is left to them."""
+        """Terminate the cluster that the task launched, unless it is long-living and others use it already."""
         from dcluster_provider.core.errors import ClusterInUse
 
         cluster = self.hook.clusters.of_key(owner.key)
@@ -161,7 +161,7 @@ class DClusterLaunchOperator(DClusterOperator):
         except ClusterInUse as used:
             self.log.warning("%s", used)
         else:
-            self.log.info("Ended %s, now %s: %s", ended, ended.state.value, why)
+            self.log.info("Terminated %s, now %s: %s", ended, ended.state.value, why)
 
     def _checked(self, spec: ClusterSpec) -> ClusterSpec:
         if spec.type not in self.types:
@@ -176,16 +176,16 @@ class DClusterLaunchOperator(DClusterOperator):
         self.log_change(None, after)
         return after
 
-    def _wait(self, cluster: Cluster, timeout: float | None, *, just_seen: bool = False) -> int:
+    def _wait(self, cluster: Cluster, timeout: float | None, *, just_polled: bool = False) -> int:
         from dcluster_provider.core.errors import ClusterFailed
         from dcluster_provider.core.record import ClusterState
         from dcluster_provider.hooks.metrics import count_failure, time_start
 
-        # A cluster that ran and lost a worker since is launched all the same: its jobs can run.
+        # A cluster that ran and has lost a worker since counts as launched: its jobs can run.
         states = tuple(state for state in ClusterState if state.takes_jobs)
         last = [cluster]
 
-        def tell(after: Cluster) -> None:
+        def report_change(after: Cluster) -> None:
             self.log_change(last[0], after)
             last[0] = after
 
@@ -195,8 +195,8 @@ class DClusterLaunchOperator(DClusterOperator):
                 states,
                 timeout,
                 poll_interval=min(self.poll_interval, 1.0),
-                on_change=tell,
-                just_seen=just_seen,
+                on_change=report_change,
+                just_polled=just_polled,
             )
         except ClusterFailed:
             count_failure(last[0])
@@ -225,16 +225,16 @@ class DClusterLaunchFlinkOperator(DClusterLaunchOperator):
 
 
 class DClusterTerminateOperator(DClusterOperator):
-    """Ends a cluster and the jobs on it; one that has ended already is no error.
+    """Terminates a cluster and the jobs on it; one that has ended already is no error.
 
-    :param cluster_id: the cluster's id, templated; none after templating (its launch gave no id) means there is
-        nothing to end.
-    :param cluster_name: its name instead.
-    :param force: end a long-living cluster even under the live jobs of other DAG runs, templated; without it the task
-        fails, naming them.
-    :param terminate_timeout: seconds until the task fails because something of the cluster is still there.
+    :param cluster_id: the cluster's id, templated; None after templating (its launch returned no id) means that there
+        is nothing to terminate.
+    :param cluster_name: the cluster's name instead of its id, templated.
+    :param force: terminate a long-living cluster under the live jobs of other DAG runs, too, templated; without it the
+        task fails, naming them.
+    :param terminate_timeout: seconds, or a timedelta, after which the task fails because something is still there.
 
-    :raises ClusterInUse: the cluster is long-living and others use it.
+    :raises ClusterInUse: the cluster is long-living and other DAG runs use it.
     """
 
     template_fields: Sequence[str] = ("cluster_id", "cluster_name", "force", "dcluster_conn_id")
@@ -250,7 +250,7 @@ class DClusterTerminateOperator(DClusterOperator):
     ) -> None:
         super().__init__(**kwargs)
         if cluster_id is None and cluster_name is None:
-            raise TypeError(f"{self.task_id}: name the cluster to end with cluster_id or cluster_name")
+            raise TypeError(f"{self.task_id}: name the cluster to terminate with cluster_id or cluster_name")
         self.cluster_id = cluster_id
         self.cluster_name = cluster_name
         self.force = force
@@ -258,13 +258,13 @@ class DClusterTerminateOperator(DClusterOperator):
 
     @ends_own_when_killed
     def execute(self, context: Context) -> None:
-        """End the cluster and wait until nothing of it is left."""
-        wanted = named_cluster(self.cluster_id, self.cluster_name)
-        if wanted is None:
-            self.log.info("There is no cluster to end: its launch gave no id")
+        """Terminate the cluster and wait until nothing of it is left."""
+        selected = named_cluster(self.cluster_id, self.cluster_name)
+        if selected is None:
+            self.log.info("There is no cluster to terminate: its launch returned no id")
             return
         owner, force = self.task_owner(context), flag("force", self.force)
-        cluster = self.hook.clusters.terminate(wanted, actor=str(owner), asked_by=owner, force=force)
+        cluster = self.hook.clusters.terminate(selected, actor=str(owner), asked_by=owner, force=force)
         self.log_change(None, cluster)
         if cluster.state.is_final:
             return
@@ -280,20 +280,20 @@ class DClusterTerminateOperator(DClusterOperator):
 
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> None:
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer."""
         self.log_lines(event)
-        self._wait(event["id"], 0, just_seen=event["cause"] == "state")
+        self._wait(event["id"], 0, just_polled=event["cause"] == "state")
 
-    def _wait(self, cluster_id: int, timeout: float | None, *, just_seen: bool = False) -> None:
+    def _wait(self, cluster_id: int, timeout: float | None, *, just_polled: bool = False) -> None:
         from dcluster_provider.core.record import ClusterState
 
         ended = tuple(state for state in ClusterState if state.is_final)
         pause = min(self.poll_interval, 1.0)
-        self.hook.clusters.wait(cluster_id, ended, timeout, poll_interval=pause, just_seen=just_seen)
+        self.hook.clusters.wait(cluster_id, ended, timeout, poll_interval=pause, just_polled=just_polled)
 
 
 def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None:
-    """The cluster that two rendered arguments name, or nothing.
+    """The id or name of the cluster that two rendered arguments select; None for neither.
 
     :raises InvalidSpec: the id is not a number.
     """
@@ -303,5 +303,5 @@ def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None
 
 
 def seconds_until(deadline: float | None) -> float | None:
-    """The seconds that are left until a Unix time."""
+    """The seconds until a Unix time; None without one."""
     return None if deadline is None else max(0.0, deadline - time.time())

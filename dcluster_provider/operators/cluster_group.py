@@ -1,4 +1,4 @@
-"""A task group with a cluster of its own, launched before its tasks and ended after them."""
+"""A task group with its own cluster, launched before its tasks and terminated after them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _OF_BOTH = ("dcluster_conn_id", "deferrable", "poll_interval", "pool", "queue")
 class DClusterCluster(TaskGroup):
     """Tasks that share a cluster: ``with DClusterCluster("etl", tenant="sales") as cluster: ...``.
 
-    The launch is the setup of the tasks in the group and the end their teardown, so the cluster is ended whatever
-    becomes of them; clearing one of them launches a cluster anew.
+    The launch is the setup of the tasks in the group and the termination their teardown, so the cluster is terminated
+    whatever their outcome; clearing one of them launches a new cluster.
 
     :param group_id: name of the group.
-    :param type: ``spark3``, ``spark`` or ``flink``.
-    :param on_failure_fail_dagrun: whether a cluster that cannot be ended fails the DAG run.
-    :param terminate_timeout: seconds until the teardown fails because something of the cluster is still there.
+    :param type: the cluster type, which selects the engine.
+    :param on_failure_fail_dagrun: whether a cluster that cannot be terminated fails the DAG run.
+    :param terminate_timeout: seconds, or a timedelta, after which the teardown fails because something is still there.
     :param kwargs: arguments of the launch operator, or of Airflow's TaskGroup.
     :raises TypeError: ``long_living`` is given: a cluster that outlives its group needs no group.
-    :raises InvalidSpec: a literal argument cannot be accepted.
+    :raises InvalidSpec: a literal argument is invalid.
     """
 
     launch: DClusterLaunchOperator
@@ -58,7 +58,7 @@ class DClusterCluster(TaskGroup):
     ) -> None:
         if kwargs.get("long_living"):
             raise TypeError(
-                f"{group_id}: long_living: the group ends its cluster; launch a long-living one with "
+                f"{group_id}: long_living: the group terminates its cluster; launch a long-living one with "
                 "DClusterLaunchSparkOperator, or let jobs use_long_living_cluster"
             )
         super().__init__(group_id, **{name: kwargs.pop(name) for name in _OF_GROUPS if name in kwargs})
@@ -80,12 +80,12 @@ class DClusterCluster(TaskGroup):
 
     @property
     def id(self) -> XComArg:
-        """The cluster's id, for the arguments of the tasks in the group."""
+        """The cluster's id as an XCom argument, for the tasks in the group."""
         output: XComArg = self.launch.output
         return output
 
     def __enter__(self) -> Self:
-        """Collect the tasks that are made from now on."""
+        """Collect the tasks created from now on."""
         super().__enter__()
         return self
 
@@ -95,7 +95,7 @@ class DClusterCluster(TaskGroup):
         _value: BaseException | None,
         _tb: TracebackType | None,
     ) -> None:
-        """Put the tasks of the group between the launch and the end."""
+        """Set the tasks of the group between the launch and the termination."""
         super().__exit__(_type, _value, _tb)  # type: ignore[no-untyped-call]  # Airflow has no types there
         own = {self.launch.task_id, self.terminate.task_id}
         inside = [task for task in self.iter_tasks() if task.task_id not in own]

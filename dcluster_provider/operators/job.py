@@ -35,15 +35,15 @@ class DClusterSubmitJobOperator(DClusterOperator):
     own, which ends with it unless ``keep_alive``.
 
     :param spec: the whole JobsTableEntity, as a mapping or JSON text, instead of single fields.
-    :param job_timeout: seconds until the job is stopped and the task fails; none means no limit of its own.
-    :param wait_for_completion: whether to wait at all; without it the task succeeds once the job is accepted.
+    :param job_timeout: seconds, or a timedelta, after which the job is stopped and the task fails; None means no limit.
+    :param wait_for_completion: whether to wait; without it the task succeeds once the job is accepted.
 
     The other arguments are the fields of :class:`~dcluster_provider.core.spec.JobSpec`, templated, and those of
     :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
-    :raises InvalidSpec: while the DAG file is parsed, when a literal argument cannot be accepted.
-    :raises JobFailed: the job failed, with cause, evidence and what to do.
-    :raises DuplicateJob: a job of the same client and module is live beside which it may not run.
+    :raises InvalidSpec: while the DAG file is parsed, when a literal argument is invalid.
+    :raises JobFailed: the job failed; the error has cause, evidence and remedy.
+    :raises DuplicateJob: a live job of the same client and module makes this one a duplicate.
     """
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
@@ -141,11 +141,11 @@ class DClusterSubmitJobOperator(DClusterOperator):
         earlier = self.submitted_before(owner)
         job = self.ask_for(spec, owner)
         if earlier is not None and earlier.id == job.id:
-            self.log.info("An earlier try submitted %s: this one goes on with it", describe_submission(job))
+            self.log.info("An earlier attempt submitted %s: this one adopts it", describe_submission(job))
         else:
             self.log.info("Submitted %s", describe_submission(job))
             count_submission(job)
-        # One look before deferring: what has started or failed by now is known without the triggerer.
+        # One poll before deferring: a job that has started or failed by now is known without the triggerer.
         job = self.hook.jobs.observe([job.id])[job.id]
         self.log_change(None, job)
         self._known(job)
@@ -167,25 +167,25 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> int:
-        """Go on after the wait in the triggerer: the job has ended, or is late."""
+        """Finish after the wait in the triggerer: the job has ended, or is late."""
         self.log_lines(event)
         job = self.hook.jobs.get(event["id"])
         self._known(job)
-        # What the trigger has stored and logged needs no question to the platform, whose client a process pays for.
-        just_seen = event["cause"] == "state"
-        log_start = event["log_end"] if event["log_is_cut"] or not just_seen else None
-        return self._wait(job, 0, log_start, just_seen=just_seen)
+        # The trigger has stored and logged its last poll; another one would need a client of the platform.
+        just_polled = event["cause"] == "state"
+        log_start = event["log_end"] if event["log_is_cut"] or not just_polled else None
+        return self._wait(job, 0, log_start, just_polled=just_polled)
 
     def submitted_before(self, owner: Owner) -> Job | None:
-        """What an earlier try of the task has asked for, if any."""
+        """The job that an earlier attempt of the task requested; None without one."""
         return self.hook.jobs.of_key(owner.key)
 
     def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
-        """Have the job run, without waiting for it."""
+        """Request the job, without waiting for it."""
         return self.hook.jobs.submit(spec, owner=owner, actor=str(owner), report=self.log.info)
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> Any:
-        """What OpenLineage is told of the job once the task has ended."""
+        """The OpenLineage facets of the job, once the task has ended."""
         from dcluster_provider.hooks.lineage import job_facets
 
         if self._job is None:
@@ -194,7 +194,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         return job_facets(job, self.hook.clusters.get(job.cluster_id), self.hook.settings)
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
-        """The same when the task has failed, with the job's diagnosis."""
+        """The OpenLineage facets of a failed job, with its diagnosis."""
         return self.get_openlineage_facets_on_complete(task_instance)
 
     def end_own(self, owner: Owner, why: str) -> None:
@@ -203,11 +203,11 @@ class DClusterSubmitJobOperator(DClusterOperator):
         if job is not None and not job.state.is_final:
             job = self.hook.jobs.terminate(job.id, actor=f"{owner}: {why}")
             self.log.info("Stopped %s, now %s: %s", job, job.state.value, why)
-        # The job's own cluster may have been asked for without the job being claimed yet.
+        # The job's own cluster may have been requested before the job was claimed.
         self.hook.clusters.end_owned_by(owner, actor=f"{owner}: {why}")
 
     def _wait(
-        self, job: Job, timeout: float | None, log_start: int | None, *, just_seen: bool = False
+        self, job: Job, timeout: float | None, log_start: int | None, *, just_polled: bool = False
     ) -> int:
         from airflow.sdk.exceptions import AirflowFailException
 
@@ -217,7 +217,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
 
         last, read_to = [job], log_start
 
-        def tell(after: Job) -> None:
+        def report_poll(after: Job) -> None:
             nonlocal read_to
             if read_to is not None:
                 read_to = self._copy_log(after, read_to)
@@ -229,12 +229,12 @@ class DClusterSubmitJobOperator(DClusterOperator):
                 job.id,
                 timeout=timeout,
                 poll_interval=min(self.poll_interval, 1.0),
-                on_look=tell,
-                just_seen=just_seen,
+                on_poll=report_poll,
+                just_polled=just_polled,
             )
         except JobFailed as failure:
             time_job(last[0])
-            self.hook.upkeep.tell_failure(last[0])
+            self.hook.upkeep.notify_failure(last[0])
             if last[0].state is JobState.UNKNOWN:
                 # Running it again might do the work twice: a person has to decide.
                 raise AirflowFailException(str(failure)) from failure
@@ -244,7 +244,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         return ended.id
 
     def _copy_log(self, job: Job, start: int) -> int:
-        """Tell the task's log what the job has written since a position; the position to go on from."""
+        """Copy what the job has logged since a position to the task's log; returns the next position."""
         from dcluster_provider.core.job_result import without_result_lines
 
         (part,) = self.hook.jobs.read_logs([(job, start)])
@@ -264,9 +264,9 @@ class DClusterTerminateJobOperator(DClusterOperator):
     """Stops a job; one that has ended already is no error.
 
     :param job_id: the job's id, templated.
-    :param savepoint: stop a Flink job with a savepoint, and return the savepoint's folder, templated. When none can be
-        made, the job goes on and the task fails.
-    :param terminate_timeout: seconds until the task fails because the job is still there.
+    :param savepoint: stop a Flink job with a savepoint, and return the savepoint's folder, templated. When the
+        savepoint fails, the job keeps running and the task fails.
+    :param terminate_timeout: seconds, or a timedelta, after which the task fails because the job still runs.
     """
 
     template_fields: Sequence[str] = ("job_id", "savepoint", "dcluster_conn_id")
@@ -296,7 +296,7 @@ class DClusterTerminateJobOperator(DClusterOperator):
             from dcluster_provider.core.record import JobState
             from dcluster_provider.triggers.dcluster import JobTrigger
 
-            # A savepoint that cannot be made leaves the job at work.
+            # A savepoint that fails leaves the job running.
             states = states_named((JobState.RUNNING,)) if savepoint else []
             self.defer_to(
                 JobTrigger(self.dcluster_conn_id, job.id, states, self.poll_interval, deadline),
@@ -306,11 +306,11 @@ class DClusterTerminateJobOperator(DClusterOperator):
 
     @ends_own_when_killed
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> str:
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer; returns the job's state, or the savepoint's folder."""
         self.log_lines(event)
-        return self._wait(event["id"], 0, just_seen=event["cause"] == "state")
+        return self._wait(event["id"], 0, just_polled=event["cause"] == "state")
 
-    def _wait(self, job_id: int, timeout: float | None, *, just_seen: bool = False) -> str:
+    def _wait(self, job_id: int, timeout: float | None, *, just_polled: bool = False) -> str:
         from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
         from dcluster_provider.core.record import JobState
 
@@ -318,10 +318,10 @@ class DClusterTerminateJobOperator(DClusterOperator):
             tuple(state for state in JobState if state.is_final),
             flag("savepoint", self.savepoint),
         )
-        look = raise_if_savepoint_failed if savepoint else None
+        on_poll = raise_if_savepoint_failed if savepoint else None
         pause = min(self.poll_interval, 1.0)
         job = self.hook.jobs.wait(
-            job_id, ended, timeout, poll_interval=pause, on_look=look, just_seen=just_seen
+            job_id, ended, timeout, poll_interval=pause, on_poll=on_poll, just_polled=just_polled
         )
         self.log_change(None, job)
         return savepoint_of(job) if savepoint else job.state.value
@@ -330,8 +330,8 @@ class DClusterTerminateJobOperator(DClusterOperator):
 class DClusterStopClientJobsOperator(DClusterOperator):
     """Stops every live job of a client and module; returns the ids of those that were live.
 
-    :param client: the client, templated.
-    :param module: the module, templated.
+    :param client: the client of the jobs, templated.
+    :param module: the module of the jobs, templated.
     """
 
     template_fields: Sequence[str] = ("client", "module", "dcluster_conn_id")
@@ -343,7 +343,7 @@ class DClusterStopClientJobsOperator(DClusterOperator):
 
     @ends_own_when_killed
     def execute(self, context: Context) -> list[int]:
-        """Stop the jobs."""
+        """Stop the jobs, without waiting until they have ended."""
         stopped = self.hook.jobs.stop_client(self.client, self.module, actor=str(self.task_owner(context)))
         for job in stopped:
             self.log_change(None, job)

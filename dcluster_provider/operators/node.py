@@ -1,4 +1,4 @@
-"""Operators for the machines that clusters run on."""
+"""Operators for the nodes that clusters run on."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FIELDS = tuple(NodeRequest.model_fields)
 
 
 class _WaitingOperator(DClusterOperator):
-    """What waiting for nodes takes.
+    """Base of the operators that wait for nodes.
 
-    :param timeout: seconds for the whole wait; none means as long as the connection's own timeouts let it take.
+    :param timeout: seconds, or a timedelta, for the whole wait; None means as long as the connection's timeouts allow.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class _WaitingOperator(DClusterOperator):
     def defer_for(
         self, context: Context, action: str, request: Entity, key: str, owner: Owner | None
     ) -> NoReturn:
-        """Wait in the triggerer.
+        """Defer the task until the nodes are launched or destroyed.
 
-        :param owner: the task, when the nodes are to go if a person ends it.
+        :param owner: the task, if its nodes are released when a person ends it.
         """
         from dcluster_provider.triggers.nodes import NodesTrigger
 
@@ -59,20 +59,20 @@ class _WaitingOperator(DClusterOperator):
 
 
 class DClusterLaunchNodesOperator(_WaitingOperator):
-    """Launches machines, waits until they are nodes that are ready, and returns their ids.
+    """Launches machines, waits until they are ready nodes, and returns their ids.
 
-    A retry of the task finds those that an earlier try launched. When the task fails for good, or a person ends it,
-    they are given back.
+    A retry of the task adopts those that an earlier attempt launched. When the task fails for good, or a person ends
+    it, they are released.
 
     :param spec: the whole request, as a mapping or JSON text, instead of single fields, templated.
     :param request_key: the key of an earlier request (of the REST API), templated; None means the task's own.
-    :param timeout: seconds for the whole wait; None means as long as the connection's own timeouts allow.
+    :param timeout: seconds, or a timedelta, for the whole wait; None means as long as the connection's timeouts allow.
 
     The other arguments are the fields of :class:`~dcluster_provider.core.node_spec.NodeRequest`, templated, and those
     of :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
-    :raises InvalidSpec: while the DAG file is parsed, when a literal argument cannot be accepted.
-    :raises NodesFailed: the cloud has no such machines, or they did not become nodes that are ready.
+    :raises InvalidSpec: while the DAG file is parsed, when a literal argument is invalid.
+    :raises NodesFailed: the cloud has no capacity, or the machines did not become ready nodes in time.
     """
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", "request_key", *_FIELDS)
@@ -115,33 +115,34 @@ class DClusterLaunchNodesOperator(_WaitingOperator):
 
     @ends_own_when_killed
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:  # noqa: ARG002
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer; returns the ids of the machines."""
         ids: list[str] = finished_progress(event)["ids"]
         self.log.info("%d nodes are ready: %s", len(ids), ", ".join(ids))
         return ids
 
     def end_own(self, owner: Owner, why: str) -> None:
-        """Give back the machines that the task launched."""
+        """Release the machines that the task launched."""
         request, key = self._request(owner)
         ids = self.hook.nodes.undo_launch(request, key)
-        self.log.info("Gave %d nodes back (%s): %s", len(ids), ", ".join(ids), why)
+        self.log.info("Released %d nodes (%s): %s", len(ids), ", ".join(ids), why)
 
     def _request(self, owner: Owner) -> tuple[NodeRequest, str]:
         return build_spec(self, NodeRequest, _FIELDS), self.request_key or owner.key
 
 
 class DClusterDestroyNodesOperator(_WaitingOperator):
-    """Drains nodes and gives their machines back; returns the ids of those that it gave back.
+    """Drains nodes and releases their machines; returns the ids of the released machines.
 
-    A node whose pods are not gone in the connection's drain_timeout is left, takes new pods again, and fails the task.
+    A node whose pods are not gone within the connection's drain_timeout is given up, takes new pods again, and fails
+    the task.
 
     :param node_ids: the cloud's ids of the machines, templated.
-    :param region: the cloud's region, templated; none means the connection's.
-    :param timeout: seconds for the whole wait; none means as long as the connection's own timeouts let it take.
+    :param region: the cloud's region, templated; None means the connection's.
+    :param timeout: seconds, or a timedelta, for the whole wait; None means as long as the connection's timeouts allow.
 
     The other arguments are those of :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
-    :raises NodesFailed: a machine was left; the error says what holds it.
+    :raises NodesFailed: a node was given up; the error shows what blocks it.
     """
 
     template_fields: Sequence[str] = ("node_ids", "region", "dcluster_conn_id")
@@ -167,7 +168,7 @@ class DClusterDestroyNodesOperator(_WaitingOperator):
 
     @ends_own_when_killed
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:  # noqa: ARG002
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer; returns the ids of the released machines."""
         return self._released(finished_progress(event))
 
     def _released(self, progress: dict[str, Any]) -> list[str]:
@@ -176,20 +177,20 @@ class DClusterDestroyNodesOperator(_WaitingOperator):
         from dcluster_provider.core.errors import NodesFailed
 
         ids: list[str] = progress["released"]
-        self.log.info("Gave %d nodes back: %s", len(ids), ", ".join(ids))
+        self.log.info("Released %d nodes: %s", len(ids), ", ".join(ids))
         left: dict[str, str] = progress["left"]
         if left:
             evidence = tuple(f"{node_id}: {why}" for node_id, why in left.items())
             cause = f"{len(left)} of {len(left) + len(ids)} nodes were left as they are."
-            remedy = "Look at what holds each of them below, then run the task again."
+            remedy = "See what blocks each of them below, then run the task again."
             raise NodesFailed("The destruction of nodes", Diagnosis(NodeCode.LEFT, cause, remedy, evidence))
         return ids
 
 
 def finished_progress(event: dict[str, Any]) -> dict[str, Any]:
-    """How far a wait in the triggerer got.
+    """The progress at the end of a wait in the triggerer.
 
-    :raises NodesFailed: the nodes failed.
+    :raises NodesFailed: the launch or destruction failed.
     :raises WaitTimeout: the deadline passed.
     """
     from dcluster_provider.core.diagnosis import Diagnosis
@@ -198,13 +199,13 @@ def finished_progress(event: dict[str, Any]) -> dict[str, Any]:
     if event["cause"] == "failed":
         raise NodesFailed(event["subject"], Diagnosis.from_json(event["diagnosis"]))
     if event["cause"] == "timeout":
-        raise WaitTimeout(f"The time is up: {event['progress'] or 'nobody answered'}")
+        raise WaitTimeout(f"The time is up: {event['progress'] or 'no poll was answered'}")
     progress: dict[str, Any] = event["progress"]
     return progress
 
 
 class _RegionOperator(DClusterOperator):
-    """The argument of operators that ask about one region."""
+    """Base of the operators that work on one region of a cloud."""
 
     template_fields: Sequence[str] = ("region", "dcluster_conn_id")
 
@@ -214,37 +215,37 @@ class _RegionOperator(DClusterOperator):
 
 
 class DClusterListInstanceTypesOperator(_RegionOperator):
-    """Returns the kinds of machines that can be asked for, sorted.
+    """Returns the instance types that the cloud offers, sorted.
 
-    :param region: the cloud's region, templated; none means the connection's.
+    :param region: the cloud's region, templated; None means the connection's.
     """
 
     @ends_own_when_killed
     def execute(self, _context: Context) -> list[str]:
-        """Ask for the kinds of machines."""
+        """List the instance types."""
         types = sorted(self.hook.nodes.instance_types(self.region or ""))
         self.log.info("%d instance types: %s", len(types), ", ".join(types))
         return types
 
 
 class DClusterSyncInstancesOperator(_RegionOperator):
-    """Records every machine as the cloud describes it now; returns how many there are.
+    """Records every instance that the cloud lists; returns their number.
 
-    :param region: the cloud's region, templated; none means the connection's.
+    :param region: the cloud's region, templated; None means the connection's.
     """
 
     @ends_own_when_killed
     def execute(self, _context: Context) -> int:
-        """Record the machines."""
+        """Record the instances."""
         count = self.hook.nodes.sync_instances(self.region or "")
         self.log.info("Recorded %d instances", count)
         return count
 
 
 class DClusterRecordInstanceOperator(DClusterOperator):
-    """Remembers what a machine told of itself, in place of what it told before.
+    """Stores what an instance reports of itself, in place of its earlier report.
 
-    :param instance_id: the cloud's id of the machine, templated.
+    :param instance_id: the cloud's id of the instance, templated.
     :param info: a mapping of at most 65,536 characters as JSON, templated.
     """
 
@@ -258,6 +259,6 @@ class DClusterRecordInstanceOperator(DClusterOperator):
 
     @ends_own_when_killed
     def execute(self, _context: Context) -> None:
-        """Record the information."""
+        """Store the report."""
         self.hook.nodes.record_instance(self.instance_id, self.info)  # type: ignore[arg-type]  # rendered by now
-        self.log.info("Recorded what is known of instance %s", self.instance_id)
+        self.log.info("Recorded instance %s", self.instance_id)

@@ -1,4 +1,4 @@
-"""What every operator that asks for something of its own does when its task ends otherwise than well."""
+"""The base of operators that own what they request, and end it when their task does not succeed."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# A deferral outlives its trigger's own deadline by this much, so that the trigger has its say first.
+# A deferral outlives its trigger's own deadline by this much, so that the trigger reports first.
 _DEFERRAL_GRACE = timedelta(seconds=60)
 
 
 class TaskKilled(BaseException):
-    """The task is over for Airflow although its process still runs."""
+    """Airflow has ended the task although its process still runs."""
 
 
 class DClusterOperator(BaseOperator):
-    """Arguments, hook, owner and ways out that the operators share.
+    """Base of the operators: arguments, hook, owner, and what happens when the task is killed or fails.
 
-    :param dcluster_conn_id: the connection; the default one need not exist.
+    :param dcluster_conn_id: id of the connection; the default one need not exist.
     :param deferrable: wait in the triggerer instead of on a worker; Airflow's ``[operators] default_deferrable``
         unless given.
-    :param poll_interval: seconds between two looks, or a timedelta.
+    :param poll_interval: seconds, or a timedelta, between two polls.
     """
 
     ui_color = "#e6f0fa"
@@ -62,38 +62,38 @@ class DClusterOperator(BaseOperator):
         self._in_execution = False
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        # What both a task and a mapped one are rendered by. Airflow stores and shows what was rendered, and knows
+        # Both tasks and mapped tasks are rendered by this method. Airflow stores and shows what was rendered, and knows
         # secrets by fewer names and not within JSON text.
         super()._do_render_template_fields(*args, **kwargs)
         mask_secrets(getattr(self, name, None) for name in self.template_fields)
 
     @cached_property
     def hook(self) -> DClusterHook:
-        """The hook of the operator's connection."""
+        """The hook of the operator's connection, created at its first use."""
         from dcluster_provider.hooks.dcluster import DClusterHook
 
         return DClusterHook(self.dcluster_conn_id)
 
     def task_owner(self, context: Context) -> Owner:
-        """The task instance as an owner."""
+        """The task instance as the owner of what it requests."""
         from dcluster_provider.hooks.owner import owner_of
 
         return owner_of(context, self.hook)
 
     def end_own(self, owner: Owner, why: str) -> None:
-        """End what the task has asked for, however far that got; operators that own nothing do nothing."""
+        """End what the task has requested, however far that got; operators that own nothing do nothing."""
 
     def on_kill(self) -> None:
-        """Called by Airflow on SIGTERM, in the middle of whatever the task does, and after an execution timeout.
+        """Called by Airflow on SIGTERM, at any line of the task, and after an execution timeout.
 
-        In the middle of it a signal handler must not use the registry, whose transaction it may have interrupted; so
-        the work is unwound first and :func:`ends_own_when_killed` does the rest.
+        A signal handler must not use the registry, whose transaction it may have interrupted; so the stack is unwound
+        first and :func:`ends_own_when_killed` does the rest.
         """
         if self._in_execution:
             raise TaskKilled
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a deferral; one that failed ends what the task asked for, unless a retry will adopt it."""
+        """Resume after a deferral; a failed one ends what the task requested, unless a retry will adopt it."""
         from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
         try:
@@ -107,7 +107,7 @@ class DClusterOperator(BaseOperator):
             raise
 
     def deadline_of(self, context: Context, seconds: float | None) -> float | None:
-        """The Unix time at which a wait gives up: the sooner of its own time and the task's execution timeout."""
+        """The Unix time at which a wait gives up, by its own timeout or the task's execution timeout."""
         ends = []
         if seconds is not None:
             ends.append(time.time() + seconds)
@@ -117,10 +117,10 @@ class DClusterOperator(BaseOperator):
         return min(ends) if ends else None
 
     def defer_to(self, trigger: OwnedTrigger, method_name: str, owner: Owner | None = None) -> NoReturn:
-        """Wait in the triggerer, with a deferral timeout behind the trigger's own deadline.
+        """Defer the task, with a deferral timeout behind the trigger's own deadline.
 
-        :param owner: the task, when what it waits for is its own. Airflow tells neither process nor trigger of a
-            person who ended the task just before it defers, so that is looked up once more.
+        :param owner: the task, if it owns what it waits for. Airflow notifies neither process nor trigger of a person
+            who ended the task just before it defers, so its state is read once more.
         """
         from dcluster_provider.hooks.owner import is_still_going
 
@@ -132,23 +132,23 @@ class DClusterOperator(BaseOperator):
         self.defer(trigger=trigger, method_name=method_name, timeout=timeout)
 
     def log_change(self, before: Cluster | Job | None, after: Cluster | Job) -> None:
-        """Tell the task's log of a change of state, or of why there is no progress."""
+        """Log a change of state, or why there is no progress."""
         from dcluster_provider.triggers.task_log import describe_change, is_news
 
         if is_news(before, after):
             self.log.info(describe_change(before, after))
 
     def log_lines(self, event: dict[str, Any]) -> None:
-        """Tell the task's log what the trigger saw last and left to the task to tell."""
+        """Log the lines of the trigger's last poll, which it left to the task."""
         for line in event["lines"]:
             self.log.info("%s", line)
 
 
 def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]:
-    """Make an operator's execute method end what the task asked for on each way out but success and deferral.
+    """Make an operator's execute method end what the task requested on each way out but success and deferral.
 
-    Killed by a person or a timeout: it is ended. Killed because the worker shuts down or was silent for too long, or
-    failed with a retry to come: it is left for the retry to adopt. Failed for good: it is ended.
+    Killed by a person or a timeout: it is ended. Killed because the worker shuts down or lost its heartbeat, or failed
+    with a retry to come: it is left for the retry to adopt. Failed for good: it is ended.
     """
 
     @wraps(method)
@@ -170,8 +170,8 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
             self._in_execution = False
             if will_be_retried(context["ti"]):
                 self.log.warning(
-                    "SIGTERM, though nobody has ended the task: the worker shuts down, or Airflow has given this try "
-                    "up; another one goes on"
+                    "SIGTERM, although nobody ended the task: the worker shuts down, or Airflow has given up this "
+                    "attempt; another one adopts what it started"
                 )
                 raise SystemExit(143) from None
             owner = self.task_owner(context)
@@ -185,7 +185,7 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
             raise
         except (ClusterFailed, JobFailed):
             raise
-        except Exception:  # whatever it is, it is raised again
+        except Exception:  # it is raised again
             self._in_execution = False
             if not will_retry(context):
                 self.end_own(self.task_owner(context), "the task failed")
@@ -197,10 +197,11 @@ def ends_own_when_killed(method: Callable[..., Result]) -> Callable[..., Result]
 
 
 def in_seconds(task_id: str, name: str, length: float | timedelta) -> float:
-    """The seconds of a length of time as people give it in Airflow: a number of them, or a timedelta.
+    """A duration in seconds, from a number of seconds or a timedelta.
 
-    :param name: of the argument.
-    :raises ValueError: it is not above zero; the message names the task and the argument.
+    :param task_id: the task, for the error.
+    :param name: the argument, for the error.
+    :raises ValueError: the duration is not positive.
     """
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
     if seconds <= 0:
@@ -211,11 +212,11 @@ def in_seconds(task_id: str, name: str, length: float | timedelta) -> float:
 
 
 def will_retry(context: Context) -> bool:
-    """Whether Airflow tries the task again if it fails now."""
+    """Whether Airflow retries the task if it fails now."""
     ti = context["ti"]
     return ti.try_number <= (ti.max_tries or 0)
 
 
 def states_named(states: Sequence[Any]) -> list[str]:
-    """The names of states, for a trigger."""
+    """The names of states, as a trigger serializes them."""
     return [getattr(state, "value", state) for state in states]

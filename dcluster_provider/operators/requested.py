@@ -1,6 +1,6 @@
-"""Operators that carry out a request of REST or of the Trigger form: what they make belongs to no task.
+"""Operators that carry out requests of the REST API or of the Trigger form: what they make belongs to no task.
 
-The run is the request: its cluster or job outlives it, and a retry goes on with it instead of asking for another.
+The DAG run is the request: its cluster or job outlives it, and a retry continues it instead of making another request.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 class DClusterRequestedLaunchOperator(DClusterLaunchOperator):
-    """Makes the cluster of a request and waits for it; a failed one is not followed by another.
+    """Launches the cluster of a request and waits for it; a failed cluster is not replaced.
 
-    :param request_key: the key that the cluster was asked for with, templated; empty means the run's own.
+    :param request_key: the key that the cluster was requested with, templated; empty means the run's own.
 
     The other arguments, result and errors are those of
     :class:`~dcluster_provider.operators.cluster.DClusterLaunchOperator`, for every type of cluster.
@@ -44,38 +44,38 @@ class DClusterRequestedLaunchOperator(DClusterLaunchOperator):
         self.request_key = request_key
 
     def execute(self, context: Context) -> int:
-        """Make the cluster and wait for it, on the worker or in the triggerer."""
+        """Launch the cluster and wait for it, on the worker or in the triggerer."""
         with _failing_for_good():
             return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer."""
         with _failing_for_good():
             return super().execute_complete(context, event)
 
     def launched_before(self, owner: Owner) -> Cluster | None:
-        """The request's cluster, once somebody has begun to make it."""
+        """The request's cluster, once its launch has begun; None before."""
         cluster = self.hook.clusters.of_key(request_key_of(self.request_key, owner))
         return None if cluster is None or cluster.state is ClusterState.REQUESTED else cluster
 
     def ask_for(self, spec: ClusterSpec, owner: Owner) -> Cluster:
-        """Go on with the request's cluster, which is stored here unless it was before."""
+        """Launch the request's cluster, which is stored here unless it was before."""
         clusters, key = self.hook.clusters, request_key_of(self.request_key, owner)
         cluster = clusters.of_key(key) or clusters.request(spec, key, actor=str(owner))
         return clusters.resume(cluster.id, self.log.info)
 
     def end_own(self, owner: Owner, why: str) -> None:
-        """End the cluster of a launch that was given up."""
+        """Terminate the cluster of a launch that was given up."""
         cluster = self.hook.clusters.of_key(request_key_of(self.request_key, owner))
         if cluster is not None and not cluster.state.is_final:
             ended = self.hook.clusters.terminate(cluster.id, actor=f"{owner}: {why}")
-            self.log.info("Ended %s, now %s: %s", ended, ended.state.value, why)
+            self.log.info("Terminated %s, now %s: %s", ended, ended.state.value, why)
 
 
 class DClusterRequestedJobOperator(DClusterSubmitJobOperator):
-    """Runs the job of a request and waits for it; a failed one is not run again.
+    """Runs the job of a request and waits for it; a failed job is not run again.
 
-    :param request_key: the key that the job was asked for with, templated; empty means the run's own.
+    :param request_key: the key that the job was requested with, templated; empty means the run's own.
 
     The other arguments, result and errors are those of
     :class:`~dcluster_provider.operators.job.DClusterSubmitJobOperator`.
@@ -93,23 +93,23 @@ class DClusterRequestedJobOperator(DClusterSubmitJobOperator):
             return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer."""
         with _failing_for_good():
             return super().execute_complete(context, event)
 
     def submitted_before(self, owner: Owner) -> Job | None:
-        """The request's job, once somebody has begun to run it."""
+        """The request's job, once its submission has begun; None before."""
         job = self.hook.jobs.of_key(request_key_of(self.request_key, owner))
         return None if job is None or job.state is JobState.REQUESTED else job
 
     def ask_for(self, spec: JobSpec, owner: Owner) -> Job:
-        """Go on with the request's job, which is stored here unless it was before."""
+        """Submit the request's job, which is stored here unless it was before."""
         jobs, key = self.hook.jobs, request_key_of(self.request_key, owner)
         job = jobs.of_key(key) or jobs.request(spec, key, actor=str(owner))
         return jobs.resume(job.id, self.log.info)
 
     def end_own(self, owner: Owner, why: str) -> None:
-        """Stop the job of a request that was given up; its own cluster ends with it."""
+        """Stop the job of a submission that was given up; its own cluster terminates with it."""
         job = self.hook.jobs.of_key(request_key_of(self.request_key, owner))
         if job is not None and not job.state.is_final:
             job = self.hook.jobs.terminate(job.id, actor=f"{owner}: {why}")
@@ -118,7 +118,7 @@ class DClusterRequestedJobOperator(DClusterSubmitJobOperator):
 
 @contextmanager
 def _failing_for_good() -> Iterator[None]:
-    """No retry follows: it would find the request's own failed cluster or job again."""
+    """Fail without a retry, which would find the request's own failed cluster or job again."""
     try:
         yield
     except (ClusterFailed, DuplicateJob, JobFailed) as failure:
@@ -126,7 +126,7 @@ def _failing_for_good() -> Iterator[None]:
 
 
 def request_key_of(given: str, owner: Owner) -> str:
-    """The key of a request: the one it came with, or that of the run, which a clear does not change."""
+    """The key of a request: the given one, or that of the run, which a clear does not change."""
     if given and given != "None":
         return given
     return derived_key(owner.deployment, f"request of the run {owner.run_id} of {owner.dag_id}")

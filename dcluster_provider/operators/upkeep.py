@@ -1,4 +1,4 @@
-"""Operators for DAGs that run every few minutes and keep clusters and jobs in order."""
+"""Operators of maintenance, for DAGs that run every few minutes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from dcluster_provider.operators.arguments import failing_for_good
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
 
-    from dcluster_provider.control.upkeep.report import Report
+    from dcluster_provider.control.upkeep.report import MaintenanceReport
     from dcluster_provider.hooks.dcluster import DClusterHook
 
 
 class DClusterUpkeepOperator(BaseOperator):
-    """Arguments, hook and report that the operators of upkeep share.
+    """Base of the maintenance operators: arguments, hook and report.
 
-    :param dcluster_conn_id: the connection, templated; the default one need not exist.
-    :param dry_run: change nothing and tell nobody; the report says what would be done. Templated.
+    :param dcluster_conn_id: id of the connection, templated; the default one need not exist.
+    :param dry_run: change nothing and notify nobody; the report has what would be done. Templated.
     """
 
     template_fields: Sequence[str] = ("dcluster_conn_id", "only_report")
@@ -40,15 +40,15 @@ class DClusterUpkeepOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> DClusterHook:
-        """The hook of the operator's connection."""
+        """The hook of the operator's connection, created at its first use."""
         from dcluster_provider.hooks.dcluster import DClusterHook
 
         return DClusterHook(self.dcluster_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  # Airflow passes it
-        """Make one pass; its report goes to the log as a table, and is returned.
+        """Make one maintenance run; its report is logged as a table, and returned.
 
-        :raises AirflowFailException: ``dry_run`` is neither true nor false, or there is no such connection.
+        :raises AirflowFailException: ``dry_run`` is neither true nor false, or the connection does not exist.
         """
         with failing_for_good(self):
             report = self.run_maintenance(dry_run=flag("dry_run", self.only_report))
@@ -56,16 +56,16 @@ class DClusterUpkeepOperator(BaseOperator):
             self.log.info("%s", line)
         return report.as_json()
 
-    def run_maintenance(self, *, dry_run: bool) -> Report:
-        """The pass that the operator is for."""
+    def run_maintenance(self, *, dry_run: bool) -> MaintenanceReport:
+        """Make the run and return its report."""
         raise NotImplementedError
 
 
 class DClusterCheckClustersOperator(DClusterUpkeepOperator):
-    """Ends clusters and jobs that nobody needs, and completes what was cut short; returns the report.
+    """Terminates orphaned clusters, stops orphaned jobs, and completes what was interrupted; returns the report.
 
-    :param unknown_after: seconds for which a cluster on the platform that the registry does not know is only
-        remembered; a pass after that removes it.
+    :param unknown_after: seconds, or a timedelta, for which a cluster that is on the platform and not in the registry
+        is only recorded; a later run removes it.
 
     The other arguments are those of :class:`DClusterUpkeepOperator`.
 
@@ -82,18 +82,18 @@ class DClusterCheckClustersOperator(DClusterUpkeepOperator):
             )
         self.unknown_after = seconds
 
-    def run_maintenance(self, *, dry_run: bool) -> Report:
-        """One cluster check."""
+    def run_maintenance(self, *, dry_run: bool) -> MaintenanceReport:
+        """Make one cluster check."""
         return self.hook.upkeep.check_clusters(dry_run=dry_run, unknown_after=self.unknown_after)
 
 
 class DClusterAlertLongRunningJobsOperator(DClusterUpkeepOperator):
-    """Tells people of jobs that run longer than their client's threshold; returns the report.
+    """Notifies of jobs that run longer than their client's limit; returns the report.
 
-    A job's emailRecipients are told by mail, and of its failure when the task that submitted it could not tell them.
+    A job's emailRecipients get an email, also about its failure when the submitting task could not send one.
 
-    :param notifiers: of Airflow, told of every such job beside the one of the configuration; ``alert`` is in the
-        context that they are rendered with.
+    :param notifiers: Airflow notifiers that are called for every such job, beside the configured one; their context
+        has ``alert``.
 
     The other arguments are those of :class:`DClusterUpkeepOperator`.
     """
@@ -102,21 +102,21 @@ class DClusterAlertLongRunningJobsOperator(DClusterUpkeepOperator):
         super().__init__(**kwargs)
         self.notifiers = list(notifiers)
 
-    def run_maintenance(self, *, dry_run: bool) -> Report:
-        """One pass over the jobs at work."""
+    def run_maintenance(self, *, dry_run: bool) -> MaintenanceReport:
+        """Check the running jobs and notify."""
         return self.hook.upkeep.alert_long_running(dry_run=dry_run, notifiers=self.notifiers)
 
 
 class DClusterCleanupNodesOperator(DClusterUpkeepOperator):
-    """Gives back the machines that nothing has used for a while; returns the report.
+    """Releases machines that nothing has used for a while; returns the report.
 
-    A machine that nothing uses is remembered, and given back by a later pass if nothing uses it then.
+    A machine that nothing uses is recorded, and released by a later run if nothing uses it then.
 
     The arguments are those of :class:`DClusterUpkeepOperator`.
 
-    :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
+    :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed completely; nothing was changed.
     """
 
-    def run_maintenance(self, *, dry_run: bool) -> Report:
-        """One clean-up of nodes."""
+    def run_maintenance(self, *, dry_run: bool) -> MaintenanceReport:
+        """Make one node clean-up."""
         return self.hook.upkeep.cleanup_nodes(dry_run=dry_run)

@@ -63,10 +63,10 @@ class Platform(Protocol):
         :raises PlatformRefused: it cannot be used at all.
         """
 
-    def place_of(self, spec: ClusterSpec) -> str:
-        """Where a cluster is made and looked for, in words that tell places apart.
+    def location_of(self, spec: ClusterSpec) -> str:
+        """The location where a cluster is made and observed.
 
-        What cannot be found out just now is left out of them; see :func:`~dcluster_provider.core.places.is_same_place`.
+        What cannot be determined now is left out; see :func:`~dcluster_provider.core.location.is_same_location`.
         """
 
     def check_cluster(self, spec: ClusterSpec) -> None:
@@ -107,7 +107,7 @@ class Platform(Protocol):
     ) -> dict[int, JobObservation | ObservationError]:
         """What there is of each job, by id; one that its engine does not tell of is left out.
 
-        A job with ``savepoint_wanted`` is asked to stop so, unless it was already.
+        A job with ``savepoint_requested`` is asked to stop so, unless it was already.
         """
 
     def stop_job(self, job: Job, cluster: Cluster) -> None:

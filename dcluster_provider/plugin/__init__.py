@@ -1,1 +1,1 @@
-"""What the package adds to Airflow's API server."""
+"""The plugin: REST API and job logs in Airflow's API server."""

@@ -26,7 +26,7 @@ def _middlewares() -> list[dict[str, Any]]:
 
 
 class DClusterPlugin(AirflowPlugin):
-    """Serves the REST API, and the logs of jobs to those who may read the log of the task that asked for them."""
+    """Serves the REST API, and the logs of jobs to users who may read the log of the owning task."""
 
     name = "dcluster"
     fastapi_apps: list[dict[str, Any]] = _served_apps()

@@ -24,10 +24,10 @@ router = APIRouter(tags=["Logs"])
 
 @router.get("/{conn_id}/jobs/{job_id}/log", summary="The log of a job", response_class=PlainTextResponse)
 def read_job_log(conn_id: str, job_id: int, user: GetUserDep) -> StreamingResponse:
-    """The whole log of a job as it is now; why there is none, if nothing of it can be read.
+    """The whole log of a job as it is now; if it is empty, an explanation.
 
-    Readable by who may read the log of the task that asked for the job; the log of a job that no task asked for, by
-    who may see the plugins.
+    Readable by users who may read the log of the task that requested the job; the log of a job that no task requested,
+    by users who may see the plugins.
     """
     hook = DClusterHook(conn_id)
     job = hook.jobs.get(job_id)
@@ -58,5 +58,5 @@ def _parts(hook: DClusterHook, job: Job) -> Iterator[str]:
         while part.text:
             yield part.text
             part = hook.jobs.read_log(job.id, part.end)
-    except DClusterError as error:  # the answer has begun: its text is where to tell it
-        yield f"The log cannot be read from here on: {error}\nLoad this page again in a while.\n"
+    except DClusterError as error:  # the response has begun, so the error goes into its text
+        yield f"The log cannot be read from here on: {error}\nLoad this page again later.\n"

@@ -1,1 +1,1 @@
-"""What is remembered: clusters, jobs, settings and events, in SQLite or PostgreSQL."""
+"""The registry: clusters, jobs, settings and events, stored in SQLite or PostgreSQL."""

@@ -1,7 +1,7 @@
-"""Who was told what of a job: each thing once, however many tell at once and whoever is killed meanwhile.
+"""The alerts about jobs: each is sent once, however many processes send at once and whichever is killed.
 
-Whoever is about to tell claims the alert first and confirms it afterwards. A claim that is neither confirmed nor
-released lapses, so that an alert whose teller was killed is told by the next one.
+A sender claims an alert first and confirms it afterwards. A claim that is neither confirmed nor released expires, so
+that the alert of a killed sender is sent by the next one.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _FAILURES = (JobState.FAILED, JobState.UNKNOWN)
 
 @dataclass(frozen=True)
 class AlertClaim:
-    """The right to tell somebody something.
+    """The right to send one alert.
 
-    :param claimed_at: tells this claim from one that follows it after it has lapsed.
+    :param alert_id: the alert's row.
+    :param claimed_at: distinguishes this claim from a later one of the same alert.
     """
 
     alert_id: int
@@ -40,7 +41,7 @@ class AlertClaim:
 
 
 class AlertStore(Store):
-    """The alerts of a registry."""
+    """The alerts of a registry, sent and due."""
 
     def claim(
         self,
@@ -52,24 +53,25 @@ class AlertStore(Store):
         threshold: int = 0,
         repeat: timedelta | None = None,
     ) -> AlertClaim | None:
-        """The right to tell of a job now, or nothing when it was told, or is being told by somebody else.
+        """Claim an alert about a job; None when it was sent, or is being sent by another process.
 
-        :param kind: ``long_running``; or ``failed``, which is due only when the job's end has made it so.
-        :param channel: by which way it is told; each is claimed by itself.
-        :param threshold: seconds that the job has run for, as far as the alert is about them.
-        :param repeat: after which it is told once more; none means never.
+        :param kind: ``long_running``; or ``failed``, which becomes due with the end of the job.
+        :param channel: the channel to send by; each channel is claimed separately.
+        :param now: the current time.
+        :param threshold: the limit in seconds that the job has exceeded, for a long-running one.
+        :param repeat: after which the alert is sent again; None means never.
         """
-        wanted = {"job_id": job_id, "kind": kind, "threshold": threshold, "channel": channel}
+        filters = {"job_id": job_id, "kind": kind, "threshold": threshold, "channel": channel}
         with self._write() as connection:
             lock(connection, (table.name, str(job_id), kind))
-            latest = _latest(connection, wanted)
+            latest = _latest(connection, filters)
             if not _is_due(latest, kind, repeat, now):
                 return None
-            if latest is not None and latest.told_at is None:
+            if latest is not None and latest.sent_at is None:
                 connection.execute(update(table).where(table.c.id == latest.id), {"claimed_at": now})
                 return AlertClaim(latest.id, now)
             number = 1 if latest is None else latest.number + 1
-            added = _add(connection, {**wanted, "number": number, "due_at": now, "claimed_at": now})
+            added = _add(connection, {**filters, "number": number, "due_at": now, "claimed_at": now})
             return AlertClaim(added, now)
 
     def is_due(
@@ -82,32 +84,32 @@ class AlertStore(Store):
         threshold: int = 0,
         repeat: timedelta | None = None,
     ) -> bool:
-        """Whether :meth:`claim` would give the right to tell; nothing is changed."""
-        wanted = {"job_id": job_id, "kind": kind, "threshold": threshold, "channel": channel}
+        """Whether :meth:`claim` would succeed; nothing is changed."""
+        filters = {"job_id": job_id, "kind": kind, "threshold": threshold, "channel": channel}
         with self._read() as connection:
-            return _is_due(_latest(connection, wanted), kind, repeat, now)
+            return _is_due(_latest(connection, filters), kind, repeat, now)
 
     def confirm(self, claim: AlertClaim, now: datetime) -> None:
-        """It was told."""
-        self._settle(claim, {"told_at": now})
+        """Record that the alert was sent."""
+        self._settle(claim, {"sent_at": now})
 
     def release(self, claim: AlertClaim) -> None:
-        """It could not be told; whoever comes next may."""
+        """Record that the alert could not be sent, so that another process may claim it."""
         self._settle(claim, {"claimed_at": None})
 
     def failed_jobs_due(
         self, scope: Scope, since: datetime, *, after_id: int = 0, limit: int = 500
     ) -> list[tuple[int, int]]:
-        """Jobs that failed and whose recipients were not told, as pairs of alert and job, oldest first.
+        """Failed jobs whose recipients were not notified, as pairs of alert id and job id, oldest first.
 
-        :param since: what is due since before then is given up.
-        :param after_id: the last alert of the page before.
+        :param since: alerts due before this moment have expired.
+        :param after_id: the last alert of the previous page.
         """
         columns, jobs = table.c, job_table.c
         query = (
             select(columns.id, columns.job_id)
             .join(job_table, jobs.id == columns.job_id)
-            .where(columns.told_at.is_(None), columns.due_at >= since, columns.kind == FAILED)
+            .where(columns.sent_at.is_(None), columns.due_at >= since, columns.kind == FAILED)
             .where(jobs.deployment == scope.deployment, jobs.conn_id == scope.conn_id, columns.id > after_id)
             .order_by(columns.id)
             .limit(limit)
@@ -122,14 +124,14 @@ class AlertStore(Store):
 
 
 def make_failure_due(connection: Connection, job: Job) -> None:
-    """Have a job's recipients told that it failed, in the transaction that saves its end."""
+    """Make the alert about a failed job due, in the transaction that saves its end."""
     if job.state in _FAILURES and job.spec.email_recipients:
         values = {"job_id": job.id, "kind": FAILED, "threshold": 0, "channel": MAIL, "number": 1}
         _add(connection, {**values, "due_at": job.ended_at or job.state_since, "claimed_at": None})
 
 
-def _latest(connection: Connection, wanted: dict[str, Any]) -> Any:
-    conditions = [table.c[name] == value for name, value in wanted.items()]
+def _latest(connection: Connection, filters: dict[str, Any]) -> Any:
+    conditions = [table.c[name] == value for name, value in filters.items()]
     return connection.execute(
         select(table).where(*conditions).order_by(table.c.number.desc()).limit(1)
     ).first()
@@ -138,10 +140,10 @@ def _latest(connection: Connection, wanted: dict[str, Any]) -> Any:
 def _is_due(latest: Any, kind: str, repeat: timedelta | None, now: datetime) -> bool:
     if latest is None:
         return kind != FAILED
-    if latest.told_at is not None:
-        return repeat is not None and now - latest.told_at >= repeat
+    if latest.sent_at is not None:
+        return repeat is not None and now - latest.sent_at >= repeat
     return latest.claimed_at is None or now - latest.claimed_at >= CLAIM_LAPSES
 
 
 def _add(connection: Connection, values: dict[str, Any]) -> int:
-    return insert_row(connection, table, {**values, "told_at": None})
+    return insert_row(connection, table, {**values, "sent_at": None})

@@ -1,4 +1,4 @@
-"""What is remembered of clients: how their jobs are watched."""
+"""The settings of clients: how their jobs are monitored."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dcluster_provider.registry.queries import chunks
 
 @dataclass(frozen=True)
 class ClientSetting:
-    """How a client's jobs are watched.
+    """How a client's jobs are monitored.
 
-    :param monitored: long-running jobs of the client raise an alert.
-    :param alert_after: seconds that a job may run before; none means the connection's default.
+    :param monitored: whether long-running jobs of the client raise an alert.
+    :param alert_after: seconds that a job may run before the alert; None means the connection's default.
     """
 
     client: str
@@ -27,14 +27,14 @@ class ClientSetting:
 
 
 class ClientSettingStore(Store):
-    """The client settings of a registry."""
+    """The client settings of a registry, with defaults for the others."""
 
     def get(self, client: str) -> ClientSetting:
-        """The client's setting; a client without one is monitored."""
+        """The setting of a client; a client without one is monitored."""
         return self.get_many([client])[client]
 
     def get_many(self, clients: Iterable[str]) -> dict[str, ClientSetting]:
-        """The settings of these clients; a client without one has the defaults."""
+        """The settings of several clients, by client; one without a setting has the defaults."""
         found = {client: ClientSetting(client) for client in clients}
         with self._read() as connection:
             for chunk in chunks(found):
@@ -49,7 +49,7 @@ class ClientSettingStore(Store):
         return self.get(client).monitored
 
     def save(self, client: str, *, monitored: bool, alert_after: int | None = None) -> None:
-        """Replace the client's setting; the arguments are those of :class:`ClientSetting`."""
+        """Replace a client's setting; the arguments are those of :class:`ClientSetting`."""
         values = {"monitored": monitored, "alert_after": alert_after}
         with self._write() as connection:
             lock(connection, (table.name, client))

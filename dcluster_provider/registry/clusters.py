@@ -1,4 +1,4 @@
-"""The clusters of the registry."""
+"""The cluster store: claims, reads and saves the clusters of the registry."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ class ClusterStore(RecordStore[Cluster]):
         platform: str,
         owner: Owner | None,
         now: datetime,
-        place: str = "",
+        location: str = "",
         actor: str = "",
-        follow_ending: bool = False,
+        replace_terminating: bool = False,
     ) -> Claim[Cluster]:
-        """The cluster that answers the request: its live one, or a new one with a name of its own.
+        """Claim the cluster of a request: its live one, or a new one with a unique name.
 
-        Whoever asks with the same key gets the same cluster, however many ask at once; only one that has ended
-        is followed by another, of the next generation.
+        Every caller with the same key gets the same cluster, however many call at once. A cluster that has ended is
+        replaced by one of the next generation.
 
-        :param env: the environment's name, part of the cluster's name.
-        :param place: where the platform makes it.
-        :param actor: who asks, for the event; the owner when empty.
-        :param follow_ending: one that is being ended is followed by another too, not only one that has ended.
-        :returns: the cluster, and whether this call made it.
+        :param env: the environment, part of the cluster's name.
+        :param location: where the platform makes it.
+        :param actor: who requests it, for the event; the owner when empty.
+        :param replace_terminating: replace a cluster that is terminating, too, not only one that has ended.
+        :returns: the cluster, and whether this call created it.
         """
         with self._write() as connection:
             # All claims, not only the key's: two of them must not choose the same name.
@@ -73,7 +73,7 @@ class ClusterStore(RecordStore[Cluster]):
             latest = cluster_of(row) if row else None
             actor = actor or (str(owner) if owner else "")
             if latest is not None and not (
-                latest.state.is_ending if follow_ending else latest.state.is_final
+                latest.state.is_ending if replace_terminating else latest.state.is_final
             ):
                 add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
@@ -87,13 +87,13 @@ class ClusterStore(RecordStore[Cluster]):
                 registry_id=registry_id_of(connection),
                 conn_id=conn_id,
                 platform=platform,
-                place=place,
+                location=location,
                 spec=spec,
                 owner=owner,
                 state=ClusterState.REQUESTED,
                 created_at=now,
                 state_since=now,
-                job_seen_at=now,
+                last_used_at=now,
             )
             cluster = replace(cluster, id=insert_row(connection, table, cluster_values(cluster)))
             add_event(connection, cluster, now, actor, cluster.state.value)
@@ -102,10 +102,10 @@ class ClusterStore(RecordStore[Cluster]):
     def find(self, name: str) -> Cluster:
         """The cluster with this name.
 
-        :raises NotFound: there is none; the message names the nearest of the newest names.
+        :raises NotFound: no cluster has it; the error names the nearest of the newest names.
         """
         with self._read() as connection:
-            # Only ASCII is in names, and a database cannot be asked for every other character.
+            # Names are ASCII, and a database rejects some other characters.
             is_name = name.isascii() and name.isprintable()
             row = connection.execute(select(table).where(table.c.name == name)).first() if is_name else None
             if row is not None:
@@ -118,7 +118,7 @@ class ClusterStore(RecordStore[Cluster]):
         raise self.not_found(f"cluster named {name!r}")
 
     def find_by_names(self, names: Iterable[str]) -> dict[str, tuple[int, ClusterState]]:
-        """The id and state of each cluster that has one of these names."""
+        """The id and state of each cluster with one of these names, by name."""
         found: dict[str, tuple[int, ClusterState]] = {}
         with self._read() as connection:
             for chunk in chunks(names):
@@ -129,10 +129,10 @@ class ClusterStore(RecordStore[Cluster]):
         return found
 
     def find_long_living(self, tenant: str, engine: str, deployment: str, conn_id: str) -> Cluster | None:
-        """The tenant's newest long-living cluster of an engine that is neither ended nor being ended, or nothing."""
-        wanted: dict[str, Any] = {"tenant": tenant, "engine": engine, "long_living": True}
-        wanted |= {"deployment": deployment, "conn_id": conn_id}
-        return next(iter(self._page(wanted, _USABLE, after_id=0, limit=1)), None)
+        """The tenant's newest long-living cluster of an engine that is not terminating; None without one."""
+        filters: dict[str, Any] = {"tenant": tenant, "engine": engine, "long_living": True}
+        filters |= {"deployment": deployment, "conn_id": conn_id}
+        return next(iter(self._page(filters, _USABLE, after_id=0, limit=1)), None)
 
     def list(
         self,
@@ -148,37 +148,38 @@ class ClusterStore(RecordStore[Cluster]):
     ) -> list[Cluster]:
         """A page of clusters, newest first.
 
-        :param states: only these; none means all.
-        :param owner_run: only those that this DAG run (``dag_id``, ``run_id``) launched.
-        :param owner_dag: only those that runs of this DAG launched.
-        :param since: only those asked for then or later; ``until`` only those asked for before.
-        :param after_id: the last id of the page before; 0 begins with the newest.
+        :param states: only clusters in these states; None means all.
+        :param tenant: only clusters of this tenant.
+        :param owner_run: only clusters that this DAG run (``dag_id``, ``run_id``) launched.
+        :param owner_dag: only clusters that runs of this DAG launched.
+        :param since: only clusters requested at this time or later; ``until`` only those requested before.
+        :param after_id: the last id of the previous page; 0 starts with the newest.
         """
-        wanted = {"tenant": tenant} if tenant is not None else {}
-        wanted |= conditions_of_owner(owner_run, owner_dag)
-        if states is None and wanted:
+        filters = {"tenant": tenant} if tenant is not None else {}
+        filters |= conditions_of_owner(owner_run, owner_dag)
+        if states is None and filters:
             states = tuple(ClusterState)
-        return self._page(wanted, states, after_id=after_id, limit=limit, since=since, until=until)
+        return self._page(filters, states, after_id=after_id, limit=limit, since=since, until=until)
 
-    def iterate(self, **wanted: Any) -> Iterator[Cluster]:
-        """All clusters that :meth:`list` lists with these conditions, newest first, read page by page."""
-        return iterate(lambda last: self.list(**wanted, after_id=last))
+    def iterate(self, **filters: Any) -> Iterator[Cluster]:
+        """All clusters that :meth:`list` returns for these filters, newest first, read page by page."""
+        return iterate(lambda last: self.list(**filters, after_id=last))
 
     def save(self, cluster: Cluster, *, actor: str = "", action: str = "") -> Cluster:
-        """Save what changed of a cluster, unless somebody else saved it since it was read.
+        """Save the changes of a cluster, unless another process saved it since it was read.
 
-        A change of state is recorded as an event. What was asked for (key, name, specification, owner) does
-        not change, and ``job_seen_at`` only by its jobs.
+        A change of state is recorded as an event. The request itself (key, name, specification, owner) never changes,
+        and ``last_used_at`` is changed by jobs only.
 
-        :param actor: who did it, for the event.
+        :param actor: who changed it, for the event.
         :param action: what was done, for the event; the new state when empty.
-        :returns: the cluster as saved, with its new version.
+        :returns: the saved cluster with its new version.
         :raises StaleRecord: another process saved it first; nothing was changed.
-        :raises NotFound: it was never in this registry.
+        :raises NotFound: the registry never had it.
         """
         with self._write() as connection:
-            saved, stored = self._save(connection, cluster, table.c.job_seen_at)
-            saved = replace(saved, job_seen_at=stored.job_seen_at)
+            saved, stored = self._save(connection, cluster, table.c.last_used_at)
+            saved = replace(saved, last_used_at=stored.last_used_at)
             if stored.state != saved.state.value:
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
         return saved
@@ -189,8 +190,8 @@ class ClusterStore(RecordStore[Cluster]):
         """Make a cluster TERMINATING unless a live job is on it, decided and saved in one transaction.
 
         :param run: a DAG run (``dag_id``, ``run_id``) whose own jobs do not count.
-        :param actor: who asks, for the event.
-        :raises NotFound: there is no such cluster.
+        :param actor: who terminates it, for the event.
+        :raises NotFound: no cluster has this id.
         """
         with self._write() as connection:
             row = row_of(connection, table, cluster_id, locked=True)
@@ -209,11 +210,11 @@ class ClusterStore(RecordStore[Cluster]):
             return Termination(saved, ())
 
     def touch(self, cluster_ids: Iterable[int], now: datetime) -> None:
-        """Count clusters as used now although no job of the registry is on them: their engines are at work."""
+        """Count clusters as used now although the registry has no job on them: their engines are busy."""
         with self._write() as connection:
             for chunk in chunks(cluster_ids):
-                changed = update(table).where(table.c.id.in_(chunk), table.c.job_seen_at < now)
-                connection.execute(changed, {"job_seen_at": now})
+                changed = update(table).where(table.c.id.in_(chunk), table.c.last_used_at < now)
+                connection.execute(changed, {"last_used_at": now})
 
 
 def _free_name(connection: Connection, spec: ClusterSpec, env: str, now: datetime) -> str:

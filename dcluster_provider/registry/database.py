@@ -1,4 +1,4 @@
-"""What the stores of a registry share: the database, with its schema up to date."""
+"""The database that the stores of a registry share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class MigratedDatabase:
-    """A database that is opened, and its schema brought up to date, by the first transaction.
+    """A database that is opened, and migrated to the present schema, by the first transaction.
 
     :param url: ``sqlite:////absolute/path/registry.db`` or ``postgresql+psycopg2://...``.
     :raises InvalidSpec: the URL is of another kind.
@@ -24,15 +24,15 @@ class MigratedDatabase:
         self._schema_is_known = False
 
     def describe(self) -> str:
-        """Where the database is, and its schema.
+        """The address of the database, and its schema version.
 
-        :raises RegistryUnusable: it cannot be opened, or has a newer schema than this package knows.
+        :raises RegistryUnusable: the database cannot be opened, or its schema is newer than this package.
         """
         with self.read() as connection:
             return f"registry {self._database} (schema {schema_version(connection)})"
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A transaction that changes nothing."""
+        """A transaction for reading only."""
         self._ensure_schema()
         return self._database.read()
 
@@ -49,7 +49,7 @@ class MigratedDatabase:
 
 
 class Store:
-    """One kind of what a registry remembers."""
+    """Base of the stores, which share one database."""
 
     def __init__(self, database: MigratedDatabase) -> None:
         self._read = database.read

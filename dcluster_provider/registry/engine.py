@@ -1,4 +1,4 @@
-"""The connection to the registry's database: transactions, locks, and safety across forks and threads."""
+"""Connections to the registry's database: transactions, locks, and safety across forks and threads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sqlalchemy.pool import QueuePool
 
 from dcluster_provider.core.errors import InvalidSpec, RegistryUnusable
 
-_BUSY_TIMEOUT = 30  # seconds that a SQLite write waits for its turn
-_FORK_PATIENCE = 5  # seconds that a fork waits for the transactions of other threads
+_BUSY_TIMEOUT = 30  # seconds that a SQLite write waits for the write lock
+_FORK_TIMEOUT = 5  # seconds that a fork waits for the transactions of other threads
 _DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg2", "psycopg")}
 _SUPPORTED = "sqlite:////absolute/path/registry.db or postgresql+psycopg2://user:password@host/database"
 
@@ -51,15 +51,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database and changes nothing."""
+        """A connection that reads one snapshot of the database and changes nothing."""
         with self.explain(), self.engine() as engine, engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A connection in a transaction that is committed at the end, or undone by an error.
+        """A connection in a transaction that is committed at the end, and rolled back by an error.
 
-        On SQLite it waits for its turn at the beginning, so that what it reads cannot change before it writes.
+        On SQLite it takes the write lock at the beginning, so that what it reads cannot change before it writes.
         """
         with self.explain(), self.engine() as engine, engine.connect() as connection:
             connection.execution_options(dcluster_write=True)
@@ -68,7 +68,7 @@ class Database:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """The engine of this process; a fork waits until it is given back."""
+        """The engine of this process; a fork waits until it is no longer used."""
         with self._gate:
             if self._engine is None:
                 self._engine = self._make_engine()
@@ -83,9 +83,9 @@ class Database:
 
     @contextmanager
     def explain(self) -> Iterator[None]:
-        """Tell what the operating system, the database or the way to it refuses as ``RegistryUnusable``.
+        """Raise ``RegistryUnusable`` for errors of the operating system, the database or the way to it.
 
-        So is a connection that its driver has given up (InterfaceError), and one that none of the pool was free for.
+        These include a connection that its driver has closed (InterfaceError), and a pool without a free connection.
         """
         try:
             yield
@@ -123,24 +123,24 @@ class Database:
         return engine
 
     def hold(self) -> None:
-        """Close every connection and let none be opened until :meth:`release`, around a fork."""
+        """Close every connection and open none until :meth:`release`, around a fork."""
         self._gate.acquire()
-        self._gate.wait_for(lambda: self._active == 0, timeout=_FORK_PATIENCE)
+        self._gate.wait_for(lambda: self._active == 0, timeout=_FORK_TIMEOUT)
         if self._engine is not None and self._active == 0:
             self._engine.dispose()
         self._engine = None
 
     def release(self, in_child: bool) -> None:
-        """Let connections be opened again, once the fork has happened."""
+        """Allow connections again after a fork."""
         if in_child:
             self._active = 0
         self._gate.release()
 
 
 def lock(connection: Connection, *purposes: tuple[str, ...]) -> None:
-    """Let one transaction at a time pass for each purpose, until its end.
+    """Serialize transactions by purpose: each holds the locks of its purpose until its end.
 
-    A SQLite write has the whole database for itself already.
+    A write transaction of SQLite has the whole database for itself already.
     """
     if connection.dialect.name != "postgresql":
         return

@@ -1,4 +1,4 @@
-"""The epochs of tasks: what Airflow told the try that began each."""
+"""The epochs of tasks: what Airflow reported in the attempt that began each."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class EpochStore(Store):
     """The epochs of a registry."""
 
     def assign(self, owner: Owner, attempt: Attempt) -> Owner:
-        """The owner in the epoch of a try, which is remembered for later tries when this one begins it.
+        """The owner in the epoch of an attempt, which is stored for later attempts if this one begins it.
 
-        A try that hangs on while later ones run finds its own epoch.
+        An attempt that still runs while later ones do finds its own epoch.
         """
         with self._read() as connection:
             epoch = _latest(connection, owner, attempt)

@@ -1,4 +1,4 @@
-"""Who did what to which cluster and job, when, and for which Airflow run."""
+"""The events of clusters and jobs: who did what, when, and for which DAG run."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened.
+    """An event of a cluster or job.
 
-    :param actor: who did it: a user, a task, a maintenance pass; empty when unknown.
-    :param action: the new state of the cluster or job, or the name of an act.
+    :param actor: who did it: a user, a task, a maintenance run; empty when unknown.
+    :param action: the new state of the cluster or job, or the name of an action.
     :param dag_id: with ``run_id`` and ``task_id``, the owner of the cluster or job.
     :param detail: why, in words.
     """
@@ -39,15 +39,15 @@ class Event:
 
 
 class EventStore(Store):
-    """The events of a registry."""
+    """The events of a registry, newest first."""
 
     def record(self, event: Event) -> None:
-        """Record an act that changes no state; claims and saves record theirs by themselves."""
+        """Record an action that changes no state; claims and saves record their own events."""
         with self._write() as connection:
             _insert(connection, event)
 
     def was_provisioned(self, cluster_id: int) -> bool:
-        """Whether a cluster's platform was ever asked for it, and may have made something of it."""
+        """Whether the platform was ever requested to make a cluster, so that something of it may exist."""
         columns = event_table.c
         query = (
             select(columns.id)
@@ -59,7 +59,7 @@ class EventStore(Store):
             return connection.execute(query).first() is not None
 
     def list(self, cluster_id: int | None = None, job_id: int | None = None, limit: int = 100) -> list[Event]:
-        """The latest events, newest first, of a cluster, a job or all."""
+        """The latest events of a cluster, of a job or of all, newest first."""
         if not all(number is None or can_be_id(number) for number in (cluster_id, job_id)):
             return []
         columns = [column for column in event_table.c if column is not event_table.c.id]
@@ -90,10 +90,10 @@ def add_event(connection: Connection, record: Cluster | Job, at: datetime, actor
 
 
 def _detail(record: Cluster | Job) -> str:
-    """Why the record is in its state, or what came of it."""
+    """Why the record is in its state, or its outcome."""
     why = record.diagnosis
     if why is None and isinstance(record, Job):
-        if record.savepoint_wanted:
+        if record.savepoint_requested:
             return "with a savepoint"
         if record.savepoint:
             return f"savepoint {record.savepoint}"
@@ -103,6 +103,6 @@ def _detail(record: Cluster | Job) -> str:
 
 
 def _insert(connection: Connection, event: Event) -> None:
-    # PostgreSQL has no text with a NUL character in it.
+    # PostgreSQL cannot store a NUL character in text.
     storable = replace(event, detail=event.detail.replace("\0", ""))
     insert_row(connection, event_table, asdict(storable))

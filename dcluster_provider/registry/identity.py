@@ -1,4 +1,4 @@
-"""The id of a registry: it tells what this registry has made from what another has, on the same platform."""
+"""The id of a registry, which distinguishes what this registry made from what another one made on the same platform."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ROW = 1
 
 
 class IdentityStore(Store):
-    """Who a registry is."""
+    """The identity of a registry."""
 
     _registry_id = ""
 
     def get(self) -> str:
-        """The id, the same for every process and for ever; the first that asks makes it.
+        """The id, the same for every process and permanent; the first caller creates it.
 
-        :raises RegistryUnusable: the database cannot be opened, or has a newer schema than this package knows.
+        :raises RegistryUnusable: the database cannot be opened, or its schema is newer than this package.
         """
         if not self._registry_id:
             with self._read() as connection:
@@ -39,25 +39,25 @@ class IdentityStore(Store):
 
 
 def registry_id_of(connection: Connection) -> str:
-    """The id, made unless it is there.
+    """The id, created if it does not exist.
 
-    :param connection: in a transaction that writes.
+    :param connection: a connection in a write transaction.
     """
     found = _stored(connection)
     if found:
         return found
     lock(connection, ("registry",))
-    found = _stored(connection)  # whoever held the lock before may have made it
+    found = _stored(connection)  # another process may have created it before this one got the lock
     if found:
         return found
     made = secrets.token_hex(8)
     connection.execute(insert(registry_table), {"id": _ROW, "registry_id": made})
-    # Rows of clusters that somebody else runs live on, and jobs to come on them are ours.
+    # The rows of external clusters stay live, and future jobs on them belong to this registry.
     old = (cluster_table.c.platform == EXTERNAL) & (cluster_table.c.registry_id == "")
     connection.execute(update(cluster_table).where(old).values(registry_id=made))
     return made
 
 
 def _stored(connection: Connection) -> str:
-    wanted = select(registry_table.c.registry_id).where(registry_table.c.id == _ROW)
-    return str(connection.execute(wanted).scalar() or "")
+    query = select(registry_table.c.registry_id).where(registry_table.c.id == _ROW)
+    return str(connection.execute(query).scalar() or "")

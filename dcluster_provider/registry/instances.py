@@ -1,4 +1,4 @@
-"""What is remembered of instances: what a cloud says of each, or it told of itself, and what has changed."""
+"""The recorded instances: what a cloud lists of each or it reported of itself, and what has changed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Instance:
-    """What is known of a cloud's instance.
+    """The recorded information of a cloud's instance.
 
     :param info: a JSON object.
-    :param recorded_at: when it was recorded last, changed or not.
-    :param source: which listing has told of it; none when only the instance itself did.
-    :param changed_at: when a recording last differed from the one before, or was the first.
-    :param changes: of each field that differed then, its old and its new value; null stands for none.
-    :param gone_at: when its listing told of it no longer; none while it does.
+    :param recorded_at: when it was last recorded, changed or not.
+    :param source: the listing that has it; None when only the instance itself reported.
+    :param changed_at: when a record last differed from the one before, or was the first.
+    :param changes: the old and new value of each field that differed then; null stands for a missing one.
+    :param gone_at: when its listing no longer had it; None while it does.
     """
 
     instance_id: str
@@ -41,26 +41,28 @@ class Instance:
 
 
 class InstanceStore(Store):
-    """The instances of a registry."""
+    """The recorded instances of a registry."""
 
     def record(self, instance_id: str, info: dict[str, Any], now: datetime) -> None:
-        """Remember what an instance told of itself, in place of what is known of it."""
+        """Store what an instance reported of itself, in place of its earlier information."""
         with self._write() as connection:
             _record(connection, {instance_id: info}, None, now)
 
     def record_many(self, source: str, described: Mapping[str, dict[str, Any]], now: datetime) -> None:
-        """Remember what a listing tells of instances, a part of it or all; one transaction.
+        """Store instances of a listing, a part of it or all, in one transaction.
 
-        :param source: names the listing; the same one tells later that an instance is gone.
+        :param source: names the listing; the same name marks its instances as gone later.
         :param described: the description of each instance by its id.
         """
         with self._write() as connection:
             _record(connection, described, source, now)
 
     def record_gone(self, source: str, since: datetime, now: datetime) -> int:
-        """Remember that a listing is complete: what it has not told of since a moment is gone.
+        """Mark instances as gone that a complete listing has not had since a moment.
 
-        :returns: how many are gone that were not before.
+        :param source: names the listing.
+        :param since: when the listing began.
+        :returns: the number of instances newly marked.
         """
         columns = instance_table.c
         is_missing = (columns.source == source, columns.gone_at.is_(None), columns.recorded_at < since)
@@ -69,9 +71,9 @@ class InstanceStore(Store):
         return int(gone.rowcount)
 
     def get(self, instance_id: str) -> Instance:
-        """What is known of an instance.
+        """The recorded information of an instance.
 
-        :raises NotFound: nothing was ever recorded.
+        :raises NotFound: nothing was ever recorded of it.
         """
         table = instance_table
         with self._read() as connection:

@@ -1,4 +1,4 @@
-"""The jobs of the registry."""
+"""The job store: claims, reads and saves the jobs of the registry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dcluster_provider.registry.alerts import make_failure_due
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.identity import registry_id_of
-from dcluster_provider.registry.leases import reject_ending_cluster
+from dcluster_provider.registry.leases import reject_terminating_cluster
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
 from dcluster_provider.registry.queries import chunks, insert_row, latest_of_key, live_rows, page_of
@@ -33,10 +33,10 @@ _FINAL_VALUES = [state.value for state in JobState if state.is_final]
 _REPEATED = (JobState.FAILED, JobState.KILLED)
 _TOUCH_CLUSTER = (
     update(cluster_table)
-    .where(cluster_table.c.id == bindparam("cluster"), cluster_table.c.job_seen_at < bindparam("seen_at"))
-    .values(job_seen_at=bindparam("seen_at"))
+    .where(cluster_table.c.id == bindparam("cluster"), cluster_table.c.last_used_at < bindparam("seen_at"))
+    .values(last_used_at=bindparam("seen_at"))
 )
-_MAX_DUPLICATES = 20  # read before a job is rejected for one; a client may have thousands at work
+_MAX_DUPLICATES = 20  # read before a job is rejected as one; a client may have thousands of live jobs
 
 
 class JobStore(RecordStore[Job]):
@@ -61,15 +61,15 @@ class JobStore(RecordStore[Job]):
         now: datetime,
         actor: str = "",
     ) -> Claim[Job]:
-        """The job that answers the request: the one it already has, or a new one.
+        """Claim the job of a request: the one it already has, or a new one.
 
-        A job that is live or has SUCCEEDED is the answer however often it is asked for, and so is an UNKNOWN
-        one, which may have done its work. One that FAILED or was KILLED is followed by the next generation.
+        A job that is live or has SUCCEEDED is returned for every repetition, and so is an UNKNOWN one, which may have
+        done its work. One that FAILED or was KILLED is replaced by one of the next generation.
 
-        :param actor: who asks, for the event; the owner when empty.
-        :returns: the job, and whether this call made it.
+        :param actor: who requests it, for the event; the owner when empty.
+        :returns: the job, and whether this call created it.
         :raises DuplicateJob: a job is live that :meth:`duplicates` names.
-        :raises ClusterEnding: a new job would come to a cluster that is being ended or has ended.
+        :raises ClusterTerminating: the cluster of a new job is terminating or has ended.
         """
         with self._write() as connection:
             lock(connection, ("job", key), ("module", spec.client, spec.module))
@@ -81,7 +81,7 @@ class JobStore(RecordStore[Job]):
                     add_event(connection, latest, now, actor, "ADOPTED")
                 return Claim(latest, False)
             _reject_duplicate(connection, spec, owner)
-            reject_ending_cluster(connection, cluster_id)
+            reject_terminating_cluster(connection, cluster_id)
             job = Job(
                 id=0,
                 key=key,
@@ -119,50 +119,50 @@ class JobStore(RecordStore[Job]):
     ) -> list[Job]:
         """A page of jobs, newest first.
 
-        :param states: only these; none means all.
-        :param owner_run: only those that this DAG run (``dag_id``, ``run_id``) submitted.
-        :param owner_dag: only those that runs of this DAG submitted.
-        :param since: only those asked for then or later; ``until`` only those asked for before.
-        :param after_id: the last id of the page before; 0 begins with the newest.
+        :param states: only jobs in these states; None means all.
+        :param owner_run: only jobs that this DAG run (``dag_id``, ``run_id``) submitted.
+        :param owner_dag: only jobs that runs of this DAG submitted.
+        :param since: only jobs requested at this time or later; ``until`` only those requested before.
+        :param after_id: the last id of the previous page; 0 starts with the newest.
         """
         asked = {"client": client, "module": module, "cluster_id": cluster_id}
-        wanted: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-        wanted |= conditions_of_owner(owner_run, owner_dag)
-        if states is None and wanted:
+        filters: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        filters |= conditions_of_owner(owner_run, owner_dag)
+        if states is None and filters:
             states = tuple(JobState)
-        return self._page(wanted, states, after_id=after_id, limit=limit, since=since, until=until)
+        return self._page(filters, states, after_id=after_id, limit=limit, since=since, until=until)
 
     def count(self, states: Collection[JobState] | None = None) -> int:
-        """How many jobs there are in these states; none means in all."""
+        """The number of jobs in these states; None means all states."""
         query = select(func.count()).select_from(table)
         if states is not None:
             query = query.where(table.c.state.in_([state.value for state in states]))
         with self._read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
-    def iterate(self, **wanted: Any) -> Iterator[Job]:
-        """All jobs that :meth:`list` lists with these conditions, newest first, read page by page."""
-        return iterate(lambda last: self.list(**wanted, after_id=last))
+    def iterate(self, **filters: Any) -> Iterator[Job]:
+        """All jobs that :meth:`list` returns for these filters, newest first, read page by page."""
+        return iterate(lambda last: self.list(**filters, after_id=last))
 
     def find_duplicate(self, client: str, module: str) -> Job | None:
-        """The newest live job of this client and module, or nothing."""
+        """The newest live job of a client and module; None without one."""
         with self._read() as connection:
             rows = _newest_of_module(connection, client, module, 1)
         return job_of(rows[0]) if rows else None
 
     def duplicates(self, spec: JobSpec, owner: Owner | None) -> builtins.list[Job]:
-        """The live jobs, newest first, beside which a job must not be claimed.
+        """The live jobs that make a new one a duplicate, newest first.
 
-        They are of its client and module. Unless ``spec`` says whether there may be others, those that runs of the
-        same task of a DAG asked for are none of them.
+        These are the jobs of its client and module. Unless ``spec`` decides about duplicates, jobs that runs of the
+        same task of a DAG requested do not count.
 
-        :param owner: the task that asks.
+        :param owner: the task that requests the job.
         """
         with self._read() as connection:
             return _duplicates(connection, spec, owner)
 
     def reject_duplicate(self, spec: JobSpec, owner: Owner | None) -> None:
-        """Reject what :meth:`claim` would reject, before anything is done for a job.
+        """Reject a job that :meth:`claim` would reject, before anything is done for it.
 
         :raises DuplicateJob: a job is live that :meth:`duplicates` names.
         """
@@ -170,17 +170,17 @@ class JobStore(RecordStore[Job]):
             _reject_duplicate(connection, spec, owner)
 
     def save(self, job: Job, *, actor: str = "", action: str = "", now: datetime | None = None) -> Job:
-        """Save what changed of a job, unless somebody else saved it since it was read.
+        """Save the changes of a job, unless another process saved it since it was read.
 
-        A change of state is recorded as an event. What was asked for (key, specification, owner) does not change.
-        A job that is live, or ends with this save, counts as seen on its cluster.
+        A change of state is recorded as an event. The request itself (key, specification, owner) never changes. A job
+        that is live, or ends with this save, counts as a use of its cluster.
 
-        :param actor: who did it, for the event.
+        :param actor: who changed it, for the event.
         :param action: what was done, for the event; the new state when empty.
-        :param now: when the job was seen live; the last change of its state when none.
-        :returns: the job as saved, with its new version.
+        :param now: when the job was observed live; None means the last change of its state.
+        :returns: the saved job with its new version.
         :raises StaleRecord: another process saved it first; nothing was changed.
-        :raises NotFound: it was never in this registry.
+        :raises NotFound: the registry never had it.
         """
         with self._write() as connection:
             saved, stored = self._save(connection, job)
@@ -192,16 +192,16 @@ class JobStore(RecordStore[Job]):
         return saved
 
     def touch_clusters(self, now: datetime) -> None:
-        """Count the clusters of all live jobs as used now: jobs that run for long are seldom saved."""
+        """Count the clusters of all live jobs as used now, because long-running jobs are seldom saved."""
         live = select(table.c.cluster_id).where(table.c.state.in_(_LIVE_VALUES))
         columns = cluster_table.c
-        statement = update(cluster_table).where(columns.id.in_(live), columns.job_seen_at < now)
+        statement = update(cluster_table).where(columns.id.in_(live), columns.last_used_at < now)
         with self._write() as connection:
             lock(connection, ("touch_clusters",))
-            connection.execute(statement, {"job_seen_at": now})
+            connection.execute(statement, {"last_used_at": now})
 
     def clusters_with_live(self, cluster_ids: Iterable[int]) -> set[int]:
-        """Those of these clusters that a live job is on."""
+        """The ids of those clusters that have a live job."""
         found: set[int] = set()
         with self._read() as connection:
             for chunk in chunks(cluster_ids):
@@ -212,7 +212,7 @@ class JobStore(RecordStore[Job]):
         return found
 
     def ended_on_own_clusters(self, cluster_ids: Iterable[int]) -> dict[int, Job]:
-        """The newest ended job of each of these clusters that was launched for a job, by the cluster's id."""
+        """The newest ended job of each cluster that was launched for a job, by the cluster's id."""
         newest: dict[int, Job] = {}
         with self._read() as connection:
             for chunk in chunks(cluster_ids):
@@ -227,9 +227,9 @@ def _reject_duplicate(connection: Connection, spec: JobSpec, owner: Owner | None
     if not duplicates:
         return
     live = duplicates[0]
-    origin = f", asked for by {live.owner}" if live.owner else ""
+    origin = f", requested by {live.owner}" if live.owner else ""
     raise DuplicateJob(
-        f"{live} is {live.state.value}{origin}: the client {spec.client!r} has its module {spec.module!r} at work "
+        f"{live} is {live.state.value}{origin}: a job of the client {spec.client!r} and module {spec.module!r} is live "
         f"already. Wait for it, terminate it (airflow dcluster jobs terminate {live.id})"
     )
 
@@ -247,8 +247,8 @@ def _duplicates(connection: Connection, spec: JobSpec, owner: Owner | None) -> l
 
 
 def _newest_of_module(connection: Connection, client: str, module: str, limit: int) -> list[Any]:
-    wanted = {"client": client, "module": module}
-    return page_of(connection, table, wanted, LIVE_JOB_STATES, after_id=0, limit=limit)
+    filters = {"client": client, "module": module}
+    return page_of(connection, table, filters, LIVE_JOB_STATES, after_id=0, limit=limit)
 
 
 def _touch_cluster(connection: Connection, cluster_id: int, at: datetime) -> None:

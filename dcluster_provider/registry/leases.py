@@ -1,7 +1,7 @@
-"""Leases: a live job is the lease of its cluster, which is not terminated for being idle while one is held.
+"""Leases: a live job is a lease of its cluster, which is not terminated as idle while one is held.
 
-Both sides lock the cluster's row before they decide: a job is claimed on a cluster that then cannot be ended unless
-by force, or the cluster is being ended and takes no more jobs; never both.
+Both sides lock the cluster's row before they decide: either a job is claimed on the cluster, which then cannot be
+terminated without force, or the cluster is terminating and takes no more jobs; never both.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import NamedTuple
 
-from dcluster_provider.core.errors import ClusterEnding
+from dcluster_provider.core.errors import ClusterTerminating
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job
 from dcluster_provider.registry.models import cluster_table, job_table
 from dcluster_provider.registry.queries import live_rows, row_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Termination(NamedTuple):
     """The answer to a request to terminate a cluster unless it is used.
 
-    :param cluster: as it is now: TERMINATING or final, unless ``users`` hold it.
+    :param cluster: the cluster as it is now: TERMINATING or final, unless ``users`` keep it.
     :param users: the live jobs that keep it, newest first.
     """
 
@@ -31,15 +31,17 @@ class Termination(NamedTuple):
     users: tuple[Job, ...]
 
 
-def reject_ending_cluster(connection: Connection, cluster_id: int) -> None:
-    """Keep the cluster from being terminated as idle until the transaction is over.
+def reject_terminating_cluster(connection: Connection, cluster_id: int) -> None:
+    """Keep a cluster from being terminated as idle until the transaction ends.
 
-    :raises ClusterEnding: it is being ended, or has ended.
+    :raises ClusterTerminating: the cluster is terminating or has ended.
     """
     row = row_of(connection, cluster_table, cluster_id, locked=True)
     if row is not None and ClusterState(row.state).is_ending:
         cluster = cluster_of(row)
-        raise ClusterEnding(f"{cluster} is {cluster.state.value} and takes no new job; name one that is live")
+        raise ClusterTerminating(
+            f"{cluster} is {cluster.state.value} and takes no new job; name one that is live"
+        )
 
 
 def live_jobs_on(connection: Connection, cluster_id: int, run: tuple[str, str] | None) -> tuple[Job, ...]:

@@ -1,4 +1,4 @@
-"""What a clean-up of nodes remembers of machines from pass to pass."""
+"""What node clean-ups record of machines from run to run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MachineMark:
-    """What is remembered of a machine.
+    """What a clean-up recorded of a machine.
 
-    :param was_node: it has been a node of Kubernetes.
-    :param unused_since: since when nothing uses it; none when something does.
+    :param was_node: whether it has been a node of Kubernetes.
+    :param unused_since: since when nothing uses it; None while something does.
     """
 
     was_node: bool = False
@@ -32,29 +32,29 @@ class MachineMark:
 
 
 class MachineStore(Store):
-    """The machines of a registry, as clean-ups have seen them."""
+    """The recorded machines of a registry."""
 
     def list(self, scope: Scope) -> dict[str, MachineMark]:
-        """What is remembered of each machine, by its id."""
+        """The mark of each machine, by its id."""
         with self._read() as connection:
             return _marks(connection, scope)
 
     def replace_all(self, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
-        """Remember this of machines, and forget all others; one transaction, and none when all is so already.
+        """Replace the marks of all machines in one transaction, or in none when nothing changed.
 
-        What was unused before is so since then, and what was a node has been one, whatever the new mark says.
+        A machine that was unused before keeps its time, and one that was a node stays marked as one.
         """
         if self.list(scope) == marks:
             return
         with self._write() as connection:
             lock(connection, (table.name, scope.deployment, scope.conn_id))
             known = _marks(connection, scope)
-            wanted = {it: _merged(known.get(it, mark), mark) for it, mark in marks.items()}
-            _delete(connection, scope, [it for it in known if it not in wanted])
+            merged = {it: _merged(known.get(it, mark), mark) for it, mark in marks.items()}
+            _delete(connection, scope, [it for it in known if it not in merged])
             _update(
-                connection, scope, {it: wanted[it] for it in known if wanted.get(it, known[it]) != known[it]}
+                connection, scope, {it: merged[it] for it in known if merged.get(it, known[it]) != known[it]}
             )
-            _insert(connection, scope, {it: mark for it, mark in wanted.items() if it not in known})
+            _insert(connection, scope, {it: mark for it, mark in merged.items() if it not in known})
 
 
 def _merged(known: MachineMark, mark: MachineMark) -> MachineMark:

@@ -48,7 +48,7 @@ class UtcDateTime(_DateTimeDecorator):
         return value.astimezone(timezone.utc)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """The moment in UTC; SQLite gives back what was stored, without its time zone."""
+        """The moment in UTC; SQLite returns what was stored without its time zone."""
         if value is None:
             return None
         return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
@@ -63,7 +63,7 @@ def _moment(name: str, nullable: bool = False) -> Column[Any]:
 
 
 def _request_columns() -> list[Column[Any]]:
-    """What a cluster and a job have in common."""
+    """The columns that clusters and jobs share."""
     return [
         Column("id", Integer, primary_key=True),
         _text("key"),
@@ -92,11 +92,11 @@ cluster_table = Table(
     *_request_columns(),
     _text("name"),
     _text("platform"),
-    _text("place"),
+    _text("location"),
     _text("tenant"),
     _text("engine"),
     Column("long_living", Boolean, nullable=False),
-    _moment("job_seen_at"),
+    _moment("last_used_at"),
     _text("master_url"),
     Column("workers_ready", Integer, nullable=False),
     UniqueConstraint("key", "generation", name="uq_dcluster_cluster_key"),
@@ -118,7 +118,7 @@ job_table = Table(
     Column("exit_code", Integer, nullable=True),
     _moment("started_at", nullable=True),
     _moment("ended_at", nullable=True),
-    Column("savepoint_wanted", Boolean, nullable=False),
+    Column("savepoint_requested", Boolean, nullable=False),
     _text("savepoint"),
     Column("savepoint_failure", JSON(none_as_null=True), nullable=True),
     _text("result", nullable=True),
@@ -200,8 +200,8 @@ event_table = Table(
     sqlite_autoincrement=True,
 )
 
-unknown_cluster_table = Table(
-    "dcluster_unknown_cluster",
+orphaned_cluster_table = Table(
+    "dcluster_orphaned_cluster",
     metadata,
     Column("deployment", String, primary_key=True),
     Column("conn_id", String, primary_key=True),
@@ -220,8 +220,8 @@ alert_table = Table(
     Column("number", Integer, nullable=False),
     _moment("due_at"),
     _moment("claimed_at", nullable=True),
-    _moment("told_at", nullable=True),
+    _moment("sent_at", nullable=True),
     UniqueConstraint("job_id", "kind", "threshold", "channel", "number", name="uq_dcluster_alert_job"),
-    Index("ix_dcluster_alert_due", "told_at", "due_at"),
+    Index("ix_dcluster_alert_due", "sent_at", "due_at"),
     sqlite_autoincrement=True,
 )

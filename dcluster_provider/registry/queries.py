@@ -22,30 +22,30 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 _HIGHEST_ID = 2**31 - 1  # SQLite takes no number beyond 64 bits, PostgreSQL stores 32
 _CHUNK = 500
-_KEPT = 256  # statements: one for each combination of columns and states that is asked for
+_KEPT = 256  # statements: one for each combination of columns and states in use
 
 
 def chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
-    """The values, each once, in lists that a statement can name all of: SQLite takes a limited number of variables."""
-    wanted = list(dict.fromkeys(values))
-    return (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
+    """The values without repetitions, in lists short enough for one statement: SQLite limits its variables."""
+    unique = list(dict.fromkeys(values))
+    return (unique[start : start + _CHUNK] for start in range(0, len(unique), _CHUNK))
 
 
 def latest_of_key(connection: Connection, table: Table, key: str) -> Any:
-    """The row of the key's newest generation, or nothing."""
+    """The row of the key's newest generation; None without one."""
     return connection.execute(_latest_of_key(table), {"key": key}).first()
 
 
 def insert_row(connection: Connection, table: Table, values: dict[str, Any]) -> int:
-    """Add a row and return the id that the database gave it."""
+    """Insert a row and return the id that the database gave it."""
     key: Any = connection.execute(_insert(table), values).inserted_primary_key
     return int(key[0])
 
 
 def row_of(connection: Connection, table: Table, number: int, *, locked: bool = False) -> Any:
-    """The row with this id, or nothing.
+    """The row with this id; None without one.
 
-    :param locked: no other transaction changes it until this one is over.
+    :param locked: no other transaction changes it until this one ends.
     """
     if not can_be_id(number):
         return None
@@ -53,18 +53,18 @@ def row_of(connection: Connection, table: Table, number: int, *, locked: bool = 
 
 
 def rows_of(connection: Connection, table: Table, ids: Iterable[int]) -> list[Any]:
-    """The rows with these ids, in their order; an id without a row is left out."""
-    wanted = [number for number in dict.fromkeys(ids) if can_be_id(number)]
+    """The rows with these ids, in their order; ids without a row are left out."""
+    unique = [number for number in dict.fromkeys(ids) if can_be_id(number)]
     found = {}
-    for chunk in chunks(wanted):
+    for chunk in chunks(unique):
         found.update({row.id: row for row in connection.execute(_by_ids(table), {"ids": chunk})})
-    return [found[number] for number in wanted if number in found]
+    return [found[number] for number in unique if number in found]
 
 
 def page_of(
     connection: Connection,
     table: Table,
-    wanted: Mapping[str, Any],
+    filters: Mapping[str, Any],
     states: Iterable[Enum] | None,
     *,
     after_id: int,
@@ -74,13 +74,13 @@ def page_of(
 ) -> list[Any]:
     """A page of rows, newest first.
 
-    :param wanted: the values that columns have.
-    :param states: the states to look for; none means any, and is quick only when no column's value is wanted.
+    :param filters: values that columns must have.
+    :param states: only rows in these states; None means all, and is fast only without filters.
     :param after_id: only rows with lower ids; 0 means all.
-    :param limit: rows at most; with none, there are none.
-    :param since: only those made then or later; ``until`` only those made before.
+    :param limit: the max_rows rows; 0 returns none.
+    :param since: only rows created at this time or later; ``until`` only those created before.
     """
-    if any(isinstance(value, int) and abs(value) > _HIGHEST_ID for value in wanted.values()):
+    if any(isinstance(value, int) and abs(value) > _HIGHEST_ID for value in filters.values()):
         return []
     after_id = after_id if can_be_id(after_id) else 0
     limit = min(max(0, limit), _HIGHEST_ID)
@@ -88,35 +88,35 @@ def page_of(
         states = tuple(state.value for state in states)
         if not states:
             return []
-    statement = _page(table, tuple(wanted), states, after_id > 0, (since is not None, until is not None))
-    values = {**wanted, "after_id": after_id, "most": limit, "since": since, "until": until}
+    statement = _page(table, tuple(filters), states, after_id > 0, (since is not None, until is not None))
+    values = {**filters, "after_id": after_id, "limit": limit, "since": since, "until": until}
     return list(connection.execute(statement, values))
 
 
 def live_rows(
-    connection: Connection, table: Table, wanted: Mapping[str, Any], states: Iterable[Enum]
+    connection: Connection, table: Table, filters: Mapping[str, Any], states: Iterable[Enum]
 ) -> list[Any]:
-    """All rows in some live states, newest first; for values of columns that few live rows have."""
-    values = {**wanted, "states": [state.value for state in states]}
-    return list(connection.execute(_in_states(table, tuple(wanted)), values))
+    """All rows in some live states, newest first; for columns whose values few live rows share."""
+    values = {**filters, "states": [state.value for state in states]}
+    return list(connection.execute(_in_states(table, tuple(filters)), values))
 
 
 def live_rows_of_older_epochs(
     connection: Connection, table: Table, owner: Owner, states: Iterable[Enum]
 ) -> list[Any]:
-    """The rows in some live states that earlier epochs of the owner's task asked for, newest first."""
-    wanted = {
+    """The rows in some live states that earlier epochs of the owner's task requested, newest first."""
+    filters = {
         "owner_dag_id": owner.dag_id,
         "owner_run_id": owner.run_id,
         "owner_task_id": owner.task_id,
         "owner_map_index": owner.map_index,
         "deployment": owner.deployment,
     }
-    return [row for row in live_rows(connection, table, wanted, states) if row.owner_epoch < owner.epoch]
+    return [row for row in live_rows(connection, table, filters, states) if row.owner_epoch < owner.epoch]
 
 
 def can_be_id(number: int) -> bool:
-    """Whether a row can have this id: a database refuses numbers that it cannot store, instead of finding none."""
+    """Whether a row can have this id: databases reject numbers that they cannot store."""
     return 0 < number <= _HIGHEST_ID
 
 
@@ -155,8 +155,8 @@ def _page(
     is_later: bool,
     has_bounds: tuple[bool, bool],
 ) -> Select[Any]:
-    most: Any = bindparam("most")
-    page = _newest_first(table, names).limit(most)
+    max_rows: Any = bindparam("limit")
+    page = _newest_first(table, names).limit(max_rows)
     if is_later:
         page = page.where(table.c.id < bindparam("after_id"))
     if has_bounds[0]:
@@ -167,11 +167,11 @@ def _page(
         return page
     if len(states) == 1:
         return page.where(table.c.state == states[0])
-    # Each state by itself, for which an index gives the rows in the order of their ids; asked for all states at
-    # once, the database would sort every row that has one of them.
+    # Each state separately, so that an index returns the rows in the order of their ids; for all states together,
+    # the database would sort every row that has one of them.
     ids = page.with_only_columns(table.c.id)
     newest = union_all(*(select(ids.where(table.c.state == state).subquery()) for state in states)).subquery()
-    chosen = select(newest.c.id).order_by(newest.c.id.desc()).limit(most)
+    chosen = select(newest.c.id).order_by(newest.c.id.desc()).limit(max_rows)
     return select(table).where(table.c.id.in_(chosen)).order_by(table.c.id.desc())
 
 

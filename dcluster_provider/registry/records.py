@@ -1,4 +1,4 @@
-"""What the stores of clusters and of jobs share."""
+"""What the stores of clusters and jobs share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Claim(NamedTuple, Generic[Record]):
     """The answer to a request.
 
     :param record: the cluster or job that answers it.
-    :param created: this call made it; true for exactly one of the callers that ask at once.
+    :param created: whether this call created it; True for exactly one of simultaneous callers.
     """
 
     record: Record
@@ -43,14 +43,14 @@ class Claim(NamedTuple, Generic[Record]):
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose clusters and jobs are meant: those that one deployment has made through one connection."""
+    """A deployment and a connection, whose clusters and jobs a call is about."""
 
     deployment: str
     conn_id: str
 
 
 class RecordStore(Store, Generic[Record]):
-    """The clusters or the jobs of a registry."""
+    """Base of the stores of clusters and of jobs."""
 
     kind: ClassVar[str]
     table: ClassVar[Table]
@@ -64,12 +64,12 @@ class RecordStore(Store, Generic[Record]):
     @staticmethod
     @abstractmethod
     def changes_of(record: Record, /) -> dict[str, Any]:
-        """The columns that a save may change; those of the request itself never do."""
+        """The columns that a save may change; those of the request never change."""
 
     def get(self, record_id: int) -> Record:
         """The record with this id.
 
-        :raises NotFound: there is none.
+        :raises NotFound: no record has it.
         """
         with self._read() as connection:
             row = row_of(connection, self.table, record_id)
@@ -78,7 +78,7 @@ class RecordStore(Store, Generic[Record]):
         return self.record_of(row)
 
     def get_many(self, ids: Iterable[int]) -> list[Record]:
-        """The records with these ids, in their order; an id that none has is left out."""
+        """The records with these ids, in their order; ids without a record are left out."""
         with self._read() as connection:
             return [self.record_of(row) for row in rows_of(connection, self.table, ids)]
 
@@ -90,32 +90,32 @@ class RecordStore(Store, Generic[Record]):
         after_id: int = 0,
         limit: int = 500,
     ) -> list[Record]:
-        """A page of one deployment's records that have not ended, or are in some states, newest first.
+        """A page of one deployment's records that are live, or in given states, newest first.
 
-        :param after_id: the last id of the page before; 0 begins with the newest.
+        :param after_id: the last id of the previous page; 0 starts with the newest.
         """
         states = self.live_states if states is None else states
         return self._page(asdict(scope), states, after_id=after_id, limit=limit)
 
     def live_of_older_epochs(self, owner: Owner) -> list[Record]:
-        """What the owner's task still has alive from before a person cleared it, newest first."""
+        """The live records that the owner's task requested before a person cleared it, newest first."""
         with self._read() as connection:
             rows = live_rows_of_older_epochs(connection, self.table, owner, self.live_states)
         return [self.record_of(row) for row in rows]
 
     def latest_of_key(self, key: str) -> Record | None:
-        """The newest generation of a request's record, ended or not, or nothing."""
+        """The newest generation of a request's record, ended or not; None without one."""
         with self._read() as connection:
             row = latest_of_key(connection, self.table, key)
         return self.record_of(row) if row else None
 
     def not_found(self, subject: object) -> NotFound:
-        """That there is no such record, with the command that lists those that there are."""
+        """The error about a missing record, with the command that lists the known ones."""
         return NotFound(f"There is no {subject}; see the known ones with: airflow dcluster {self.kind}s list")
 
     def _page(
         self,
-        wanted: Mapping[str, Any],
+        filters: Mapping[str, Any],
         states: Collection[Enum] | None,
         *,
         after_id: int,
@@ -127,7 +127,7 @@ class RecordStore(Store, Generic[Record]):
             rows = page_of(
                 connection,
                 self.table,
-                wanted,
+                filters,
                 states,
                 after_id=after_id,
                 limit=limit,
@@ -137,12 +137,12 @@ class RecordStore(Store, Generic[Record]):
         return [self.record_of(row) for row in rows]
 
     def _save(self, connection: Connection, record: Record, *columns: Any) -> tuple[Record, Any]:
-        """Save a record, unless somebody else has saved it since it was read.
+        """Save a record, unless another process saved it since it was read.
 
-        :param columns: more columns to be read of the row as it was.
+        :param columns: more columns to read of the stored row.
         :returns: the record with its new version, and the row as it was.
         :raises StaleRecord: another process saved it first; nothing was changed.
-        :raises NotFound: it was never in this registry.
+        :raises NotFound: the registry never had it.
         """
         is_it = self.table.c.id == record.id
         query = select(self.table.c.version, self.table.c.state, *columns).where(is_it)
@@ -160,7 +160,7 @@ class RecordStore(Store, Generic[Record]):
 
 
 def conditions_of_owner(owner_run: tuple[str, str] | None, owner_dag: str | None) -> dict[str, str]:
-    """The columns of what a DAG run (``dag_id``, ``run_id``), or any run of a DAG, has asked for."""
+    """The conditions on rows that a DAG run (``dag_id``, ``run_id``), or any run of a DAG, requested."""
     if owner_run is not None:
         return {"owner_dag_id": owner_run[0], "owner_run_id": owner_run[1]}
     return {} if owner_dag is None else {"owner_dag_id": owner_dag}
@@ -172,9 +172,9 @@ def in_scope(table: Table, scope: Scope) -> list[Any]:
 
 
 def iterate(page: Callable[[int], Sequence[Record]]) -> Iterator[Record]:
-    """What all pages have, however many there are, a page in memory at a time.
+    """Iterate over the records of all pages, with one page in memory at a time.
 
-    :param page: the page after the record of an id; 0 gives the first.
+    :param page: reads the page after an id; 0 reads the first.
     """
     last = 0
     while found := page(last):

@@ -1,4 +1,4 @@
-"""Records as rows and rows as records."""
+"""Conversion between records and rows."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def cluster_values(cluster: Cluster) -> dict[str, Any]:
         "tenant": cluster.spec.tenant,
         "engine": cluster.spec.engine,
         "long_living": cluster.spec.long_living,
-        "job_seen_at": cluster.job_seen_at,
+        "last_used_at": cluster.last_used_at,
     }
 
 
 def cluster_changes(cluster: Cluster) -> dict[str, Any]:
-    """The columns that a save may change; those of the request itself never do."""
+    """The columns that a save may change; those of the request never change."""
     return {
         **_state_values(cluster),
-        "place": cluster.place,
+        "location": cluster.location,
         "master_url": cluster.master_url,
         "workers_ready": cluster.workers_ready,
     }
@@ -45,8 +45,8 @@ def cluster_of(row: Any) -> Cluster:
         state=ClusterState(row.state),
         name=row.name,
         platform=row.platform,
-        place=row.place,
-        job_seen_at=row.job_seen_at,
+        location=row.location,
+        last_used_at=row.last_used_at,
         master_url=row.master_url,
         workers_ready=row.workers_ready,
     )
@@ -58,7 +58,7 @@ def job_values(job: Job) -> dict[str, Any]:
 
 
 def job_changes(job: Job) -> dict[str, Any]:
-    """The columns that a save may change; those of the request itself never do."""
+    """The columns that a save may change; those of the request never change."""
     return {
         **_state_values(job),
         "cluster_id": job.cluster_id,
@@ -66,7 +66,7 @@ def job_changes(job: Job) -> dict[str, Any]:
         "exit_code": job.exit_code,
         "started_at": job.started_at,
         "ended_at": job.ended_at,
-        "savepoint_wanted": job.savepoint_wanted,
+        "savepoint_requested": job.savepoint_requested,
         "savepoint": job.savepoint,
         "savepoint_failure": job.savepoint_failure.as_json() if job.savepoint_failure else None,
         "result": job.result,
@@ -85,7 +85,7 @@ def job_of(row: Any) -> Job:
         exit_code=row.exit_code,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        savepoint_wanted=row.savepoint_wanted,
+        savepoint_requested=row.savepoint_requested,
         savepoint=row.savepoint,
         savepoint_failure=_diagnosis_of(row.savepoint_failure),
         result=row.result,
@@ -159,10 +159,10 @@ def _owner_of(row: Any) -> Owner | None:
 
 
 def _spec_of(kind: Any, fields: dict[str, Any]) -> Any:
-    # Checked when it came in; checked again, a rule made later would make old rows unreadable.
+    # It was validated when it was stored; validated again, a later rule could make old rows unreadable.
     known = kind.model_fields.keys()
     if fields.keys() != known:
-        # Written by another version: what it did not know gets the default.
+        # Written by another version: a field that it did not know gets its default.
         return kind.model_construct(**{name: value for name, value in fields.items() if name in known})
     # As a copy or unpickling makes it: a tenth of the time, of which long lists are made.
     spec = kind.__new__(kind)

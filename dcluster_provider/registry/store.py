@@ -1,4 +1,4 @@
-"""The registry: what is remembered of clusters and jobs, the same for every process that opens its database."""
+"""The registry: the stored clusters and jobs, shared by every process that opens its database."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ __all__ = [
 
 
 class Registry:
-    """What is remembered of clusters and jobs, one store for each kind of it.
+    """The stored clusters and jobs, with one store for each kind of record.
 
-    Made in an instant; the database is opened, and its schema brought up to date, by the first call. Safe to use
-    from several threads, in several processes and across a fork. Records are immutable; a save from an outdated
-    one is rejected.
+    Construction is immediate; the first call opens the database and migrates its schema. Safe to use from several
+    threads, in several processes and across a fork. Records are immutable; a save of an outdated one is rejected.
 
-    :param url: of the database: ``sqlite:////absolute/path/registry.db`` (the folder is made when missing) or
+    :param url: of the database: ``sqlite:////absolute/path/registry.db`` (the folder is created when missing) or
         ``postgresql+psycopg2://user:password@host/database``.
     :raises InvalidSpec: the URL is of another kind. Any call raises ``RegistryUnusable`` when the database cannot
-        be opened or has a newer schema than this package knows.
+        be opened or its schema is newer than this package.
     """
 
     def __init__(self, url: str) -> None:
@@ -57,15 +56,15 @@ class Registry:
 
     @property
     def id(self) -> str:
-        """The registry's own id: it tells what this registry has made from what another has, on the same platform.
+        """The registry's own id, which distinguishes what it made from what another registry made on the same platform.
 
-        :raises RegistryUnusable: the database cannot be opened, or has a newer schema than this package knows.
+        :raises RegistryUnusable: the database cannot be opened, or its schema is newer than this package.
         """
         return self._identity.get()
 
     def describe(self) -> str:
-        """Where the registry is, and its schema.
+        """The address of the registry, and its schema version.
 
-        :raises RegistryUnusable: it cannot be opened, or has a newer schema than this package knows.
+        :raises RegistryUnusable: it cannot be opened, or its schema is newer than this package.
         """
         return self.database.describe()

@@ -1,1 +1,1 @@
-"""Sensors: waiting for a cluster or a job that somebody else asked for."""
+"""Sensors: waits for a cluster or a job that another task or person requested."""

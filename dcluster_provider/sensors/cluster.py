@@ -1,4 +1,4 @@
-"""The sensor for clusters."""
+"""The sensor that waits for a cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DClusterClusterSensor(RecordSensor):
     """Waits for a cluster to be in one of some states.
 
     :param cluster_id: the cluster's id, templated.
-    :param cluster_name: its name instead.
+    :param cluster_name: the cluster's name instead of its id, templated.
 
     The other arguments are those of :class:`~dcluster_provider.sensors.waiting.RecordSensor`.
 
@@ -42,19 +42,19 @@ class DClusterClusterSensor(RecordSensor):
         self.cluster_id = cluster_id
         self.cluster_name = cluster_name
 
-    def look(self) -> Cluster:
-        """The cluster at this moment."""
-        cluster = self.last_seen()
+    def poll(self) -> Cluster:
+        """Poll the cluster and return it."""
+        cluster = self.recorded()
         return self.hook.clusters.observe([cluster.id])[cluster.id]
 
-    def last_seen(self) -> Cluster:
-        """The cluster as it was last seen."""
+    def recorded(self) -> Cluster:
+        """The cluster in its last recorded state."""
         if self.cluster_id is not None:
             return self.hook.clusters.get(record_id("cluster_id", self.cluster_id))
         return self.hook.clusters.get(str(self.cluster_name))
 
     def reject_end(self, record: Any) -> None:
-        """Raise if the cluster has ended."""
+        """Raise if the cluster has ended, with its diagnosis."""
         from dcluster_provider.control.clusters import raise_if_ended
 
         raise_if_ended(record)

@@ -1,4 +1,4 @@
-"""The sensor for jobs."""
+"""The sensor that waits for a job."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class DClusterJobSensor(RecordSensor):
         super().__init__(states=states, **kwargs)
         self.job_id = job_id
 
-    def look(self) -> Job:
-        """The job at this moment."""
+    def poll(self) -> Job:
+        """Poll the job and return it."""
         job_id = record_id("job_id", self.job_id)
-        seen = self.hook.jobs.observe([job_id])
-        return seen[job_id] if job_id in seen else self.last_seen()
+        polled = self.hook.jobs.observe([job_id])
+        return polled[job_id] if job_id in polled else self.recorded()
 
-    def last_seen(self) -> Job:
-        """The job as it was last seen."""
+    def recorded(self) -> Job:
+        """The job in its last recorded state."""
         return self.hook.jobs.get(record_id("job_id", self.job_id))
 
     def reject_end(self, record: Any) -> None:
-        """Raise if the job has ended."""
+        """Raise if the job has ended, with its diagnosis."""
         from dcluster_provider.control.jobs import raise_if_job_ended
 
         raise_if_job_ended(record)

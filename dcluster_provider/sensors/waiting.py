@@ -1,4 +1,4 @@
-"""What the sensors share: look, tell, and wait on a worker or in the triggerer."""
+"""What the sensors share: poll, log, and wait on a worker or in the triggerer."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class RecordSensor(BaseSensorOperator):
     """Waits for a cluster or job to be in one of some states; it never ends what it watches.
 
-    :param states: the states waited for, in any letter case.
-    :param dcluster_conn_id: the connection; the default one need not exist.
+    :param states: the states to wait for, in any letter case.
+    :param dcluster_conn_id: id of the connection; the default one need not exist.
     :param deferrable: wait in the triggerer instead of on a worker; Airflow's ``[operators] default_deferrable``
         unless given.
 
@@ -60,19 +60,19 @@ class RecordSensor(BaseSensorOperator):
         self.dcluster_conn_id = dcluster_conn_id
         self.deferrable = deferrable
         if is_literal(states):
-            self.wanted_states()
+            self.target_states()
 
     @cached_property
     def hook(self) -> DClusterHook:
-        """The hook of the sensor's connection."""
+        """The hook of the sensor's connection, created at its first use."""
         from dcluster_provider.hooks.dcluster import DClusterHook
 
         return DClusterHook(self.dcluster_conn_id)
 
-    def wanted_states(self) -> list[str]:
-        """The names of the states waited for.
+    def target_states(self) -> list[str]:
+        """The names of the states to wait for.
 
-        :raises InvalidSpec: there is no such state, or none is named.
+        :raises InvalidSpec: a state does not exist, or none is named.
         """
         names = listed("states", self.states)
         if not names:
@@ -85,46 +85,46 @@ class RecordSensor(BaseSensorOperator):
         return [state.value for state in states or ()]
 
     @abstractmethod
-    def look(self) -> Cluster | Job:
-        """The watched record at this moment."""
+    def poll(self) -> Cluster | Job:
+        """Poll the watched record and return it."""
 
     @abstractmethod
-    def last_seen(self) -> Cluster | Job:
-        """The watched record as it was last seen."""
+    def recorded(self) -> Cluster | Job:
+        """The watched record in its last recorded state."""
 
     @abstractmethod
     def reject_end(self, record: Any) -> None:
-        """Raise if the record has ended, so that waiting on would be in vain."""
+        """Raise if the record has ended in none of the requested states."""
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  # Airflow passes it
-        """One look."""
-        return self._judge(self.look())
+        """Poll once; whether the record is in one of the requested states."""
+        return self._judge(self.poll())
 
     def _judge(self, record: Cluster | Job) -> PokeReturnValue:
         from dcluster_provider.triggers.task_log import describe_change
 
         self.engine_ui_url = record.ui_url
         self.log.info(describe_change(None, record))
-        if record.state.value in self.wanted_states():
+        if record.state.value in self.target_states():
             return PokeReturnValue(True, record.state.value)
         self.reject_end(record)
         return PokeReturnValue(False)
 
     def execute(self, context: Context) -> Any:
-        """Wait, on the worker or in the triggerer."""
+        """Wait, on the worker or in the triggerer, until the record is in one of the states."""
         from airflow.sdk.exceptions import AirflowFailException
 
         try:
-            self.wanted_states()
+            self.target_states()
             if not self.deferrable:
                 return super().execute(context)
-            record = self.look()
+            record = self.poll()
         except (InvalidSpec, NotFound) as error:
             raise AirflowFailException(str(error)) from error
-        seen = self._judge(record)
-        if not seen.is_done:
+        judged = self._judge(record)
+        if not judged.is_done:
             self._defer(record.id)
-        return seen.xcom_value
+        return judged.xcom_value
 
     def _defer(self, record_id: int) -> NoReturn:
         from dcluster_provider.triggers.dcluster import ClusterTrigger, JobTrigger
@@ -134,7 +134,7 @@ class RecordSensor(BaseSensorOperator):
             trigger=trigger(
                 self.dcluster_conn_id,
                 record_id,
-                self.wanted_states(),
+                self.target_states(),
                 self.poke_interval,
                 time.time() + self.timeout,
             ),
@@ -143,12 +143,12 @@ class RecordSensor(BaseSensorOperator):
         )
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on after the wait in the triggerer."""
+        """Finish after the wait in the triggerer."""
         from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
-        seen = self._judge(self.last_seen()) if event["cause"] == "state" else self.poke(context)
-        if seen.is_done:
-            return seen.xcom_value
+        judged = self._judge(self.recorded()) if event["cause"] == "state" else self.poke(context)
+        if judged.is_done:
+            return judged.xcom_value
         message = f"{self.kind} {event['id']} is {event['state']} after {self.timeout:g} s"
         if self.soft_fail:
             raise AirflowSkipException(message)

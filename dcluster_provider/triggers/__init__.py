@@ -1,1 +1,1 @@
-"""Waiting without a worker."""
+"""Triggers: waits in the triggerer, without a worker."""

@@ -1,4 +1,4 @@
-"""The triggers: a cluster or a job is waited for until it is in a wanted state or has ended."""
+"""The triggers that wait until a cluster or a job is in a requested state or has ended."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 
 
 _MAX_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
-# Of lines that are logged at once: with what Airflow adds to each, they fit into a pipe to the triggerer, which a full
-# one stops. All waits of the triggerer's loop take turns.
+# Of lines that are logged at once: with what Airflow adds to each, they fit into a pipe to the triggerer; a full pipe
+# would block all waits of the triggerer's loop.
 _PIECE_LINES, _PIECE_CHARACTERS = 100, 16 * 1024
-_PIECE_SECONDS = 0.1  # between two pieces
+_PIECE_SECONDS = 0.1  # between two batches of lines
 _MAX_AFTER_END = 64 * 1024 * 1024  # characters of a log that are copied after the job's end
-_SEEN_OUT_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
-_SEEN_OUT_PACE = 1.0  # seconds between two looks at it
+_TERMINATION_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
+_TERMINATION_POLL_INTERVAL = 1.0  # seconds
 
 
 class RecordTrigger(OwnedTrigger):
-    """Waits for one record of the registry; subclasses say of which kind.
+    """Waits for one record of the registry; subclasses name its kind.
 
-    What the last look showed is not logged here: the triggerer closes a trigger's log file as soon as it hears that
-    the trigger has ended, and drops what it has not read by then. Those lines go with the event, as ``lines``, and the
-    resumed task logs them; if an event cannot carry all of them, the first are logged here and waited for until read.
+    What the last poll returned is not logged here: the triggerer closes a trigger's log file as soon as the trigger has
+    ended, and drops what it has not read by then. Those lines are part of the event, as ``lines``, and the resumed task
+    logs them; if the event cannot hold all of them, the first are logged here and waited for until read.
 
     :param conn_id: the connection.
     :param record_id: the id of the cluster or job.
-    :param states: the states waited for; a final state ends the wait in any case.
-    :param poll_interval: seconds between two looks.
-    :param deadline: Unix time at which the wait gives up; none means never.
-    :param owner: the waiting task when what it waits for is its own and has to end if a person ends the task; none
-        when it only watches.
-    :param log_start: position from which the job's log is copied to the task's log; none means not at all.
+    :param states: the states to wait for; a final state ends the wait in any case.
+    :param poll_interval: seconds between two polls.
+    :param deadline: Unix time at which the wait gives up; None means never.
+    :param owner: the waiting task, if it owns the cluster or job, which then ends when a person ends the task; None
+        when the task only watches.
+    :param log_start: byte offset from which the job's log is copied to the task's log; None means not at all.
     """
 
     kind: ClassVar[Literal["cluster", "job"]]
@@ -82,25 +82,25 @@ class RecordTrigger(OwnedTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: the state waited for or a final one, or that the deadline has passed; and the last lines."""
+        """Yield one event: a requested or final state was reached, or the deadline passed; with the last lines."""
         begun = time.monotonic()
         wait = Subscription(self.kind, self.record_id, self.poll_interval, self.log_start)
-        sights = SharedWatch.of(self.conn_id).follow(wait)
+        results = SharedWatch.of(self.conn_id).follow(wait)
         last: PollResult | None = None
         try:
             while True:
                 try:
-                    sight = await asyncio.wait_for(anext(sights), self.seconds_left())
+                    result = await asyncio.wait_for(anext(results), self.seconds_left())
                 except asyncio.TimeoutError:
                     await self.wait_for_worker_to_leave(begun)
                     yield await self._event("timeout", last, wait.log_start)
                     return
-                decides = sight.record.state.is_final or sight.record.state.value in self.states
-                await self._tell(last, sight, is_last=decides)
-                last = sight
+                decides = result.record.state.is_final or result.record.state.value in self.states
+                await self._hold_lines(last, result, is_last=decides)
+                last = result
                 if decides:
-                    # Nobody on another machine can read on: the pod goes with the job.
-                    last = await self._read_to_the_end(sights, last)
+                    # No other machine can read on: the pod goes with the job.
+                    last = await self._read_to_the_end(results, last)
                     await self.wait_for_worker_to_leave(begun)
                     yield await self._event("state", last, wait.log_start)
                     return
@@ -109,18 +109,18 @@ class RecordTrigger(OwnedTrigger):
             raise
         finally:
             self._log_lines(self._held_lines)
-            await sights.aclose()
+            await results.aclose()
 
     def subject(self) -> str:
-        """The cluster or job."""
+        """The kind and id of the record, for log lines."""
         return f"{self.kind} {self.record_id}"
 
     async def control(self) -> Control:
-        """The use cases of the connection, those that its watch has."""
+        """The use cases of the connection, shared with its watch."""
         return await SharedWatch.of(self.conn_id).control()
 
     def end(self, control: Control, owner: Owner) -> str:
-        """End the cluster or job."""
+        """Terminate the cluster or stop the job."""
         actor = f"a person who ended {owner}"
         ended: Cluster | Job
         if self.kind == "job":
@@ -130,62 +130,64 @@ class RecordTrigger(OwnedTrigger):
         return f"Ended {ended}, now {ended.state.value}, because a person ended the task"
 
     def has_arrived(self, control: Control) -> bool:
-        """Whether the cluster or job is in a wanted state."""
+        """Whether the cluster or job is in a requested state."""
         calls = control.jobs if self.kind == "job" else control.clusters
         return calls.get(self.record_id).state.value in self.states
 
     async def wait_until_terminated(self) -> None:
-        """Look at the cluster or job until it has ended; the watch then sees a job's own cluster out."""
+        """Poll the cluster or job until it has ended; the watch then polls a job's own cluster."""
         try:
-            await asyncio.wait_for(self._until_final(), _SEEN_OUT_SECONDS)
+            await asyncio.wait_for(self._until_final(), _TERMINATION_SECONDS)
         except asyncio.TimeoutError:
             self.log.warning(
-                "%s has not ended after %g s; the next cluster check goes on",
+                "%s has not ended after %g s; the next cluster check continues",
                 self.subject(),
-                _SEEN_OUT_SECONDS,
+                _TERMINATION_SECONDS,
             )
 
     async def _until_final(self) -> None:
-        sights = SharedWatch.of(self.conn_id).follow(Subscription(self.kind, self.record_id, _SEEN_OUT_PACE))
+        results = SharedWatch.of(self.conn_id).follow(
+            Subscription(self.kind, self.record_id, _TERMINATION_POLL_INTERVAL)
+        )
         try:
-            async for sight in sights:
-                if sight.record.state.is_final:
+            async for result in results:
+                if result.record.state.is_final:
                     return
         finally:
-            await sights.aclose()
+            await results.aclose()
 
-    async def _read_to_the_end(self, sights: AsyncIterator[PollResult], last: PollResult) -> PollResult:
-        """Pass on the rest of a log that is kept on this machine alone, however late it is."""
+    async def _read_to_the_end(self, results: AsyncIterator[PollResult], last: PollResult) -> PollResult:
+        """Log the rest of a log that only this machine can read, however late it is."""
         copied = len(last.log_text)
         while self._is_to_read_on(last):
             if copied > _MAX_AFTER_END:
                 self._held_lines.append(
-                    f"The log goes on after {copied} characters; all of it is in {last.log_kept_at}"
+                    f"The log continues after {copied} characters; all of it is in {last.log_kept_at}"
                 )
                 return replace(last, log_is_cut=False)
             await self._pass_on(self._held_lines)
             self._held_lines = []
-            last = await anext(sights)
+            last = await anext(results)
             self._held_lines = _log_lines_of(last)
             copied += len(last.log_text)
         return last
 
-    def _is_to_read_on(self, sight: PollResult) -> bool:
-        if self.log_start is None or not sight.record.state.is_final:
+    def _is_to_read_on(self, result: PollResult) -> bool:
+        if self.log_start is None or not result.record.state.is_final:
             return False
-        return not sight.log_was_read or (sight.log_is_cut and bool(sight.log_kept_at))
+        return not result.log_was_read or (result.log_is_cut and bool(result.log_kept_at))
 
-    async def _tell(self, before: PollResult | None, sight: PollResult, *, is_last: bool) -> None:
-        """Hold back what a look showed; what the one before did is logged, if there is time for it to be read."""
+    async def _hold_lines(self, before: PollResult | None, result: PollResult, *, is_last: bool) -> None:
+        """Hold back the lines of a poll; those of the previous one are logged, since there is time to read them."""
         if not is_last:
             await self._pass_on(self._held_lines)
             self._held_lines = []
-        self._held_lines += _log_lines_of(sight)
+        self._held_lines += _log_lines_of(result)
         known = before.record if before else None
-        if is_news(known, sight.record):
-            self._held_lines.append(describe_change(known, sight.record))
-        if sight.trouble and (before is None or before.trouble != sight.trouble):
-            self._held_lines.append(f"Nothing can be told just now: {sight.trouble}; the wait goes on")
+        if is_news(known, result.record):
+            self._held_lines.append(describe_change(known, result.record))
+        if result.trouble and (before is None or before.trouble != result.trouble):
+            self._held_lines.append(f"The state is unknown now: {result.trouble}; the wait continues")
 
     def _log_lines(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -215,7 +217,7 @@ class RecordTrigger(OwnedTrigger):
             await wait_until_read()
 
     async def _pass_on(self, lines: Sequence[str]) -> None:
-        """Log lines no faster than the triggerer takes them from all its waits together."""
+        """Log lines no faster than the triggerer reads them from all its waits together."""
         begin = 0
         while begin < len(lines):
             end = _end_of_piece(lines, begin)
@@ -229,23 +231,23 @@ class RecordTrigger(OwnedTrigger):
 
 
 class ClusterTrigger(RecordTrigger):
-    """Waits for a cluster."""
+    """Waits for a cluster; its arguments are those of :class:`RecordTrigger`."""
 
     kind = "cluster"
 
 
 class JobTrigger(RecordTrigger):
-    """Waits for a job, copying its log to the task's."""
+    """Waits for a job and copies its log to the task's; its arguments are those of :class:`RecordTrigger`."""
 
     kind = "job"
 
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-_FEW_LINES = 10  # that a pipe takes beside everything else
+_FEW_LINES = 10  # that fit into a pipe beside everything else
 
 
 def _turn() -> asyncio.Lock:
-    """Held by the one wait of this event loop that logs many lines now."""
+    """The lock of the one wait of this event loop that logs many lines now."""
     return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
@@ -257,12 +259,12 @@ def _end_of_piece(lines: Sequence[str], begin: int) -> int:
     return end
 
 
-def _log_lines_of(sight: PollResult) -> list[str]:
-    return [f"  | {line}" for line in without_result_lines(sight.log_text)]
+def _log_lines_of(result: PollResult) -> list[str]:
+    return [f"  | {line}" for line in without_result_lines(result.log_text)]
 
 
 def _first_that_fits(lines: Sequence[str]) -> int:
-    """The index of the first of the last lines that an event can carry."""
+    """The index of the first of the last lines that an event can hold."""
     left = _MAX_EVENT
     for index in range(len(lines) - 1, -1, -1):
         left -= len(json.dumps(lines[index])) + 2

@@ -1,4 +1,4 @@
-"""The trigger of nodes: machines are waited for until they are nodes that are ready, or until they are given back."""
+"""The trigger that waits until machines are ready nodes, or are released."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class NodesTrigger(OwnedTrigger):
 
     :param conn_id: the connection.
     :param action: ``launch`` or ``destroy``.
-    :param request: a NodeRequest or a DestroyRequest.
-    :param key: of a launch.
-    :param poll_interval: seconds between two looks.
-    :param deadline: Unix time at which the wait gives up; none means never.
-    :param owner: the waiting task when the nodes are its own and have to go if a person ends the task.
-    :param begun: when a destruction was asked for, as ISO 8601: nodes that were left before are tried again.
+    :param request: a NodeRequest or a DestroyRequest, as a JSON object.
+    :param key: the key of a launch.
+    :param poll_interval: seconds between two polls.
+    :param deadline: Unix time at which the wait gives up; None means never.
+    :param owner: the waiting task, if it owns the nodes, which are then released when a person ends the task.
+    :param begun: when a destruction was requested, in ISO 8601: nodes given up before are drained again.
     """
 
     def __init__(  # noqa: PLR0917  # Airflow passes what serialize() gave by keyword
@@ -61,7 +61,7 @@ class NodesTrigger(OwnedTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: the nodes are ready or gone, the request failed, or the deadline has passed."""
+        """Yield one event: the nodes are ready or gone, the request failed, or the deadline passed."""
         begun = time.monotonic()
         try:
             control = await self.control()
@@ -73,21 +73,21 @@ class NodesTrigger(OwnedTrigger):
             raise
 
     async def _event(self, control: Control) -> TriggerEvent:
-        looks = ProgressPoller(lambda: self._poll(control))
+        poller = ProgressPoller(lambda: self._poll(control))
         while True:
             try:
-                progress, news = await asyncio.to_thread(looks.once)
+                progress, news = await asyncio.to_thread(poller.once)
             except NodesFailed as error:
                 diagnosis = error.diagnosis.as_json()
                 return _event({"cause": "failed", "subject": error.subject, "diagnosis": diagnosis})
             if news:
-                tell = self.log.warning if progress is None else self.log.info
-                tell("%s", news)
+                log = self.log.warning if progress is None else self.log.info
+                log("%s", news)
             if progress is not None and progress.is_finished:
                 return _event({"cause": "finished", "progress": progress.as_json()})
             left = self.seconds_left()
             if left == 0:
-                return _event({"cause": "timeout", "progress": looks.told})
+                return _event({"cause": "timeout", "progress": poller.last})
             await asyncio.sleep(self.poll_interval if left is None else min(self.poll_interval, left))
 
     def _poll(self, control: Control) -> Any:
@@ -97,11 +97,11 @@ class NodesTrigger(OwnedTrigger):
         return control.nodes.destroy_step(self.request, begun)
 
     def subject(self) -> str:
-        """The nodes."""
+        """The action on the nodes, for log lines."""
         return f"the {self.action} of nodes"
 
     async def control(self) -> Control:
-        """The use cases of the connection."""
+        """The use cases of the connection, created in this process once."""
         from asgiref.sync import sync_to_async
 
         from dcluster_provider.hooks.dcluster import DClusterHook
@@ -110,18 +110,18 @@ class NodesTrigger(OwnedTrigger):
         return await sync_to_async(lambda: DClusterHook(self.conn_id).control)()
 
     def has_arrived(self, control: Control) -> bool:
-        """Whether the nodes are ready, or gone."""
+        """Whether the launch or destruction is finished."""
         try:
             return bool(self._poll(control).is_finished)
         except NodesFailed:
             return False
 
     def end(self, control: Control, owner: Owner) -> str:
-        """Give back the machines of a launch; a destruction that is given up leaves them as they are."""
+        """Release the machines of a launch; a destruction that ends early leaves them as they are."""
         if self.action != "launch":
             return f"What is left of {self.subject()} stays, because {owner} was ended by a person"
         ids = control.nodes.undo_launch(self.request, self.key)
-        return f"Gave {len(ids)} nodes back ({', '.join(ids)}), because a person ended {owner}"
+        return f"Released {len(ids)} nodes ({', '.join(ids)}), because a person ended {owner}"
 
 
 def _event(payload: dict[str, Any]) -> TriggerEvent:

@@ -1,4 +1,4 @@
-"""What a trigger does about the thing that its task asked for when a person ends the task."""
+"""Triggers that end what their task owns when a person ends the task."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from dcluster_provider.core.identity import Owner
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
-_ON_KILL_SECONDS = 25.0  # Airflow waits for on_kill for 30, and warns of one that takes longer
-# In which the process that deferred a task has ended and the scheduler knows it, on a busy machine, too.
+_ON_KILL_SECONDS = 25.0  # Airflow waits 30 seconds for on_kill, and warns of one that takes longer
+# For the process that deferred a task to end, and for the scheduler to know it, also on a busy machine.
 _WORKER_LEAVES_SECONDS = 10.0
-_endings: set[asyncio.Task[None]] = set()  # the loop itself keeps no task from being forgotten
+_terminations: set[asyncio.Task[None]] = set()  # keeps tasks alive, which the loop itself does not
 
 
 class OwnedTrigger(BaseTrigger):
-    """Waits for something; ends it when it is its task's own and a person ends the task.
+    """Waits for something, and ends it when its task owns it and a person ends the task.
 
     :param conn_id: the connection.
-    :param deadline: Unix time at which the wait gives up; none means never.
-    :param owner: the waiting task when what it waits for is its own; none when it only watches.
+    :param deadline: Unix time at which the wait gives up; None means never.
+    :param owner: the waiting task, if it owns what it waits for; None when it only watches.
     """
 
     conn_id: str
@@ -34,10 +34,10 @@ class OwnedTrigger(BaseTrigger):
     owner: dict[str, Any] | None
 
     async def wait_for_worker_to_leave(self, begun: float) -> None:
-        """Wait, before an event, until Airflow knows that the worker has left: a task resumed earlier fails its try.
+        """Delay the event until Airflow knows that the worker has left: a task resumed earlier fails its attempt.
 
-        The scheduler hears last of the process that deferred the task. When the task runs again by then, it takes that
-        process's end for the end of the new one (https://github.com/apache/airflow/issues/72716).
+        The scheduler learns last that the process which deferred the task has ended. When the task runs again by then,
+        it takes that end for the end of the new process (https://github.com/apache/airflow/issues/72716).
 
         :param begun: when the wait began, by ``time.monotonic``.
         """
@@ -46,23 +46,23 @@ class OwnedTrigger(BaseTrigger):
         await asyncio.sleep(max(0.0, begun + _WORKER_LEAVES_SECONDS - time.monotonic()))
 
     async def cancelled(self) -> None:
-        """To be called when the wait is cancelled: Airflow before 3.3 tells nobody why, and has no on_kill."""
+        """Handle the cancellation of the wait: Airflow before 3.3 does not report why, and has no on_kill."""
         if not hasattr(BaseTrigger, "on_kill"):
             await self.on_kill()
 
     async def on_kill(self) -> None:
-        """End what the task asked for, when a person ended the task, and see it out.
+        """End what the task owns when a person ended the task, and wait until it is terminated.
 
-        The task's state is read again first: Airflow also drops a trigger that another triggerer has by now, or whose
-        task goes on without it. It may cancel this method, too; what was begun goes on, also when it takes longer than
-        Airflow waits for it.
+        The task's state is read again first: Airflow also drops a trigger that another triggerer runs now, or whose
+        task continues without it. It may cancel this method, too; the termination continues, also when it takes longer
+        than Airflow waits for it.
         """
         if self.owner is None:
             return
-        ending = asyncio.create_task(self._end_own(Owner(**self.owner)))
-        _endings.add(ending)
-        ending.add_done_callback(_endings.discard)
-        done, _ = await asyncio.wait({ending}, timeout=_ON_KILL_SECONDS)
+        termination = asyncio.create_task(self._end_own(Owner(**self.owner)))
+        _terminations.add(termination)
+        termination.add_done_callback(_terminations.discard)
+        done, _ = await asyncio.wait({termination}, timeout=_ON_KILL_SECONDS)
         for task in done:
             task.result()
 
@@ -73,44 +73,44 @@ class OwnedTrigger(BaseTrigger):
 
         state = await sync_to_async(state_if_ended)(owner)
         if state is None:
-            self.log.info("%s is left alone: nobody has ended %s", self.subject(), owner)
+            self.log.info("%s is left alone: %s was not ended", self.subject(), owner)
             return
         control = await self.control()
         if state == "success" and await asyncio.to_thread(self.has_arrived, control):
             self.log.info("%s is left alone: %s has succeeded with it", self.subject(), owner)
             return
         try:
-            told = await asyncio.to_thread(self.end, control, owner)
+            line = await asyncio.to_thread(self.end, control, owner)
         except ClusterInUse as used:
             self.log.info("%s", used)
             return
-        self.log.info("%s", told)
+        self.log.info("%s", line)
         await self.wait_until_terminated()
 
     def subject(self) -> str:
-        """What is waited for, for the log."""
+        """What the trigger waits for, in log lines."""
         raise NotImplementedError
 
     async def control(self) -> Control:
-        """The use cases of the connection."""
+        """The use cases of the connection, without blocking the event loop."""
         raise NotImplementedError
 
     def end(self, control: Control, owner: Owner) -> str:
-        """End what the task asked for; returns what is told of it.
+        """End what the task owns, and return a log line about it.
 
-        :raises ClusterInUse: others use it, and it is left to them.
+        :raises ClusterInUse: jobs of other DAG runs use it, so it is left as it is.
         """
         raise NotImplementedError
 
     def has_arrived(self, control: Control) -> bool:
-        """Whether what is waited for is as it was waited for: then its task can have succeeded by itself."""
+        """Whether the wait has reached its goal, so that its task can have succeeded by itself."""
         raise NotImplementedError
 
     async def wait_until_terminated(self) -> None:
-        """Look on until nothing is left of what was ended, for some minutes at most; by default it is gone at once."""
+        """Poll until nothing is left of what was ended, for some minutes at most; by default it is gone at once."""
 
     def seconds_left(self) -> float | None:
-        """Seconds until the deadline, none when there is none."""
+        """Seconds until the deadline; None without one."""
         if self.deadline is None:
             return None
         return max(0.0, self.deadline - datetime.now(timezone.utc).timestamp())

@@ -1,4 +1,4 @@
-"""One look for all waits of a process: clusters in one batch, jobs in another, logs as they are due."""
+"""One poll for all waits of a process: clusters in one batch, jobs in another, logs as they are due."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from dcluster_provider.control.observation_errors import Unobservable
 
 _MAX_LOG_PAUSE = 300.0
-_LOG_READS_A_SECOND = 20  # of all waits together, at most
-# Bytes of all logs that a look shows, about, and of one at least and at most. A wait is shown more as soon as it has
-# passed on what it was shown, so what is held in memory is bounded however fast a job writes.
-_LOG_BYTES_A_LOOK = 256 * 1024
+_LOG_READS_PER_SECOND = 20  # of all waits together, at most
+# Approximate bytes of all logs that a poll returns, and the bounds of one log. A wait gets more as soon as it has
+# logged what it got, so memory stays bounded however fast a job writes.
+_LOG_BYTES_PER_POLL = 256 * 1024
 _MIN_LOG_BYTES, _MAX_LOG_BYTES = 8 * 1024, 64 * 1024
 
 
 @dataclass(frozen=True)
 class PollResult:
-    """What a look showed to one wait: the record, and the log from where the wait had read to, or a piece of that.
+    """The result of a poll for one wait: the record, and the part of the log after what the wait has read.
 
-    :param trouble: why the record is not of this moment, as its platform does not tell of it.
-    :param log_is_cut: whether there is more of the log already.
-    :param log_kept_at: where the log is, when this machine alone can read on.
-    :param log_was_read: whether the log was looked at, which it is not before everything shown has been passed on.
+    :param trouble: why the record is not current, because its platform could not observe it.
+    :param log_is_cut: whether more of the log exists already.
+    :param log_kept_at: where the log is, when only this machine can read on.
+    :param log_was_read: whether the log was read, which waits until everything returned has been logged.
     """
 
     record: Cluster | Job
@@ -46,12 +46,12 @@ class PollResult:
 class Subscription:
     """One wait.
 
-    :param poll_interval: seconds between two looks that this wait asks for; the most frequent asker sets the pace.
-    :param log_start: position to read the job's log from; none means that the log is not wanted.
+    :param poll_interval: seconds between two polls that this wait requests; the shortest interval applies to all.
+    :param log_start: byte offset to read the job's log from; None means that no log is read.
     :param log_pause: seconds until the log is read again; it grows while nothing is written.
     :param log_due: when that is, by the monotonic clock.
-    :param takes_log: whether everything of the log that was shown has been passed on.
-    :param cluster_id: the cluster of what is waited for; none until the first look.
+    :param takes_log: whether everything returned of the log has been logged.
+    :param cluster_id: the cluster of the wait; None until the first poll.
     """
 
     kind: Literal["cluster", "job"]
@@ -62,23 +62,23 @@ class Subscription:
     log_due: float = 0.0
     takes_log: bool = True
     cluster_id: int | None = None
-    sights: asyncio.Queue[PollResult | Exception] = field(default_factory=asyncio.Queue)
+    results: asyncio.Queue[PollResult | Exception] = field(default_factory=asyncio.Queue)
 
 
-def look(
-    control: Control, waits: Iterable[Subscription], endings: frozenset[int] = frozenset()
+def poll(
+    control: Control, waits: Iterable[Subscription], terminating: frozenset[int] = frozenset()
 ) -> tuple[list[tuple[Subscription, PollResult | Exception]], set[int]]:
-    """What one look shows to each wait: all clusters in one batch, all jobs in another.
+    """Poll for all waits: all clusters in one batch, all jobs in another.
 
-    :param endings: ids of clusters to look at for which nobody waits.
-    :returns: besides, which of those are on their way out still.
+    :param terminating: ids of clusters to poll without a wait, until they are gone.
+    :returns: the result of each wait, and the ids of those clusters that are still terminating.
     """
     waits = list(waits)
     jobs = control.jobs.observe({wait.record_id for wait in waits if wait.kind == "job"})
     awaited = {wait.record_id for wait in waits if wait.kind == "cluster"}
-    clusters = control.clusters.observe(awaited | endings)
-    states = {number: clusters[number].state for number in endings if number in clusters}
-    not_over = {number for number, state in states.items() if state.is_ending and not state.is_final}
+    clusters = control.clusters.observe(awaited | terminating)
+    states = {number: clusters[number].state for number in terminating if number in clusters}
+    still_terminating = {number for number, state in states.items() if state.is_ending and not state.is_final}
     shown: list[tuple[Subscription, PollResult | Exception]] = []
     logs: list[tuple[Subscription, Job, int]] = []
     for wait in waits:
@@ -99,9 +99,9 @@ def look(
             shown.append((wait, PollResult(record, log_end=wait.log_start)))  # its log is not due yet
         else:
             shown.append((wait, PollResult(record)))
-    most = min(_MAX_LOG_BYTES, max(_MIN_LOG_BYTES, _LOG_BYTES_A_LOOK // max(1, len(logs))))
-    parts = control.jobs.read_logs([(job, start) for _, job, start in logs], most) if logs else ()
-    min_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_A_SECOND)
+    max_bytes = min(_MAX_LOG_BYTES, max(_MIN_LOG_BYTES, _LOG_BYTES_PER_POLL // max(1, len(logs))))
+    parts = control.jobs.read_logs([(job, start) for _, job, start in logs], max_bytes) if logs else ()
+    min_pause = max(control.platform.log_pause, len(waits) / _LOG_READS_PER_SECOND)
     for (wait, _, _), part in zip(logs, parts, strict=True):
         _pace_log(
             wait,
@@ -113,7 +113,7 @@ def look(
         (wait, PollResult(job, "", part.text, part.end, part.is_cut, part.kept_at, log_was_read=True))
         for (wait, job, _), part in zip(logs, parts, strict=True)
     ]
-    return shown, not_over
+    return shown, still_terminating
 
 
 def _unobservable(control: Control, record: Cluster | Job) -> Unobservable | None:
@@ -126,10 +126,10 @@ def _log_is_due(wait: Subscription, job: Job) -> bool:
     return wait.takes_log and (job.state.is_final or time.monotonic() >= wait.log_due)
 
 
-def _pace_log(wait: Subscription, least: float, *, has_grown: bool, is_cut: bool) -> None:
-    """A log that grows is read on soon, one of which there is more at once, one that does not ever more seldom."""
+def _pace_log(wait: Subscription, min_pause: float, *, has_grown: bool, is_cut: bool) -> None:
+    """Schedule the next read: at once if more exists, soon for a log that grows, ever later for one that does not."""
     if is_cut and has_grown:
-        wait.log_pause, wait.log_due = least, 0.0
+        wait.log_pause, wait.log_due = min_pause, 0.0
         return
-    wait.log_pause = least if has_grown else min(_MAX_LOG_PAUSE, max(least, wait.log_pause * 2))
+    wait.log_pause = min_pause if has_grown else min(_MAX_LOG_PAUSE, max(min_pause, wait.log_pause * 2))
     wait.log_due = time.monotonic() + wait.log_pause

@@ -1,10 +1,10 @@
-"""One look at all clusters and jobs of a connection serves every wait in the process.
+"""A shared watch: one poll of all clusters and jobs of a connection serves every wait in the process.
 
-However many waits there are, a connection has one asyncio task that looks at all of them in one batch, in one thread
-that lives while there is something to wait for. Where the platform tells of changes, the waits for what has changed
-are looked at in between. Each wait is a subscription with a queue.
+However many waits there are, a connection has one asyncio task that polls all of them in one batch, in one thread that
+lives while there is something to wait for. Where the platform notifies of changes, the waits concerned are polled in
+between. Each wait is a subscription with a queue.
 
-A job's own cluster ends with it, and no task waits for that: the watch sees it out.
+A job's own cluster terminates with it, and no task waits for that: the watch polls the cluster until it is gone.
 """
 
 from __future__ import annotations
@@ -23,50 +23,50 @@ from dcluster_provider.control.retry_budget import RetryBudget
 from dcluster_provider.core.errors import CredentialsRefused
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.capabilities import SupportsChangeNotification, reconnect
-from dcluster_provider.triggers.poll_result import PollResult, Subscription, look
+from dcluster_provider.triggers.poll_result import PollResult, Subscription, poll
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
 
 log = logging.getLogger(__name__)
 
-_ENDING_PACE = 2.0  # seconds between two looks at clusters that are on their way out
-_ENDING_SECONDS = 300.0  # after which their end is left to the cluster check
-_GATHERED_SECONDS = 0.2  # changes come in crowds: one look serves all of these seconds
+_TERMINATING_INTERVAL = 2.0  # seconds between two polls of terminating clusters
+_TERMINATING_SECONDS = 300.0  # after which their termination is left to the cluster check
+_GATHERED_SECONDS = 0.2  # changes come in bursts: one poll serves all of these seconds
 
 
 @dataclass
 class Changes:
-    """What has changed since the last look.
+    """What has changed since the last poll.
 
-    :param clusters: ids of those that have.
-    :param anything: whether it may be any cluster.
+    :param clusters: ids of the changed clusters.
+    :param anything: whether any cluster may have changed.
     """
 
     clusters: set[int] = field(default_factory=set)
     anything: bool = False
 
     def add(self, cluster_id: int | None) -> None:
-        """One change more, of no known cluster with none."""
+        """Add a change of a cluster; None means an unknown one."""
         if cluster_id is None:
             self.anything = True
         else:
             self.clusters.add(cluster_id)
 
     def concern(self, wait: Subscription) -> bool:
-        """Whether a wait has to be looked at, as one that never was."""
+        """Whether a wait has to be polled for these changes, as every new wait has."""
         return self.anything or wait.cluster_id is None or wait.cluster_id in self.clusters
 
 
 class SharedWatch:
-    """The one watch of a connection on one event loop."""
+    """The watch of a connection on one event loop."""
 
     _watches: ClassVar[dict[tuple[int, str], SharedWatch]] = {}
 
     def __init__(self, conn_id: str) -> None:
         self._conn_id = conn_id
         self._subscriptions: set[Subscription] = set()
-        self._endings: dict[int, float] = {}  # clusters on their way out, and until when they are looked at
+        self._terminating: dict[int, float] = {}  # terminating clusters, and until when they are polled
         self._control: Control | None = None
         self._task: asyncio.Task[None] | None = None
         self._retry_budget = RetryBudget()
@@ -77,14 +77,14 @@ class SharedWatch:
     @classmethod
     def of(cls, conn_id: str) -> SharedWatch:
         """The watch of a connection on the running event loop."""
-        place = (id(asyncio.get_running_loop()), conn_id)
-        return cls._watches.setdefault(place, cls(conn_id))
+        key = (id(asyncio.get_running_loop()), conn_id)
+        return cls._watches.setdefault(key, cls(conn_id))
 
     async def follow(self, subscription: Subscription) -> AsyncGenerator[PollResult, None]:
-        """Everything new that the looks show to one wait, first of all how things stand; it never ends by itself.
+        """Yield the news of each poll for one wait, starting with its present state; never ends by itself.
 
-        :raises NotFound: there is no such cluster or job.
-        :raises Exception: whatever made every look of the last minute fail.
+        :raises NotFound: the cluster or job does not exist.
+        :raises Exception: the error of the polls, after they failed for a minute.
         """
         self._subscriptions.add(subscription)
         self._changed.set()
@@ -93,25 +93,25 @@ class SharedWatch:
                 self._poll_while_needed(), name=f"dcluster watch {self._conn_id}"
             )
         try:
-            wants_more = False
+            has_more = False
             while True:
-                # Whoever asks for the next has passed on what it was shown.
-                subscription.takes_log = subscription.sights.empty()
-                if wants_more and subscription.takes_log:
+                # A wait that requests the next result has logged the previous one.
+                subscription.takes_log = subscription.results.empty()
+                if has_more and subscription.takes_log:
                     self._note(subscription.cluster_id)
-                sight = await subscription.sights.get()
-                if isinstance(sight, Exception):
-                    raise sight
-                if sight.log_was_read:
-                    wants_more = sight.log_is_cut and bool(sight.log_text)
-                elif subscription.log_start is not None and sight.record.state.is_final:
-                    wants_more = True
-                yield sight
+                result = await subscription.results.get()
+                if isinstance(result, Exception):
+                    raise result
+                if result.log_was_read:
+                    has_more = result.log_is_cut and bool(result.log_text)
+                elif subscription.log_start is not None and result.record.state.is_final:
+                    has_more = True
+                yield result
         finally:
             self._subscriptions.discard(subscription)
 
     async def control(self) -> Control:
-        """The use cases of the connection, which is looked up once for all waits of a time."""
+        """The use cases of the connection, which is read once while there are waits."""
         if self._control is None:
             from asgiref.sync import sync_to_async
 
@@ -125,55 +125,55 @@ class SharedWatch:
     async def _poll_while_needed(self) -> None:
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"dcluster-watch-{self._conn_id}")
         try:
-            looked_at_all = -math.inf
+            polled_at = -math.inf
             self._retry_budget.reset()
             while self._is_needed():
                 waits = list(self._subscriptions)
-                pace = min((wait.poll_interval for wait in waits), default=_ENDING_PACE)
+                pace = min((wait.poll_interval for wait in waits), default=_TERMINATING_INTERVAL)
                 changes, self._changes = self._changes, Changes()
                 self._changed.clear()
-                if time.monotonic() >= looked_at_all + pace:
+                if time.monotonic() >= polled_at + pace:
                     await self._poll_for(waits, thread)
-                    looked_at_all = time.monotonic()
+                    polled_at = time.monotonic()
                 elif concerned := [wait for wait in waits if changes.concern(wait)]:
                     await self._poll_for(concerned, thread)
-                elif self._endings:
+                elif self._terminating:
                     await self._poll_for([], thread)
-                following = looked_at_all + pace - time.monotonic()
+                following = polled_at + pace - time.monotonic()
                 await self._wait_for_change(
-                    max(0.0, min(following, _ENDING_PACE) if self._endings else following)
+                    max(0.0, min(following, _TERMINATING_INTERVAL) if self._terminating else following)
                 )
-        except Exception as error:  # whoever waits has to hear of it: nobody looks any more
+        except Exception as error:  # the waits have to fail: nothing polls any more
             log.exception("The watch of connection %s has ended", self._conn_id)
             for wait in self._subscriptions:
-                wait.sights.put_nowait(error)
+                wait.results.put_nowait(error)
         finally:
             self._listen_to(None)
-            thread.shutdown(wait=False)  # the loop does not wait for a look that nobody needs any more
-            self._control = None  # the next wait reads the connection anew
+            thread.shutdown(wait=False)  # the loop does not wait for a poll that is no longer needed
+            self._control = None  # the next wait reads the connection again
 
     def _is_needed(self) -> bool:
         now = time.monotonic()
-        self._endings = {cluster: until for cluster, until in self._endings.items() if until > now}
-        return bool(self._subscriptions or self._endings)
+        self._terminating = {cluster: until for cluster, until in self._terminating.items() if until > now}
+        return bool(self._subscriptions or self._terminating)
 
-    async def _wait_for_change(self, most: float) -> None:
+    async def _wait_for_change(self, timeout: float) -> None:
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), most)
+            await asyncio.wait_for(self._changed.wait(), timeout)
             await asyncio.sleep(_GATHERED_SECONDS)
 
     def _listen_to(self, control: Control | None) -> None:
-        """Be told of what changes between looks, where the platform can tell."""
+        """Subscribe to changes between polls, where the platform notifies of them."""
         self._stop_listening()
         self._stop_listening = _nothing
         if control is not None and isinstance(control.platform, SupportsChangeNotification):
             loop = asyncio.get_running_loop()
 
-            def told(cluster_id: int | None) -> None:
+            def note_change(cluster_id: int | None) -> None:
                 with suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(self._note, cluster_id)
 
-            self._stop_listening = control.platform.on_change(told)
+            self._stop_listening = control.platform.on_change(note_change)
 
     def _note(self, cluster_id: int | None) -> None:
         self._changes.add(cluster_id)
@@ -183,29 +183,29 @@ class SharedWatch:
         loop = asyncio.get_running_loop()
         try:
             control = await self.control()
-            endings = frozenset(self._endings)
-            sights, not_over = await loop.run_in_executor(thread, look, control, waits, endings)
+            terminating = frozenset(self._terminating)
+            results, still_terminating = await loop.run_in_executor(thread, poll, control, waits, terminating)
         except Exception as error:  # noqa: BLE001  # one failed look must not end every wait
-            log.warning("A look at connection %s failed: %s", self._conn_id, error)
+            log.warning("A poll of connection %s failed: %s", self._conn_id, error)
             if isinstance(error, CredentialsRefused) and self._control is not None:
                 reconnect(self._control.platform)
             if waits and not self._retry_budget.allows_retry():
                 for wait in waits:
-                    wait.sights.put_nowait(error)
+                    wait.results.put_nowait(error)
             return
         self._retry_budget.reset()
-        for ended in endings - not_over:
-            self._endings.pop(ended, None)
-        for wait, sight in sights:
-            if isinstance(sight, PollResult):
-                record = sight.record
+        for ended in terminating - still_terminating:
+            self._terminating.pop(ended, None)
+        for wait, result in results:
+            if isinstance(result, PollResult):
+                record = result.record
                 wait.cluster_id = record.cluster_id if isinstance(record, Job) else record.id
-                wait.log_start = sight.log_end if wait.log_start is not None else None
+                wait.log_start = result.log_end if wait.log_start is not None else None
                 if isinstance(record, Job) and record.state.is_final and record.owns_cluster:
-                    self._endings.setdefault(record.cluster_id, time.monotonic() + _ENDING_SECONDS)
-                wait.takes_log = wait.takes_log and not sight.log_text
-            wait.sights.put_nowait(sight)
+                    self._terminating.setdefault(record.cluster_id, time.monotonic() + _TERMINATING_SECONDS)
+                wait.takes_log = wait.takes_log and not result.log_text
+            wait.results.put_nowait(result)
 
 
 def _nothing() -> None:
-    """There is nothing to end."""
+    """Stop nothing, as long as nothing is subscribed to."""

@@ -1,4 +1,4 @@
-"""What the task's log says of clusters and jobs."""
+"""The lines about clusters and jobs in a task's log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
 
 def describe_launch(cluster: Cluster) -> str:
-    """What was launched, and where."""
+    """A launched cluster: its type, platform and size."""
     spec = cluster.spec
     plural = "s" if spec.workers > 1 else ""
     workers = f"{spec.workers} worker{plural} of {spec.worker_cpu} CPU and {spec.worker_memory}"
@@ -14,28 +14,28 @@ def describe_launch(cluster: Cluster) -> str:
 
 
 def describe_submission(job: Job) -> str:
-    """What was submitted, and to which cluster."""
+    """A submitted job: its application and cluster."""
     whose = "its own cluster" if job.owns_cluster else "cluster"
     return f"{job}: {job.spec.application} on {whose} {job.cluster_id}, generation {job.generation}"
 
 
 def is_news(before: Cluster | Job | None, after: Cluster | Job) -> bool:
-    """Whether the log has to tell of a record: its state is another, or why it makes no progress."""
+    """Whether a change is worth a log line: the state differs, or why there is no progress."""
     if before is None or before.state is not after.state:
         return True
     return after.diagnosis is not None and after.diagnosis != before.diagnosis
 
 
 def describe_change(before: Cluster | Job | None, after: Cluster | Job) -> str:
-    """A change of state with its time, and what became known with it.
+    """A change of state with its time, and the facts that became known with it.
 
-    Of a failure it is the cause alone: the error that ends the wait has the evidence and what to do.
+    Of a failure it shows the cause alone: the error that ends the wait has the evidence and the remedy.
     """
     at = after.state_since.strftime("%H:%M:%S")
     if before is not None:
         took = f" after {(after.state_since - before.state_since).total_seconds():.1f} s"
     else:
-        took = f" {(after.state_since - after.created_at).total_seconds():.1f} s after it was asked for"
+        took = f" {(after.state_since - after.created_at).total_seconds():.1f} s after its request"
     if before is not None and before.state is after.state and after.diagnosis is not None:
         return f"{after}: {after.state.value}, and makes no progress:\n{after.diagnosis.render()}"
     came_from = f"{before.state.value} -> " if before else ""
@@ -49,7 +49,7 @@ def _known(record: Cluster | Job) -> str:
 
 
 def _known_of_job(job: Job) -> str:
-    if job.savepoint_wanted:
+    if job.savepoint_requested:
         return ", with a savepoint"
     if job.state is JobState.RUNNING and job.savepoint_failure is not None:
         return f"\n{job.savepoint_failure.render()}"

@@ -68,7 +68,7 @@ def test_a_log_that_cannot_be_read_for_a_while_is_read_on(print_log):
     assert said.out == "first\nsecond\nthird\n"
     assert (
         said.err.splitlines()
-        == ["The log cannot be read just now, and is read on when it can be: the node does not answer"] * 2
+        == ["The log cannot be read now, and will be retried: the node does not answer"] * 2
     )
 
 

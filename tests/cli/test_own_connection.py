@@ -59,5 +59,5 @@ def test_a_connection_that_is_gone_is_told_of_and_the_given_one_taken(requested,
     monkeypatch.delenv("AIRFLOW_CONN_OTHER")
     given = Namespace(cluster=str(requested.cluster_id), conn_id="dcluster_default", output="json")
     clusters.terminate_clusters(given)
-    assert "connection 'other', which does not exist any more" in capsys.readouterr().err
+    assert "connection 'other', which no longer exists" in capsys.readouterr().err
     assert DClusterHook().clusters.get(requested.cluster_id).state is ClusterState.TERMINATED

@@ -37,7 +37,7 @@ class MemoryPlatform:
     name: str = "local"
     log_pause: float = 0.0
     nodes: Any = None
-    place: str = "folder /here"
+    location: str = "folder /here"
     clusters: dict[str, ClusterObservation] = field(default_factory=dict)
     jobs: dict[tuple[str, int], JobObservation] = field(default_factory=dict)
     refuses: Diagnosis | None = None
@@ -59,8 +59,8 @@ class MemoryPlatform:
     def describe(self) -> str:
         return "in memory"
 
-    def place_of(self, spec: ClusterSpec) -> str:
-        return self.place
+    def location_of(self, spec: ClusterSpec) -> str:
+        return self.location
 
     def check_cluster(self, spec: ClusterSpec) -> None:
         pass

@@ -27,7 +27,7 @@ class Listeners:
     def channels(self, alert):
         return self.names
 
-    def tell(self, alert, channel):
+    def send(self, alert, channel):
         if channel in self.broken:
             raise ConnectionRefusedError("nobody there")
         self.told.append((channel, alert.job.id))
@@ -61,11 +61,11 @@ def job(control):
 def test_a_job_is_told_of_once_when_it_runs_longer_than_its_threshold(control, listeners, later, job):
     assert control.upkeep.alert_long_running(listeners).done == {}
     later(DAY)
-    assert control.upkeep.alert_long_running(listeners).done == {"told": 2}
+    assert control.upkeep.alert_long_running(listeners).done == {"notified": 2}
     assert listeners.told == [("mail", job.id), ("notifier", job.id)]
     later(2 * DAY)
     again = control.upkeep.alert_long_running(listeners)
-    assert (again.done, again.seen) == ({}, {"jobs at work": 1, "alerts told before": 2})
+    assert (again.done, again.checked) == ({}, {"running jobs": 1, "alerts sent before": 2})
     assert len(listeners.told) == 2
 
 
@@ -90,10 +90,10 @@ def test_the_text_says_which_job_whose_and_for_how_long(control, listeners, late
 def test_the_time_of_the_client_comes_before_that_of_the_connection(control, listeners, later, job):
     control.jobs.set_monitoring("team", True, alert_after=60)
     later(timedelta(seconds=61))
-    assert control.upkeep.alert_long_running(listeners).done == {"told": 2}
+    assert control.upkeep.alert_long_running(listeners).done == {"notified": 2}
     control.jobs.set_monitoring("team", True, alert_after=3600)
     later(timedelta(seconds=3601))
-    assert control.upkeep.alert_long_running(listeners).done == {"told": 2}, (
+    assert control.upkeep.alert_long_running(listeners).done == {"notified": 2}, (
         "another threshold, told once more"
     )
 
@@ -110,7 +110,7 @@ def test_it_is_repeated_only_after_the_time_of_the_connection(control, settings,
     upkeep = Upkeep(control.registry, platform, repeating, control.clusters, control.jobs)
     for hours, told in ((24, 2), (25, 0), (26, 2), (27, 0)):
         later(timedelta(hours=hours, seconds=hours))
-        assert upkeep.alert_long_running(listeners).done.get("told", 0) == told
+        assert upkeep.alert_long_running(listeners).done.get("notified", 0) == told
 
 
 def test_a_job_that_has_ended_meanwhile_is_not_told_of(control, platform, listeners, later, job):
@@ -124,45 +124,45 @@ def test_what_could_not_be_told_is_tried_again_and_only_that(control, listeners,
     listeners.broken = {"mail"}
     later(DAY)
     report = control.upkeep.alert_long_running(listeners)
-    assert (report.done, report.left) == ({"told": 1}, 1)
-    assert "ConnectionRefusedError: nobody there; tried again in the next pass" in str(report)
+    assert (report.done, report.left) == ({"notified": 1}, 1)
+    assert "ConnectionRefusedError: nobody there; it will be retried in the next run" in str(report)
     listeners.broken = set()
-    assert control.upkeep.alert_long_running(listeners).done == {"told": 1}
+    assert control.upkeep.alert_long_running(listeners).done == {"notified": 1}
     assert listeners.told == [("notifier", job.id), ("mail", job.id)]
 
 
 def test_a_pass_within_another_tells_nothing_twice(control, listeners, later, job):
     """The second begins between the claim of the first and its confirmation."""
     later(DAY)
-    tell, nested = listeners.tell, []
+    send, nested = listeners.send, []
 
-    def tell_and_pass(alert, channel):
+    def send_and_run(alert, channel):
         if not nested:
             nested.append(None)
             nested[0] = control.upkeep.alert_long_running(listeners)
-        tell(alert, channel)
+        send(alert, channel)
 
-    listeners.tell = tell_and_pass
+    listeners.send = send_and_run
     control.upkeep.alert_long_running(listeners)
     assert sorted(listeners.told) == [("mail", job.id), ("notifier", job.id)]
-    assert nested[0].done == {"told": 1}
+    assert nested[0].done == {"notified": 1}
 
 
 def test_a_dry_run_tells_nobody_and_changes_nothing(control, listeners, later, job):
     later(DAY)
     for _ in range(2):
         report = control.upkeep.alert_long_running(listeners, dry_run=True)
-        assert (report.done, listeners.told) == ({"told": 2}, [])
-    assert control.upkeep.alert_long_running(listeners).done == {"told": 2}
+        assert (report.done, listeners.told) == ({"notified": 2}, [])
+    assert control.upkeep.alert_long_running(listeners).done == {"notified": 2}
 
 
 def test_with_no_way_to_tell_anybody_it_stays_due(control, listeners, later, job):
     listeners.names = ()
     later(DAY)
     report = control.upkeep.alert_long_running(listeners)
-    assert (report.left, "there is no way to tell anybody" in str(report)) == (1, True)
+    assert (report.left, "there is no channel to notify anybody" in str(report)) == (1, True)
     listeners.names = ("mail",)
-    assert control.upkeep.alert_long_running(listeners).done == {"told": 1}
+    assert control.upkeep.alert_long_running(listeners).done == {"notified": 1}
 
 
 @pytest.mark.parametrize("by_task", [True, False])
@@ -170,9 +170,9 @@ def test_a_failure_is_mailed_once_by_the_task_or_by_the_next_pass(control, platf
     platform.set_job(job, JobPhase.FAILED, exit_code=3)
     failed = control.jobs.observe([job.id])[job.id]
     if by_task:
-        assert control.upkeep.tell_failure(failed, listeners).done == {"told": 1}
-    assert control.upkeep.alert_long_running(listeners).done == ({} if by_task else {"told": 1})
-    assert control.upkeep.tell_failure(failed, listeners).done == {}
+        assert control.upkeep.notify_failure(failed, listeners).done == {"notified": 1}
+    assert control.upkeep.alert_long_running(listeners).done == ({} if by_task else {"notified": 1})
+    assert control.upkeep.notify_failure(failed, listeners).done == {}
     assert listeners.told == [("mail", job.id)]
     assert "it has ended as FAILED" in listeners.texts[0]
     second = control.jobs.submit(JOB | {"clusterId": job.cluster_id}, owner=OWNER)

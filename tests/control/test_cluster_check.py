@@ -72,14 +72,14 @@ def test_a_cluster_ends_when_its_owner_is_over_or_has_failed(control, platform, 
 def test_a_cluster_of_an_owner_that_goes_on_stays(control, states):
     cluster = control.clusters.launch(SPEC, owner=OWNER)
     report = control.upkeep.check_clusters(airflow(**states))
-    assert (lines(report), report.seen["live clusters"]) == ([], 1)
+    assert (lines(report), report.checked["live clusters"]) == ([], 1)
     assert control.clusters.get(cluster.id).state is ClusterState.RUNNING
 
 
 def test_what_airflow_does_not_tell_is_left_and_counted(control):
     control.clusters.launch(SPEC, owner=OWNER)
     report = control.upkeep.check_clusters()
-    assert lines(report) == [("left", "Airflow does not tell the state of its owner (dag.task of run)")]
+    assert lines(report) == [("left", "Airflow does not know the state of its owner (dag.task of run)")]
     assert report.left == 1
 
 
@@ -103,12 +103,12 @@ def test_an_idle_cluster_ends_unless_its_engine_is_at_work_or_does_not_tell(cont
         (
             "left",
             str(busy.id),
-            "it has been idle for 0:01:00 by the registry, but its engine is at work for somebody",
+            "it has been idle for 0:01:00 by the registry, but its engine is busy",
         ),
         (
             "left",
             str(silent.id),
-            "it has been idle for 0:01:00, but its engine does not tell whether it is at work",
+            "it has been idle for 0:01:00, but its engine does not report whether it is busy",
         ),
     }
     platform.asked_if_busy.clear()
@@ -140,7 +140,7 @@ def test_a_job_that_comes_while_the_engine_is_asked_keeps_the_cluster(control, p
     platform.busy_clusters = submit_meanwhile
     later(seconds=120)
     assert lines(control.upkeep.check_clusters()) == [
-        ("left", "it has been idle for 0:01:00, but a job has come to it")
+        ("left", "it has been idle for 0:01:00, but a job was added to it")
     ]
     assert control.clusters.get(cluster.id).state is ClusterState.RUNNING
 
@@ -211,9 +211,9 @@ def test_a_launch_that_was_cut_short_is_completed_after_minutes(control, platfor
     cluster = control.clusters.request(SPEC)
     assert lines(control.upkeep.check_clusters()) == []
     later(minutes=6)
-    assert lines(control.upkeep.check_clusters(dry_run=True)) == [("completed", "its launch was cut short")]
+    assert lines(control.upkeep.check_clusters(dry_run=True)) == [("completed", "its launch was interrupted")]
     assert platform.applied == []
-    assert lines(control.upkeep.check_clusters()) == [("completed", "its launch was cut short")]
+    assert lines(control.upkeep.check_clusters()) == [("completed", "its launch was interrupted")]
     assert platform.applied == [cluster.name]
     assert control.clusters.status(cluster.id) is ClusterState.RUNNING
 
@@ -258,7 +258,7 @@ def test_a_submission_that_was_cut_short_is_completed(control, platform, later):
     platform.apply_job = not_staged_yet
     later(minutes=6)
     report = control.upkeep.check_clusters()
-    assert ("completed", "its submission was cut short") in lines(report)
+    assert ("completed", "its submission was interrupted") in lines(report)
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
 
 
@@ -330,7 +330,7 @@ def test_an_unknown_cluster_is_reported_first_and_removed_in_a_later_pass(contro
         ("left", "spark3-dev-lost-1"),
         ("left", "spark3-dev-lost-2"),
     ]
-    assert "the registry does not know it; seen first at" in first.lines[0].why
+    assert "the registry does not know it; first seen at" in first.lines[0].why
     platform.unknown.remove("spark3-dev-lost-2")
     later(seconds=599)
     assert [line.what for line in control.upkeep.check_clusters().lines] == ["left"]
@@ -343,7 +343,7 @@ def test_an_unknown_cluster_is_reported_first_and_removed_in_a_later_pass(contro
     assert control.upkeep.check_clusters().lines == ()
     assert control.registry.orphaned_clusters.list(control_scope(control)) == {}
     assert control.registry.events.list()[0].detail.startswith(
-        "spark3-dev-lost-1: the registry does not know it"
+        "spark3-dev-lost-1: it is orphaned: the registry did not know it"
     )
 
 
@@ -362,7 +362,9 @@ def test_an_unknown_cluster_is_never_removed_by_the_pass_that_sees_it_first(cont
 def test_a_listing_that_fails_ends_the_pass_before_anything_is_changed(control, platform):
     cluster = control.clusters.launch(SPEC, owner=OWNER)
     platform.cannot_list = True
-    with pytest.raises(PlatformUnavailable, match=r"cannot be listed: no answer.*seen nothing; done nothing"):
+    with pytest.raises(
+        PlatformUnavailable, match=r"cannot be listed: no answer.*checked nothing; done nothing"
+    ):
         control.upkeep.check_clusters(airflow(run="success"))
     assert not control.clusters.get(cluster.id).state.is_final
 
@@ -422,7 +424,7 @@ def test_clusters_of_another_deployment_or_connection_are_not_looked_at(control,
         report = Upkeep(control.registry, platform, other, clusters, jobs).check_clusters(
             airflow(run="success")
         )
-        assert (report.seen, report.lines) == ({"clusters on the platform": 1}, ())
+        assert (report.checked, report.lines) == ({"clusters on the platform": 1}, ())
     assert not control.clusters.get(cluster.id).state.is_final
 
 
@@ -432,7 +434,11 @@ def test_clusters_elsewhere_are_left_alone_and_jobs_on_them_as_on_shared_ones(co
     control.jobs.observe([job.id])
     platform.name = "kubernetes"
     report = control.upkeep.check_clusters(airflow(run="success", task="success"))
-    assert (report.lines, report.seen["live clusters"], report.seen["clusters elsewhere"]) == ((), 0, 1)
+    assert (report.lines, report.checked["live clusters"], report.checked["clusters of other platforms"]) == (
+        (),
+        0,
+        1,
+    )
     assert control.clusters.get(cluster.id).state is ClusterState.RUNNING
     report = control.upkeep.check_clusters(airflow(run="failed", task="failed"))
     assert [line.what for line in report.lines] == ["stopped"]
@@ -507,4 +513,4 @@ def test_every_page_is_read(control, monkeypatch):
     for number in range(5):
         control.clusters.launch(SPEC, owner=replace(OWNER, task_id=f"task{number}"))
     report = control.upkeep.check_clusters(airflow(run="success"))
-    assert (report.seen["live clusters"], report.done["ended"]) == (5, 5)
+    assert (report.checked["live clusters"], report.done["ended"]) == (5, 5)

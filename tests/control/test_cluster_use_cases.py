@@ -36,7 +36,7 @@ def test_the_same_key_adopts_a_live_cluster_and_replaces_an_ended_one(control, p
 
 
 def test_nothing_is_launched_beside_what_does_not_go(control, platform, monkeypatch):
-    monkeypatch.setattr("dcluster_provider.control.clusters._ENDING_SECONDS", 0.1)
+    monkeypatch.setattr("dcluster_provider.control.clusters._TERMINATION_SECONDS", 0.1)
     first = control.clusters.launch(SPEC, owner=OWNER)
     monkeypatch.setattr(platform, "delete_cluster", lambda cluster: None)  # its node does not answer
     stuck = control.clusters.terminate(first.id)
@@ -164,7 +164,7 @@ def test_what_was_seen_a_moment_ago_is_not_looked_at_again(control, platform):
     cluster = control.clusters.launch(SPEC)
     control.clusters.wait(cluster.id, timeout=HANG_SECONDS)
     platform.set_cluster(cluster, ClusterPhase.BROKEN, code=SparkCode.MASTER_LOST)
-    assert control.clusters.wait(cluster.id, timeout=0, just_seen=True).state is ClusterState.RUNNING
+    assert control.clusters.wait(cluster.id, timeout=0, just_polled=True).state is ClusterState.RUNNING
     with pytest.raises(ClusterFailed):
         control.clusters.wait(cluster.id, timeout=0)
 
@@ -249,7 +249,7 @@ def test_a_task_does_not_end_a_shared_cluster_under_the_jobs_of_others(control, 
     other = control.jobs.submit(spec | {"module": "other"}, owner=replace(OWNER, run_id="other", task_id="x"))
     with pytest.raises(ClusterInUse) as refused:
         control.clusters.terminate(cluster.id, asked_by=OWNER)
-    for part in (str(cluster), str(other), "dag.x of other", "idle limit", "force=True"):
+    for part in (str(cluster), str(other), "dag.x of other", "idle timeout", "force=True"):
         assert part in str(refused.value)
     assert str(own) not in str(refused.value)
     assert platform.list_clusters() == [cluster.name]

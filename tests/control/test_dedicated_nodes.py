@@ -14,7 +14,7 @@ from memory_nodes import MemoryCloud, MemoryCluster
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.nodes import dedicated
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes
-from dcluster_provider.control.nodes.launching import Launching
+from dcluster_provider.control.nodes.launcher import NodeLauncher
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import ClusterFailed, InvalidSpec
 from dcluster_provider.core.identity import NODES_OF
@@ -41,7 +41,7 @@ def make_clusters(control, platform, settings, cloud) -> Callable[..., Clusters]
     def make(**changes: Any) -> Clusters:
         wanted = {"cloud_settings": Ec2Settings(), "cluster_instance_types": ("small", "large")}
         nodes = NodeSettings(**(wanted | changes))
-        launching = Launching(cloud, cloud.cluster, nodes, settings.deployment)
+        launching = NodeLauncher(cloud, cloud.cluster, nodes, settings.deployment)
         return Clusters(control.registry, platform, settings, DedicatedNodes(launching, cloud, nodes))
 
     return make

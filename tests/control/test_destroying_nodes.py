@@ -9,7 +9,7 @@ import pytest
 from crash_points import CrashPoints, Killed
 from memory_nodes import MemoryCloud, MemoryCluster
 
-from dcluster_provider.control.nodes.draining import LEFT, STARTED, WAS_CORDONED
+from dcluster_provider.control.nodes.drainer import LEFT, STARTED, WAS_CORDONED
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, WaitTimeout
@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    for module in ("nodes", "destroying", "by_name"):
+    for module in ("nodes", "destroyer", "by_name"):
         monkeypatch.setattr(f"dcluster_provider.control.nodes.{module}.utc_now", clock)
     return clock
 
@@ -109,7 +109,7 @@ def test_a_budget_is_respected_until_the_deadline_and_then_the_node_is_left(node
     clock.pass_by(seconds=1)
     first = nodes.destroy_step(wanted("m-0", "m-1"), begun)
     assert first.released == ("m-0",)
-    assert "default/web is not let go: the disruption budget needs 1" in first.draining["m-1"]
+    assert "the eviction of default/web is blocked: the disruption budget needs 1" in first.draining["m-1"]
     clock.pass_by(minutes=14)
     assert not nodes.destroy_step(wanted("m-0", "m-1"), begun).is_finished
     clock.pass_by(minutes=2)
@@ -175,7 +175,7 @@ def test_who_uncordons_a_node_ends_its_drain(nodes, cluster, clock):
     begun = clock.now
     nodes.destroy_step(wanted("m-1"), begun)
     cluster.by_name["node-m-1"] = replace(cluster.by_name["node-m-1"], cordoned=False)
-    assert nodes.destroy_step(wanted("m-1"), begun).left == {"m-1": "somebody has uncordoned it"}
+    assert nodes.destroy_step(wanted("m-1"), begun).left == {"m-1": "it was uncordoned during its drain"}
     nodes.destroy_step(wanted("m-1"), clock.now + timedelta(seconds=1))
     assert nodes.uncordon(["node-m-1"]) == ("node-m-1",)
     assert nodes.destroy_step(wanted("m-1"), begun).left == {"m-1": "it was uncordoned"}
@@ -214,14 +214,14 @@ def test_what_is_not_ours_is_left_with_the_reason(nodes, cloud):
     destroyed = nodes.destroy_step(wanted(*ids, "m-0", "m-same"))
     assert destroyed.released == ("m-0", "m-same")
     assert set(destroyed.left) == set(ids)
-    assert "no machine of this deployment with this id in here-1" in destroyed.left["m-other"]
+    assert "this deployment has no machine with this id in here-1" in destroyed.left["m-other"]
     assert "no node of this Kubernetes, and the connection 'another' launched it" in destroyed.left["m-conn"]
     assert cloud.live() == before - {"m-0", "m-same"}
 
 
 def test_a_machine_that_its_cloud_does_not_take_back_is_told(nodes, cloud, monkeypatch):
     monkeypatch.setattr(cloud, "terminate", lambda _ids, _region: ())
-    assert nodes.destroy_step(wanted("m-0")).left == {"m-0": "its cloud did not take it back"}
+    assert nodes.destroy_step(wanted("m-0")).left == {"m-0": "its cloud did not release it"}
 
 
 @pytest.mark.parametrize("fails", ["machines", "terminate"])

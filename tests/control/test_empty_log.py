@@ -26,7 +26,7 @@ def records(control):
 def test_the_cluster_is_there(records):
     job, cluster = records
     told = why_empty(job, cluster, "")
-    assert told == f"{job} (FAILED) has printed nothing. What its engine logs is on the engine's page: {PAGE}"
+    assert told == f"{job} (FAILED) has printed nothing. The engine's own page is {PAGE}"
     assert why_empty(job, replace(cluster, ui_url=""), "") == f"{job} (FAILED) has printed nothing."
 
 

@@ -86,7 +86,7 @@ def test_an_own_cluster_that_cannot_be_ended_keeps_no_job_from_its_end(control, 
 
 
 def test_a_job_that_cannot_be_stopped_keeps_no_other_from_its_end(control, platform, jobs, only, monkeypatch):
-    monkeypatch.setattr("dcluster_provider.control.job_progress._STOP_PATIENCE", timedelta(0))
+    monkeypatch.setattr("dcluster_provider.control.job_progress._STOP_GRACE_PERIOD", timedelta(0))
     only("stop_job", jobs[0].id, REFUSED)
     with pytest.raises(PlatformRefused):
         control.jobs.terminate(jobs[0].id)
@@ -217,7 +217,7 @@ def test_a_log_that_only_looks_like_a_result_fails_no_wait(control, platform, jo
     control.jobs.observe([forged.id, whole.id])
     crc = zlib.crc32(b"MQ==")
     for job, index in ((forged, 0), (whole, 1)):
-        platform.logs[job.id] = f"dcluster-handback {job.id} result {index}/1 {crc:08x} MQ==\n"
+        platform.logs[job.id] = f"dcluster-result {job.id} result {index}/1 {crc:08x} MQ==\n"
         platform.set_job(job, JobPhase.SUCCEEDED)
     after = control.jobs.observe([forged.id, whole.id])
     assert {it.state for it in after.values()} == {JobState.SUCCEEDED}

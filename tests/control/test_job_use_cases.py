@@ -82,7 +82,7 @@ def test_a_clear_stops_the_job_and_runs_another(control, platform, cluster):
 
 def test_no_run_begins_beside_one_that_does_not_end(control, platform, cluster, monkeypatch):
     job = control.jobs.submit(on(cluster), owner=OWNER)
-    monkeypatch.setattr("dcluster_provider.control.jobs._ENDING_SECONDS", 0.1)
+    monkeypatch.setattr("dcluster_provider.control.jobs._TERMINATION_SECONDS", 0.1)
     monkeypatch.setattr(platform, "stop_job", lambda job, cluster: None)  # its node does not answer
     with pytest.raises(WaitTimeout, match=rf"job {job.id} .* is STOPPING .*on a node that does not answer"):
         control.jobs.submit(on(cluster), owner=replace(OWNER, epoch=2))
@@ -293,7 +293,7 @@ def test_a_job_that_succeeded_before_its_cluster_broke_has_succeeded(control, pl
     [
         ({"application": ""}, "field application: missing"),
         ({"jobType": "flink"}, "field jobType: 'flink' does not run on cluster"),
-        ({"useExternalCluster": True}, "field clusterId: an external cluster is called by its name"),
+        ({"useExternalCluster": True}, "field clusterId: an external cluster has a name in the connection"),
     ],
 )
 def test_what_cannot_run_is_refused_before_anything_is_stored(control, cluster, change, message):

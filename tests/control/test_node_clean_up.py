@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_nodes import DEPLOYMENT, REGION, MemoryCloud, MemoryCluster
 
-from dcluster_provider.control.nodes.clean_up import CleanUp
-from dcluster_provider.control.nodes.draining import STARTED, WAS_CORDONED
+from dcluster_provider.control.nodes.clean_up import NodeCleanUp
+from dcluster_provider.control.nodes.drainer import STARTED, WAS_CORDONED
 from dcluster_provider.control.nodes.machine_use import REMOVING
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
-from dcluster_provider.control.upkeep.report import Report
+from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.machines import MachineState
 from dcluster_provider.core.node_use import KEEP_NODE
@@ -36,7 +36,7 @@ class Bench:
         self.registry = registry
         self.settings = settings.model_copy(update={"nodes": nodes})
         self.now = datetime.now(timezone.utc)
-        for module in ("clean_up", "nodes", "destroying", "by_name"):
+        for module in ("clean_up", "nodes", "destroyer", "by_name"):
             monkeypatch.setattr(f"dcluster_provider.control.nodes.{module}.utc_now", lambda: self.now)
 
     def add(self, *machine_ids: str, **changes) -> None:
@@ -53,10 +53,10 @@ class Bench:
         name = f"node-{machine_id}"
         self.cluster.by_name[name] = replace(self.cluster.by_name[name], **changes)
 
-    def clean_up(self, points: CrashPoints | None = None, *, dry_run: bool = False) -> Report:
+    def clean_up(self, points: CrashPoints | None = None, *, dry_run: bool = False) -> MaintenanceReport:
         points = points or CrashPoints()
         around = [points.around(it) for it in (self.cloud, self.cluster)]
-        return CleanUp(points.around_registry(self.registry), *around, self.settings).run(dry_run=dry_run)
+        return NodeCleanUp(points.around_registry(self.registry), *around, self.settings).run(dry_run=dry_run)
 
     def later(self, **time: float) -> None:
         self.now += timedelta(**(time or {"minutes": 11}))
@@ -84,11 +84,11 @@ def at_call(method: str, number: int, act: Callable[[], object]) -> Callable[[st
     return before
 
 
-def reasons(report: Report) -> dict[str, str]:
+def reasons(report: MaintenanceReport) -> dict[str, str]:
     return {line.subject: line.why for line in report.lines if line.what == "left"}
 
 
-def done(report: Report) -> dict[str, str]:
+def done(report: MaintenanceReport) -> dict[str, str]:
     return {line.subject: line.what for line in report.lines if line.what != "left"}
 
 
@@ -96,17 +96,17 @@ def test_the_idle_are_found_by_one_pass_and_given_back_by_a_later_one(bench):
     bench.add("m-idle", "m-busy")
     bench.cluster.add_pod("node-m-busy", "web")
     first = bench.clean_up()
-    assert first.summary() == "Node clean-up: seen 2 machines, 2 nodes, 1 unused; done nothing; left 1"
-    assert "nothing uses its node node-m-idle; a pass that finds it so after" in reasons(first)["m-idle"]
+    assert first.summary() == "Node clean-up: checked 2 machines, 2 nodes, 1 unused; done nothing; left 1"
+    assert "nothing uses its node node-m-idle; a run that finds it so after" in reasons(first)["m-idle"]
     bench.later(minutes=9)
     assert bench.clean_up().done == {}
     bench.later(minutes=1)
-    assert done(bench.clean_up()) == {"m-idle": "given back"}
+    assert done(bench.clean_up()) == {"m-idle": "released"}
     assert bench.cloud.live() == {"m-busy"}
     event = bench.registry.events.list(limit=1)[0]
     assert (event.actor, event.action) == ("node clean-up", "REMOVED")
     assert "m-idle (small)" in event.detail
-    assert bench.clean_up().summary().endswith("seen 1 machines, 1 nodes, 0 unused; done nothing; left 0")
+    assert bench.clean_up().summary().endswith("checked 1 machines, 1 nodes, 0 unused; done nothing; left 0")
     assert {method for method, about in bench.cluster.requests if "m-busy" in about} <= {"nodes", "pods"}
 
 
@@ -114,7 +114,7 @@ def test_no_machine_goes_in_the_pass_that_finds_it(make_bench):
     bench = make_bench(SETTINGS.model_copy(update={"unused_after": timedelta(0)}))
     bench.add("m-1")
     assert bench.clean_up().done == {}
-    assert bench.clean_up().done == {"given back": 1}
+    assert bench.clean_up().done == {"released": 1}
 
 
 def test_a_node_that_was_used_in_between_begins_anew(bench):
@@ -127,7 +127,7 @@ def test_a_node_that_was_used_in_between_begins_anew(bench):
     bench.later()
     assert bench.clean_up().done == {}
     bench.later()
-    assert bench.clean_up().done == {"given back": 1}
+    assert bench.clean_up().done == {"released": 1}
 
 
 def test_pods_that_come_between_the_look_and_the_cordon_keep_their_node(bench):
@@ -141,8 +141,8 @@ def test_pods_that_come_between_the_look_and_the_cordon_keep_their_node(bench):
 
     bench.cluster.before = arrive
     report = bench.clean_up()
-    assert done(report) == {"m-2": "given back"}
-    assert reasons(report) == {"m-1": "when it was looked at once more: default/late uses it"}
+    assert done(report) == {"m-2": "released"}
+    assert reasons(report) == {"m-1": "at the second check: default/late uses it"}
     node = bench.cluster.by_name["node-m-1"]
     assert (node.cordoned, node.annotations) == (False, {})
 
@@ -154,7 +154,7 @@ def test_what_a_person_sets_aside_before_the_cordon_is_kept(bench):
     bench.cluster.before = at_call(
         "nodes", 2, lambda: bench.change_node("m-1", annotations={KEEP_NODE: "true"})
     )
-    assert "when it was looked at once more: its annotation" in reasons(bench.clean_up())["m-1"]
+    assert "at the second check: its annotation" in reasons(bench.clean_up())["m-1"]
     assert bench.cloud.live() == {"m-1"}
 
 
@@ -168,7 +168,7 @@ def test_a_cluster_that_takes_a_machine_before_the_cordon_keeps_it(bench, contro
         bench.cloud.fleet["m-1"] = replace(bench.cloud.fleet["m-1"], cluster=cluster.name)
 
     bench.cloud.before = at_call("machines", 2, take)
-    assert "when it was looked at once more: the cluster" in reasons(bench.clean_up())["m-1"]
+    assert "at the second check: the cluster" in reasons(bench.clean_up())["m-1"]
     assert bench.cloud.live() == {"m-1"}
 
 
@@ -177,9 +177,9 @@ def test_a_node_that_was_made_anew_is_looked_at_by_the_next_pass(bench):
     bench.clean_up()
     bench.later()
     bench.cluster.before = at_call("cordon", 1, lambda: bench.change_node("m-1", uid="another"))
-    assert "its node was made anew" in reasons(bench.clean_up())["m-1"]
+    assert "its node was recreated" in reasons(bench.clean_up())["m-1"]
     assert not bench.cluster.by_name["node-m-1"].cordoned
-    assert done(bench.clean_up()) == {"m-1": "given back"}
+    assert done(bench.clean_up()) == {"m-1": "released"}
 
 
 def test_machines_of_live_clusters_and_of_launches_that_go_on_are_used(bench, control):
@@ -212,10 +212,10 @@ def test_what_a_person_has_set_aside_is_kept_and_told(bench):
     report = bench.clean_up()
     assert report.done == {}
     told = reasons(report)
-    assert "somebody has cordoned it" in told["m-cordoned"]
+    assert "it was cordoned by hand" in told["m-cordoned"]
     assert "scale-down-disabled is true" in told["m-kept"]
-    assert "it is being drained since" in told["m-drained"]
-    assert "somebody has stopped it" in told["m-stopped"]
+    assert "it has been draining since" in told["m-drained"]
+    assert "it was stopped by hand" in told["m-stopped"]
 
 
 def test_a_drain_that_nobody_goes_on_with_is_ended(bench):
@@ -235,7 +235,7 @@ def test_a_drain_that_nobody_goes_on_with_is_ended(bench):
     cordoned = [bench.cluster.by_name[f"node-m-{number}"].cordoned for number in (1, 2, 3)]
     assert cordoned == [False, True, True]
     bench.later()
-    assert done(bench.clean_up()) == {"m-3": "given back"}
+    assert done(bench.clean_up()) == {"m-3": "released"}
 
 
 def test_machines_of_another_registry_are_not_touched(bench):
@@ -243,7 +243,7 @@ def test_machines_of_another_registry_are_not_touched(bench):
     bench.add("m-ours", registry_id=bench.registry.id)
     bench.clean_up()
     bench.later()
-    assert done(bench.clean_up()) == {"m-ours": "given back"}
+    assert done(bench.clean_up()) == {"m-ours": "released"}
     assert bench.cloud.live() == {"m-theirs"}
 
 
@@ -257,7 +257,7 @@ def test_machines_that_never_became_nodes_go(bench):
     assert "it is no node of Kubernetes" in reasons(first)["m-late"]
     bench.later()
     report = bench.clean_up()
-    assert done(report) == {"m-late": "given back", "m-starting": "given back"}
+    assert done(report) == {"m-late": "released", "m-starting": "released"}
     assert "another connection may have launched it" in reasons(report)["m-conn"]
 
 
@@ -273,7 +273,7 @@ def test_nodes_of_another_kubernetes_are_kept_when_the_connection_is_changed(ben
         bench.later()
         report = bench.clean_up()
         assert report.done == {}
-        assert "it was a node and is none of this Kubernetes any more" in reasons(report)["m-1"]
+        assert "it was a node of this Kubernetes and is none any more" in reasons(report)["m-1"]
     assert bench.cloud.live() == {"m-1", "m-2"}
 
 
@@ -283,13 +283,13 @@ def test_without_a_kubernetes_no_machine_that_runs_is_given_back(bench):
     bench.add("m-stuck", state=MachineState.STARTING)
 
     def clean_up():
-        return CleanUp(bench.registry, bench.cloud, None, bench.settings).run()
+        return NodeCleanUp(bench.registry, bench.cloud, None, bench.settings).run()
 
     clean_up()
     bench.later()
     report = clean_up()
-    assert done(report) == {"m-stuck": "given back"}
-    assert "nobody knows what runs on it" in reasons(report)["m-running"]
+    assert done(report) == {"m-stuck": "released"}
+    assert "what runs on it is unknown" in reasons(report)["m-running"]
     # One that begins to run right before it would have gone is looked at once more.
     bench.add("m-late", state=MachineState.STARTING)
     clean_up()
@@ -305,11 +305,15 @@ def test_nothing_is_changed_when_a_listing_fails(bench, fails):
     bench.add("m-1")
     bench.clean_up()
     bench.later()
-    marks = bench.registry.machines.list(CleanUp(bench.registry, bench.cloud, None, bench.settings)._scope)
+    marks = bench.registry.machines.list(
+        NodeCleanUp(bench.registry, bench.cloud, None, bench.settings)._scope
+    )
     (bench.cloud if fails == "machines" else bench.cluster).fails = {fails}
-    with pytest.raises(PlatformUnavailable, match=r"given up before anything was changed"):
+    with pytest.raises(PlatformUnavailable, match=r"stopped before anything was changed"):
         bench.clean_up()
-    assert bench.registry.machines.list(CleanUp(bench.registry, None, None, bench.settings)._scope) == marks
+    assert (
+        bench.registry.machines.list(NodeCleanUp(bench.registry, None, None, bench.settings)._scope) == marks
+    )
     assert bench.cloud.live() == {"m-1"}
     assert not bench.cluster.by_name["node-m-1"].cordoned
 
@@ -329,9 +333,9 @@ def test_nothing_is_given_back_while_many_nodes_are_not_ready(bench):
         bench.change_node(machine_id, ready=False)
     report = bench.clean_up()
     assert report.done == {}
-    assert reasons(report) == {"all machines": "10 of 20 nodes are not ready: nothing is given back"}
+    assert reasons(report) == {"all machines": "10 of 20 nodes are not ready: nothing is released"}
     bench.change_node("m-9", ready=True)
-    assert bench.clean_up().done == {"given back": 10}
+    assert bench.clean_up().done == {"released": 10}
 
 
 def test_one_pass_gives_back_only_so_many_those_that_waited_longest_first(make_bench):
@@ -344,21 +348,21 @@ def test_one_pass_gives_back_only_so_many_those_that_waited_longest_first(make_b
     bench.later(minutes=10)
     report = bench.clean_up()
     assert set(done(report)) == {"m-9", "m-1"}
-    assert reasons(report)["m-2"] == "this pass gives back 2 machines, which is the most"
+    assert reasons(report)["m-2"] == "this run releases 2 machines, which is the most"
     assert set(done(bench.clean_up())) == {"m-2", "m-3"}
 
 
 def test_a_dry_run_changes_nothing_and_tells_the_same(bench):
     bench.add("m-1", "m-2")
     bench.cluster.add_pod("node-m-2", "web")
-    assert bench.clean_up(dry_run=True).seen["unused"] == 1
+    assert bench.clean_up(dry_run=True).checked["unused"] == 1
     bench.later()
     assert bench.clean_up(dry_run=True).done == {}, "a dry run does not count as a pass"
     bench.clean_up()
     bench.later()
     before = (dict(bench.cloud.fleet), dict(bench.cluster.by_name), bench.registry.events.list())
     report = bench.clean_up(dry_run=True)
-    assert (report.dry_run, report.done) == (True, {"given back": 1})
+    assert (report.dry_run, report.done) == (True, {"released": 1})
     assert (bench.cloud.fleet, bench.cluster.by_name, bench.registry.events.list()) == before
     assert done(bench.clean_up()) == done(report)
 
@@ -368,10 +372,10 @@ def test_a_cloud_that_takes_nothing_back_is_asked_by_the_next_pass(bench):
     bench.clean_up()
     bench.later()
     bench.cloud.fails = {"terminate"}
-    assert "could not be given back just now" in reasons(bench.clean_up())["1 machines"]
+    assert "could not be released now" in reasons(bench.clean_up())["1 machines"]
     assert REMOVING in bench.cluster.by_name["node-m-1"].annotations
     bench.cloud.fails = set()
-    assert done(bench.clean_up()) == {"m-1": "given back"}
+    assert done(bench.clean_up()) == {"m-1": "released"}
 
 
 def test_what_a_killed_pass_has_cordoned_takes_pods_again_once_it_is_used(bench):
@@ -393,7 +397,7 @@ def test_the_idle_of_a_thousand_nodes_are_found_with_few_requests(make_bench):
         bench.add(f"m-{number:04}")
         if f"m-{number:04}" not in idle:
             bench.cluster.add_pod(f"node-m-{number:04}", f"web-{number}")
-    assert bench.clean_up().seen == {"machines": 1000, "nodes": 1000, "unused": 33}
+    assert bench.clean_up().checked == {"machines": 1000, "nodes": 1000, "unused": 33}
     bench.later()
     bench.cluster.requests.clear()
     bench.cloud.requests.clear()

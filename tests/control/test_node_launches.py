@@ -124,7 +124,7 @@ def test_without_a_kubernetes_a_machine_that_runs_is_ready(control, cloud, ec2):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"nodeCount": 101}, "101 is more than the 100 nodes that one request may ask for"),
+        ({"nodeCount": 101}, "101 is more than the 100 nodes that one request may have"),
         ({"nodeCount": 10_000}, "raise max_nodes of the connection"),
         ({"nodeCount": 0}, "field nodeCount: has to be at least 1"),
         ({"nodeCount": -1}, "field nodeCount: has to be at least 1"),

@@ -45,7 +45,7 @@ def test_machines_without_a_cloud_are_neither_made_nor_destroyed(control):
     assert control.nodes.sync_instances() == 0
     assert (
         control.nodes.clean_up().summary()
-        == "Node clean-up: seen 0 machines, 0 nodes, 0 unused; done nothing; left 0"
+        == "Node clean-up: checked 0 machines, 0 nodes, 0 unused; done nothing; left 0"
     )
 
 

@@ -38,12 +38,12 @@ def look(control, job):
 
 def test_the_folder_is_kept_and_the_job_has_succeeded(control, platform, job):
     stopping = control.jobs.terminate(job.id, savepoint=True, actor="ann")
-    assert (stopping.state, stopping.savepoint_wanted) == (JobState.STOPPING, True)
+    assert (stopping.state, stopping.savepoint_requested) == (JobState.STOPPING, True)
     assert look(control, job) == stopping
     assert len(platform.asked_to_stop) == 1, "however many look at it"
     platform.set_job(job, JobPhase.SUCCEEDED, savepoint=FOLDER)
     ended = look(control, job)
-    assert (ended.state, ended.savepoint, ended.savepoint_wanted) == (JobState.SUCCEEDED, FOLDER, False)
+    assert (ended.state, ended.savepoint, ended.savepoint_requested) == (JobState.SUCCEEDED, FOLDER, False)
     assert savepoint_of(ended) == FOLDER
     assert control.jobs.terminate(job.id, savepoint=True) == ended, "asked again, it is the answer"
     events = [(each.action, each.actor, each.detail) for each in control.registry.events.list(job_id=job.id)]
@@ -56,8 +56,8 @@ def test_a_savepoint_that_cannot_be_made_leaves_the_job_running_and_can_be_asked
     control.jobs.terminate(job.id, savepoint=True)
     platform.set_job(job, JobPhase.RUNNING, savepoint_failure=WHY)
     going = look(control, job)
-    assert (going.state, going.savepoint_wanted, going.savepoint_failure) == (JobState.RUNNING, False, WHY)
-    with pytest.raises(SavepointFailed, match="goes on: The folder cannot be written"):
+    assert (going.state, going.savepoint_requested, going.savepoint_failure) == (JobState.RUNNING, False, WHY)
+    with pytest.raises(SavepointFailed, match="keeps running: The folder cannot be written"):
         raise_if_savepoint_failed(going)
     platform.set_job(job, JobPhase.RUNNING)
     assert look(control, job).savepoint_failure == WHY, "those who wait may look later"
@@ -104,8 +104,8 @@ def test_the_failure_of_an_earlier_wish_does_not_end_a_later_one(control, platfo
 def test_a_plain_stop_gives_the_savepoint_up(control, platform, job):
     stopping = control.jobs.terminate(job.id, savepoint=True)
     killed = control.jobs.terminate(job.id)
-    assert (killed.state, killed.savepoint_wanted) == (JobState.KILLED, False)
-    with pytest.raises(SavepointFailed, match="ended as KILLED before a savepoint of it was made"):
+    assert (killed.state, killed.savepoint_requested) == (JobState.KILLED, False)
+    with pytest.raises(SavepointFailed, match="ended as KILLED before its savepoint was made"):
         savepoint_of(killed)
     late = JobObservation(JobPhase.SUCCEEDED, savepoint=FOLDER)
     control.jobs._progress._advance(stopping, late)
@@ -120,7 +120,7 @@ def test_a_job_that_is_not_at_work_is_refused(control, platform, cluster, phase)
     late = control.jobs.submit(spec | {"clusterId": cluster.id})
     if phase is JobPhase.PENDING:
         platform.set_job(late, phase)
-    with pytest.raises(SavepointFailed, match="only of one at work a savepoint can be made"):
+    with pytest.raises(SavepointFailed, match="only a RUNNING job can make a savepoint"):
         control.jobs.terminate(late.id, savepoint=True)
     assert control.jobs.get(late.id).state in {JobState.REQUESTED, JobState.SUBMITTED}
 

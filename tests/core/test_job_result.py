@@ -18,7 +18,7 @@ def lines(text, kind="result", job=7, size=10):
     encoded = base64.b64encode(text.encode()).decode()
     parts = [encoded[start : start + size] for start in range(0, len(encoded), size)]
     return [
-        f"dcluster-handback {job} {kind} {index}/{len(parts)} {zlib.crc32(part.encode()):08x} {part}\n"
+        f"dcluster-result {job} {kind} {index}/{len(parts)} {zlib.crc32(part.encode()):08x} {part}\n"
         for index, part in enumerate(parts, 1)
     ]
 
@@ -27,7 +27,7 @@ def read(log, step=None, job=7):
     reader = ResultReader(job)
     for start in range(0, len(log), step or len(log) or 1):
         reader.feed(log[start : start + (step or len(log))])
-    return reader.handback()
+    return reader.result()
 
 
 def test_a_result_is_found_between_other_lines_however_the_log_is_cut():
@@ -78,7 +78,7 @@ def test_people_are_spared_the_lines():
 
 
 def line(index, count, part, kind="result", job=7):
-    return f"dcluster-handback {job} {kind} {index}/{count} {zlib.crc32(part.encode()):08x} {part}\n"
+    return f"dcluster-result {job} {kind} {index}/{count} {zlib.crc32(part.encode()):08x} {part}\n"
 
 
 def encoded(text):
@@ -170,7 +170,7 @@ def test_a_log_without_newlines_is_read_in_bounded_memory():
         tracemalloc.stop()
     assert peak < 8 * size
     reader.feed("".join(lines("1")))
-    assert reader.handback() == ReturnedResult(result="1")
+    assert reader.result() == ReturnedResult(result="1")
 
 
 def test_wild_lines_are_kept_in_bounded_memory():

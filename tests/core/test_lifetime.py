@@ -26,7 +26,7 @@ CLUSTER = Cluster(
     state=ClusterState.RUNNING,
     created_at=BEGIN,
     state_since=BEGIN,
-    job_seen_at=BEGIN + HOUR,
+    last_used_at=BEGIN + HOUR,
 )
 SECOND = timedelta(seconds=1)
 

@@ -135,7 +135,7 @@ def test_numbers_are_taken_for_the_text_they_write():
     ("args", "refused"),
     [
         (["x" * 131071], ""),
-        (["x" * 131072], r"field args\.0: has 131072 bytes; Linux hands a program at most 131071"),
+        (["x" * 131072], r"field args\.0: has 131072 bytes; Linux passes a program at most 131071"),
         (["a", "ä" * 65536], r"field args\.1: has 131072 bytes"),
         (["x" * 131071] * 4, ""),
         (["x" * 131071] * 4 + ["y"], "field args: has 524290 bytes of arguments; the most is 524288 in all"),

@@ -43,7 +43,7 @@ CLUSTER = Cluster(
     state=ClusterState.REQUESTED,
     created_at=BEFORE,
     state_since=BEFORE,
-    job_seen_at=BEFORE,
+    last_used_at=BEFORE,
 )
 JOB = Job(
     id=1,
@@ -244,7 +244,7 @@ WISH_CELLS = [
 def test_job_that_is_to_stop_with_a_savepoint_advances(failure, phase, expected):
     after = advance_job(WISHING, JobObservation(phase, savepoint_failure=failure), NOW)
     assert after.state is expected
-    assert after.savepoint_wanted is (expected is JobState.STOPPING), "the wish ends with the stopping"
+    assert after.savepoint_requested is (expected is JobState.STOPPING), "the wish ends with the stopping"
     assert after.savepoint_failure == failure
     if expected in {JobState.FAILED, JobState.UNKNOWN}:
         assert after.diagnosis is not None, "a failing state carries a diagnosis"
@@ -254,7 +254,7 @@ def test_job_keeps_the_savepoint_that_it_was_stopped_with():
     seen = JobObservation(JobPhase.SUCCEEDED, savepoint="file:/savepoints/savepoint-1")
     after = advance_job(WISHING, seen, NOW)
     assert (after.state, after.savepoint) == (JobState.SUCCEEDED, "file:/savepoints/savepoint-1")
-    assert (after.savepoint_wanted, after.savepoint_request, after.diagnosis) == (False, None, None)
+    assert (after.savepoint_requested, after.savepoint_request, after.diagnosis) == (False, None, None)
 
 
 @pytest.mark.parametrize("state", JobState)
@@ -264,20 +264,20 @@ def test_only_a_job_at_work_is_stopped_with_a_savepoint(state):
     if state is not JobState.RUNNING:
         assert after is job
         return
-    assert (after.state, after.savepoint_wanted, after.savepoint_request) == (JobState.STOPPING, True, NOW)
+    assert (after.state, after.savepoint_requested, after.savepoint_request) == (JobState.STOPPING, True, NOW)
     assert after.savepoint_failure is None, "what became of an earlier wish is forgotten"
 
 
 def test_a_plain_stop_gives_up_the_savepoint():
     after = stop_job(WISHING, NOW)
-    assert (after.state, after.savepoint_wanted, after.state_since) == (JobState.STOPPING, False, BEFORE)
+    assert (after.state, after.savepoint_requested, after.state_since) == (JobState.STOPPING, False, BEFORE)
     assert stop_job(after, NOW) is after
     assert advance_job(after, JobObservation(JobPhase.KILLED), NOW).state is JobState.KILLED
 
 
 def test_a_job_whose_cluster_fails_before_the_savepoint_was_seen_is_not_called_killed():
     lost = fail_job(WISHING, WHY, NOW, JobState.UNKNOWN)
-    assert (lost.state, lost.savepoint_wanted) == (JobState.UNKNOWN, False)
+    assert (lost.state, lost.savepoint_requested) == (JobState.UNKNOWN, False)
 
 
 def test_why_one_makes_no_progress_is_told_as_long_as_that_is_so_and_is_no_cause_of_its_end():

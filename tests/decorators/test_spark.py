@@ -76,7 +76,7 @@ def test_what_a_mapping_lacks_is_known_while_the_file_is_parsed(dag, mapped, mes
 
 
 def test_a_function_that_cannot_run_elsewhere_is_refused_when_it_is_mapped(dag):
-    with pytest.raises(TypeError, match="uses hidden of the function around it"):
+    with pytest.raises(TypeError, match="uses hidden of its enclosing function"):
         dcluster_spark_task(around()).partial().expand_kwargs([{}])
 
 
@@ -104,10 +104,10 @@ def many(*args): ...
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (around(), "uses hidden of the function around it"),
+        (around(), "uses hidden of its enclosing function"),
         (asynchronous, "is asynchronous"),
         (many, r"\*args has to be an argument with a name"),
-        (lambda: 0, "is no function that is defined with def"),
+        (lambda: 0, "is not a function defined with def"),
     ],
 )
 def test_a_function_that_cannot_run_elsewhere_is_refused(dag, function, message):
@@ -118,7 +118,7 @@ def test_a_function_that_cannot_run_elsewhere_is_refused(dag, function, message)
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"application": "a.py"}, TypeError, "application is not taken"),
+        ({"application": "a.py"}, TypeError, "application cannot be given"),
         ({"num_workers": 0}, InvalidSpec, "field num_workers"),
         ({"num_worker": 1}, TypeError, "did you mean 'num_workers'"),
     ],

@@ -69,7 +69,7 @@ def run(function, **arguments):
     )
     reader = ResultReader(5)
     reader.feed(done.stdout)
-    return done, reader.handback()
+    return done, reader.result()
 
 
 def test_what_a_function_returns_comes_back():

@@ -41,7 +41,7 @@ def alert():
 def test_recipients_get_a_mail_whose_text_is_not_taken_for_a_template(mailbox, alert):
     told = NotifierDelivery()
     assert told.channels(alert) == ["mail"]
-    told.tell(alert, "mail")
+    told.send(alert, "mail")
     ((recipients, mail),) = mailbox.mails
     assert recipients == ["anna@example.com", "bo@example.com"]
     assert mail["From"] == "airflow@example.com"
@@ -60,7 +60,7 @@ def test_a_failure_comes_with_its_diagnosis(mailbox, alert):
         ProcessCode.PYTHON_EXCEPTION, "The driver raised.", "Mend it.", ("ValueError: {{ x }}",)
     )
     job = replace(alert.job, state=JobState.FAILED, ended_at=NOW, diagnosis=diagnosis)
-    NotifierDelivery().tell(Alert("failed", job, alert.cluster, NOW), "mail")
+    NotifierDelivery().send(Alert("failed", job, alert.cluster, NOW), "mail")
     text = text_of(mailbox.mails[0][1])
     assert "it has ended as FAILED." in text
     assert "The driver raised. [PythonException]" in text
@@ -77,7 +77,7 @@ def test_a_server_that_is_not_there_is_an_error(monkeypatch, alert, mailbox):
     }
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
     with pytest.raises(OSError, match="refused"):
-        NotifierDelivery().tell(alert, "mail")
+        NotifierDelivery().send(alert, "mail")
 
 
 def test_a_job_without_recipients_is_not_mailed(alert):
@@ -110,7 +110,7 @@ def test_each_alert_is_rendered_into_notifiers_anew(monkeypatch, alert):
     other = replace(alert, job=replace(alert.job, spec=alert.job.spec.model_copy(update={"module": "other"})))
     for each in (alert, other):
         for channel in told.channels(each)[1:]:
-            told.tell(each, channel)
+            told.send(each, channel)
     assert Recorder.told == [
         f"given: {alert.subject}",
         "configured: {{ 1 + 1 }} <etl>",

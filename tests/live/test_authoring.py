@@ -49,7 +49,7 @@ def test_arguments_and_results_pass_through_on_both_paths(live_airflow, path):
         "täst": None,
     }
     assert "the function's own output" in log
-    assert "dcluster-handback" not in log
+    assert "dcluster-result" not in log
     (cluster,) = clusters_of(live_airflow, run_id)
     assert_ends(live_airflow, cluster)
     assert not list((live_airflow.standalone.home / "dcluster" / "functions").glob("*.py"))

@@ -61,7 +61,7 @@ def test_the_dag_ends_what_is_forgotten(airflow, forgotten):
     printed = airflow("dags", "test", "upkeep")
     assert state() is ClusterState.TERMINATED, printed[-5000:]
     assert f"ended  {cluster}  its owner run is over" in printed
-    assert "Long-running jobs: seen nothing; done nothing; left 0" in printed
+    assert "Long-running jobs: checked nothing; done nothing; left 0" in printed
 
 
 @pytest.mark.long
@@ -73,4 +73,4 @@ def test_the_commands_do_the_same(airflow, forgotten):
     assert state() is ClusterState.REQUESTED
     assert str(cluster) in airflow(*commands[1].split())
     assert state() is ClusterState.TERMINATED
-    assert "Long-running jobs: seen nothing; done nothing; left 0" in airflow(*commands[2].split())
+    assert "Long-running jobs: checked nothing; done nothing; left 0" in airflow(*commands[2].split())

@@ -89,8 +89,8 @@ def stopped_with_savepoint(control, job) -> Job:
 
 
 def succeeded(control, job) -> Job:
-    look = raise_if_savepoint_failed if control.jobs.get(job.id).savepoint_wanted else None
-    return control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.1, on_look=look)
+    look = raise_if_savepoint_failed if control.jobs.get(job.id).savepoint_requested else None
+    return control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.1, on_poll=look)
 
 
 def killed(control, job) -> Job:
@@ -104,7 +104,7 @@ def test_a_job_goes_on_where_its_savepoint_was_made_although_its_cluster_has_gon
     first = at_work(control, jar, counted, masterMemory="1Gi", workerMemGb=1)
     assert first.owns_cluster
     ended = stopped_with_savepoint(control, first)
-    assert (ended.state, ended.savepoint_wanted, ended.diagnosis) == (JobState.SUCCEEDED, False, None)
+    assert (ended.state, ended.savepoint_requested, ended.diagnosis) == (JobState.SUCCEEDED, False, None)
     assert (Path(ended.savepoint.removeprefix("file:")) / "_metadata").is_file()
     assert ended.savepoint.startswith(f"file:{settings.home}/savepoints/")
     assert control.clusters.get(first.cluster_id).state.value in {"TERMINATING", "TERMINATED"}
@@ -126,11 +126,13 @@ def test_a_savepoint_that_cannot_be_made_leaves_the_job_at_work(control, cluster
     blocked.write_text("where a folder would have to be")
     folder = {"execution.checkpointing.savepoint-dir": f"file://{blocked}/savepoints"}
     job = at_work(control, jar, counted, clusterId=cluster.id, extraCmd=folder)
-    with pytest.raises(SavepointFailed, match=r"goes on: .*Failed to create savepoint directory") as raised:
+    with pytest.raises(
+        SavepointFailed, match=r"keeps running: .*Failed to create savepoint directory"
+    ) as raised:
         stopped_with_savepoint(control, job)
     assert str(blocked) in raised.value.diagnosis.remedy
     going = control.jobs.get(job.id)
-    assert (going.state, going.savepoint_wanted, going.savepoint) == (JobState.RUNNING, False, "")
+    assert (going.state, going.savepoint_requested, going.savepoint) == (JobState.RUNNING, False, "")
     assert going.savepoint_failure == raised.value.diagnosis
     before = len(numbers(counted))
     until(lambda: len(numbers(counted)), lambda seen: seen > before + 20)
@@ -150,7 +152,7 @@ def test_who_is_killed_after_the_wish_was_saved_leaves_it_to_whoever_looks_next(
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
     wished = control.jobs.get(job.id)
-    assert (wished.state, wished.savepoint_wanted) == (JobState.STOPPING, True)
+    assert (wished.state, wished.savepoint_requested) == (JobState.STOPPING, True)
     ended = succeeded(control, job)
     assert (ended.state, bool(ended.savepoint)) == (JobState.SUCCEEDED, True)
 
@@ -160,7 +162,7 @@ def _stop_and_be_killed(settings, job):
     look = control.platform.observe_jobs
 
     def look_or_die(jobs):
-        if any(each.savepoint_wanted for each, _ in jobs):
+        if any(each.savepoint_requested for each, _ in jobs):
             os.kill(os.getpid(), signal.SIGKILL)
         return look(jobs)
 

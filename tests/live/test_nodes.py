@@ -103,5 +103,5 @@ def test_mistakes_are_named_and_touch_nothing(live_airflow, aws):
     }
     assert "m5.large" in rest.xcom("nodes_types", run_id, "types")
     assert "did you mean 'm5.large'" in log_of(live_airflow, "nodes_types", run_id, "mistake")
-    assert "no machine of this deployment" in log_of(live_airflow, "nodes_types", run_id, "theirs")
+    assert "this deployment has no machine" in log_of(live_airflow, "nodes_types", run_id, "theirs")
     assert aws.live() == set(theirs)

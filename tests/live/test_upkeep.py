@@ -193,7 +193,7 @@ def test_a_job_that_runs_long_is_mailed_once_however_many_passes_there_are(live_
     control.jobs.set_monitoring("slow", True, alert_after=1)
     try:
         report = command(live_airflow, "alert", "--dry-run")
-        assert [what for what, _ in told_of(report, job)] == ["told"]
+        assert [what for what, _ in told_of(report, job)] == ["notified"]
         assert mails == []
         runs = [start(live_airflow, "alert_long_running") for _ in range(2)]
         rest = live_airflow.rest
@@ -238,6 +238,6 @@ def test_a_failure_that_no_task_could_tell_of_is_mailed_by_the_next_pass(live_ai
     final = [state for state in JobState if state.is_final]
     job = control.jobs.wait(job.id, final, HANG_SECONDS)
     assert (job.state, mails) == (JobState.FAILED, [])
-    assert [what for what, _ in told_of(command(live_airflow, "alert"), job)] == ["told"]
+    assert [what for what, _ in told_of(command(live_airflow, "alert"), job)] == ["notified"]
     assert told_of(command(live_airflow, "alert"), job) == []
     assert [mail["Subject"] for _, mail in mails] == [f"[dCluster] {job}: FAILED"]

@@ -47,7 +47,7 @@ def test_a_job_of_an_earlier_try_is_gone_on_with(earlier, capsys):
     )
     assert operator.execute(context) == job.id
     said = capsys.readouterr().out
-    assert f"An earlier try submitted job {job.id}" in said
+    assert f"An earlier attempt submitted job {job.id}" in said
     assert "Submitted" not in said
 
 
@@ -58,5 +58,5 @@ def test_a_cluster_of_an_earlier_try_is_gone_on_with(earlier, capsys):
     with pytest.raises(ClusterFailed, match="ClusterVanished"):  # nothing of it was ever made
         operator.execute(context)
     said = capsys.readouterr().out
-    assert f"An earlier try launched cluster {cluster.id}" in said
+    assert f"An earlier attempt launched cluster {cluster.id}" in said
     assert "Launched" not in said

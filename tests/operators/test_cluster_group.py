@@ -71,7 +71,7 @@ def test_an_empty_group_and_two_groups_stand_by_themselves():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"tenant": "a", "long_living": True}, TypeError, "the group ends its cluster"),
+        ({"tenant": "a", "long_living": True}, TypeError, "the group terminates its cluster"),
         ({"tenant": "a", "worker": 2}, TypeError, "did you mean 'workers'"),
         ({"tenant": "a", "type": "storm"}, InvalidSpec, "field type"),
         ({"workers": 2}, InvalidSpec, "field tenant: is required"),

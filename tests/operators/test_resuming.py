@@ -63,7 +63,7 @@ def resumed(control, settings):
             settings=settings,
             clusters=control.clusters,
             jobs=control.jobs,
-            upkeep=SimpleNamespace(tell_failure=print),
+            upkeep=SimpleNamespace(notify_failure=print),
         )
         found = {"cause": "state", "id": record.id, "log_end": 12, "log_is_cut": False, "lines": []}
         return operator.execute_complete(CONTEXT, found | event)

@@ -86,7 +86,7 @@ def test_a_log_that_cannot_be_read_on_says_so_where_it_breaks_off(client):
     assert answer.text.splitlines() == [
         "line one",
         "The log cannot be read from here on: the node does not answer",
-        "Load this page again in a while.",
+        "Load this page again later.",
     ]
 
 

@@ -142,7 +142,7 @@ def test_a_savepoint_is_asked_for_of_flink_jobs_at_work_alone(admin, api, tmp_pa
     job = admin.post("/job/submit", json=flink).json()["jobId"]
     refused = admin.post(f"/job/terminate/{job}?savepoint=true")
     assert refused.status_code == 400
-    assert "only of one at work a savepoint can be made" in error(refused)
+    assert "only a RUNNING job can make a savepoint" in error(refused)
     assert api.runs(ids.TERMINATE_JOB) == []
 
     monkeypatch.setattr(Jobs, "check_savepoint", lambda *_: None)
@@ -165,7 +165,7 @@ def test_a_job_whose_application_the_connection_filled_in_is_the_same_request(
 
 def test_upkeep_is_asked_for_once_while_it_has_not_begun(admin, api):
     assert admin.get("/cluster/check").json() == "The cluster check has been started"
-    assert "asked for already" in admin.get("/cluster/cluster/check").json()
+    assert "requested already" in admin.get("/cluster/cluster/check").json()
     assert "has been started" in admin.get("/job/monitor/alert").json()
     assert (admin.get("/node/croncleanup").text, admin.get("/ec2-info").json()) == ("", [])
     assert admin.get("/ec2-list-info").json() == 0
@@ -388,11 +388,11 @@ def test_looks_are_few_at_a_time_and_another_connection_is_looked_at_meanwhile()
     assert looks.within_limits("other", lambda: "seen") == "seen"
     with pytest.raises(PlatformUnavailable):
         looks.within_limits("slow", over.wait)
-    with pytest.raises(PlatformUnavailable, match="2 looks are under way already"):
+    with pytest.raises(PlatformUnavailable, match="2 polls are running already"):
         looks.within_limits("other", lambda: "never begun")
     over.set()
     for thread in threading.enumerate():
-        if thread.name == "dcluster-look":
+        if thread.name == "dcluster-poll":
             thread.join()
     assert looks.within_limits("silent", lambda: "seen") == "seen"
     with pytest.raises(ZeroDivisionError):

@@ -46,7 +46,7 @@ def _claim_cluster(
     registry: Registry, key: str = "key", owner: Owner | None = OWNER, **changes: Any
 ) -> Claim:
     request = {"env": "dev", "deployment": "deployment", "conn_id": "dcluster_default", "platform": "local"}
-    request |= {"follow_ending": False, "place": ""}
+    request |= {"replace_terminating": False, "location": ""}
     request |= {"now": NOW, "owner": owner}
     request |= {name: changes.pop(name) for name in set(request) & set(changes)}
     return registry.clusters.claim(key=key, spec=ClusterSpec(**{"tenant": "team"} | changes), **request)

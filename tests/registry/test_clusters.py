@@ -24,14 +24,18 @@ def test_new_claim_gives_a_requested_cluster(registry, claim_cluster, now, owner
     assert created
     assert (cluster.state, cluster.generation, cluster.version) == (ClusterState.REQUESTED, 1, 1)
     assert cluster.name == "spark3-dev-team-20260329013015123-blue"
-    assert cluster.created_at == cluster.state_since == cluster.job_seen_at == now
+    assert cluster.created_at == cluster.state_since == cluster.last_used_at == now
     assert cluster.owner == owner
     assert cluster.spec.workers == 3
 
 
 def test_what_was_claimed_is_read_back_alike(registry, registry_url, claim_cluster):
     cluster = claim_cluster(
-        registry, extra_configs={"a": True, "b": "ü"}, type="flink", idle_timeout=60, place="namespace data"
+        registry,
+        extra_configs={"a": True, "b": "ü"},
+        type="flink",
+        idle_timeout=60,
+        location="namespace data",
     ).record
     other = Registry(registry_url)
     assert other.clusters.get(cluster.id) == cluster
@@ -195,7 +199,7 @@ def test_save_does_not_take_back_when_a_job_was_seen(registry, claim_cluster, cl
     later = now + timedelta(hours=1)
     claim_job(registry, cluster_id=cluster.id, now=later)
     saved = registry.clusters.save(replace(cluster, workers_ready=1))
-    assert saved.job_seen_at == later
+    assert saved.last_used_at == later
     assert registry.clusters.get(cluster.id) == saved
 
 
@@ -205,7 +209,7 @@ def test_times_are_moments_in_utc(registry, claim_cluster, zone, now):
     stored = registry.clusters.get(cluster.id)
     assert stored.created_at == now
     assert stored.created_at.tzinfo is timezone.utc
-    assert stored.job_seen_at.tzinfo is timezone.utc
+    assert stored.last_used_at.tzinfo is timezone.utc
     assert registry.events.list()[0].at == now
 
 

@@ -105,7 +105,7 @@ def test_fork_waits_for_a_transaction_of_another_thread(registry, claim_cluster)
 
 
 def test_fork_in_the_middle_of_a_transaction_goes_on_after_a_while(registry, claim_cluster, monkeypatch):
-    monkeypatch.setattr(engine_module, "_FORK_PATIENCE", 0.1)
+    monkeypatch.setattr(engine_module, "_FORK_TIMEOUT", 0.1)
     claim_cluster(registry)
     with registry.database.read() as connection:
         assert _in_child(lambda: registry.clusters.list()[0]) == 0

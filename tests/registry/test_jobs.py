@@ -206,7 +206,7 @@ def test_jobs_tell_when_they_were_seen_on_their_cluster(registry, claim_cluster,
     times = [now + timedelta(minutes=number) for number in range(6)]
 
     def seen():
-        return registry.clusters.get(cluster.id).job_seen_at
+        return registry.clusters.get(cluster.id).last_used_at
 
     job = claim_job(registry, cluster_id=cluster.id, now=times[1]).record
     assert seen() == times[1]
@@ -257,16 +257,18 @@ def test_events_tell_who_did_what(registry, claim_cluster, claim_job, now, owner
 def test_what_became_of_a_savepoint_is_kept_and_told_in_the_events(registry, claim_job, now):
     job = claim_job(registry, job_type="flink", savepoint="s3://bucket/savepoint-1").record
     assert job.spec.savepoint == "s3://bucket/savepoint-1"
-    wish = replace(job, state=JobState.STOPPING, state_since=now, savepoint_wanted=True)
+    wish = replace(job, state=JobState.STOPPING, state_since=now, savepoint_requested=True)
     stopping = registry.jobs.save(wish, actor="ann")
     assert registry.jobs.get(job.id) == stopping
     assert registry.jobs.get(job.id).savepoint_request == wish.savepoint_request == now, "to the microsecond"
-    failed = replace(stopping, state=JobState.RUNNING, savepoint_wanted=False, savepoint_failure=DIAGNOSIS)
+    failed = replace(stopping, state=JobState.RUNNING, savepoint_requested=False, savepoint_failure=DIAGNOSIS)
     running = registry.jobs.save(failed)
     assert registry.jobs.get(job.id) == running
-    stopping = registry.jobs.save(replace(running, state=JobState.STOPPING, savepoint_wanted=True))
+    stopping = registry.jobs.save(replace(running, state=JobState.STOPPING, savepoint_requested=True))
     done = registry.jobs.save(
-        replace(stopping, state=JobState.SUCCEEDED, savepoint_wanted=False, savepoint="file:/s/savepoint-2")
+        replace(
+            stopping, state=JobState.SUCCEEDED, savepoint_requested=False, savepoint="file:/s/savepoint-2"
+        )
     )
     assert registry.jobs.get(job.id) == done
     assert (done.as_json()["savepoint"], done.as_json()["savepointTaken"]) == (

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dcluster_provider.core.errors import ClusterEnding, NotFound
+from dcluster_provider.core.errors import ClusterTerminating, NotFound
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.registry.store import Registry
 
@@ -20,7 +20,7 @@ ENDING = [ClusterState.TERMINATING, ClusterState.TERMINATED, ClusterState.FAILED
 def test_a_cluster_that_is_ending_takes_no_new_job(registry, claim_cluster, claim_job, state):
     cluster = registry.clusters.save(replace(claim_cluster(registry).record, state=state))
     events = registry.events.list()
-    with pytest.raises(ClusterEnding, match=rf"cluster {cluster.id} .*is {state.value}"):
+    with pytest.raises(ClusterTerminating, match=rf"cluster {cluster.id} .*is {state.value}"):
         claim_job(registry, cluster_id=cluster.id)
     assert registry.jobs.list() == []
     assert registry.events.list() == events
@@ -101,7 +101,7 @@ def test_claims_and_ends_at_once_never_both_succeed(registry_url, in_processes, 
             try:
                 claim_job(own, key=key, module=key, cluster_id=cluster.id)
                 done.append(True)
-            except ClusterEnding:
+            except ClusterTerminating:
                 done.append(False)
             if done[-1]:
                 job = own.jobs.latest_of_key(key)
@@ -123,6 +123,6 @@ def test_claims_and_ends_at_once_never_both_succeed(registry_url, in_processes, 
 def test_one_that_is_being_ended_is_followed_when_asked_for(registry, claim_cluster):
     first = registry.clusters.save(replace(claim_cluster(registry).record, state=ClusterState.TERMINATING))
     assert claim_cluster(registry) == (first, False)
-    second, created = claim_cluster(registry, follow_ending=True)
+    second, created = claim_cluster(registry, replace_terminating=True)
     assert (created, second.generation, second.state) == (True, 2, ClusterState.REQUESTED)
-    assert claim_cluster(registry, follow_ending=True) == (second, False)
+    assert claim_cluster(registry, replace_terminating=True) == (second, False)

@@ -65,7 +65,9 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(engine, registry_url, claim
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
         connection.execute(text("DROP TABLE dcluster_event"))
     tables = sorted(inspect(engine).get_table_names())
-    with pytest.raises(RegistryUnusable, match=rf"schema 9999.*up to {HEAD}.*Upgrade dcluster-provider"):
+    with pytest.raises(
+        RegistryUnusable, match=rf"schema 9999.*none beyond {HEAD}.*Upgrade dcluster-provider"
+    ):
         claim_cluster(Registry(registry_url))
     assert sorted(inspect(engine).get_table_names()) == tables
     with engine.connect() as connection:
@@ -110,14 +112,14 @@ def test_jobs_of_the_first_schema_are_kept(registry_url, tmp_path, now):
         ("a",),
         "http://page",
     )
-    assert (found.savepoint_wanted, found.savepoint, found.savepoint_failure) == (False, "", None)
+    assert (found.savepoint_requested, found.savepoint, found.savepoint_failure) == (False, "", None)
     assert found.spec.savepoint == ""
-    saved = registry.jobs.save(replace(found, savepoint_wanted=True, state=JobState.STOPPING))
+    saved = registry.jobs.save(replace(found, savepoint_requested=True, state=JobState.STOPPING))
     assert registry.jobs.get(7) == saved
     assert registry.describe().endswith(f"(schema {HEAD})")
 
 
-def test_clusters_of_the_schema_before_places_are_kept(registry_url, tmp_path, now):
+def test_clusters_of_the_schema_before_locations_are_kept(registry_url, tmp_path, now):
     cluster = {
         "id": 7,
         "key": "key",
@@ -144,7 +146,8 @@ def test_clusters_of_the_schema_before_places_are_kept(registry_url, tmp_path, n
     registry = Registry(registry_url)
     (found,) = registry.clusters.list()
     assert (found.id, found.name, found.state) == (7, "spark3-dev-team", ClusterState.RUNNING)
-    assert (found.spec.workers, found.workers_ready, found.place) == (2, 2, "")
+    assert (found.spec.workers, found.workers_ready, found.location) == (2, 2, "")
+    assert found.last_used_at == now
     saved = registry.clusters.save(replace(found, state=ClusterState.TERMINATING))
     assert registry.clusters.get(7) == saved
 

@@ -56,7 +56,7 @@ def test_an_engine_that_was_seen_at_work_counts_as_used(registry, claim_cluster,
     registry.clusters.touch([cluster.id], now + HOUR)
     registry.clusters.touch([cluster.id], now)
     registry.clusters.touch([], now)
-    assert registry.clusters.get(cluster.id).job_seen_at == now + HOUR
+    assert registry.clusters.get(cluster.id).last_used_at == now + HOUR
 
 
 def test_unknown_clusters_are_remembered_since_they_were_first_seen(registry, now):

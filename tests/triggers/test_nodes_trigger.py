@@ -13,7 +13,7 @@ from connections import settings_for_local
 from hanging import HANG_SECONDS
 from memory_nodes import MemoryCloud, MemoryCluster
 
-from dcluster_provider.control.nodes.draining import LEFT
+from dcluster_provider.control.nodes.drainer import LEFT
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed, WaitTimeout

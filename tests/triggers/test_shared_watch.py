@@ -219,8 +219,8 @@ class EndingClusters:
 
 
 @pytest.fixture
-def quick_endings(monkeypatch):
-    monkeypatch.setattr(shared_watch, "_ENDING_PACE", 0.01)
+def quick_terminations(monkeypatch):
+    monkeypatch.setattr(shared_watch, "_TERMINATING_INTERVAL", 0.01)
 
 
 async def seen_out(calls, clusters):
@@ -232,24 +232,24 @@ async def seen_out(calls, clusters):
     return clusters.asked
 
 
-@pytest.mark.usefixtures("quick_endings")
+@pytest.mark.usefixtures("quick_terminations")
 def test_the_own_cluster_of_a_job_is_seen_out_after_the_last_wait(calls):
     calls.own_clusters = True
 
     assert asyncio.run(seen_out(calls, EndingClusters(3))) == [set(), {101}, {101}, {101}]
 
 
-@pytest.mark.usefixtures("quick_endings")
+@pytest.mark.usefixtures("quick_terminations")
 def test_a_cluster_that_does_not_end_is_left_to_the_cluster_check(calls, monkeypatch):
     calls.own_clusters = True
-    monkeypatch.setattr(shared_watch, "_ENDING_SECONDS", 0.5)
+    monkeypatch.setattr(shared_watch, "_TERMINATING_SECONDS", 0.5)
 
     asked = asyncio.run(seen_out(calls, EndingClusters(-1)))
     assert len(asked) > 3
     assert asked[1:] == [{101}] * (len(asked) - 1)
 
 
-@pytest.mark.usefixtures("quick_endings")
+@pytest.mark.usefixtures("quick_terminations")
 def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
     calls.own_clusters = True
 
@@ -266,7 +266,7 @@ def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
     assert calls.asked[-3:] == [set()] * 3, "the slow wait was looked at"
 
 
-@pytest.mark.usefixtures("quick_endings")
+@pytest.mark.usefixtures("quick_terminations")
 def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls, monkeypatch):
     monkeypatch.setattr(retry_budget, "_SECONDS", 0.0)
     calls.own_clusters = True

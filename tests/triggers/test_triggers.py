@@ -60,7 +60,7 @@ CLUSTER = Cluster(
     state=ClusterState.RUNNING,
     created_at=NOW,
     state_since=NOW,
-    job_seen_at=NOW,
+    last_used_at=NOW,
 )
 
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
@@ -184,7 +184,7 @@ def test_why_nothing_is_seen_is_told_once():
     calls = Calls(*running, JobState.SUCCEEDED, troubles=[None, unobservable, unobservable, *[None] * 9])
     lines = told + fire(trigger, calls)["lines"]
     assert [line for line in lines if "restarts" in line] == [
-        "Nothing can be told just now: the API server restarts; the wait goes on"
+        "The state is unknown now: the API server restarts; the wait continues"
     ]
     assert lines.count("  | hello") == 3, "a log was read of what cannot be seen"
 
@@ -263,7 +263,7 @@ def test_more_than_is_copied_of_a_log_after_the_end_is_told_with_its_place(monke
     trigger = job_trigger(log_start=0)
     told = listen_to(trigger)
     event = fire(trigger, Writer(20_000, 0))
-    (last,) = [line for line in told + event["lines"] if "goes on after" in line]
+    (last,) = [line for line in told + event["lines"] if "continues after" in line]
     assert last.endswith("characters; all of it is in /home on here")
     assert event["log_is_cut"] is False
 
@@ -348,7 +348,7 @@ def test_a_cluster_that_its_launch_has_succeeded_with_is_left_to_the_run(monkeyp
 
     answer = {"run": {"task": state}}
     monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(lambda **_: answer))
-    monkeypatch.setattr("dcluster_provider.triggers.dcluster._SEEN_OUT_PACE", 0.01)
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._TERMINATION_POLL_INTERVAL", 0.01)
     clusters = Clusters(ClusterState.RUNNING, ClusterState.RUNNING, ClusterState.TERMINATED)
 
     async def kill():
@@ -364,7 +364,7 @@ def test_a_cluster_that_its_launch_has_succeeded_with_is_left_to_the_run(monkeyp
 def test_on_kill_sees_out_what_it_has_ended(monkeypatch):
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    monkeypatch.setattr("dcluster_provider.triggers.dcluster._SEEN_OUT_PACE", 0.01)
+    monkeypatch.setattr("dcluster_provider.triggers.dcluster._TERMINATION_POLL_INTERVAL", 0.01)
     answer = {"run": {"task": "failed"}}
     monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(lambda **_: answer))
     calls = Calls(JobState.STOPPING, JobState.STOPPING, JobState.KILLED)
@@ -400,7 +400,7 @@ def test_what_on_kill_began_goes_on_when_airflow_cancels_it(monkeypatch):
         with pytest.raises(asyncio.CancelledError):
             await killing
         answered.set()
-        await asyncio.gather(*owned._endings)
+        await asyncio.gather(*owned._terminations)
 
     asyncio.run(asyncio.wait_for(kill(), HANG_SECONDS))
     assert [job_id for job_id, _ in calls.terminated] == [7]

@@ -1,1 +1,1 @@
-"""Launching, draining, giving back and remembering machines."""
+"""Launches, drains, releases and records nodes and the machines behind them."""

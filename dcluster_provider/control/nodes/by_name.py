@@ -1,11 +1,11 @@
-"""Nodes of Kubernetes by their names, wherever their machines come from: for the maintenance of machines."""
+"""Maintenance of Kubernetes nodes by name, whichever cloud their machines come from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from dcluster_provider.control.nodes.draining import Drained, Draining, drain_started, left_mark
+from dcluster_provider.control.nodes.drainer import DrainProgress, NodeDrainer, drain_started, left_mark
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.cluster_nodes import ClusterNode
 from dcluster_provider.core.errors import InvalidSpec
@@ -16,7 +16,7 @@ from dcluster_provider.platforms.nodes import ClusterNodes
 class NamedNodes:
     """Cordons, uncordons and drains nodes; their machines stay.
 
-    :param drain_timeout: in which the pods of a node have to be gone before it is left.
+    :param drain_timeout: after which a node with pods left is given up.
     """
 
     def __init__(self, cluster: ClusterNodes | None, drain_timeout: timedelta) -> None:
@@ -24,17 +24,17 @@ class NamedNodes:
         self._drain_timeout = drain_timeout
 
     def cordon(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Let nodes take no new pods; what runs there stays. Returns the names of those that do not any more.
+        """Cordon nodes, so that they take no new pods; running pods stay. Returns the names of the cordoned nodes.
 
-        :raises InvalidSpec: there is no node of a name; none was cordoned.
+        :raises InvalidSpec: a node does not exist; no node was cordoned.
         """
         cluster = self._known()
         return tuple(node.name for node in self._named(cluster, names) if cluster.cordon(node))
 
     def uncordon(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Let nodes take new pods again; a drain that goes on is given up. Returns the names of those that do.
+        """Uncordon nodes, which ends a drain in progress. Returns the names of the uncordoned nodes.
 
-        :raises InvalidSpec: there is no node of a name; none was uncordoned.
+        :raises InvalidSpec: a node does not exist; no node was uncordoned.
         """
         cluster = self._known()
         now = utc_now()
@@ -46,17 +46,17 @@ class NamedNodes:
             )
         )
 
-    def drain_step(self, names: Sequence[str], begun: datetime | None = None) -> Drained:
-        """Cordon nodes and evict what may be evicted now; to be repeated until nothing is draining.
+    def drain_step(self, names: Sequence[str], begun: datetime | None = None) -> DrainProgress:
+        """Cordon nodes and evict the pods that can be evicted now; call it again until nothing is draining.
 
-        A node that is empty stays cordoned, for the work that it was emptied for.
+        A node that is empty stays cordoned, for the maintenance that follows.
 
-        :param begun: see :meth:`~dcluster_provider.control.nodes.draining.Draining.step`.
-        :raises InvalidSpec: there is no node of a name; none was touched.
+        :param begun: see :meth:`~dcluster_provider.control.nodes.drainer.NodeDrainer.step`.
+        :raises InvalidSpec: a node does not exist; no node was touched.
         """
         cluster = self._known()
         nodes = self._named(cluster, names)
-        draining = Draining(cluster, self._drain_timeout)
+        draining = NodeDrainer(cluster, self._drain_timeout)
         drained = draining.step(nodes, utc_now(), begun)
         draining.finish([node for node in nodes if node.name in drained.empty])
         return drained
@@ -64,7 +64,7 @@ class NamedNodes:
     def _known(self) -> ClusterNodes:
         if self._cluster is None:
             raise InvalidSpec(
-                "clusters of this connection run on one machine, which is no node that could be cordoned or drained; "
+                "clusters of this connection run on one machine, which is not a node that can be cordoned or drained; "
                 "name a connection of the Kubernetes platform"
             )
         return self._cluster

@@ -1,4 +1,4 @@
-"""Giving back the machines that nothing has used for a while: found in one pass, given back by a later one."""
+"""Releases machines that nothing has used for a while: one run finds them, a later run releases them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dcluster_provider.control.nodes.destroying import nodes_of_machines
-from dcluster_provider.control.nodes.draining import STARTED, WAS_CORDONED
-from dcluster_provider.control.nodes.machine_use import REMOVING, Fleet, Use
+from dcluster_provider.control.nodes.destroyer import nodes_of_machines
+from dcluster_provider.control.nodes.drainer import STARTED, WAS_CORDONED
+from dcluster_provider.control.nodes.machine_use import REMOVING, Fleet, MachineUse
 from dcluster_provider.control.saving import utc_now
-from dcluster_provider.control.upkeep.report import Notes, Report
+from dcluster_provider.control.upkeep.report import MaintenanceReport, Notes
 from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
 from dcluster_provider.core.machines import Machine, MachineState
 from dcluster_provider.core.node_use import work_by_node
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
-_MAX_UNREADY = (
-    0.45  # of all nodes: with more of them not ready it is the control plane that is ill, or the network
-)
+_MAX_UNREADY = 0.45  # of all nodes: if more are not ready, the control plane or the network is at fault
 ACTOR = "node clean-up"
 
 
-class CleanUp:
-    """The clean-up of one connection's machines. Passes may overlap, and be killed at any line: the next goes on."""
+class NodeCleanUp:
+    """The clean-up of one connection's machines. Runs may overlap and may be killed at any line: the next continues."""
 
     def __init__(
         self, registry: Registry, cloud: Cloud, cluster: ClusterNodes | None, settings: Settings
@@ -45,29 +43,28 @@ class CleanUp:
         self._settings = settings
         self._scope = Scope(settings.deployment, settings.conn_id)
 
-    def run(self, *, dry_run: bool = False) -> Report:
-        """Remember the machines that nothing uses now, and give back those that nothing has used for long.
+    def run(self, *, dry_run: bool = False) -> MaintenanceReport:
+        """Record the machines that nothing uses now, and release those that nothing has used for long.
 
-        :param dry_run: change nothing at all, and tell what would be done.
-        :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
+        :param dry_run: change nothing, and report what would be done.
+        :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed completely; nothing was
+            changed.
         """
         notes = Notes("Node clean-up", dry_run)
         now = utc_now()
         region = self._cloud.region("")
         fleet, nodes = self._poll(region, now)
-        notes.saw("machines", len(fleet.machines))
-        notes.saw("nodes", len(nodes))
+        notes.count("machines", len(fleet.machines))
+        notes.count("nodes", len(nodes))
         unready = sum(not node.ready for node in nodes)
         if unready > _MAX_UNREADY * len(nodes):
-            notes.left(
-                "all machines", f"{unready} of {len(nodes)} nodes are not ready: nothing is given back"
-            )
+            notes.left("all machines", f"{unready} of {len(nodes)} nodes are not ready: nothing is released")
             return notes.report()
         judged = fleet.judge()
-        unused = {machine: why for machine, (use, why) in judged.items() if use is Use.UNUSED}
-        notes.saw("unused", len(unused))
+        unused = {machine: why for machine, (use, why) in judged.items() if use is MachineUse.UNUSED}
+        notes.count("unused", len(unused))
         for machine, (use, why) in judged.items():
-            if use is Use.KEPT:
+            if use is MachineUse.KEPT:
                 notes.left(machine.id, why)
         marks = self._registry.machines.list(self._scope)
         if not dry_run:
@@ -77,14 +74,14 @@ class CleanUp:
         return notes.report()
 
     def _poll(self, region: str, now: datetime, *, pods: bool = True) -> tuple[Fleet, list[ClusterNode]]:
-        """Everything that has to be known, or nothing at all.
+        """The machines of the connection with their nodes and pods, complete or not at all.
 
-        :param pods: those of all nodes, too.
+        :param pods: whether to list the pods of all nodes, too.
         """
         try:
-            # The cloud first: what becomes a node in between is not taken for what never did.
+            # The cloud first: a machine that becomes a node in between is not taken for one that never did.
             machines = self._cloud.machines(region)
-            cluster = self._cluster if machines else None  # where none is to be judged, nobody need be asked
+            cluster = self._cluster if machines else None  # without machines there is nothing to judge
             nodes = cluster.nodes() if cluster else []
             bound = cluster.pods() if cluster and pods else []
         except CredentialsRefused:
@@ -92,9 +89,9 @@ class CleanUp:
         except (PlatformUnavailable, OSError) as error:
             raise PlatformUnavailable(
                 f"The machines of connection {self._settings.conn_id!r} or what uses them cannot be listed: {error}. "
-                "The clean-up was given up before anything was changed."
+                "The clean-up stopped before anything was changed."
             ) from error
-        # Nobody but their own registry knows what the machines of another are for.
+        # Only the registry that launched a machine knows what it is for.
         own = [it for it in machines if it.registry_id in {"", self._registry.id}]
         there = [it for it in own if it.state not in (MachineState.ENDING, MachineState.GONE)]
         return self._fleet(there, nodes, bound, now), nodes
@@ -102,8 +99,8 @@ class CleanUp:
     def _fleet(
         self, machines: list[Machine], nodes: list[ClusterNode], pods: list[NodePod], now: datetime
     ) -> Fleet:
-        wanted = {machine.cluster for machine in machines if machine.cluster}
-        known = self._registry.clusters.find_by_names(wanted) if wanted else {}
+        names = {machine.cluster for machine in machines if machine.cluster}
+        known = self._registry.clusters.find_by_names(names) if names else {}
         marks = self._registry.machines.list(self._scope)
         return Fleet(
             self._settings.nodes,
@@ -133,7 +130,7 @@ class CleanUp:
     def _due(
         self, unused: dict[Machine, str], marks: dict[str, MachineMark], now: datetime, notes: Notes
     ) -> list[Machine]:
-        """Those that were unused in an earlier pass, and for long enough; the longest first."""
+        """The machines that an earlier run found unused, and that have been so for long enough; the longest first."""
         settings = self._settings.nodes
         due: list[tuple[datetime, str, Machine]] = []
         for machine, why in unused.items():
@@ -142,24 +139,24 @@ class CleanUp:
                 due.append((since, machine.id, machine))
                 continue
             end = (since or now) + settings.unused_after
-            notes.left(machine.id, f"{why}; a pass that finds it so after {end:%H:%M:%S} UTC gives it back")
+            notes.left(machine.id, f"{why}; a run that finds it so after {end:%H:%M:%S} UTC releases it")
         due.sort(key=lambda each: each[:2])
         for _, machine_id, _ in due[settings.max_removed :]:
-            notes.left(machine_id, f"this pass gives back {settings.max_removed} machines, which is the most")
+            notes.left(machine_id, f"this run releases {settings.max_removed} machines, which is the most")
         return [machine for _, _, machine in due[: settings.max_removed]]
 
-    def _release(self, fleet: Fleet, judged: dict[Machine, tuple[Use, str]], notes: Notes) -> None:
-        """Let nodes take new pods again that a drain or a clean-up has cordoned and nobody went on with."""
+    def _release(self, fleet: Fleet, judged: dict[Machine, tuple[MachineUse, str]], notes: Notes) -> None:
+        """Uncordon the used nodes that an abandoned drain or clean-up has cordoned."""
         for machine, (use, why) in judged.items():
-            if use is Use.ABANDONED and self._cluster is not None and fleet.nodes is not None:
+            if use is MachineUse.ABANDONED and self._cluster is not None and fleet.nodes is not None:
                 if not notes.dry_run:
                     self._uncordon(self._cluster, fleet.nodes[machine.id])
-                notes.did("uncordoned", machine.id, f"{why}, and nobody went on with emptying it")
+                notes.did("uncordoned", machine.id, f"{why}, and its drain was abandoned")
 
     def _release_machines(self, due: Sequence[Machine], region: str, notes: Notes) -> None:
         if notes.dry_run:
             for machine in due:
-                notes.did("given back", machine.id, "nothing has used it for long")
+                notes.did("released", machine.id, "nothing has used it for long")
             return
         try:
             empty = self._emptied(list(due), region, notes) if due else []
@@ -168,27 +165,27 @@ class CleanUp:
             raise
         except PlatformUnavailable as error:
             _LOG.warning("%s", error)
-            notes.left(f"{len(due)} machines", f"they could not be given back just now: {error}")
+            notes.left(f"{len(due)} machines", f"they could not be released now: {error}")
             return
         for machine in empty:
             if machine.id in released:
                 self._record(machine, notes)
             else:
-                notes.left(machine.id, "its cloud did not take it back")
+                notes.left(machine.id, "its cloud did not release it")
 
     def _emptied(self, due: list[Machine], region: str, notes: Notes) -> list[Machine]:
-        """Those of which it is certain that nothing uses them, and that nothing will any more."""
+        """The machines whose nodes are cordoned and still unused, so that nothing will use them any more."""
         now = utc_now()
         fleet, _ = self._poll(region, now, pods=False)
         judged = {machine.id: answer for machine, answer in fleet.judge().items()}
         cordoned: dict[Machine, ClusterNode | None] = {}
         for machine in due:
-            use, why = judged.get(machine.id, (Use.USED, "it is gone"))
+            use, why = judged.get(machine.id, (MachineUse.USED, "it is gone"))
             node = (fleet.nodes or {}).get(machine.id)
-            if use is not Use.UNUSED:
-                notes.left(machine.id, f"when it was looked at once more: {why}")
+            if use is not MachineUse.UNUSED:
+                notes.left(machine.id, f"at the second check: {why}")
             elif node and self._cluster and not self._cluster.cordon(node, {REMOVING: now.isoformat()}):
-                notes.left(machine.id, "when it was looked at once more: its node was made anew")
+                notes.left(machine.id, "at the second check: its node was recreated")
             else:
                 cordoned[machine] = node
         return self._still_empty(cordoned, notes)
@@ -197,12 +194,12 @@ class CleanUp:
         names = [node.name for node in cordoned.values() if node is not None]
         if not names or self._cluster is None:
             return list(cordoned)
-        # Listed after the last of them was cordoned: what is not there now will not come.
+        # Listed after all were cordoned: no new pod can appear.
         work = work_by_node(self._cluster.pods(names), utc_now())
         for machine, node in cordoned.items():
             if node is not None and node.name in work:
                 self._uncordon(self._cluster, node)
-                notes.left(machine.id, f"when it was looked at once more: {work[node.name][0]} uses it")
+                notes.left(machine.id, f"at the second check: {work[node.name][0]} uses it")
         return [machine for machine, node in cordoned.items() if node is None or node.name not in work]
 
     @staticmethod
@@ -217,6 +214,6 @@ class CleanUp:
         from dcluster_provider.registry.events import Event
 
         why = f"nothing has used it for {self._settings.nodes.unused_after.total_seconds():.0f} s"
-        notes.did("given back", machine.id, why)
+        notes.did("released", machine.id, why)
         detail = f"{machine.id} ({machine.instance_type}): {why}"
         self._registry.events.record(Event(at=utc_now(), actor=ACTOR, action="REMOVED", detail=detail))

@@ -1,11 +1,11 @@
-"""The nodes that are launched for one cluster and go with it (launchNewNode)."""
+"""Dedicated nodes: launched for one cluster and released with it (launchNewNode)."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from dcluster_provider.control.nodes.launching import Launching
+from dcluster_provider.control.nodes.launcher import NodeLauncher
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import NODES_OF, derived_key
@@ -23,60 +23,60 @@ if TYPE_CHECKING:
     from dcluster_provider.core.spec import ClusterSpec
     from dcluster_provider.nodes.base import Cloud
 
-_POLL_SECONDS = 10.0  # between two looks at the machines of one cluster, however often it is looked at itself
+_POLL_SECONDS = 10.0  # between two polls of the machines of one cluster, however often the cluster is polled
 
 
 class DedicatedNodes:
-    """Nodes for single clusters: labelled and tainted with the cluster's name, so that its pods come there alone.
+    """Nodes for single clusters, labelled and tainted with the cluster's name so that only its pods run there.
 
-    A cluster that asks for none, and every cluster of a connection without a cloud, gets none.
+    A cluster that requests none, and every cluster of a connection without a cloud, gets none.
     """
 
-    def __init__(self, launching: Launching, cloud: Cloud, settings: NodeSettings) -> None:
+    def __init__(self, launching: NodeLauncher, cloud: Cloud, settings: NodeSettings) -> None:
         self._launching = launching
         self._cloud = cloud
         self._settings = settings
-        self._looked: dict[int, float] = {}
+        self._polled_at: dict[int, float] = {}
 
     def are_for(self, spec: ClusterSpec) -> bool:
-        """Whether nodes are launched for a cluster."""
+        """Whether a cluster with this specification gets dedicated nodes."""
         return spec.launch_new_node and self._settings.cloud_settings.can_launch
 
     def check(self, spec: ClusterSpec) -> None:
-        """Refuse a cluster whose nodes cannot be launched.
+        """Reject a cluster whose dedicated nodes cannot be launched.
 
-        :raises InvalidSpec: naming the field, or what has to be configured.
+        :raises InvalidSpec: a field or setting is wrong or missing; the error names it.
         """
         if self.are_for(spec):
             self._launching.order(self._request(spec), "")
 
     def launch(self, cluster: Cluster, report: Callable[[str], None]) -> None:
-        """Launch what is missing of a cluster's nodes; they join while its pods wait for them.
+        """Launch the missing nodes of a cluster; they join while its pods are pending.
 
-        :raises NodesFailed: the cloud has no such machines; nothing of them is left.
+        :raises NodesFailed: the cloud has no capacity; no machine is left.
         """
         if not self.are_for(cluster.spec):
             return
         launch = self._launching.launch(self._order(cluster))
         report(f"Nodes for {cluster}: {', '.join(launch.ids)}")
 
-    def look(self, cluster: Cluster) -> None:
-        """Watch a cluster's nodes join while it is being made.
+    def poll(self, cluster: Cluster) -> None:
+        """Poll the nodes of a cluster that is not running yet, while they join.
 
-        :raises NodesFailed: a machine ended, or was too late.
+        :raises NodesFailed: a machine ended, or did not join in time.
         """
         if not self.are_for(cluster.spec) or cluster.state is not ClusterState.PROVISIONING:
-            self._looked.pop(cluster.id, None)
+            self._polled_at.pop(cluster.id, None)
             return
-        if time.monotonic() - self._looked.get(cluster.id, 0.0) < _POLL_SECONDS:
+        if time.monotonic() - self._polled_at.get(cluster.id, 0.0) < _POLL_SECONDS:
             return
-        self._looked[cluster.id] = time.monotonic()
-        self._launching.look(self._order(cluster))
+        self._polled_at[cluster.id] = time.monotonic()
+        self._launching.poll(self._order(cluster))
 
     def release(self, cluster: Cluster) -> None:
-        """Give a cluster's nodes back."""
+        """Release the nodes of a cluster, whatever their state."""
         if self.are_for(cluster.spec):
-            self._looked.pop(cluster.id, None)
+            self._polled_at.pop(cluster.id, None)
             self._launching.release(_key(cluster), "")
 
     def _order(self, cluster: Cluster) -> NodeOrder:
@@ -91,7 +91,7 @@ class DedicatedNodes:
         types = self._settings.cluster_instance_types
         if not types:
             raise InvalidSpec(
-                "field launchNewNode: the connection does not say of which type new nodes are; name one or several in "
+                "field launchNewNode: the connection does not name the type of new nodes; name one or several in "
                 "cluster_instance_types, or leave the field out"
             )
         region = self._cloud.region("")
@@ -101,16 +101,16 @@ class DedicatedNodes:
                 f"field launchNewNode: the cloud does not know the instance type {types[0]!r} (cluster_instance_types "
                 f"of the connection) in {region}"
             )
-        wanted = capacities[types[0]]
-        # What takes the place of the wanted type has to hold what was counted for it.
+        required = capacities[types[0]]
+        # An alternative type has to hold what was counted for the first type.
         others = [
             kind
             for kind in types[1:]
             if kind in capacities
-            and capacities[kind].cpu >= wanted.cpu
-            and capacities[kind].memory >= wanted.memory
+            and capacities[kind].cpu >= required.cpu
+            and capacities[kind].memory >= required.memory
         ]
-        node = for_pods(wanted, self._settings.daemons)
+        node = for_pods(required, self._settings.daemons)
         count = nodes_needed(pods_of(spec), node, types[0])
         return NodeRequest(node_count=count, instance_type=types[0], alternative_types=tuple(others))
 
@@ -120,6 +120,6 @@ def _key(cluster: Cluster) -> str:
 
 
 def without_a_cloud(settings: Settings) -> DedicatedNodes:
-    """No nodes for any cluster, as on a connection without a cloud."""
+    """Dedicated nodes of a connection without a cloud: none for any cluster."""
     cloud, nodes = OnPremises(settings.conn_id), NodeSettings()
-    return DedicatedNodes(Launching(cloud, None, nodes, settings.deployment), cloud, nodes)
+    return DedicatedNodes(NodeLauncher(cloud, None, nodes, settings.deployment), cloud, nodes)

@@ -1,4 +1,4 @@
-"""Remembering instances: what a cloud lists, batch after batch, and what an instance tells of itself."""
+"""Records instances: those that a cloud lists, in batches, and what an instance reports of itself."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _LONGEST_INFO = 65_536  # characters of JSON
 
 
 def sync_instances(registry: Registry, cloud: Cloud, region: str, conn_id: str) -> int:
-    """Record every instance that a cloud lists in a region, and that those are gone which it lists no longer.
+    """Record every instance that a cloud lists in a region, and mark those as gone that it no longer lists.
 
-    A listing that breaks off records what it has told, and nothing as gone.
+    An incomplete listing records what it has listed, and marks none as gone.
 
-    :param conn_id: the connection, whose account it is.
-    :returns: how many there are.
-    :raises CloudUnavailable: the listing is not complete.
+    :param conn_id: the connection, which stands for the account.
+    :returns: the number of listed instances.
+    :raises CloudUnavailable: the listing is incomplete.
     """
     source = " ".join(part for part in (conn_id, cloud.name, region) if part)
     began = utc_now()
@@ -39,9 +39,9 @@ def sync_instances(registry: Registry, cloud: Cloud, region: str, conn_id: str) 
 
 
 def check_instance(instance_id: str, info: dict[str, Any]) -> None:
-    """Refuse what cannot be stored of an instance.
+    """Reject an instance's information that cannot be stored.
 
-    :raises InvalidSpec: naming the field.
+    :raises InvalidSpec: a field is wrong; the error names it.
     """
     if not instance_id or len(instance_id) > LONGEST_LINE or not instance_id.isprintable():
         raise InvalidSpec(

@@ -1,4 +1,4 @@
-"""Launching, destroying and remembering machines."""
+"""The use cases of nodes: launch, drain, destroy, record and clean up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.nodes.by_name import NamedNodes
-from dcluster_provider.control.nodes.clean_up import CleanUp
-from dcluster_provider.control.nodes.destroying import Destroyed, Destroying
-from dcluster_provider.control.nodes.draining import Drained
+from dcluster_provider.control.nodes.clean_up import NodeCleanUp
+from dcluster_provider.control.nodes.destroyer import DestroyProgress, NodeDestroyer
+from dcluster_provider.control.nodes.drainer import DrainProgress
 from dcluster_provider.control.nodes.instances import check_instance, sync_instances
-from dcluster_provider.control.nodes.launching import Launching, NodeLaunch
+from dcluster_provider.control.nodes.launcher import NodeLaunch, NodeLauncher
 from dcluster_provider.control.nodes.progress import wait_for
 from dcluster_provider.control.saving import utc_now
-from dcluster_provider.control.upkeep.report import Report
+from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.machines import NodeOrder
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Nodes:
-    """The machines of one connection.
+    """Launches, drains, destroys and records the nodes of one connection and their machines.
 
-    :param cloud: where they come from.
-    :param cluster: the Kubernetes whose nodes they are; none when clusters run on this machine.
+    :param cloud: where the machines come from.
+    :param cluster: the nodes of Kubernetes; None when clusters run on this machine.
     """
 
     def __init__(
@@ -46,23 +46,25 @@ class Nodes:
         self._cloud = cloud
         self._cluster = cluster
         self._settings = settings
-        self._launching = Launching(cloud, cluster, settings.nodes, settings.deployment, lambda: registry.id)
-        self._destroying = Destroying(cloud, cluster, settings.nodes.drain_timeout, settings.conn_id)
+        self._launching = NodeLauncher(
+            cloud, cluster, settings.nodes, settings.deployment, lambda: registry.id
+        )
+        self._destroying = NodeDestroyer(cloud, cluster, settings.nodes.drain_timeout, settings.conn_id)
         self._named = NamedNodes(cluster, settings.nodes.drain_timeout)
 
     def check_launch(self, request: NodeRequest | dict[str, Any] | str) -> NodeRequest:
-        """The request, read and found possible; nothing is launched.
+        """Check a request for nodes and return it parsed; nothing is launched.
 
-        :raises InvalidSpec: it cannot be accepted, or no machine can be launched here.
+        :raises InvalidSpec: the request is invalid, or no machine can be launched here.
         """
         request = parse(NodeRequest, request)
         self._launching.order(request, "")
         return request
 
     def check_destroy(self, request: DestroyRequest | dict[str, Any] | str) -> DestroyRequest:
-        """The request, read and found possible; nothing is destroyed.
+        """Check a request to destroy nodes and return it parsed; nothing is destroyed.
 
-        :raises InvalidSpec: it cannot be accepted, or no machine can be destroyed here.
+        :raises InvalidSpec: the request is invalid, or no machine can be destroyed here.
         """
         request = parse(DestroyRequest, request)
         self._cloud.region(request.region)
@@ -70,22 +72,22 @@ class Nodes:
         return request
 
     def launch(self, request: NodeRequest | dict[str, Any] | str, key: str | None = None) -> NodeLaunch:
-        """Launch machines and return at once; :meth:`poll_launch` tells when they are nodes that are ready.
+        """Launch machines, and return without waiting; :meth:`poll_launch` follows them until they are ready nodes.
 
         :param request: a NodeRequest, a mapping with its fields, or JSON text.
-        :param key: what makes the request the same request: its machines are launched once, however often it is
-            made; none means a new one.
-        :raises InvalidSpec: it cannot be accepted, or no machine can be launched here.
-        :raises NodesFailed: the cloud has no such machines.
+        :param key: identifies the request, whose machines are launched once however often it is repeated; None means a
+            new key.
+        :raises InvalidSpec: the request is invalid, or no machine can be launched here.
+        :raises NodesFailed: the cloud has no capacity.
         """
         return self._launching.launch(self._order(request, key or fresh_key()))
 
     def poll_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeLaunch:
-        """How far the machines of a request have got; those that are late are given back.
+        """Poll the machines of a request; those that are late are released.
 
-        :raises NodesFailed: a machine ended, or was too late.
+        :raises NodesFailed: a machine ended, or was late.
         """
-        return self._launching.look(self._order(request, key))
+        return self._launching.poll(self._order(request, key))
 
     def wait_for_launch(
         self,
@@ -95,31 +97,31 @@ class Nodes:
         poll_interval: float = 5.0,
         report: Callable[[str], None] = silent,
     ) -> NodeLaunch:
-        """Block until every machine of a request is a node that is ready.
+        """Poll until every machine of a request is a ready node.
 
-        :param timeout: seconds; none means as long as the connection's own timeouts let it take.
-        :param poll_interval: seconds between two looks.
-        :param report: told of every change.
-        :raises NodesFailed: a machine ended, or was too late.
+        :param timeout: seconds; None means as long as the connection's own timeouts allow.
+        :param poll_interval: seconds between two polls.
+        :param report: called with a line for every change.
+        :raises NodesFailed: a machine ended, or was late.
         :raises WaitTimeout: the timeout passed; the machines stay.
         """
         return wait_for(lambda: self.poll_launch(request, key), timeout, poll_interval, report)
 
     def undo_launch(self, request: NodeRequest | dict[str, Any] | str, key: str) -> tuple[str, ...]:
-        """Give back every machine of a request at once, whatever runs on it; returns their ids."""
+        """Release every machine of a request at once, whatever runs on it; returns their ids."""
         return self._launching.release(self._own(key), parse(NodeRequest, request).region)
 
     def destroy_step(
         self, request: DestroyRequest | dict[str, Any] | str, begun: datetime | None = None
-    ) -> Destroyed:
-        """Go on with the destruction of machines; to be repeated until nothing is draining any more.
+    ) -> DestroyProgress:
+        """Take the next steps to destroy nodes; call it again until nothing is draining.
 
-        Any process may make any of the steps, several at once, too. Machines that are no nodes are given back at once.
+        Any process may take any step, also several at once. Machines that are no nodes are released at once.
 
-        :param begun: when the destruction was asked for: machines that were left since are not tried again. None
-            means that those are not which were left within the connection's drain_timeout.
-        :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
-        :raises PlatformUnavailable: the cloud or Kubernetes could not be asked; nothing that was begun is lost.
+        :param begun: when the destruction was requested: nodes given up since then are not drained again. None skips
+            those that were given up within the connection's drain_timeout.
+        :raises InvalidSpec: an id is invalid, or no machine can be destroyed here.
+        :raises PlatformUnavailable: the cloud or Kubernetes does not answer; steps taken so far are kept.
         """
         return self._destroying.step(self.check_destroy(request), begun)
 
@@ -129,13 +131,13 @@ class Nodes:
         timeout: float | None = None,
         poll_interval: float = 5.0,
         report: Callable[[str], None] = silent,
-    ) -> Destroyed:
-        """Block until machines are given back, or left for a reason that is told.
+    ) -> DestroyProgress:
+        """Destroy nodes, and poll until each is released or given up.
 
-        :param timeout: seconds; none means as long as the connection's own timeouts let it take.
-        :param poll_interval: seconds between two looks.
-        :param report: told of every change.
-        :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
+        :param timeout: seconds; None means as long as the connection's own timeouts allow.
+        :param poll_interval: seconds between two polls.
+        :param report: called with a line for every change.
+        :raises InvalidSpec: an id is invalid, or no machine can be destroyed here.
         :raises WaitTimeout: the timeout passed.
         """
         begun = utc_now()
@@ -148,39 +150,39 @@ class Nodes:
         timeout: float | None = None,
         poll_interval: float = 5.0,
     ) -> tuple[str, ...]:
-        """Drain nodes and give their machines back; blocks. :meth:`wait_for_destroy` tells why others were left.
+        """Drain nodes and release their machines; blocks. :meth:`wait_for_destroy` also returns why others were left.
 
         :param node_ids: the cloud's ids of the machines.
         :param region: the cloud's region; empty means the connection's.
-        :param timeout: seconds; none means as long as the connection's drain_timeout lets it take.
-        :param poll_interval: seconds between two looks.
-        :returns: the ids of those that are given back by it.
-        :raises InvalidSpec: an id cannot be accepted, or no machine can be destroyed here.
+        :param timeout: seconds; None means as long as the connection's drain_timeout allows.
+        :param poll_interval: seconds between two polls.
+        :returns: the ids of the released machines.
+        :raises InvalidSpec: an id is invalid, or no machine can be destroyed here.
         :raises WaitTimeout: the timeout passed.
         """
         request = {"node_ids": tuple(node_ids), "region": region}
         return self.wait_for_destroy(request, timeout, poll_interval).released
 
     def cordon(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Let nodes of Kubernetes take no new pods; what runs there stays.
+        """Cordon nodes of Kubernetes: they take no new pods, and running pods stay.
 
-        :param names: of the nodes in Kubernetes.
-        :returns: those that take none any more.
-        :raises InvalidSpec: there is no node of a name, or no Kubernetes; nothing was changed.
+        :param names: names of the nodes in Kubernetes.
+        :returns: the names of the cordoned nodes.
+        :raises InvalidSpec: a node does not exist, or there is no Kubernetes; nothing was changed.
         """
         return self._named.cordon(names)
 
     def uncordon(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Let nodes of Kubernetes take new pods again; a drain that goes on is given up. See :meth:`cordon`."""
+        """Uncordon nodes of Kubernetes, which ends a drain in progress. See :meth:`cordon`."""
         return self._named.uncordon(names)
 
-    def drain_step(self, names: Sequence[str], begun: datetime | None = None) -> Drained:
-        """Go on with emptying nodes of Kubernetes; to be repeated until nothing is draining any more.
+    def drain_step(self, names: Sequence[str], begun: datetime | None = None) -> DrainProgress:
+        """Take the next steps to drain nodes of Kubernetes; call it again until nothing is draining.
 
-        Nodes that are empty stay cordoned, and their machines stay.
+        Empty nodes stay cordoned, and their machines stay.
 
-        :param begun: when the drain was asked for, see :meth:`destroy_step`.
-        :raises InvalidSpec: there is no node of a name, or no Kubernetes; nothing was changed.
+        :param begun: when the drain was requested, see :meth:`destroy_step`.
+        :raises InvalidSpec: a node does not exist, or there is no Kubernetes; nothing was changed.
         """
         return self._named.drain_step(names, begun)
 
@@ -190,33 +192,33 @@ class Nodes:
         timeout: float | None = None,
         poll_interval: float = 5.0,
         report: Callable[[str], None] = silent,
-    ) -> Drained:
-        """Block until nodes of Kubernetes are empty, or left for a reason that is told; see :meth:`drain_step`.
+    ) -> DrainProgress:
+        """Drain nodes of Kubernetes, and poll until each is empty or given up; see :meth:`drain_step`.
 
-        :param timeout: seconds; none means as long as the connection's drain_timeout lets it take.
-        :param poll_interval: seconds between two looks.
-        :param report: told of every change.
+        :param timeout: seconds; None means as long as the connection's drain_timeout allows.
+        :param poll_interval: seconds between two polls.
+        :param report: called with a line for every change.
         :raises WaitTimeout: the timeout passed.
         """
         begun = utc_now()
         return wait_for(lambda: self.drain_step(names, begun), timeout, poll_interval, report)
 
     def instance_types(self, region: str = "") -> frozenset[str]:
-        """The kinds of machines that can be asked for; none where machines come from no cloud."""
+        """The instance types that the cloud offers; none on a connection without a cloud."""
         return self._cloud.instance_types(self._cloud.region(region))
 
     def sync_instances(self, region: str = "") -> int:
-        """Record every instance as the cloud describes it now, what has changed since the last time, and which went.
+        """Record every instance that the cloud lists, with what changed since the last time, and which are gone.
 
         :param region: the cloud's region; empty means the connection's.
-        :returns: how many there are.
-        :raises CloudUnavailable: the listing is not complete.
+        :returns: the number of instances.
+        :raises CloudUnavailable: the listing is incomplete.
         """
         region = self._cloud.region(region)
         return sync_instances(self._registry, self._cloud, region, self._settings.conn_id)
 
     def record_instance(self, instance_id: str, info: dict[str, Any]) -> None:
-        """Remember what an instance told of itself, in place of what it told before.
+        """Store what an instance reports of itself, in place of its earlier report.
 
         :param info: a JSON object of at most 65,536 characters.
         :raises InvalidSpec: the id or the information cannot be stored.
@@ -224,17 +226,18 @@ class Nodes:
         check_instance(instance_id, info)
         self._registry.instances.record(instance_id, info, utc_now())
 
-    def clean_up(self, *, dry_run: bool = False) -> Report:
-        """Give back the machines that nothing has used for a while; one pass, which finds or gives back.
+    def clean_up(self, *, dry_run: bool = False) -> MaintenanceReport:
+        """Find unused machines, and release those that an earlier run found unused; one run.
 
-        :param dry_run: change nothing at all, and tell what would be done.
-        :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed whole; nothing was changed.
+        :param dry_run: change nothing, and report what would be done.
+        :raises PlatformUnavailable: the cloud, the nodes or the pods could not be listed completely; nothing was
+            changed.
         """
-        return CleanUp(self._registry, self._cloud, self._cluster, self._settings).run(dry_run=dry_run)
+        return NodeCleanUp(self._registry, self._cloud, self._cluster, self._settings).run(dry_run=dry_run)
 
     def _order(self, request: NodeRequest | dict[str, Any] | str, key: str) -> NodeOrder:
         return self._launching.order(parse(NodeRequest, request), self._own(key))
 
     def _own(self, key: str) -> str:
-        """The key of a request that no other registry's request has, whose tasks may have the same names."""
+        """The key of a request, made unique across registries, whose tasks may have the same names."""
         return derived_key(key, f"registry {self._registry.id}")

@@ -1,4 +1,4 @@
-"""Waiting for work on nodes that goes on from look to look."""
+"""Waits for work on nodes that proceeds poll by poll."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from dcluster_provider.core.errors import PlatformUnavailable, WaitTimeout
 
-_FAILURES_BORNE = 10  # looks in a row that may find a cloud or API server that does not answer
+_MAX_FAILURES = 10  # polls in a row without an answer of the cloud or API server
 
 
 class Progress(Protocol):
-    """How far work on nodes has got; as text it is one line for a log."""
+    """The progress of work on nodes; as text, one line for a log."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is left to wait for."""
+        """Whether there is nothing left to wait for."""
 
     def as_json(self) -> dict[str, Any]:
-        """The progress as a JSON object."""
+        """The progress as a JSON object, for triggers and XCom."""
 
 
 Polled = TypeVar("Polled", bound=Progress)
@@ -28,50 +28,50 @@ Polled = TypeVar("Polled", bound=Progress)
 class ProgressPoller(Generic[Polled]):
     """Polls some work; some polls may get no answer.
 
-    :param told: the progress at the last poll that was answered.
+    :param last: the progress at the last answered poll, as text.
     """
 
-    def __init__(self, look: Callable[[], Polled]) -> None:
-        self._poll = look
+    def __init__(self, poll: Callable[[], Polled]) -> None:
+        self._poll = poll
         self._failures = 0
-        self.told = ""
+        self.last = ""
 
     def once(self) -> tuple[Polled | None, str]:
-        """How far the work has got (none when nobody answers), and what is new, if anything.
+        """Poll once: the progress (None without an answer), and a line for the log if something is new.
 
-        :raises PlatformUnavailable: ten looks in a row found nobody who answers.
+        :raises PlatformUnavailable: ten polls in a row got no answer.
         """
         try:
             progress = self._poll()
         except PlatformUnavailable as error:
             self._failures += 1
-            if self._failures >= _FAILURES_BORNE:
+            if self._failures >= _MAX_FAILURES:
                 raise
-            return None, f"Look {self._failures} failed: {error}"
+            return None, f"Poll {self._failures} failed: {error}"
         self._failures = 0
-        before, self.told = self.told, str(progress)
-        return progress, self.told if self.told != before else ""
+        before, self.last = self.last, str(progress)
+        return progress, self.last if self.last != before else ""
 
 
 def wait_for(
-    look: Callable[[], Polled], timeout: float | None, poll_interval: float, report: Callable[[str], None]
+    poll: Callable[[], Polled], timeout: float | None, poll_interval: float, report: Callable[[str], None]
 ) -> Polled:
-    """Look until the work is finished.
+    """Poll until the work is finished.
 
-    :param timeout: seconds; none means for ever.
-    :param poll_interval: seconds between two looks.
-    :param report: told of every change, and of looks that nobody answered.
+    :param timeout: seconds; None means no limit.
+    :param poll_interval: seconds between two polls.
+    :param report: called with a line for every change and every failed poll.
     :raises WaitTimeout: the timeout passed.
-    :raises PlatformUnavailable: ten looks in a row found nobody who answers.
+    :raises PlatformUnavailable: ten polls in a row got no answer.
     """
     end = None if timeout is None else time.monotonic() + timeout
-    looks = ProgressPoller(look)
+    poller = ProgressPoller(poll)
     while True:
-        progress, news = looks.once()
+        progress, news = poller.once()
         if news:
             report(news)
         if progress is not None and progress.is_finished:
             return progress
         if end is not None and time.monotonic() >= end:
-            raise WaitTimeout(f"The time of {timeout:.0f} s is up: {looks.told or 'nobody answered'}")
+            raise WaitTimeout(f"The time of {timeout:.0f} s is up: {poller.last or 'no poll was answered'}")
         time.sleep(poll_interval)

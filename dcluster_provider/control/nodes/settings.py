@@ -1,4 +1,4 @@
-"""What a connection says of the machines that its clusters run on, whichever cloud they come from."""
+"""The settings of a connection for nodes, whichever cloud they come from."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dcluster_provider.nodes.settings import CloudSettings
 
 
 class NodeSettings(ConnectionSettings):
-    """How machines are launched and released.
+    """How nodes are launched and released.
 
-    :param cloud_settings: of the cloud that ``cloud`` names.
+    :param cloud_settings: settings of the cloud that ``cloud`` names.
     """
 
     cloud: Text = Field(
@@ -31,7 +31,7 @@ class NodeSettings(ConnectionSettings):
     )
     cloud_settings: CloudSettings = Field(default_factory=OnPremisesSettings)
     max_nodes: Annotated[int, whole_number(1)] = Field(
-        100, title="Maximum nodes", description="Nodes that one request may ask for."
+        100, title="Maximum nodes", description="The most nodes that one request may have."
     )
     launch_timeout: Duration = Field(
         timedelta(minutes=5),

@@ -1,1 +1,1 @@
-"""Upkeep: what is forgotten is ended, what was cut short is completed, and what takes long is told."""
+"""Maintenance: terminates what is orphaned, completes what was interrupted, and notifies of long-running jobs."""

@@ -1,4 +1,4 @@
-"""Telling people of jobs that run long or have failed."""
+"""Notifies people of jobs that run long or have failed."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
-_AT_WORK = (JobState.RUNNING, JobState.STOPPING)
-_FAILURES_KEPT = timedelta(days=1)  # after which nobody wants to hear of a failure any more
+_RUNNING = (JobState.RUNNING, JobState.STOPPING)
+_FAILURES_KEPT = timedelta(days=1)  # after which nobody is notified of a failure any more
 
 
 class Delivery(Protocol):
-    """The ways by which people are told."""
+    """The channels by which people are notified."""
 
     def channels(self, alert: Alert) -> Sequence[str]:
-        """The names of the ways by which this alert is told, stable from one pass to the next."""
+        """The names of the channels for this alert, the same in every maintenance run."""
 
-    def tell(self, alert: Alert, channel: str) -> None:
-        """Tell it by one of them; whatever is raised means that it was not told."""
+    def send(self, alert: Alert, channel: str) -> None:
+        """Send the alert by one channel; any exception means that it was not sent."""
 
 
 class Alerts:
-    """What one pass tells, and what it has told."""
+    """The alerts that one maintenance run sends, and its notes about them."""
 
-    def __init__(  # noqa: PLR0917  # each is one of the parts of a pass
+    def __init__(  # noqa: PLR0917  # each is one of the parts of a run
         self,
         registry: Registry,
         jobs: Jobs,
@@ -55,32 +55,32 @@ class Alerts:
         self._scope = Scope(settings.deployment, settings.conn_id)
 
     def notify_long_running(self) -> None:
-        """Tell of every job that runs longer than its client's threshold."""
+        """Notify of every job that runs longer than its client's limit."""
         registry, scope = self._registry, self._scope
         for page in pages(
-            lambda after, most: registry.jobs.list_live(scope, _AT_WORK, after_id=after, limit=most)
+            lambda after, most: registry.jobs.list_live(scope, _RUNNING, after_id=after, limit=most)
         ):
-            self._notes.saw("jobs at work", len(page))
+            self._notes.count("running jobs", len(page))
             late = self._late(page)
-            for job in self._still_at_work([job for job in page if job.id in late]):
+            for job in self._still_running([job for job in page if job.id in late]):
                 alert = self._alert(LONG_RUNNING, job, timedelta(seconds=late[job.id]))
-                self._tell(alert, late[job.id], self._settings.alert_repeat)
+                self._notify(alert, late[job.id], self._settings.alert_repeat)
 
     def notify_failures(self) -> None:
-        """Tell the recipients of failed jobs that their submitting tasks could not tell."""
+        """Notify the recipients of failed jobs whose submitting tasks could not."""
         last, since = 0, self._now - _FAILURES_KEPT
         while due := self._registry.alerts.failed_jobs_due(self._scope, since, after_id=last):
-            self._notes.saw("failures to tell of", len(due))
+            self._notes.count("failures to notify of", len(due))
             for job in self._registry.jobs.get_many(job_id for _, job_id in due):
-                self.tell_failure(job)
+                self.notify_failure(job)
             last = due[-1][0]
 
-    def tell_failure(self, job: Job) -> None:
-        """Tell the recipients of one failed job, unless they were told."""
-        self._tell(self._alert(FAILED, job, None), 0, None)
+    def notify_failure(self, job: Job) -> None:
+        """Notify the recipients of a failed job, unless they were notified already."""
+        self._notify(self._alert(FAILED, job, None), 0, None)
 
     def _late(self, page: Sequence[Job]) -> dict[int, int]:
-        """The ids of those that run longer than they may without people being told, with the seconds that they may."""
+        """The ids of the jobs that run longer than their limit, with that limit in seconds."""
         settings = self._registry.client_settings.get_many(job.client for job in page)
         late = {}
         for job in page:
@@ -92,16 +92,16 @@ class Alerts:
                 late[job.id] = limit
         return late
 
-    def _still_at_work(self, jobs: Sequence[Job]) -> list[Job]:
-        """As they are now: a job may have ended without anybody having looked."""
+    def _still_running(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs that still run: a job may have ended since it was last polled."""
         if not jobs or self._notes.dry_run:
             return list(jobs)
         try:
-            seen = self._jobs.observe([job.id for job in jobs])
+            polled = self._jobs.observe([job.id for job in jobs])
         except DClusterError as error:
-            _LOG.warning("Jobs that run long could not be looked at: %s", error)
+            _LOG.warning("Long-running jobs could not be polled: %s", error)
             return list(jobs)
-        return [job for job in seen.values() if job.state in _AT_WORK]
+        return [job for job in polled.values() if job.state in _RUNNING]
 
     def _alert(self, kind: str, job: Job, threshold: timedelta | None) -> Alert:
         cluster = next(iter(self._registry.clusters.get_many([job.cluster_id])), None)
@@ -115,12 +115,12 @@ class Alerts:
             kind, job, cluster, self._now, threshold, {name: url for name, url in links.items() if url}
         )
 
-    def _tell(self, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
+    def _notify(self, alert: Alert, threshold: int, repeat: timedelta | None) -> None:
         channels = self._delivery.channels(alert)
         if alert.kind == FAILED:
             channels = [channel for channel in channels if channel == MAIL]
         if not channels:
-            self._notes.left(alert.job, f"{alert.what}, but there is no way to tell anybody")
+            self._notes.left(alert.job, f"{alert.what}, but there is no channel to notify anybody")
         for channel in channels:
             self._notify_by(channel, alert, threshold, repeat)
 
@@ -131,22 +131,22 @@ class Alerts:
                 job_id, alert.kind, channel, self._now, threshold=threshold, repeat=repeat
             )
             if is_due:
-                self._notes.did("told", alert.job, why)
+                self._notes.did("notified", alert.job, why)
             return
         claim = self._registry.alerts.claim(
             job_id, alert.kind, channel, self._now, threshold=threshold, repeat=repeat
         )
         if claim is None:
-            self._notes.saw("alerts told before", 1)
+            self._notes.count("alerts sent before", 1)
             return
         try:
-            self._delivery.tell(alert, channel)
+            self._delivery.send(alert, channel)
         except Exception as error:  # noqa: BLE001  # a notifier may raise whatever it likes
             self._registry.alerts.release(claim)
-            _LOG.warning("%s could not be told of by %s", alert.job, channel, exc_info=True)
+            _LOG.warning("The alert about %s could not be sent by %s", alert.job, channel, exc_info=True)
             self._notes.left(
-                alert.job, f"{why}: {type(error).__name__}: {error}; tried again in the next pass"
+                alert.job, f"{why}: {type(error).__name__}: {error}; it will be retried in the next run"
             )
         else:
             self._registry.alerts.confirm(claim, self._now)
-            self._notes.did("told", alert.job, why)
+            self._notes.did("notified", alert.job, why)

@@ -1,4 +1,4 @@
-"""The live clusters of a cluster check: looked at, completed where they were cut short, ended where they are due."""
+"""The live clusters of a cluster check: polled, completed after an interrupted launch, terminated when due."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.lifetime import Reason, reason_to_end
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 
-_CUT_SHORT = timedelta(minutes=5)  # after which a launch that has not come further is taken up
-_SLOW_END = timedelta(minutes=10)  # after which an end that is still going on is told of
+_INTERRUPTED_AFTER = timedelta(minutes=5)  # after which a launch without progress counts as interrupted
+_SLOW_TERMINATION = timedelta(minutes=10)  # after which a termination that is not finished is reported
 _OF_ENDED_JOB = Reason("the job that it was launched for has ended", only_unused=True)
 
 
@@ -21,11 +21,11 @@ def check_clusters(check: MaintenanceRun) -> None:
     for page in pages(
         lambda after, most: check.registry.clusters.list_live(check.scope, after_id=after, limit=most)
     ):
-        # One of another platform, or one that somebody else runs, cannot be looked at or ended from here.
+        # Clusters of another platform and external ones can be neither polled nor terminated from here.
         ours = [cluster for cluster in page if cluster.platform == check.platform.name]
-        check.notes.saw("live clusters", len(ours))
+        check.notes.count("live clusters", len(ours))
         if len(ours) < len(page):
-            check.notes.saw("clusters elsewhere", len(page) - len(ours))
+            check.notes.count("clusters of other platforms", len(page) - len(ours))
         _check_page(check, ours)
 
 
@@ -52,12 +52,12 @@ def _check_page(check: MaintenanceRun, page: Sequence[Cluster]) -> None:
                 continue
             _complete(check, cluster)
         if state is not None and not state.is_known:
-            check.notes.left(cluster, f"Airflow does not tell the state of its owner ({cluster.owner})")
+            check.notes.left(cluster, f"Airflow does not know the state of its owner ({cluster.owner})")
     _end_idle(check, idle)
 
 
 def _poll(check: MaintenanceRun, page: Sequence[Cluster]) -> list[Cluster]:
-    """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
+    """The clusters that are still live after a poll; a dry run does not poll, because a poll takes due steps."""
     if check.dry_run:
         return list(page)
     after: Mapping[int, Cluster] = {cluster.id: cluster for cluster in page}
@@ -73,12 +73,14 @@ def _poll(check: MaintenanceRun, page: Sequence[Cluster]) -> list[Cluster]:
 
 
 def _is_going(check: MaintenanceRun, cluster: Cluster) -> bool:
-    """Whether the cluster is being removed already; the look has asked for that once more."""
+    """Whether the cluster is terminating already; the poll has just continued that."""
     if cluster.state is not ClusterState.TERMINATING:
         return False
-    check.notes.saw("clusters being removed", 1)
-    if check.now - cluster.state_since > _SLOW_END:
-        check.notes.left(cluster, f"it is being removed since {cluster.state_since:%Y-%m-%d %H:%M:%S} UTC")
+    check.notes.count("terminating clusters", 1)
+    if check.now - cluster.state_since > _SLOW_TERMINATION:
+        check.notes.left(
+            cluster, f"it has been terminating since {cluster.state_since:%Y-%m-%d %H:%M:%S} UTC"
+        )
     return True
 
 
@@ -102,15 +104,15 @@ def _end(check: MaintenanceRun, cluster: Cluster, reason: Reason) -> None:
 
 
 def _end_unused(check: MaintenanceRun, cluster: Cluster, reason: Reason) -> None:
-    """End a cluster unless a job comes to it in this very moment."""
+    """Terminate a cluster unless a job has just been added to it."""
     if check.dry_run or check.clusters.end_unused(cluster.id, actor=f"{ACTOR}: {reason}"):
         check.notes.did("ended", cluster, reason)
     else:
-        check.notes.left(cluster, f"{reason}, but a job has come to it")
+        check.notes.left(cluster, f"{reason}, but a job was added to it")
 
 
 def _end_idle(check: MaintenanceRun, idle: Sequence[tuple[Cluster, Reason]]) -> None:
-    """End clusters that no job is on, unless their engines say that something is at work on them."""
+    """Terminate clusters without live jobs, unless their engines report work that the registry does not know."""
     if not idle:
         return
     busy: Mapping[int, bool] = {}
@@ -119,9 +121,9 @@ def _end_idle(check: MaintenanceRun, idle: Sequence[tuple[Cluster, Reason]]) -> 
     for cluster, reason in idle:
         with check.isolate_errors(cluster):
             if cluster.id not in busy:
-                check.notes.left(cluster, f"{reason}, but its engine does not tell whether it is at work")
+                check.notes.left(cluster, f"{reason}, but its engine does not report whether it is busy")
             elif busy[cluster.id]:
-                check.notes.left(cluster, f"{reason} by the registry, but its engine is at work for somebody")
+                check.notes.left(cluster, f"{reason} by the registry, but its engine is busy")
             else:
                 _end_unused(check, cluster, reason)
     if not check.dry_run:
@@ -129,9 +131,9 @@ def _end_idle(check: MaintenanceRun, idle: Sequence[tuple[Cluster, Reason]]) -> 
 
 
 def _complete(check: MaintenanceRun, cluster: Cluster) -> None:
-    """Go on with a launch that has not come further for minutes; what is there already is not made again."""
+    """Continue a launch without progress for minutes; what exists already is not made again."""
     early = cluster.state in {ClusterState.REQUESTED, ClusterState.PROVISIONING}
-    if not early or check.now - cluster.state_since <= _CUT_SHORT:
+    if not early or check.now - cluster.state_since <= _INTERRUPTED_AFTER:
         return
     try:
         if not check.dry_run:
@@ -140,4 +142,4 @@ def _complete(check: MaintenanceRun, cluster: Cluster) -> None:
         check.notes.did("failed", cluster, failure.diagnosis.cause)
         return
     if cluster.state is ClusterState.REQUESTED:
-        check.notes.did("completed", cluster, "its launch was cut short")
+        check.notes.did("completed", cluster, "its launch was interrupted")

@@ -1,4 +1,4 @@
-"""The live jobs of a cluster check: looked at, completed where they were cut short, stopped where nobody waits."""
+"""The live jobs of a cluster check: polled, completed after an interrupted submission, stopped when orphaned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dcluster_provider.control.upkeep.maintenance_run import ACTOR, MaintenanceR
 from dcluster_provider.control.upkeep.owners import OwnerState
 from dcluster_provider.core.record import Cluster, Job, JobState
 
-_CUT_SHORT = timedelta(minutes=5)  # after which a submission that has not come further is taken up
+_INTERRUPTED_AFTER = timedelta(minutes=5)  # after which a submission without progress counts as interrupted
 
 
 def check_jobs(check: MaintenanceRun) -> None:
@@ -17,7 +17,7 @@ def check_jobs(check: MaintenanceRun) -> None:
     for page in pages(
         lambda after, most: check.registry.jobs.list_live(check.scope, after_id=after, limit=most)
     ):
-        check.notes.saw("live jobs", len(page))
+        check.notes.count("live jobs", len(page))
         _check_page(check, page)
 
 
@@ -33,14 +33,14 @@ def _check_page(check: MaintenanceRun, page: Sequence[Job]) -> None:
             reason = _reason_to_stop(check, job, cluster, state)
             if reason is not None:
                 _stop(check, job, reason)
-            elif _is_cut_short(check, job, cluster):
+            elif _is_interrupted(check, job, cluster):
                 _complete(check, job)
             if state is not None and not state.is_known:
-                check.notes.left(job, f"Airflow does not tell the state of its owner ({job.owner})")
+                check.notes.left(job, f"Airflow does not know the state of its owner ({job.owner})")
 
 
 def _poll(check: MaintenanceRun, page: Sequence[Job]) -> list[Job]:
-    """Those that are live, as they are now; a dry run takes the registry's word, since a look does what is due."""
+    """The jobs that are still live after a poll; a dry run does not poll, because a poll takes due steps."""
     if check.dry_run:
         return list(page)
     after = {job.id: job for job in page}
@@ -63,7 +63,7 @@ def _reason_to_stop(
         return f"its owner task has failed ({job.owner})"
     if not state.run_is_over:
         return None
-    # A task that has succeeded while its job goes on did not wait for it: on a shared cluster that was the intention.
+    # A task that succeeded while its job still runs did not wait for it: on a shared cluster that was the intention.
     is_shared = cluster is not None and (cluster.spec.long_living or cluster.platform != check.platform.name)
     if is_shared and (state.task_succeeded or state.task is None):
         return None
@@ -71,20 +71,20 @@ def _reason_to_stop(
 
 
 def _stop(check: MaintenanceRun, job: Job, reason: str) -> None:
-    if job.state is JobState.STOPPING and not job.savepoint_wanted:
+    if job.state is JobState.STOPPING and not job.savepoint_requested:
         return
     if not check.dry_run:
         check.jobs.terminate(job.id, actor=f"{ACTOR}: {reason}")
     check.notes.did("stopped", job, reason)
 
 
-def _is_cut_short(check: MaintenanceRun, job: Job, cluster: Cluster | None) -> bool:
+def _is_interrupted(check: MaintenanceRun, job: Job, cluster: Cluster | None) -> bool:
     can_start = cluster is not None and cluster.state.takes_jobs
-    return job.state is JobState.REQUESTED and can_start and check.now - job.created_at > _CUT_SHORT
+    return job.state is JobState.REQUESTED and can_start and check.now - job.created_at > _INTERRUPTED_AFTER
 
 
 def _complete(check: MaintenanceRun, job: Job) -> None:
     if not check.dry_run:
-        # Not submitted anew: somebody may have stopped it since it was looked at.
+        # Resumed, not submitted again: it may have been stopped since the poll.
         job = check.jobs.resume(job.id)
-    check.notes.did("completed", job, "its submission was cut short")
+    check.notes.did("completed", job, "its submission was interrupted")

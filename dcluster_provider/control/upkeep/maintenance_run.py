@@ -1,4 +1,4 @@
-"""What every step of one cluster check works with."""
+"""What all steps of one cluster check share."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.control.location import remote_error
 from dcluster_provider.control.observation_errors import Unobservable
-from dcluster_provider.control.places import remote_error
 from dcluster_provider.control.upkeep.owners import OwnerState, OwnerStates
 from dcluster_provider.control.upkeep.report import Notes
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError
@@ -35,9 +35,9 @@ Record = TypeVar("Record", Cluster, Job)
 
 @dataclass(frozen=True)
 class MaintenanceRun:
-    """One cluster check.
+    """One cluster check: what it works on, its clock and its notes.
 
-    :param now: when it began.
+    :param now: when the check began.
     """
 
     registry: Registry
@@ -52,11 +52,11 @@ class MaintenanceRun:
 
     @property
     def dry_run(self) -> bool:
-        """Nothing may be changed."""
+        """Whether nothing may be changed."""
         return self.notes.dry_run
 
     def owner_states(self, records: Iterable[Cluster | Job]) -> dict[int, OwnerState]:
-        """What Airflow knows of the owners of records, by the record's id; asked after the records were read."""
+        """The states in Airflow of the records' owners, by the record's id; read after the records."""
         owned = [(record.id, record.owner) for record in records if record.owner is not None]
         owners: list[Owner] = list(dict.fromkeys(owner for _, owner in owned))
         known = self.ask_owners(owners) if owners else {}
@@ -65,33 +65,33 @@ class MaintenanceRun:
     def record_unobservable(
         self, subject: object, unobservable: Unobservable | ObservationError | None
     ) -> None:
-        """Note that a cluster or job could not be observed, if so."""
+        """Note a cluster or job that could not be observed."""
         if unobservable is not None:
-            self.notes.left(subject, f"nothing can be told of it just now: {unobservable.why}")
+            self.notes.left(subject, f"its state is unknown now: {unobservable.why}")
 
     def is_remote(self, subject: Cluster | Job, cluster: Cluster | None) -> bool:
-        """Whether nothing can be done from here for a cluster, or a job on it, because it was made elsewhere."""
-        unseen = remote_error(self.platform, cluster) if cluster is not None else None
-        if self.dry_run:  # otherwise the look has told of it
-            self.record_unobservable(subject, unseen)
-        return unseen is not None
+        """Whether a cluster, or a job on it, is at another location, so that nothing can be done for it from here."""
+        error = remote_error(self.platform, cluster) if cluster is not None else None
+        if self.dry_run:  # otherwise the poll has noted it
+            self.record_unobservable(subject, error)
+        return error is not None
 
     @contextmanager
     def isolate_errors(self, subject: object) -> Iterator[None]:
-        """Let what fails for one cluster or job keep no other one from its turn."""
+        """Note an error of one cluster or job, so that the check continues with the others."""
         try:
             yield
         except CredentialsRefused:
             raise
         except (DClusterError, OSError) as error:
             _LOG.warning("%s: %s", subject, error)
-            self.notes.left(subject, f"it could not be dealt with just now: {error}")
+            self.notes.left(subject, f"it could not be handled now: {error}")
 
 
 def pages(read: Callable[[int, int], Sequence[Record]]) -> Iterator[Sequence[Record]]:
-    """The records of the registry in pages.
+    """Read records of the registry in pages.
 
-    :param read: reads one page: those after an id, at most so many.
+    :param read: reads one page: the records after an id, at most so many.
     """
     last = 0
     while True:

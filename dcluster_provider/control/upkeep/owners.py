@@ -1,4 +1,4 @@
-"""What Airflow knows of the tasks that asked for clusters and jobs, as upkeep is told of it."""
+"""The states that Airflow reports of the tasks that own clusters and jobs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ GONE = "gone"
 class OwnerState:
     """The states of an owner's DAG run and task.
 
-    :param run: Airflow's name of the run's state, or ``gone`` when Airflow has the run no more; none when unknown.
-    :param task: Airflow's name of the task's state; none when unknown, or when the task is not in any.
+    :param run: Airflow's state of the run, or ``gone`` when the run was deleted; None when unknown.
+    :param task: Airflow's state of the task; None when unknown, or when the task has none.
     """
 
     run: str | None = None
@@ -24,22 +24,22 @@ class OwnerState:
 
     @property
     def is_known(self) -> bool:
-        """Airflow could be asked about it."""
+        """Whether Airflow has reported the state of the run."""
         return self.run is not None
 
     @property
     def run_is_over(self) -> bool:
-        """Nothing of the run is to come."""
+        """Whether the run has ended or was deleted, so that none of its tasks starts any more."""
         return self.run in (*_OVER, GONE)
 
     @property
     def task_failed(self) -> bool:
-        """The task has failed for good; one that will be tried again is in another state."""
+        """Whether the task has failed for good; a task that will be retried is in another state."""
         return self.task == "failed"
 
     @property
     def task_succeeded(self) -> bool:
-        """The task has done what it was for."""
+        """Whether the task has succeeded, so that what it left running is there on purpose."""
         return self.task == "success"
 
 
@@ -47,5 +47,5 @@ OwnerStates = Callable[[Collection[Owner]], Mapping[Owner, OwnerState]]
 
 
 def no_owner_states(_owners: Collection[Owner]) -> Mapping[Owner, OwnerState]:
-    """The states of owners where there is no Airflow to ask."""
+    """Report no owner's state, for use without Airflow."""
     return {}

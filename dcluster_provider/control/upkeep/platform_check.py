@@ -1,4 +1,4 @@
-"""What the platform has, against what the registry knows: leftovers, and clusters that nobody knows."""
+"""Compares the platform with the registry: remains of ended clusters and jobs, and orphaned clusters."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _PAGE = 1000
 
 
 def check_platform(check: MaintenanceRun, names: Collection[str], unknown_after: timedelta) -> None:
-    """Remove what is left of ended clusters, and, in a later pass than the first, what the registry does not know.
+    """Remove what is left of ended clusters, and orphaned clusters that an earlier run found, too.
 
-    :param names: of the clusters that the platform has, listed before the registry is asked for them: every name is in
-        the registry before anything is made under it.
-    :param unknown_after: how long an unknown one is only remembered.
+    :param names: names of the clusters on the platform, listed before the registry is read: every name is in the
+        registry before anything is made under it.
+    :param unknown_after: how long an orphaned cluster is only recorded before it is removed.
     """
-    check.notes.saw("clusters on the platform", len(names))
+    check.notes.count("clusters on the platform", len(names))
     known = check.registry.clusters.find_by_names(names)
     _remove_leftovers(check, [number for number, state in known.values() if state.is_final])
     unknown = [name for name in names if name not in known]
@@ -39,9 +39,9 @@ def check_platform(check: MaintenanceRun, names: Collection[str], unknown_after:
 
 
 def remove_remains(check: MaintenanceRun, job_ids: Iterable[int]) -> None:
-    """Remove what is left of ended jobs on clusters that somebody else runs.
+    """Remove what is left of ended jobs on external clusters.
 
-    :param job_ids: of those for which the platform has something, listed before the registry is asked for them.
+    :param job_ids: ids of the jobs of which the platform has something, listed before the registry is read.
     """
     ended = [job for job in check.registry.jobs.get_many(job_ids) if job.state.is_final]
     clusters = {it.id: it for it in check.registry.clusters.get_many({job.cluster_id for job in ended})}
@@ -59,10 +59,10 @@ def _remove(check: MaintenanceRun, job: Job, cluster: Cluster) -> bool:
 def _remove_leftovers(check: MaintenanceRun, ids: list[int]) -> None:
     for start in range(0, len(ids), _PAGE):
         ended = check.registry.clusters.get_many(ids[start : start + _PAGE])
-        # One that has ended since the listing is gone by now.
-        seen = {} if check.dry_run else check.platform.observe_clusters(ended)
+        # A cluster that ended since the listing is gone by now.
+        observed = {} if check.dry_run else check.platform.observe_clusters(ended)
         for cluster in ended:
-            found = seen.get(cluster.id)
+            found = observed.get(cluster.id)
             if not check.dry_run and (
                 found is None or isinstance(found, ObservationError) or found.phase is ClusterPhase.ABSENT
             ):
@@ -76,19 +76,19 @@ def _remove_leftovers(check: MaintenanceRun, ids: list[int]) -> None:
 
 
 def _remove_unknown(check: MaintenanceRun, names: Iterable[str]) -> None:
-    """Remove what is still there and still unknown when it is looked at once more."""
-    wanted = list(names)
-    if not wanted:
+    """Remove orphaned clusters that are still on the platform and still not in the registry."""
+    due = list(names)
+    if not due:
         return
     there = set(check.platform.list_clusters())
-    known = check.registry.clusters.find_by_names(wanted)
-    for name in wanted:
+    known = check.registry.clusters.find_by_names(due)
+    for name in due:
         if name not in there or name in known:
             continue
         with check.isolate_errors(name):
             if not check.dry_run and not check.platform.delete_unknown(name):
                 continue
-            why = "the registry does not know it, in this pass and in an earlier one"
+            why = "it is orphaned: the registry did not know it in this run and in an earlier one"
             check.notes.did("removed", name, why)
             if not check.dry_run:
                 check.registry.events.record(
@@ -98,6 +98,6 @@ def _remove_unknown(check: MaintenanceRun, names: Iterable[str]) -> None:
 
 def _unknown_since(first_seen: datetime, unknown_after: timedelta) -> str:
     return (
-        f"the registry does not know it; seen first at {first_seen:%Y-%m-%d %H:%M:%S} UTC, it is removed by the first "
-        f"pass that finds it after {first_seen + unknown_after:%Y-%m-%d %H:%M:%S} UTC"
+        f"the registry does not know it; first seen at {first_seen:%Y-%m-%d %H:%M:%S} UTC, it is removed by the first "
+        f"run that finds it after {first_seen + unknown_after:%Y-%m-%d %H:%M:%S} UTC"
     )

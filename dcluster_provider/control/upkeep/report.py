@@ -1,4 +1,4 @@
-"""What a pass of upkeep has seen, done and left."""
+"""The report of a maintenance run: what it checked, did and left."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-_MAX_LINES = 1000  # of each kind; what is beyond is counted, so that a report stays a report
+_MAX_LINES = 1000  # of each kind; more are only counted, to bound the report
 
 
 @dataclass(frozen=True)
-class Line:
-    """One thing that was done, or left as it is.
+class ReportLine:
+    """One action of a run, or one thing that it left as it is.
 
-    :param what: ``ended``, ``stopped``, ``removed`` ... for what was done; ``left`` for what was not.
+    :param what: the action (``ended``, ``stopped``, ``removed`` ...), or ``left``.
     :param subject: the cluster or job.
-    :param why: the reason.
+    :param why: the reason, in words.
     """
 
     what: str
@@ -23,35 +23,35 @@ class Line:
     why: str
 
     def as_json(self) -> dict[str, str]:
-        """The line as a JSON object."""
+        """The line as a JSON object with the keys ``what``, ``subject`` and ``why``."""
         return {"what": self.what, "subject": self.subject, "why": self.why}
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a pass has seen, done and left.
+class MaintenanceReport:
+    """What a maintenance run checked, did and left.
 
-    :param title: what kind of pass it was.
-    :param dry_run: nothing was changed; what would have been done is told as done.
-    :param seen: how many of what was looked at.
-    :param done: how many things were done, by what was done.
-    :param left: how many things were left that a person may want to know of.
-    :param lines: one for each thing done or left; at most 1,000 of each kind.
+    :param title: the kind of run.
+    :param dry_run: nothing was changed; ``done`` is what would have been done.
+    :param checked: how many were checked, by what they are.
+    :param done: how many actions were taken, by kind.
+    :param left: how many things were left that a person may have to handle.
+    :param lines: one for each action and each thing left, at most 1,000 of each kind.
     """
 
     title: str
     dry_run: bool
-    seen: dict[str, int]
+    checked: dict[str, int]
     done: dict[str, int]
     left: int
-    lines: tuple[Line, ...]
+    lines: tuple[ReportLine, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """The report as a JSON object with camelCase keys."""
         return {
             "title": self.title,
             "dryRun": self.dry_run,
-            "seen": self.seen,
+            "checked": self.checked,
             "done": self.done,
             "left": self.left,
             "lines": [line.as_json() for line in self.lines],
@@ -64,42 +64,44 @@ class Report:
         return "\n".join([self.summary(), *table])
 
     def summary(self) -> str:
-        """The counts, in a line."""
-        seen = ", ".join(f"{count} {what}" for what, count in self.seen.items()) or "nothing"
+        """The counts of the report in one line."""
+        checked = ", ".join(f"{count} {what}" for what, count in self.checked.items()) or "nothing"
         done = ", ".join(f"{count} {what}" for what, count in self.done.items()) or "nothing"
         mode = " (dry run: nothing was changed)" if self.dry_run else ""
-        return f"{self.title}{mode}: seen {seen}; done {done}; left {self.left}"
+        return f"{self.title}{mode}: checked {checked}; done {done}; left {self.left}"
 
 
 @dataclass
 class Notes:
-    """What becomes a report."""
+    """Collects what becomes the report of a run."""
 
     title: str
     dry_run: bool
-    _seen: Counter[str] = field(default_factory=Counter)
+    _checked: Counter[str] = field(default_factory=Counter)
     _done: Counter[str] = field(default_factory=Counter)
     _left: int = 0
-    _lines: list[Line] = field(default_factory=list)
-    _left_lines: list[Line] = field(default_factory=list)
+    _lines: list[ReportLine] = field(default_factory=list)
+    _left_lines: list[ReportLine] = field(default_factory=list)
 
-    def saw(self, what: str, count: int) -> None:
-        """Count what was looked at."""
-        self._seen[what] += count
+    def count(self, what: str, number: int) -> None:
+        """Add to the number of things checked."""
+        self._checked[what] += number
 
     def did(self, what: str, subject: object, why: object) -> None:
-        """Note what was done, or would have been."""
+        """Note an action that was taken, or that a dry run would have taken."""
         self._done[what] += 1
         if len(self._lines) < _MAX_LINES:
-            self._lines.append(Line(what, str(subject), str(why)))
+            self._lines.append(ReportLine(what, str(subject), str(why)))
 
     def left(self, subject: object, why: object) -> None:
-        """Note what was left."""
+        """Note something that was left as it is."""
         self._left += 1
         if len(self._left_lines) < _MAX_LINES:
-            self._left_lines.append(Line("left", str(subject), str(why)))
+            self._left_lines.append(ReportLine("left", str(subject), str(why)))
 
-    def report(self) -> Report:
-        """What was noted so far."""
+    def report(self) -> MaintenanceReport:
+        """The report of what was noted so far."""
         lines = (*self._lines, *self._left_lines)
-        return Report(self.title, self.dry_run, dict(self._seen), dict(self._done), self._left, lines)
+        return MaintenanceReport(
+            self.title, self.dry_run, dict(self._checked), dict(self._done), self._left, lines
+        )

@@ -1,4 +1,4 @@
-"""The calls of upkeep."""
+"""The use cases of maintenance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dcluster_provider.control.upkeep.job_check import check_jobs
 from dcluster_provider.control.upkeep.maintenance_run import MaintenanceRun
 from dcluster_provider.control.upkeep.owners import OwnerStates, no_owner_states
 from dcluster_provider.control.upkeep.platform_check import check_platform, remove_remains
-from dcluster_provider.control.upkeep.report import Notes, Report
+from dcluster_provider.control.upkeep.report import MaintenanceReport, Notes
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.base import Platform
@@ -28,9 +28,9 @@ UNKNOWN_AFTER = 600.0
 
 
 class Upkeep:
-    """What is done every few minutes for the clusters and jobs of one connection.
+    """Maintains the clusters and jobs of one connection; each call is one run.
 
-    Each call is one pass. Passes may overlap, and be killed at any line: the next one goes on.
+    Runs may overlap, and may be killed at any line: the next run continues.
     """
 
     def __init__(
@@ -48,13 +48,14 @@ class Upkeep:
         *,
         dry_run: bool = False,
         unknown_after: float = UNKNOWN_AFTER,
-    ) -> Report:
-        """Bring registry and platform into line, and end what is due to be ended.
+    ) -> MaintenanceReport:
+        """Bring registry and platform into line, and terminate what is due.
 
-        :param owner_states: asks Airflow for the states of owners; what it does not tell of is left alone.
-        :param dry_run: change nothing at all, and tell what would be done by what the registry knows.
-        :param unknown_after: seconds for which a cluster on the platform that the registry does not know is only
-            remembered; a pass after that removes it.
+        :param owner_states: reads the states of owners from Airflow; what belongs to an owner without one is left
+            alone.
+        :param dry_run: change nothing, and report what would be done by the registry's records.
+        :param unknown_after: seconds for which an orphaned cluster (on the platform and not in the registry) is only
+            recorded; a later run removes it.
         :raises PlatformUnavailable: the platform's clusters cannot be listed; nothing was changed.
         """
         from dcluster_provider.registry.records import Scope
@@ -81,11 +82,11 @@ class Upkeep:
         remove_remains(check, job_ids)
         return notes.report()
 
-    def alert_long_running(self, delivery: Delivery, *, dry_run: bool = False) -> Report:
-        """Tell of jobs that run longer than their client's threshold, and of failures that nobody could tell of yet.
+    def alert_long_running(self, delivery: Delivery, *, dry_run: bool = False) -> MaintenanceReport:
+        """Notify of jobs that run longer than their client's limit, and of failures that nobody was notified of yet.
 
-        :param delivery: how people are told.
-        :param dry_run: tell nobody and change nothing; the report says what would be told.
+        :param delivery: the channels by which people are notified.
+        :param dry_run: send nothing and change nothing; the report has what would be sent.
         """
         notes = Notes("Long-running jobs", dry_run)
         alerts = self._alerts(delivery, notes)
@@ -93,10 +94,10 @@ class Upkeep:
         alerts.notify_failures()
         return notes.report()
 
-    def tell_failure(self, job: Job, delivery: Delivery) -> Report:
-        """Tell the recipients of a failed job, unless they were told."""
+    def notify_failure(self, job: Job, delivery: Delivery) -> MaintenanceReport:
+        """Notify the recipients of a failed job, unless they were notified already."""
         notes = Notes("Failed job", dry_run=False)
-        self._alerts(delivery, notes).tell_failure(job)
+        self._alerts(delivery, notes).notify_failure(job)
         return notes.report()
 
     def _alerts(self, delivery: Delivery, notes: Notes) -> Alerts:
@@ -113,5 +114,5 @@ class Upkeep:
         except (DClusterError, OSError) as error:
             raise PlatformUnavailable(
                 f"The clusters of the {self._platform.name} platform of connection {self._settings.conn_id!r} cannot "
-                f"be listed: {error}. The check was given up before anything was changed. {notes.report().summary()}"
+                f"be listed: {error}. The check stopped before anything was changed. {notes.report().summary()}"
             ) from error

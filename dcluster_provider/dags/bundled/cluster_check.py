@@ -1,4 +1,4 @@
-"""Checks the clusters of every connection."""
+"""Checks the clusters of every maintained connection."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dcluster_provider.operators.upkeep import DClusterCheckClustersOperator
 with DAG(
     CLUSTER_CHECK,
     dag_display_name="Check the clusters",
-    description="Ends clusters and jobs that nobody needs any more, and completes what was cut short.",
-    doc_md="The task returns what it saw, did and left, and has it as a table in its log.",
+    description="Terminates orphaned clusters, stops orphaned jobs, and completes what was interrupted.",
+    doc_md="The task returns what it checked, did and left, and logs it as a table.",
     params={"dcluster_conn_ids": conn_ids_param(), "dry_run": dry_run_param()},
     schedule=schedule("cluster_check_schedule"),
     **for_upkeep(),

@@ -1,4 +1,4 @@
-"""Destroys the nodes that REST or the Trigger form names."""
+"""Destroys the nodes that a REST call or the Trigger form names."""
 
 from __future__ import annotations
 

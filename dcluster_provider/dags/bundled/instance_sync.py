@@ -1,4 +1,4 @@
-"""Records the machines of the cloud."""
+"""Records the instances of the cloud."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dcluster_provider.operators.node import DClusterSyncInstancesOperator
 with DAG(
     INSTANCE_SYNC,
     dag_display_name="Record the instances of the cloud",
-    description="Records every machine of each connection's cloud as the cloud describes it now.",
-    doc_md="The task returns how many machines there are; a connection without a cloud has none.",
+    description="Records every instance that the cloud of each connection lists.",
+    doc_md="The task returns the number of instances; a connection without a cloud has none.",
     params={
         "dcluster_conn_ids": conn_ids_param(),
         "region": spec_param(NodeRequest, "region", section="Cloud"),

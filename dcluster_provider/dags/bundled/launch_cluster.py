@@ -1,4 +1,4 @@
-"""Launches the cluster that REST or the Trigger form asks for."""
+"""Launches the cluster that a REST call or the Trigger form requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ with DAG(
     LAUNCH_CLUSTER,
     dag_display_name="Launch a Spark or Flink cluster",
     description="Launches a cluster that belongs to no run: it stays until it is terminated or reaches a limit.",
-    doc_md="The task returns the cluster's id. Mark the run failed while it goes on to end the cluster again.",
+    doc_md="The task returns the cluster's id. Mark the run failed during the launch to terminate the cluster.",
     params=spec_params(ClusterSpec) | request_params(key=True),
     user_defined_macros={"cluster_json": spec_json(ClusterSpec)},
     schedule=None,

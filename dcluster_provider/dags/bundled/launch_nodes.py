@@ -1,4 +1,4 @@
-"""Launches the nodes that REST or the Trigger form asks for."""
+"""Launches the nodes that a REST call or the Trigger form requests."""
 
 from __future__ import annotations
 

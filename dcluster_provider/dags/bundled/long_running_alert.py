@@ -1,4 +1,4 @@
-"""Tells people of jobs that run for long."""
+"""Notifies of long-running jobs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dcluster_provider.operators.upkeep import DClusterAlertLongRunningJobsOpera
 with DAG(
     LONG_RUNNING_ALERT,
     dag_display_name="Alert about long-running jobs",
-    description="Tells people of jobs that run longer than their client's threshold, and of failures.",
-    doc_md="The task returns whom it told of what, and has it as a table in its log.",
+    description="Notifies of jobs that run longer than their client's limit, and of failures.",
+    doc_md="The task returns whom it notified of what, and logs it as a table.",
     params={"dcluster_conn_ids": conn_ids_param(), "dry_run": dry_run_param()},
     schedule=schedule("long_running_alert_schedule"),
     **for_upkeep(),

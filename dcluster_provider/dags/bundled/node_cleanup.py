@@ -1,4 +1,4 @@
-"""Gives back machines that nothing uses."""
+"""Releases unused machines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dcluster_provider.operators.upkeep import DClusterCleanupNodesOperator
 with DAG(
     NODE_CLEANUP,
     dag_display_name="Clean up unused nodes",
-    description="Gives back machines of each connection's cloud that nothing has used for a while.",
-    doc_md="The task returns what it saw, did and left; a connection without a cloud has no such machines.",
+    description="Releases machines of each connection's cloud that nothing has used for a while.",
+    doc_md="The task returns what it checked, did and left; a connection without a cloud has no such machines.",
     params={"dcluster_conn_ids": conn_ids_param(), "dry_run": dry_run_param()},
     schedule=schedule("node_cleanup_schedule"),
     **for_upkeep(),

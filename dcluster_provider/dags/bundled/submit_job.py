@@ -1,4 +1,4 @@
-"""Runs the job that REST or the Trigger form asks for."""
+"""Runs the job that a REST call or the Trigger form requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ with DAG(
     SUBMIT_JOB,
     dag_display_name="Run a job on a Spark or Flink cluster",
     description="Runs an application on a named cluster, on the client's long-living one, or on one of its own.",
-    doc_md="The task returns the job's id and has the job's log in its own. Mark the run failed to stop the job.",
+    doc_md="The task returns the job's id, and its log has the job's. Mark the run failed to stop the job.",
     params=spec_params(JobSpec) | request_params(key=True),
     user_defined_macros={"job_json": spec_json(JobSpec)},
     schedule=None,

@@ -1,4 +1,4 @@
-"""Ends the cluster that REST or the Trigger form names."""
+"""Terminates the cluster that a REST call or the Trigger form names."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dcluster_provider.operators.cluster import DClusterTerminateOperator
 with DAG(
     TERMINATE_CLUSTER,
     dag_display_name="Terminate a cluster",
-    description="Ends a cluster and the jobs on it.",
+    description="Terminates a cluster and the jobs on it.",
     doc_md="A cluster that has ended already is no error.",
     params={
         "cluster_id": Param(
             type="integer",
             minimum=1,
             title="Cluster id",
-            description="The cluster to end. The jobs on it are stopped.",
+            description="The cluster to terminate. The jobs on it are stopped.",
             section="Cluster",
         ),
         "force": Param(
             False,
             type="boolean",
             title="Under the jobs of others",
-            description="End a long-living cluster even while jobs of other DAG runs are live on it; they are stopped.",
+            description="Terminate a long-living cluster under live jobs of other DAG runs, too; they are stopped.",
             section="Cluster",
         ),
         **request_params(),

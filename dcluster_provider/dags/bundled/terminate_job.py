@@ -1,4 +1,4 @@
-"""Stops the job that REST or the Trigger form names."""
+"""Stops the job that a REST call or the Trigger form names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dcluster_provider.operators.job import DClusterTerminateJobOperator
 with DAG(
     TERMINATE_JOB,
     dag_display_name="Terminate a job",
-    description="Stops a job; a cluster of its own ends with it.",
+    description="Stops a job; its own cluster terminates with it.",
     doc_md="A job that has ended already is no error. The task returns the state in which the job ended, or "
     "the folder of its savepoint.",
     params={
@@ -23,8 +23,8 @@ with DAG(
             False,
             type="boolean",
             title="With a savepoint",
-            description="Stop a Flink job with a savepoint, from which another job can go on. When none can be made, "
-            "the job goes on and the run fails.",
+            description="Stop a Flink job with a savepoint, from which another job can start. When the savepoint "
+            "fails, the job keeps running and the run fails.",
             section="Job",
         ),
         **request_params(),

@@ -1,9 +1,9 @@
-"""A driver that goes on although its Spark application has ended: when that is told of, and when it ends the job.
+"""Drivers that keep running after their Spark application has ended: when that is reported, and when it ends the job.
 
-A thread that is no daemon keeps a process alive after its main has ended, for ever if nobody ends it. No exit code
-will come then, so the outcome is what the program itself has shown: it succeeded when it stopped its own application
-and nothing says that its main failed after that; everything else is a failure. An application that ended by itself is
-no proof: a master also counts one as finished whose driver it has lost.
+A thread that is not a daemon keeps a process alive after its main has ended, without limit. There will be no exit code,
+so the outcome is what the program itself has shown: it succeeded when it stopped its own application and nothing shows
+that its main failed after that; everything else is a failure. An application that ended by itself is no proof: a master
+also counts one as finished whose driver it has lost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dcluster_provider.core.observation import ApplicationEnd, JobObservation, J
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.engines.evidence import explain_exit
 
-_TOLD_AFTER = timedelta(seconds=15)  # a driver may take a moment to end, or to begin its next application
+_REPORTED_AFTER = timedelta(seconds=15)  # a driver may take a moment to end, or to begin its next application
 _STOPPED = "Successfully stopped SparkContext"
 _BEGUN = "SparkContext: Running Spark version "
 _TRACEBACK = "Traceback (most recent call last):"
@@ -26,25 +26,25 @@ _IN_THREAD = "Exception in thread "
 _IN_MAIN = f'{_IN_THREAD}"main" '
 
 
-def judge_main_end(job: Job, seen: JobObservation, now: datetime) -> JobObservation:
-    """What was seen of a job, with what it means that its application has ended while its driver goes on.
+def judge_main_end(job: Job, observed: JobObservation, now: datetime) -> JobObservation:
+    """The observation of a job, with the consequences of an ended application whose driver keeps running.
 
-    :returns: the job with a final phase once its ``mainEndedTimeout`` is over, counted from the end of the application
-        as its engine tells it: whoever looks, and however often, comes to the same.
+    :returns: the observation with a final phase once the job's ``mainEndedTimeout`` has passed, counted from the end of
+        the application by the engine's own time: every process that polls comes to the same result.
     """
-    ended = seen.application_end
-    if ended is None or seen.phase is not JobPhase.RUNNING or job.state is JobState.STOPPING:
-        return seen
+    ended = observed.application_end
+    if ended is None or observed.phase is not JobPhase.RUNNING or job.state is JobState.STOPPING:
+        return observed
     since, timeout = now - ended.at, job.spec.main_ended_timeout
     if timeout is not None and since >= timedelta(seconds=timeout):
-        return _outcome(seen, ended, timeout)
-    if since >= _TOLD_AFTER and seen.hint is None:
-        return replace(seen, hint=_hint(ended, timeout))
-    return seen
+        return _outcome(observed, ended, timeout)
+    if since >= _REPORTED_AFTER and observed.hint is None:
+        return replace(observed, hint=_hint(ended, timeout))
+    return observed
 
 
 def after_stop(lines: Sequence[str]) -> Sequence[str] | None:
-    """What a driver logged after it stopped its application; none when it tells of no such stop, or of another begin.
+    """What a driver logged after it stopped its application; None without such a stop, or when another one started.
 
     :param lines: the end of its log, oldest first.
     """
@@ -54,11 +54,11 @@ def after_stop(lines: Sequence[str]) -> Sequence[str] | None:
 
 
 def has_begun(lines: Sequence[str]) -> bool:
-    """Whether a driver tells of the begin of an application."""
+    """Whether the log shows the start of an application."""
     return any(_BEGUN in line for line in lines)
 
 
-def _outcome(seen: JobObservation, ended: ApplicationEnd, timeout: int) -> JobObservation:
+def _outcome(observed: JobObservation, ended: ApplicationEnd, timeout: int) -> JobObservation:
     kept = f"its driver went on for {timeout} s (mainEndedTimeout), so it was ended."
     if ended.words is None or not ended.is_finished:
         diagnosis = Diagnosis(
@@ -69,19 +69,19 @@ def _outcome(seen: JobObservation, ended: ApplicationEnd, timeout: int) -> JobOb
             "its master has lost, look the same.",
             ended.evidence,
         )
-        return replace(seen, phase=JobPhase.FAILED, diagnosis=diagnosis, hint=None)
+        return replace(observed, phase=JobPhase.FAILED, diagnosis=diagnosis, hint=None)
     failure = _failure_of_main(ended.words)
     if failure:
         found = explain_exit("The driver", None, failure)
         diagnosis = replace(found, cause=f"{found.cause} After that, {kept}")
-        return replace(seen, phase=JobPhase.FAILED, diagnosis=diagnosis, hint=None)
+        return replace(observed, phase=JobPhase.FAILED, diagnosis=diagnosis, hint=None)
     diagnosis = Diagnosis(
         JobCode.MAIN_ENDED,
         f"The program stopped its Spark application, and {kept} A thread that is no daemon kept it.",
         "Make such threads daemons, or end the program with sys.exit (System.exit) once they are done.",
         ended.evidence,
     )
-    return replace(seen, phase=JobPhase.SUCCEEDED, diagnosis=diagnosis, hint=None)
+    return replace(observed, phase=JobPhase.SUCCEEDED, diagnosis=diagnosis, hint=None)
 
 
 def _hint(ended: ApplicationEnd, timeout: int | None) -> Diagnosis:
@@ -101,7 +101,7 @@ def _hint(ended: ApplicationEnd, timeout: int | None) -> Diagnosis:
 
 
 def _failure_of_main(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines in which the main thread tells of its failure; empty when it does not.
+    """The lines in which the main thread reports its failure; empty without one.
 
     Python and Java print it when main ends, before they wait for other threads, whose own failures decide nothing.
     """

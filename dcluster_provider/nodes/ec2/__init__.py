@@ -1,1 +1,1 @@
-"""Machines of AWS EC2."""
+"""The cloud AWS EC2."""

@@ -1,4 +1,4 @@
-"""Which candidates had no capacity, for a caller who asks again after EC2 has throttled."""
+"""Remembers which candidates had no capacity, for a launch that is repeated after EC2 has throttled."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ _KEPT_SECONDS = 180.0
 
 @dataclass
 class Attempts:
-    """The refusals of one order: candidate, and what EC2 said.
+    """The failed candidates of one order, each with EC2's message.
 
-    :param at: seconds of the monotonic clock when the first was tried.
+    :param at: seconds of the monotonic clock at the first attempt.
     """
 
-    refused: dict[CapacityPool, str] = field(default_factory=dict)
+    failed: dict[CapacityPool, str] = field(default_factory=dict)
     at: float = field(default_factory=time.monotonic)
 
 
 class AttemptsByOrder:
-    """Remembers the refusals of orders that are under way, so that they are not asked for from the first one again."""
+    """The failed candidates of current orders, so that a repeated launch does not start over with the first one."""
 
     def __init__(self) -> None:
         self._orders: dict[str, Attempts] = {}
         self._lock = Lock()
 
     def of(self, mark: str) -> Attempts:
-        """The refusals of an order in the last three minutes."""
+        """The failed candidates of an order in the last three minutes."""
         with self._lock:
             now = time.monotonic()
             self._orders = {
-                mark: tried for mark, tried in self._orders.items() if now - tried.at < _KEPT_SECONDS
+                mark: attempts for mark, attempts in self._orders.items() if now - attempts.at < _KEPT_SECONDS
             }
             return self._orders.setdefault(mark, Attempts())
 
     def forget(self, mark: str) -> None:
-        """Have every candidate tried again: the order was filled, or failed."""
+        """Start over with all candidates: the order was filled, or failed."""
         with self._lock:
             self._orders.pop(mark, None)

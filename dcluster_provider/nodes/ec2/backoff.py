@@ -1,4 +1,4 @@
-"""How long is waited for EC2's listings, which follow its launches after a while."""
+"""Polls with growing intervals, because EC2's listings follow its launches after a while."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backoff:
-    """Looks at growing distances.
+    """Polls with growing intervals.
 
-    :param seconds: in which the last look is.
-    :param first: seconds between the first two looks.
-    :param least: looks that there are at least, however long EC2's answers take.
+    :param seconds: in which the last poll is.
+    :param first: seconds between the first two polls.
+    :param min_polls: the least number of polls, however long EC2's answers take.
     """
 
     seconds: float = 20.0
     first: float = 0.2
-    least: int = 6
+    min_polls: int = 6
 
-    def looks(self) -> Iterator[int]:
-        """One look at once, further ones until the time is over; the caller stops when it has seen enough."""
+    def polls(self) -> Iterator[int]:
+        """Yield at once, and again after each interval until the time is over; the caller stops when it is done."""
         until = time.monotonic() + self.seconds
-        pause, look = self.first, 0
+        pause, number = self.first, 0
         while True:
-            yield look
-            look += 1
+            yield number
+            number += 1
             left = until - time.monotonic()
             if left > 0:
                 time.sleep(min(pause, left))
-            elif look >= self.least:
+            elif number >= self.min_polls:
                 return
             pause = min(pause * 2, 2.0)

@@ -1,4 +1,4 @@
-"""The ways in which EC2 is asked for an order's instances, one after the other."""
+"""The candidates of an order: the capacity pools to request instances from, in order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKETS = {
 
 @dataclass(frozen=True)
 class CapacityPool:
-    """A place where the wanted instances may be had.
+    """A combination of instance type, market and subnet that may have capacity.
 
     :param market: ``spot`` or ``on-demand``.
     :param subnet: empty means the launch template's, or the default one.
@@ -34,10 +34,10 @@ class CapacityPool:
 
 @dataclass(frozen=True)
 class InstanceRequest:
-    """One request for instances: however often it is made, EC2 answers with the same ones.
+    """One RunInstances request: however often it is sent, EC2 answers with the same instances.
 
-    :param count: how many it asks for.
-    :param generation: moves when the instances of an earlier one have ended.
+    :param count: the number of instances.
+    :param generation: incremented when the instances of an earlier request have ended.
     """
 
     mark: str
@@ -47,18 +47,18 @@ class InstanceRequest:
 
     @property
     def token(self) -> str:
-        """The ClientToken, 64 characters: the same for every try of the same request."""
+        """The ClientToken, 64 characters: the same for every attempt of the same request."""
         return hashlib.sha256(f"{self.mark}\n{self.name}".encode()).hexdigest()
 
     @property
     def name(self) -> str:
-        """The request among those of its order, as the tag of its instances; see :meth:`named`."""
+        """The request's name within its order, as the tag of its instances; see :meth:`named`."""
         it = self.candidate
         return f"{self.generation}/{self.count}/{it.market}/{it.instance_type}/{it.subnet}"
 
     @classmethod
     def named(cls, mark: str, name: str) -> InstanceRequest | None:
-        """The request whose instances carry a tag; none when somebody wrote another text into it."""
+        """The request whose instances carry a tag; None when the tag has another format."""
         parts = name.split("/")
         if len(parts) != 5 or not (parts[0].isdigit() and parts[1].isdigit()):
             return None
@@ -66,7 +66,7 @@ class InstanceRequest:
 
 
 def candidates(order: NodeOrder, settings: Ec2Settings) -> list[CapacityPool]:
-    """Every place where an order's instances may be had, the most wanted first, of at most 60 types."""
+    """Every candidate of an order, the first choice first, with at most 60 types."""
     types = tuple(dict.fromkeys((*order.instance_types, *settings.alternatives)))[:MAX_TYPES]
     return [
         CapacityPool(market, instance_type, subnet)

@@ -1,4 +1,4 @@
-"""What EC2 has on offer in a region, remembered for an hour."""
+"""The instance types that EC2 offers in a region, cached for an hour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_VALUES = 100
 
 
 class Ec2Catalog:
-    """Instance types by region; may be used by several threads."""
+    """Instance types by region; safe to use from several threads."""
 
     def __init__(self, clients: Ec2Clients, clock: Callable[[], float] = time.monotonic) -> None:
         self._clients = clients
@@ -28,7 +28,7 @@ class Ec2Catalog:
         self._lock = Lock()
 
     def instance_types(self, region: str) -> frozenset[str]:
-        """The types that can be launched in a region, all pages."""
+        """The types that can be launched in a region, from all pages."""
         with self._lock:
             kept = self._types.get(region)
             if kept is None:
@@ -36,7 +36,7 @@ class Ec2Catalog:
             return kept
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
-        """What these types have; unknown ones are left out."""
+        """The capacity of instance types; unknown ones are left out."""
         with self._lock:
             kept = self._capacities.get(region)
             if kept is None:
@@ -58,7 +58,7 @@ class Ec2Catalog:
     def _ask_capacities(self, instance_types: list[str], region: str) -> dict[str, Capacity]:
         with self._clients.asking(region):
             pages = self._clients.client(region).get_paginator("describe_instance_types")
-            # A filter leaves unknown types out; asked for by name, one of them makes the whole request fail.
+            # A filter leaves unknown types out; requested by name, one of them would fail the whole request.
             filters: list[Any] = [{"Name": "instance-type", "Values": instance_types}]
             return {
                 str(it["InstanceType"]): Capacity(

@@ -1,4 +1,4 @@
-"""EC2's clients, one for reads and one for launches in each region, and the errors of their calls."""
+"""EC2's clients, one for reads and one for launches in each region, and the translation of their errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Ec2Clients:
-    """How EC2 is reached with one connection's credentials; may be used by several threads.
+    """The clients of EC2 with one connection's credentials; safe to use from several threads.
 
-    :param conn_id: of the connection that credentials come from.
-    :param make: from it, a region and whether each request is made once only, to a client.
-    :param decode: from the connection, a region and an encoded message of AWS to JSON, or nothing when that is not
-        allowed.
+    :param conn_id: the connection that credentials come from.
+    :param make: makes a client from the connection, a region, and whether requests are sent once only.
+    :param decode: decodes an authorization message of AWS from the connection, a region and the message, to JSON; empty
+        when that is not permitted.
     """
 
     def __init__(
@@ -36,39 +36,39 @@ class Ec2Clients:
         self._lock = Lock()
 
     def client(self, region: str) -> EC2Client:
-        """For everything that may be asked again: it slows down where EC2 throttles.
+        """The client for requests that may be repeated: it slows down where EC2 throttles.
 
         :param region: empty means the one of the connection that credentials come from.
         """
         return self._client(region, once=False)
 
     def launching_client(self, region: str) -> EC2Client:
-        """For launches: a refusal for want of capacity would otherwise be asked again, since it is a server error."""
+        """The client for launches, which sends each request once: botocore would retry a lack of capacity."""
         return self._client(region, once=True)
 
     @contextmanager
     def asking(self, region: str) -> Iterator[None]:
-        """Turn what botocore raises inside into errors of ours.
+        """Translate errors of botocore into errors of this package.
 
-        :raises CloudUnavailable: it could not be asked just now.
-        :raises CredentialsRefused: the credentials are not accepted (any more); the clients are made anew.
-        :raises PlatformRefused: it is not allowed, or wrong.
+        :raises CloudUnavailable: EC2 does not answer now.
+        :raises CredentialsRefused: the credentials are not valid (any more); the clients will be created again.
+        :raises PlatformRefused: the request is not permitted, or invalid.
         """
         try:
             yield
         except DClusterError:
             raise
         except Exception as error:
-            # Where it is missing, the client's maker has said so.
+            # Where the module is missing, the client's maker has raised an error about it.
             from botocore.exceptions import BotoCoreError, ClientError
 
             if not isinstance(error, (BotoCoreError, ClientError)):
                 raise
-            told = refusal(error, self._conn_id, region, lambda text: self._decoded(region, text))
-            if isinstance(told, CredentialsRefused):
+            translated = refusal(error, self._conn_id, region, lambda text: self._decoded(region, text))
+            if isinstance(translated, CredentialsRefused):
                 with self._lock:
                     self._clients.clear()
-            raise told from error
+            raise translated from error
 
     def _decoded(self, region: str, text: str) -> str:
         return self._decode(self._conn_id, region, text) if self._decode else ""

@@ -1,4 +1,4 @@
-"""Machines of AWS EC2."""
+"""The cloud AWS EC2, behind the protocol of clouds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dcluster_provider.nodes.ec2.attempts import AttemptsByOrder
 from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.catalog import Ec2Catalog
 from dcluster_provider.nodes.ec2.clients import Ec2Clients
-from dcluster_provider.nodes.ec2.launching import Launch
+from dcluster_provider.nodes.ec2.launching import InstanceLaunch
 from dcluster_provider.nodes.ec2.listing import descriptions, own_instances
 from dcluster_provider.nodes.ec2.reading import as_json
 from dcluster_provider.nodes.ec2.regions import check_region
@@ -27,12 +27,12 @@ _ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 class Ec2:
     """Instances of one AWS account; see :class:`~dcluster_provider.nodes.base.Cloud`.
 
-    :param conn_id: the ``dcluster`` connection, for messages.
-    :param make_client: from the id of an AWS connection, a region and whether each request is made once only to a
-        boto3 client of EC2.
-    :param decode: from such an id, a region and an encoded message of AWS to JSON, or nothing when that is not
-        allowed.
-    :param backoff: for which EC2 may not list yet what it launched a moment ago.
+    :param conn_id: the ``dcluster`` connection, for errors.
+    :param make_client: makes a boto3 client of EC2 from the id of an AWS connection, a region, and whether requests are
+        sent once only.
+    :param decode: decodes an authorization message of AWS from such an id, a region and the message, to JSON; empty
+        when that is not permitted.
+    :param backoff: for which EC2 may not list yet what it has just launched.
     """
 
     name = "ec2"
@@ -51,12 +51,12 @@ class Ec2:
         self._backoff = backoff or Backoff()
         self._release = InstanceRelease(self._clients, settings.deployment, self._backoff)
         self._catalog = Ec2Catalog(self._clients)
-        self._tried = AttemptsByOrder()
+        self._attempts = AttemptsByOrder()
 
     def region(self, given: str) -> str:
-        """The given region, that of the connection, or that of the AWS connection; checked without a request.
+        """The given region, the connection's, or that of the AWS connection; validated without a request.
 
-        :raises InvalidSpec: AWS has none of this name, or none is named.
+        :raises InvalidSpec: AWS has no region of this name, or none is configured.
         """
         if given:
             check_region(given, "field region")
@@ -73,9 +73,9 @@ class Ec2:
         return found
 
     def check_order(self, order: NodeOrder) -> None:
-        """Refuse types that the region does not have, labels that no kubelet takes, and a launch without an image.
+        """Reject types that the region does not have, labels that no kubelet takes, and a launch without an image.
 
-        :raises InvalidSpec: naming the field and the nearest valid value, or what has to be configured.
+        :raises InvalidSpec: a field is wrong; the error names it and the nearest valid value, or what to configure.
         """
         settings = self._settings
         if not settings.launch_template and not settings.image:
@@ -98,9 +98,9 @@ class Ec2:
                 )
 
     def check_ids(self, machine_ids: Sequence[str]) -> None:
-        """Refuse what is no id of an instance.
+        """Reject what is not the id of an instance.
 
-        :raises InvalidSpec: naming the first of them.
+        :raises InvalidSpec: an id is invalid; the error names the first one.
         """
         for machine_id in machine_ids:
             if not _ID.fullmatch(machine_id):
@@ -110,46 +110,48 @@ class Ec2:
                 )
 
     def launch(self, order: NodeOrder) -> tuple[Machine, ...]:
-        """Launch what is missing of an order; see :class:`~dcluster_provider.nodes.ec2.launching.Launch`.
+        """Launch the missing instances of an order; see :class:`~dcluster_provider.nodes.ec2.launching.InstanceLaunch`.
 
-        :raises NodesFailed: it cannot be had; instances that were launched in vain have been given back.
-        :raises PlatformRefused: it is not allowed; the same.
-        :raises CloudUnavailable: EC2 could not be asked just now, or throttles.
+        :raises NodesFailed: EC2 has no capacity; instances launched in vain are released.
+        :raises PlatformRefused: the launch is not permitted; instances launched in vain are released.
+        :raises CloudUnavailable: EC2 does not answer now, or throttles.
         """
-        tried = self._tried.of(order.mark)
-        launch = Launch(order, self._settings, self._clients, self._release, tried, backoff=self._backoff)
+        attempts = self._attempts.of(order.mark)
+        launch = InstanceLaunch(
+            order, self._settings, self._clients, self._release, attempts, backoff=self._backoff
+        )
         try:
             machines = launch.run()
         except CloudUnavailable:
             raise
         except BaseException:
-            self._tried.forget(order.mark)
+            self._attempts.forget(order.mark)
             raise
-        self._tried.forget(order.mark)
+        self._attempts.forget(order.mark)
         return machines
 
     def machines(self, region: str, *, mark: str = "") -> list[Machine]:
-        """Every instance of this deployment; those that ended are listed for about an hour."""
+        """Every instance of this deployment; those that ended stay listed for about an hour."""
         found = own_instances(self._clients, region, self._settings.deployment, mark)
         return [it.machine for it in found]
 
     def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
-        """Terminate instances in batches of 50; those without our tag, or with termination protection, are left.
+        """Terminate instances in batches of 50, except those without this deployment's tag or with protection.
 
-        :returns: the ids of those that are given back.
+        :returns: the ids of the released instances.
         """
         return self._release.release(machine_ids, region)
 
     def instance_types(self, region: str) -> frozenset[str]:
-        """The instance types on offer in a region."""
+        """The instance types that EC2 offers in a region."""
         return self._catalog.instance_types(region)
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
-        """Virtual processors and memory of instance types."""
+        """The virtual CPUs and memory of instance types."""
         return self._catalog.capacities(instance_types, region)
 
     def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
-        """Every instance of the account in a region, whoever launched it, as DescribeInstances tells of it."""
+        """Every instance of the account in a region, whoever launched it, as DescribeInstances returns it."""
         for description in descriptions(self._clients, region):
             yield description["InstanceId"], as_json(description)
 

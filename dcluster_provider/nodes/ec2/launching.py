@@ -1,4 +1,4 @@
-"""Launching an order's instances: once, however often and by however many processes it is tried."""
+"""Launches an order's instances exactly once, however often and by however many processes it is attempted."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 _MAX_GENERATIONS = 100
 _MISMATCH, _TERMINATED = "IdempotentParameterMismatch", "IdempotentInstanceTerminated"
-# EC2 remembers tokens far longer; its listings follow its launches sooner.
+# EC2 remembers tokens for far longer than its listings take to follow its launches.
 _RECENT = timedelta(minutes=10)
 
 
-class Launch:
-    """One try at an order.
+class InstanceLaunch:
+    """One attempt at an order.
 
-    What EC2 has launched for it is found in three ways, and none of them alone is enough: by tag (listings follow
-    late), by the answers to this try's requests, and by making the requests of earlier tries again, which EC2 answers
-    with the same instances because their ClientToken is the same.
+    The instances that EC2 has launched for the order are found in three ways, none of which is sufficient alone: by tag
+    (listings are delayed), by the answers to this attempt's requests, and by repeating the requests of earlier
+    attempts, which EC2 answers with the same instances because their ClientToken is the same.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Launch:
         settings: Ec2Settings,
         clients: Ec2Clients,
         release: InstanceRelease,
-        tried: Attempts,
+        attempts: Attempts,
         *,
         backoff: Backoff,
     ) -> None:
@@ -49,14 +49,14 @@ class Launch:
         self._clients = clients
         self._release = release
         self._backoff = backoff
-        self._tried = tried
+        self._attempts = attempts
         self._candidates = candidates(order, settings)
         self._listed: dict[str, LaunchedInstance] = {}
         self._answered: dict[str, LaunchedInstance] = {}
         self._short: list[str] = []
 
     def run(self) -> tuple[Machine, ...]:
-        """Launch what is missing; see :meth:`~dcluster_provider.nodes.base.Cloud.launch`."""
+        """Launch the missing instances; see :meth:`~dcluster_provider.nodes.base.Cloud.launch`."""
         try:
             self._fill()
         except (NodesFailed, PlatformRefused):
@@ -65,7 +65,7 @@ class Launch:
         self._await_listed()
         if self._missing > 0:
             self._release_all()
-            if self._missing > 0:  # another process may have completed it
+            if self._missing > 0:  # another process may have launched them
                 raise NodesFailed(self._subject, self._why())
         return self._without_surplus()
 
@@ -75,12 +75,12 @@ class Launch:
         for candidate in self._candidates:
             if self._missing <= 0:
                 return
-            if candidate not in self._tried.refused:
+            if candidate not in self._attempts.failed:
                 self._ask(candidate)
 
     @property
     def _live(self) -> list[Machine]:
-        # A listing is newer than an answer, which tells of the moment of the launch.
+        # A listing is newer than an answer, which describes the moment of the launch.
         known = {**self._answered, **self._listed}
         return sorted(
             (it.machine for it in known.values() if it.machine.state.is_live),
@@ -102,9 +102,9 @@ class Launch:
         self._listed |= {it.machine.id: it for it in found}
 
     def _repeat_recent(self) -> None:
-        """Find what an earlier try launched and EC2 lists in part, before anything is launched in its place."""
+        """Find what an earlier attempt launched and EC2 lists in part, before anything is launched in its place."""
         repeated: set[InstanceRequest] = set()
-        for _ in self._backoff.looks():
+        for _ in self._backoff.polls():
             if self._missing <= 0 or not self._listed:
                 return
             for asking in self._recent() - repeated:
@@ -116,24 +116,24 @@ class Launch:
             self._poll()
 
     def _recent(self) -> set[InstanceRequest]:
-        """The requests of earlier tries, by the tags of the instances that are listed."""
+        """The requests of earlier attempts, by the tags of the listed instances."""
         live = [it for it in self._listed.values() if it.machine.state.is_live]
         names = {it.launch for it in live if _is_recent(it.machine)}
         return {it for name in names if (it := InstanceRequest.named(self._order.mark, name))}
 
     def _repeat(self, asking: InstanceRequest) -> None:
-        """Have EC2 answer a request as it did before; where it cannot, its instances are waited for."""
+        """Repeat a request, which EC2 answers as before; where it cannot, poll for the request's instances."""
         code = self._run_instances(asking) if asking.candidate in self._candidates else _MISMATCH
         if code == _MISMATCH:
             self._await_launch(asking)
 
     def _is_hidden(self, asked: set[InstanceRequest]) -> bool:
-        """Whether a request asked for fewer than the order's instances because of others that are not listed yet."""
+        """Whether a request was smaller than the order because of instances that are not listed yet."""
         known = sum(_is_recent(it.machine) for it in {**self._answered, **self._listed}.values())
         return any(self._order.count - it.count + len(self._of(it)) > known for it in asked)
 
     def _ask(self, candidate: CapacityPool) -> None:
-        """Ask one candidate for what is missing; fewer than that are welcome."""
+        """Request the missing instances from one candidate, which may have fewer."""
         for generation in range(_MAX_GENERATIONS):
             asking = InstanceRequest(self._order.mark, candidate, self._missing, generation)
             code = self._run_instances(asking)
@@ -143,12 +143,12 @@ class Launch:
                 self._await_launch(asking)
             elif not code and all(it.machine.state.is_live for it in self._of(asking)):
                 return
-            # Its instances have ended, or are of other settings: what is still missing needs a token of its own.
+            # Its instances have ended, or have other settings: what is still missing needs another token.
             if self._missing <= 0:
                 return
 
     def _run_instances(self, asking: InstanceRequest) -> str:
-        """Make one request; returns the code of an error that the next one may not have."""
+        """Send one request; returns the code of an error that the next candidate may not have."""
         from botocore.exceptions import ClientError
 
         region = self._order.region
@@ -160,14 +160,14 @@ class Launch:
             except ClientError as error:
                 code = code_of(error)
                 if code in CAPACITY:
-                    told = error.response.get("Error", {}).get("Message", "")
-                    self._tried.refused[asking.candidate] = f"{asking.candidate}: {code}: {told}"
+                    message = error.response.get("Error", {}).get("Message", "")
+                    self._attempts.failed[asking.candidate] = f"{asking.candidate}: {code}: {message}"
                     return code
                 if code in {_MISMATCH, _TERMINATED}:
                     return code
-                refused = launch_refusal(error, self._subject)
-                if refused is not None:
-                    raise refused from error
+                error_for_all = launch_refusal(error, self._subject)
+                if error_for_all is not None:
+                    raise error_for_all from error
                 raise
         launched = _by_id(read_instance(it, region) for it in answer["Instances"])
         if len(launched) < asking.count:
@@ -180,25 +180,25 @@ class Launch:
         return [it for it in known.values() if it.launch == asking.name]
 
     def _await_launch(self, asking: InstanceRequest) -> None:
-        """Look for the instances of a request that was made with other settings, which EC2 does not repeat."""
-        for _ in self._backoff.looks():
+        """Poll for the instances of a request with other settings, which EC2 does not repeat."""
+        for _ in self._backoff.polls():
             self._poll()
             if len(self._of(asking)) >= asking.count:
                 return
 
     def _await_listed(self) -> None:
-        """Look until every instance of the answers is listed, so that the next look, by anybody, finds it."""
+        """Poll until every instance of the answers is listed, so that the next poll of any process finds it."""
         if not self._answered:
             return
-        for _ in self._backoff.looks():
+        for _ in self._backoff.polls():
             self._poll()
             if self._answered.keys() <= self._listed.keys():
                 return
 
     def _without_surplus(self) -> tuple[Machine, ...]:
-        """Keep the oldest, and give back the others, which two processes at once may have launched.
+        """Keep the oldest instances and release the others, which two processes at once may have launched.
 
-        Whoever sees only a part of the instances keeps at least those that everybody keeps.
+        A process that lists only a part of the instances still keeps those that all processes keep.
         """
         live = self._live
         surplus = [machine.id for machine in live[self._order.count :]]
@@ -207,7 +207,7 @@ class Launch:
         return tuple(live[: self._order.count])
 
     def _release_all(self) -> None:
-        """Give back everything of the order, unless another process has completed it meanwhile."""
+        """Release everything of the order, unless another process has completed it meanwhile."""
         self._poll()
         if self._missing > 0:
             ended = (MachineState.ENDING, MachineState.GONE)
@@ -217,26 +217,26 @@ class Launch:
                 self._release.release_launched(left, self._order.region)
 
     def _why(self) -> Diagnosis:
-        refused = (*self._short, *self._tried.refused.values())
+        failed = (*self._short, *self._attempts.failed.values())
         ended = tuple(
             f"{it.machine.id}: {it.machine.state.value} {it.machine.reason}".rstrip()
             for it in self._listed.values()
             if not it.machine.state.is_live
         )
-        if not refused:
+        if not failed:
             return Diagnosis(
                 NodeCode.MACHINE_ENDED,
-                "EC2 ended instances right after it had launched them.",
-                "Look at the reason below (a volume that cannot be made, a key that cannot be used).",
+                "EC2 ended instances right after their launch.",
+                "See the reason below (a volume that cannot be made, a key that cannot be used).",
                 ended[-5:],
             )
         return Diagnosis(
             NodeCode.NO_CAPACITY,
-            f"EC2 has not enough such instances: {len(refused)} of {len(self._candidates)} ways to get them gave "
-            "none or too few, and what was launched in vain was given back.",
+            f"EC2 has no capacity: {len(failed)} of {len(self._candidates)} ways to get such instances gave none or "
+            "too few, and what was launched in vain was released.",
             "Run the task again later; name alternatives (alternative_types of the request, or ec2_alternatives of the "
             "connection), further ec2_subnets or another ec2_market; or have AWS raise the account's limit.",
-            refused[:10],
+            failed[:10],
         )
 
 

@@ -1,4 +1,4 @@
-"""Instances as EC2 lists them, all pages."""
+"""Lists instances of EC2, from all pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_VALUES = 200  # of one filter
 def descriptions(clients: Ec2Clients, region: str, filters: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
     """Every instance that passes the filters, as EC2 describes it.
 
-    :raises CloudUnavailable: the listing is not complete.
+    :raises CloudUnavailable: the listing is incomplete.
     """
     with clients.asking(region):
         pages = clients.client(region).get_paginator("describe_instances")
@@ -30,7 +30,7 @@ def own_instances(
 ) -> list[LaunchedInstance]:
     """Every instance of a deployment in any state; those that ended stay listed for about an hour.
 
-    :param mark: only those of one order.
+    :param mark: only instances of one order.
     """
     found = [
         read_instance(it, region)
@@ -41,7 +41,7 @@ def own_instances(
 
 
 def described(clients: Ec2Clients, region: str, instance_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What EC2 says of these instances, whoever launched them; unknown ids are left out."""
+    """EC2's descriptions of these instances, whoever launched them; unknown ids are left out."""
     found: dict[str, dict[str, Any]] = {}
     for start in range(0, len(instance_ids), _MAX_VALUES):
         values = list(instance_ids[start : start + _MAX_VALUES])

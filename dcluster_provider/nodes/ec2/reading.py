@@ -1,4 +1,4 @@
-"""From EC2's descriptions of instances to machines, and to JSON."""
+"""Makes machines, and JSON, of EC2's descriptions of instances."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _STATES = {
 
 @dataclass(frozen=True)
 class LaunchedInstance:
-    """A machine, and which request to EC2 launched it.
+    """A machine, and the request to EC2 that launched it.
 
-    :param launch: the tag that tells that request from the others for the same order.
+    :param launch: the tag that identifies that request within the order.
     """
 
     machine: Machine

@@ -1,4 +1,4 @@
-"""What EC2's error codes mean to a caller."""
+"""Translates EC2's error codes into errors of this package."""
 
 from __future__ import annotations
 
@@ -114,15 +114,15 @@ Decode = Callable[[str], str]
 
 
 def code_of(error: ClientError) -> str:
-    """The error's code."""
+    """The error code of a botocore error."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def refusal(error: Exception, conn_id: str, region: str, decode: Decode) -> DClusterError:
-    """The error that callers see in place of one of botocore's.
+    """The error that replaces one of botocore's.
 
-    :param conn_id: the connection that credentials come from, for messages.
-    :param decode: from an encoded message of AWS to JSON, or nothing when that is not allowed.
+    :param conn_id: the connection that credentials come from, for the message.
+    :param decode: decodes an authorization message of AWS to JSON; empty when that is not permitted.
     """
     from botocore import exceptions as botocore
 
@@ -143,14 +143,14 @@ def refusal(error: Exception, conn_id: str, region: str, decode: Decode) -> DClu
         Diagnosis(
             NodeCode.REQUEST_REJECTED,
             "The request to EC2 was not sent.",
-            f"Look at what is said of it, and at the connection {conn_id!r}.",
+            f"See what is reported of it, and check the connection {conn_id!r}.",
             (str(error),),
         ),
     )
 
 
 def launch_refusal(error: ClientError, subject: str) -> NodesFailed | None:
-    """The error of a launch that fails the same way wherever it is tried; none when it is of another kind."""
+    """The error of a launch that fails with every candidate; None for other errors."""
     code, message = code_of(error), _message(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
     if code in _UNAUTHORIZED | _CREDENTIALS | _LATER | {_NOT_ENABLED} or status >= 500:
@@ -170,16 +170,14 @@ def _of_answer(error: ClientError, conn_id: str, region: str, decode: Decode) ->
             "is not enabled for the account answers so, too)"
         )
     if (code in _LATER or status >= 500) and code != _NOT_ENABLED:
-        return CloudUnavailable(
-            f"{subject} could not answer {error.operation_name} just now: {code}: {message}"
-        )
+        return CloudUnavailable(f"{subject} could not answer {error.operation_name}: {code}: {message}")
     words = {"region": region, "operation": error.operation_name}
     return PlatformRefused(subject, _diagnosis(_REQUESTS, code, message, **words))
 
 
 def _diagnosis(rows: Sequence[CausePattern], code: str, message: str, **words: str) -> Diagnosis:
-    told = f"{code}: {message}"
-    return resolve_cause(rows, told, **words).diagnosis((told,))
+    line = f"{code}: {message}"
+    return resolve_cause(rows, line, **words).diagnosis((line,))
 
 
 def _unauthorized(error: ClientError, conn_id: str, decode: Decode) -> Diagnosis:

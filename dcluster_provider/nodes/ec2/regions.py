@@ -1,4 +1,4 @@
-"""The regions that EC2 is in."""
+"""The regions of EC2."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dcluster_provider.core.explain import nearest
 
 
 def check_region(region: str, field: str) -> None:
-    """Refuse a region that AWS does not have, by what botocore knows of it; nothing is asked.
+    """Reject a region that AWS does not have, by botocore's own list, without a request.
 
-    :param field: where it was named, for the message.
-    :raises InvalidSpec: naming the nearest one.
+    :param field: the field that names it, for the error.
+    :raises InvalidSpec: the region is unknown; the error names the nearest one.
     """
     known = _regions()
     if known and region not in known:
@@ -24,7 +24,7 @@ def check_region(region: str, field: str) -> None:
 
 @cache
 def _regions() -> frozenset[str]:
-    """Every region of every partition; none when botocore is missing, which the first call then says."""
+    """Every region of every partition; none when botocore is missing, which the first call then reports."""
     try:
         from botocore.session import Session
     except ImportError:

@@ -1,4 +1,4 @@
-"""Terminating instances of this deployment, and nothing else."""
+"""Terminates instances of this deployment, and no others."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ _UNKNOWN, _PROTECTED = "InvalidInstanceID.NotFound", "OperationNotPermitted"
 
 
 class InstanceRelease:
-    """Gives instances back in small batches, each looked up right before.
+    """Releases instances in small batches, each looked up right before.
 
-    :param backoff: for which EC2 may not know yet what was launched a moment ago.
+    :param backoff: for which EC2 may not know yet what was just launched.
     """
 
     def __init__(self, clients: Ec2Clients, deployment: str, backoff: Backoff) -> None:
         self._clients = clients
         self._deployment = deployment
         self._backoff = backoff
-        # Ids that people write may be of instances that are long gone: nobody waits long for those.
+        # Ids that people write may be of instances that are long gone: these are not waited for.
         self._short_backoff = Backoff(backoff.seconds / 4, backoff.first)
 
     def release(self, instance_ids: Sequence[str], region: str) -> tuple[str, ...]:
-        """Terminate those that carry our tag; one that is not there any more counts as given back.
+        """Terminate the instances with this deployment's tag; one that is gone already counts as released.
 
-        :returns: the ids of those that are given back, in the order of the arguments.
+        :returns: the ids of the released instances, in the order of the arguments.
         """
-        wanted = list(dict.fromkeys(instance_ids))
-        self._await_known(wanted, region)
+        unique = list(dict.fromkeys(instance_ids))
+        self._await_known(unique, region)
         done: set[str] = set()
-        for start in range(0, len(wanted), _BATCH):
-            done |= self._end_batch(wanted[start : start + _BATCH], region)
-        return tuple(it for it in wanted if it in done)
+        for start in range(0, len(unique), _BATCH):
+            done |= self._end_batch(unique[start : start + _BATCH], region)
+        return tuple(it for it in unique if it in done)
 
     def release_launched(self, instance_ids: Sequence[str], region: str) -> None:
-        """Terminate what EC2 has just launched for us, known to its listings or not.
+        """Terminate what EC2 has just launched, whether its listings have it or not.
 
-        :raises CloudUnavailable: EC2 does not know some of them yet; asked again later it will.
+        :raises CloudUnavailable: EC2 does not know some of them yet; a later call will succeed.
         """
         left = set(instance_ids)
-        for _ in self._backoff.looks():
+        for _ in self._backoff.polls():
             known = set(described(self._clients, region, sorted(left)))
             left -= self._end_batches(sorted(known & left), region)
             left -= known
             if not left:
                 return
         raise CloudUnavailable(
-            f"EC2 in {region} launched {', '.join(sorted(left)[:5])} and does not know them yet; they are given back "
-            "when the request is made again, or by a clean-up"
+            f"EC2 in {region} launched {', '.join(sorted(left)[:5])} and does not know them yet; they are released "
+            "when the request is repeated, or by a clean-up"
         )
 
     def _await_known(self, instance_ids: list[str], region: str) -> None:
-        """What was launched a moment ago may not be listed yet; what never is, is gone."""
+        """Wait for instances that were just launched and may not be listed yet; one that never is, is gone."""
         unknown = set(instance_ids)
-        for _ in self._short_backoff.looks():
+        for _ in self._short_backoff.polls():
             unknown -= set(described(self._clients, region, sorted(unknown)))
             if not unknown:
                 return
@@ -99,7 +99,7 @@ class InstanceRelease:
         return gone | (self._terminate(live, region) if live else set())
 
     def _terminate(self, instance_ids: list[str], region: str) -> set[str]:
-        """One call; what makes it fail for all is found by halving it."""
+        """Terminate a batch in one call; halve it to find the instances that make it fail."""
         from botocore.exceptions import ClientError
 
         with self._clients.asking(region):

@@ -1,4 +1,4 @@
-"""What RunInstances is called with."""
+"""Makes the arguments of RunInstances."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dcluster_provider.nodes.ec2.capacity_pools import InstanceRequest
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 from dcluster_provider.nodes.ec2.tags import launch_tags
 
-# What Kubernetes lets into names and values of labels and taints; none of it means anything to a shell.
+# The characters that Kubernetes allows in labels and taints; none of them means anything to a shell.
 _PLAIN = re.compile(r"[A-Za-z0-9./_-]*")
 
 
 def run_instances(order: NodeOrder, asking: InstanceRequest, settings: Ec2Settings) -> dict[str, Any]:
-    """The arguments of RunInstances: the same request gives the same ones while the settings stay."""
+    """The arguments of RunInstances, the same for the same request while the settings stay."""
     candidate = asking.candidate
     tags = launch_tags(order, settings, asking.name)
     request: dict[str, Any] = {
@@ -25,7 +25,7 @@ def run_instances(order: NodeOrder, asking: InstanceRequest, settings: Ec2Settin
         "MaxCount": asking.count,
         "InstanceType": candidate.instance_type,
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
-        # A node that switches itself off would be paid for, and be nobody's.
+        # A node that shuts itself down would still be billed, and belong to nobody.
         "InstanceInitiatedShutdownBehavior": "terminate",
         "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
     }
@@ -51,9 +51,9 @@ def run_instances(order: NodeOrder, asking: InstanceRequest, settings: Ec2Settin
 
 
 def user_data(order: NodeOrder, template: str) -> str:
-    """The script of a node, with the order's labels and taints as the kubelet's arguments write them.
+    """The script of a node, with the order's labels and taints as arguments of the kubelet.
 
-    :raises InvalidSpec: one has a character that Kubernetes does not know in it, or that a shell would read.
+    :raises InvalidSpec: a label or taint has a character that Kubernetes rejects, or that a shell would interpret.
     """
     labels = ",".join(f"{key}={value}" for key, value in order.labels.items())
     taints = ",".join(f"{taint['key']}={taint.get('value', '')}:{taint['effect']}" for taint in order.taints)

@@ -1,4 +1,4 @@
-"""What a connection says to EC2."""
+"""The settings of a connection for EC2."""
 
 from __future__ import annotations
 

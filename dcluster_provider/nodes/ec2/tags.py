@@ -1,4 +1,4 @@
-"""The tags that tell this deployment's instances from all others, and which request launched each."""
+"""The tags that identify this deployment's instances, and the request that launched each."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _WILDCARDS = str.maketrans({"*": "?", "\\": "?"})
 
 
 def launch_tags(order: NodeOrder, settings: Ec2Settings, launch: str) -> list[dict[str, str]]:
-    """The tags of the instances and volumes of one request to EC2, as its API writes them.
+    """The tags of the instances and volumes of one request, in the format of EC2's API.
 
-    The user's own never take the place of ours.
+    Tags of the user never override the package's own.
 
-    :param launch: tells this request from the others for the same order.
+    :param launch: identifies this request within the order.
     """
     tags = {"Name": order.cluster or f"{settings.deployment} node", **dict(settings.tags)}
     tags |= {MANAGED_BY: "dcluster-provider", DEPLOYMENT: settings.deployment}
@@ -39,16 +39,16 @@ def launch_tags(order: NodeOrder, settings: Ec2Settings, launch: str) -> list[di
 
 
 def tags_of(description: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of an instance as EC2 describes it."""
+    """The tags of an instance from EC2's description."""
     return {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", ())}
 
 
 def is_ours(description: Mapping[str, Any], deployment: str) -> bool:
-    """Whether an instance carries the tag of this very deployment."""
+    """Whether an instance carries the tag of exactly this deployment."""
     return tags_of(description).get(DEPLOYMENT) == deployment
 
 
 def tag_filters(deployment: str, mark: str = "") -> list[dict[str, Any]]:
-    """Filters that let no instance of ours out; they may let in others, since EC2 reads wildcards in them."""
-    wanted = {DEPLOYMENT: deployment} | ({REQUEST: mark} if mark else {})
-    return [{"Name": f"tag:{key}", "Values": [value.translate(_WILDCARDS)]} for key, value in wanted.items()]
+    """Filters that match all of the deployment's instances, and perhaps others, since EC2 interprets wildcards."""
+    tags = {DEPLOYMENT: deployment} | ({REQUEST: mark} if mark else {})
+    return [{"Name": f"tag:{key}", "Values": [value.translate(_WILDCARDS)]} for key, value in tags.items()]

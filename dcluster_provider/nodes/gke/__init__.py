@@ -1,1 +1,1 @@
-"""Machines of the node pools of a GKE cluster."""
+"""The cloud GKE: machines of the node pools of a cluster."""

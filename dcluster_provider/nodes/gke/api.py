@@ -1,4 +1,4 @@
-"""The calls of GKE and Compute Engine that machines need, with this package's errors."""
+"""The requests to GKE and Compute Engine, with this package's errors."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from google.cloud import container_v1
 
 Json = dict[str, Any]
-_ANSWER = 30.0  # seconds for one answer
-_OPERATION_LOOKS = 20
+_ANSWER = 30.0  # seconds for one response
+_OPERATION_POLLS = 20
 
 
 class GkeApi:
-    """What is asked of the two APIs; reads are repeated for half a minute, what changes something is asked once.
+    """The two APIs: reads are retried for half a minute, changes are requested once.
 
-    :param credentials: makes those of Google's client libraries when something is asked first.
-    :param operation_poll: seconds between two looks at an operation of Compute Engine, which takes some.
+    :param credentials: makes credentials of Google's client libraries, at the first request.
+    :param operation_poll: seconds between two polls of an operation of Compute Engine.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class GkeApi:
         self._cluster = f"{self._location}/clusters/{settings.cluster}"
 
     def cluster(self) -> container_v1.Cluster:
-        """The cluster."""
+        """The description of the cluster."""
         with self._asking("reading the cluster"):
             return self._container.get_cluster(name=self._cluster, retry=self._retry, timeout=_ANSWER)
 
     def cluster_names(self) -> set[str]:
-        """The clusters of the location."""
+        """The clusters of the location, for naming the nearest."""
         with self._asking("listing clusters"):
             found = self._container.list_clusters(parent=self._location, retry=self._retry, timeout=_ANSWER)
             return {it.name for it in found.clusters}
@@ -60,23 +60,23 @@ class GkeApi:
             return list(found.node_pools)
 
     def create_node_pool(self, pool: container_v1.NodePool) -> None:
-        """Have a node pool made; it is there when its status says so."""
+        """Create a node pool, which exists once its status shows so."""
         with self._asking(f"creating the node pool {pool.name}"):
             self._container.create_node_pool(
                 parent=self._cluster, node_pool=pool, retry=None, timeout=_ANSWER
             )
 
     def delete_node_pool(self, name: str) -> None:
-        """Have a node pool deleted, with all that is in it."""
+        """Delete a node pool with everything in it."""
         with self._asking(f"deleting the node pool {name}"):
             self._container.delete_node_pool(
                 name=f"{self._cluster}/nodePools/{name}", retry=None, timeout=_ANSWER
             )
 
     def operations(self) -> list[container_v1.Operation]:
-        """What GKE does, or has done lately, to the clusters of the location.
+        """The current and recent operations of GKE on the clusters of the location.
 
-        :raises CloudUnavailable: a zone of it could not be asked.
+        :raises CloudUnavailable: a zone of the location did not answer.
         """
         with self._asking("listing operations"):
             found = self._container.list_operations(parent=self._location, retry=self._retry, timeout=_ANSWER)
@@ -84,11 +84,11 @@ class GkeApi:
         return list(found.operations)
 
     def zones(self) -> list[Json]:
-        """Every zone of Compute Engine."""
+        """Every zone of Compute Engine, with its region."""
         return self._listed("listing zones", "GET", "zones")
 
     def machine_types(self, zone: str) -> list[Json]:
-        """Every kind of machine of a zone but those that are not to be used any more."""
+        """Every machine type of a zone, except deprecated ones."""
         listed = self._listed(f"listing machine types of {zone}", "GET", f"zones/{zone}/machineTypes")
         return [it for it in listed if it.get("deprecated", {}).get("state") not in ("DELETED", "OBSOLETE")]
 
@@ -99,19 +99,19 @@ class GkeApi:
         )
 
     def managed(self, zone: str, group: str) -> list[Json]:
-        """The instances of a group, with those that it is making or deleting."""
+        """The instances of a group, including those that it is creating or deleting."""
         path = f"zones/{zone}/instanceGroupManagers/{group}/listManagedInstances"
         return self._listed(f"listing the instances of group {group}", "POST", path, "managedInstances")
 
     def instances(self, zone: str, condition: str) -> list[Json]:
-        """The instances of a zone that fulfil a condition, in the language of Google's filters."""
+        """The instances of a zone that match a filter of Google's language."""
         path = f"zones/{zone}/instances"
         return self._listed(f"listing instances of {zone}", "GET", path, filter=condition)
 
     def every_instance(self) -> Iterator[tuple[str, Json]]:
         """Every instance of the project, page by page, each with its zone.
 
-        :raises CloudUnavailable: a zone could not be asked.
+        :raises CloudUnavailable: a zone did not answer.
         """
         with self._asking("listing instances"):
             for page in self._compute.pages(self._retry, "GET", "aggregated/instances"):
@@ -123,13 +123,13 @@ class GkeApi:
                         yield scope.removeprefix("zones/"), instance
 
     def create_instances(self, zone: str, group: str, names: Sequence[str]) -> None:
-        """Add instances of these names to a group; a name that it has is refused."""
+        """Add instances of these names to a group, which rejects a name that it has."""
         path = f"zones/{zone}/instanceGroupManagers/{group}/createInstances"
         body = {"instances": [{"name": name} for name in names]}
         self._change(f"creating {len(names)} instances in group {group}", zone, path, body)
 
     def delete_instances(self, zone: str, group: str, names: Sequence[str]) -> None:
-        """Delete instances of a group, which shrinks by them; those that it has no more are passed over."""
+        """Delete instances of a group, which shrinks by them; those that are gone already are ignored."""
         path = f"zones/{zone}/instanceGroupManagers/{group}/deleteInstances"
         body = {
             "instances": [f"zones/{zone}/instances/{name}" for name in names],
@@ -143,16 +143,16 @@ class GkeApi:
             return [it for page in pages for it in page.get(field, ())]
 
     def _change(self, what: str, zone: str, path: str, body: Json) -> None:
-        """Ask for a change once, and look at its operation until it has ended, for some seconds.
+        """Request a change once, and poll its operation until it has ended, for some seconds.
 
-        :raises RequestRejected: it failed. One that takes longer shows in what it makes.
+        :raises RequestRejected: it failed. The result of one that takes longer shows in what it creates.
         """
         with self._asking(what):
             operation = self._compute.ask("POST", path, body, requestId=str(uuid.uuid4()))
-            looks = 0
-            while operation.get("status") != "DONE" and looks < _OPERATION_LOOKS:
+            polls = 0
+            while operation.get("status") != "DONE" and polls < _OPERATION_POLLS:
                 time.sleep(self._operation_poll)
-                looks += 1
+                polls += 1
                 operation = self._compute.read(
                     self._retry, "GET", f"zones/{zone}/operations/{operation['name']}"
                 )
@@ -165,7 +165,7 @@ class GkeApi:
     def _require_all(self, unreachable: Sequence[str], what: str) -> None:
         if unreachable:
             raise CloudUnavailable(
-                f"{self._settings}: the list of {what} lacks {', '.join(unreachable)}; asking again may work"
+                f"{self._settings}: the list of {what} lacks {', '.join(unreachable)}; a retry may work"
             )
 
     def _asking(self, what: str) -> Any:

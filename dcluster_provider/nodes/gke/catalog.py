@@ -1,4 +1,4 @@
-"""What there is to choose from: zones, and the kinds of machines in them."""
+"""The zones of the cluster's region, and the machine types in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Answer = TypeVar("_Answer")
 
 
 class GkeCatalog:
-    """What the cluster's region offers, asked for at most once an hour."""
+    """The zones and machine types of the cluster's region, requested at most once an hour."""
 
     def __init__(
         self, api: GkeApi, settings: GkeSettings, clock: Callable[[], float] = time.monotonic
@@ -36,69 +36,71 @@ class GkeCatalog:
         self._answers: TTLCache[str, Any] = TTLCache(_MAX_ANSWERS, _HOUR, clock)
 
     def region(self, given: str) -> str:
-        """The region or zone to ask in, where the cluster can have nodes.
+        """The region or zone to use, where the cluster can have nodes.
 
-        :raises InvalidSpec: there is no such place, or the cluster is elsewhere.
+        :raises InvalidSpec: no region or zone has this name, or the cluster has no nodes there.
         """
         zones = self._zones()
-        wanted = given or self._settings.location
+        requested = given or self._settings.location
         known = set(zones) | set(zones.values())
-        if wanted not in known:
+        if requested not in known:
             raise InvalidSpec(
-                f"field region: Google has no region or zone {wanted!r} for project {self._settings.project!r}"
-                f"{nearest(wanted, known)}"
+                f"field region: Google has no region or zone {requested!r} for project {self._settings.project!r}"
+                f"{nearest(requested, known)}"
             )
         home = zones.get(self._settings.location, self._settings.location)
-        if zones.get(wanted, wanted) != home:
+        if zones.get(requested, requested) != home:
             raise InvalidSpec(
-                f"field region: {wanted!r} is not where the nodes of the {self._settings} can be; write {home!r}, "
+                f"field region: {requested!r} is not where the nodes of the {self._settings} can be; write {home!r}, "
                 f"one of its zones ({', '.join(sorted(zone for zone in zones if zones[zone] == home))}), or nothing"
             )
-        return wanted
+        return requested
 
-    def zones_of(self, place: str) -> tuple[str, ...]:
-        """The zones of a region, or the zone itself."""
+    def zones_of(self, location: str) -> tuple[str, ...]:
+        """The zones of a region; a zone stands for itself."""
         zones = self._zones()
-        return (place,) if place in zones else tuple(sorted(it for it in zones if zones[it] == place))
+        return (
+            (location,) if location in zones else tuple(sorted(it for it in zones if zones[it] == location))
+        )
 
-    def zones_for(self, place: str, instance_type: str = "") -> tuple[str, ...]:
-        """The zones in which machines are tried, in this order.
+    def zones_for(self, location: str, instance_type: str = "") -> tuple[str, ...]:
+        """The zones in which machines are tried, in order.
 
-        :param instance_type: leave out those that do not have it, unless none has.
+        :param instance_type: leave out zones without it, unless none has it.
         """
-        if place in self._zones() and place != self._settings.location:
-            zones: tuple[str, ...] = (place,)
+        if location in self._zones() and location != self._settings.location:
+            zones: tuple[str, ...] = (location,)
         else:
             zones = self._settings.zones or tuple(self.cluster().locations)
         having = tuple(it for it in zones if self._has(it, instance_type)) if instance_type else zones
         return having or zones
 
     def cluster(self) -> container_v1.Cluster:
-        """The cluster.
+        """The cluster of the connection.
 
-        :raises InvalidSpec: there is none of this name.
+        :raises InvalidSpec: the cluster does not exist.
         """
         return self._cached("cluster", self._read_cluster)
 
-    def instance_types(self, place: str) -> frozenset[str]:
-        """The kinds of machines in any of the zones in which machines are tried."""
-        return frozenset(name for zone in self.zones_for(place) for name in self._types(zone))
+    def instance_types(self, location: str) -> frozenset[str]:
+        """The machine types in any of the zones in which machines are tried."""
+        return frozenset(name for zone in self.zones_for(location) for name in self._types(zone))
 
-    def require_type(self, name: str, place: str) -> None:
-        """Refuse a kind of machine that is not on offer.
+    def require_type(self, name: str, location: str) -> None:
+        """Reject a machine type that is not offered.
 
-        :raises InvalidSpec: the nearest is named.
+        :raises InvalidSpec: the type is unknown; the error names the nearest one.
         """
-        known = self.instance_types(place)
+        known = self.instance_types(location)
         if name not in known and not _CUSTOM.fullmatch(name):
-            zones = ", ".join(self.zones_for(place))
+            zones = ", ".join(self.zones_for(location))
             raise InvalidSpec(
                 f"field instanceType: there is no machine type {name!r} in {zones}{nearest(name, set(known))}"
             )
 
-    def capacity(self, name: str, place: str) -> Capacity | None:
-        """What a kind of machine has; none when it is not known."""
-        for zone in self.zones_for(place):
+    def capacity(self, name: str, location: str) -> Capacity | None:
+        """The capacity of a machine type; None when it is unknown."""
+        for zone in self.zones_for(location):
             if name in self._types(zone):
                 return self._types(zone)[name]
         custom = _CUSTOM.fullmatch(name)

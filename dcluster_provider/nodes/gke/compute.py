@@ -1,7 +1,7 @@
 """Requests to the Compute Engine API.
 
-Google's own client library for it takes seconds of processor time and a hundred megabytes to import, in every task
-that asks for nodes; the nine methods that are needed here are asked for over plain HTTP.
+Google's own client library for it takes seconds of CPU time and a hundred megabytes to import, in every task that
+launches nodes; the nine methods needed here are called over plain HTTP.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Compute:
     """One project of Compute Engine; errors are those of google.api_core, as Google's clients raise them.
 
     :param endpoint: address of the API; empty means Google's, and without a scheme it is https.
-    :param credentials: makes those of Google's client libraries.
-    :param answer_timeout: seconds for one answer.
+    :param credentials: makes credentials of Google's client libraries.
+    :param answer_timeout: seconds for one response.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class Compute:
         self._answer_timeout = answer_timeout
 
     def read(self, retry: Retry, verb: str, path: str, **query: str) -> dict[str, Any]:
-        """One answer; a question that changes nothing may be asked again."""
+        """Send a request that changes nothing, with retries, and return its response."""
         answer: dict[str, Any] = retry(self.ask)(verb, path, None, **query)
         return answer
 
     def pages(self, retry: Retry, verb: str, path: str, **query: str) -> Iterator[dict[str, Any]]:
-        """Every page of a list."""
+        """Return the items of every page of a list."""
         token = ""
         while True:
             page = self.read(retry, verb, path, **query, **({"pageToken": token} if token else {}))
@@ -51,9 +51,9 @@ class Compute:
                 return
 
     def ask(self, verb: str, path: str, body: dict[str, Any] | None, **query: str) -> dict[str, Any]:
-        """One answer, asked for once.
+        """Send a request once and return its response.
 
-        :param path: below the project's.
+        :param path: below the project's path.
         """
         from google.api_core.exceptions import from_http_response
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def container_client(endpoint: str, credentials: Any) -> container_v1.ClusterManagerClient:
     """A client of the GKE API.
 
-    :param endpoint: empty means Google's; with ``http://`` before it the way there is not encrypted.
+    :param endpoint: empty means Google's; with ``http://`` the connection is not encrypted.
     """
     from google.cloud import container_v1
 

@@ -1,4 +1,4 @@
-"""What Google's errors mean to a caller."""
+"""Translates Google's errors into errors of this package."""
 
 from __future__ import annotations
 
@@ -39,36 +39,36 @@ _PERMISSIONS = (
         f"Grant a role with what the message names {_ROLES}",
     ),
 )
-# What neither a status nor a reason says.
+# What neither a status nor a reason shows.
 _BUSY = re.compile(r"operation-|try again|currently|in progress|incompatible operation", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient\b.*\bquota", re.IGNORECASE)
 _RATES = {"rateLimitExceeded", "userRateLimitExceeded"}
 
 
 class ResourceExists(DClusterError):
-    """There is one of this name already."""
+    """A resource of this name exists already."""
 
 
 class ResourceNotFound(DClusterError):
-    """There is none of this name."""
+    """No resource has this name."""
 
 
 class RequestRejected(DClusterError):
-    """The request cannot be accepted as it is."""
+    """The API rejects the request as it is."""
 
 
 @contextmanager
 def asking(subject: str, what: str) -> Iterator[None]:
-    """Turn what a client of Google's raises into this package's errors.
+    """Translate errors of Google's clients into errors of this package.
 
-    :param subject: who is asked, for messages.
-    :param what: what is asked for, for messages.
-    :raises CloudUnavailable: nobody answered, or the cluster is busy; asking again later may work.
-    :raises CredentialsRefused: the credentials are not accepted any more.
-    :raises PlatformRefused: a permission is missing; it is named.
-    :raises ResourceExists: there is one of this name.
-    :raises ResourceNotFound: there is none of this name.
-    :raises RequestRejected: the request cannot be accepted.
+    :param subject: the API or resource, for the message.
+    :param what: the request, for the message.
+    :raises CloudUnavailable: the API did not answer, or the cluster is busy; a retry may work.
+    :raises CredentialsRefused: the credentials are not valid any more.
+    :raises PlatformRefused: a permission is missing; the error names it.
+    :raises ResourceExists: a resource of this name exists already.
+    :raises ResourceNotFound: no resource has this name.
+    :raises RequestRejected: the API rejects the request.
     """
     from google.api_core import exceptions as google
     from google.auth.exceptions import GoogleAuthError, TransportError
@@ -78,31 +78,31 @@ def asking(subject: str, what: str) -> Iterator[None]:
         yield
     except google.Unauthenticated as error:
         raise CredentialsRefused(
-            f"{subject}: {what}: the credentials are not accepted: {said(error)}"
+            f"{subject}: {what}: the credentials are not accepted: {message_of(error)}"
         ) from error
     except google.Forbidden as error:
         raise _forbidden(subject, what, error) from error
     except (google.AlreadyExists, google.NotFound) as error:
         kind = ResourceExists if isinstance(error, google.AlreadyExists) else ResourceNotFound
-        raise kind(f"{subject}: {what}: {said(error)}") from error
+        raise kind(f"{subject}: {what}: {message_of(error)}") from error
     except google.Conflict as error:
         if isinstance(error, google.Aborted):
-            raise CloudUnavailable(f"{subject}: {what}: busy: {said(error)}") from error
-        raise ResourceExists(f"{subject}: {what}: {said(error)}") from error
+            raise CloudUnavailable(f"{subject}: {what}: busy: {message_of(error)}") from error
+        raise ResourceExists(f"{subject}: {what}: {message_of(error)}") from error
     except google.ClientError as error:
         raise _client_error(subject, what, error) from error
     except (google.GoogleAPIError, TransportError, RequestException) as error:
         raise CloudUnavailable(
-            f"{subject}: {what}: no answer: {said(error)}; asking again may work"
+            f"{subject}: {what}: no answer: {message_of(error)}; asking again may work"
         ) from error
     except GoogleAuthError as error:
-        raise CredentialsRefused(f"{subject}: {what}: no valid credentials: {said(error)}") from error
+        raise CredentialsRefused(f"{subject}: {what}: no valid credentials: {message_of(error)}") from error
 
 
-def said(error: Exception) -> str:
-    """What an error says, in one line."""
+def message_of(error: Exception) -> str:
+    """The message of an error, in one line."""
     message = str(getattr(error, "message", "") or error)
-    # The clients put the address of the request before what the server said.
+    # The clients put the address of the request before the server's message.
     return re.sub(r"^[A-Z]+ https?://\S+: ", "", " ".join(message.split()))[:500]
 
 
@@ -110,20 +110,24 @@ def _client_error(subject: str, what: str, error: Exception) -> DClusterError:
     from google.api_core import exceptions as google
 
     if isinstance(error, google.Unauthorized):
-        return CredentialsRefused(f"{subject}: {what}: the credentials are not accepted: {said(error)}")
+        return CredentialsRefused(f"{subject}: {what}: the credentials are not accepted: {message_of(error)}")
     if isinstance(error, google.TooManyRequests | google.Cancelled) and not _QUOTA.search(str(error)):
-        return CloudUnavailable(f"{subject}: {what}: too many requests: {said(error)}; asking again may work")
+        return CloudUnavailable(
+            f"{subject}: {what}: too many requests: {message_of(error)}; asking again may work"
+        )
     is_precondition = isinstance(error, google.FailedPrecondition | google.PreconditionFailed)
     if is_precondition and _BUSY.search(str(error)):
-        return CloudUnavailable(f"{subject}: {what}: busy: {said(error)}")
-    return RequestRejected(f"{subject}: {what}: {said(error)}")
+        return CloudUnavailable(f"{subject}: {what}: busy: {message_of(error)}")
+    return RequestRejected(f"{subject}: {what}: {message_of(error)}")
 
 
 def _forbidden(subject: str, what: str, error: Exception) -> DClusterError:
     reasons = {str(dict(it).get("reason")) for it in getattr(error, "errors", ()) if isinstance(it, dict)}
     if reasons & _RATES:
-        return CloudUnavailable(f"{subject}: {what}: too many requests: {said(error)}; asking again may work")
+        return CloudUnavailable(
+            f"{subject}: {what}: too many requests: {message_of(error)}; asking again may work"
+        )
     if _QUOTA.search(str(error)):
-        return RequestRejected(f"{subject}: {what}: {said(error)}")
+        return RequestRejected(f"{subject}: {what}: {message_of(error)}")
     known = resolve_cause(_PERMISSIONS, str(error), what=what)
-    return PlatformRefused(subject, known.diagnosis((said(error),)))
+    return PlatformRefused(subject, known.diagnosis((message_of(error),)))

@@ -1,4 +1,4 @@
-"""The node pools of a deployment and the machines in them, as they are just now."""
+"""The node pools of a deployment and their machines, in their current state."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _STARTING = {"", "PENDING", "PROVISIONING", "STAGING", "REPAIRING"}
 
 @dataclass(frozen=True)
 class Group:
-    """The part of a pool that is in one zone.
+    """The part of a pool in one zone.
 
-    :param base: what the names of its machines begin with.
+    :param base: the prefix of its machines' names.
     """
 
     zone: str
@@ -37,13 +37,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Pool:
-    """A node pool of ours, which serves one order.
+    """A node pool of this deployment, which serves one order.
 
-    :param candidate: the place of its kind of machine among those of the order.
-    :param count: how many machines the order is for.
+    :param candidate: the index of its machine type among the candidates of the order.
+    :param count: the number of machines in the order.
     :param zones: where it has its machines.
-    :param places: zone and name of every group that it has, those that cannot be seen yet, too.
-    :param machines: those that it has, is making or deleting. One that cannot be made just now is ``ORDERED``.
+    :param group_names: zone and name of every group that it has, including those that are not visible yet.
+    :param machines: those that it has, is creating or deleting. One that cannot be created now is ``ORDERED``.
     """
 
     name: str
@@ -57,37 +57,37 @@ class Pool:
     status: str
     message: str = ""
     zones: tuple[str, ...] = ()
-    places: tuple[tuple[str, str], ...] = ()
+    group_names: tuple[tuple[str, str], ...] = ()
     groups: tuple[Group, ...] = ()
     machines: tuple[tuple[Group, Machine], ...] = ()
 
     @property
     def is_making(self) -> bool:
-        """Whether it is being made, and so has no groups that can be grown."""
+        """Whether it is being created, and so has no groups that can grow."""
         return self.status in ("PROVISIONING", "STATUS_UNSPECIFIED")
 
     @property
     def is_ending(self) -> bool:
-        """Whether it is being deleted with all that is in it."""
+        """Whether it is being deleted with everything in it."""
         return self.status == "STOPPING"
 
     @property
     def present(self) -> list[tuple[Group, Machine]]:
-        """Its machines but those that are ending."""
+        """Its machines, except those that are ending."""
         return [it for it in self.machines if it[1].state is not MachineState.ENDING]
 
     @property
     def made(self) -> list[tuple[Group, Machine]]:
-        """Its machines but those that are ending, or cannot be made just now."""
+        """Its machines, except those that are ending or cannot be created now."""
         return [it for it in self.present if it[1].state is not MachineState.ORDERED]
 
 
 def read_pools(api: GkeApi, settings: GkeSettings, region: str, mark: str = "") -> list[Pool]:
-    """Every pool of the deployment with the machines of all its zones, in the order in which an order's were made.
+    """Every pool of the deployment with the machines of all its zones; those of an order are oldest first.
 
-    :param region: that is asked in, for the machines.
+    :param region: region of the machines.
     :param mark: only the pools of one order.
-    :raises CloudUnavailable: the listing is not complete.
+    :raises CloudUnavailable: the listing is incomplete.
     """
     found = [
         pool
@@ -102,7 +102,7 @@ def read_pools(api: GkeApi, settings: GkeSettings, region: str, mark: str = "") 
 class _Reader:
     """Reads pools, and each zone at most once.
 
-    :param region: that is asked in.
+    :param region: region of the machines.
     """
 
     def __init__(self, api: GkeApi, settings: GkeSettings, region: str) -> None:
@@ -125,21 +125,21 @@ class _Reader:
             zones=tuple(pool.locations),
             message="; ".join([it.message for it in pool.conditions if it.message] or [pool.status_message]),
         )
-        places = tuple(_place(url) for url in pool.instance_group_urls)
+        group_names = tuple(_zone_and_name(url) for url in pool.instance_group_urls)
         groups: list[Group] = []
         machines: list[tuple[Group, Machine]] = []
-        for zone, name in places:
+        for zone, name in group_names:
             listed = self._groups_of(zone).get(name)
             if listed is None:
-                continue  # it is being made, or has been deleted just now
+                continue  # it is being created, or has just been deleted
             group = Group(zone, name, listed["baseInstanceName"], parse_time(listed["creationTimestamp"]))
             groups.append(group)
             machines += [(group, self._machine(it, group, read)) for it in self._managed(listed, group)]
-        return replace(read, places=places, groups=tuple(groups), machines=tuple(machines))
+        return replace(read, group_names=group_names, groups=tuple(groups), machines=tuple(machines))
 
-    def _connection(self, told: str) -> str:
+    def _connection(self, label: str) -> str:
         ours = self._settings.connection
-        return ours if told == naming.label(ours) else told  # not every id is a label as it is
+        return ours if label == naming.label(ours) else label  # not every id is a label as it is
 
     def _groups_of(self, zone: str) -> dict[str, Json]:
         if zone not in self._groups:
@@ -166,7 +166,7 @@ class _Reader:
         name = managed.get("instance", "").rpartition("/")[2] or managed["name"]
         state, reason = _state(managed)
         instance = self._instance(group.zone, name)
-        # One that its group has not begun to make has no time yet: it is as young as can be.
+        # A machine that its group has not begun to create has no time yet: it counts as just launched.
         at = parse_time(instance["creationTimestamp"]) if instance else datetime.now(timezone.utc)
         return Machine(
             id=name,
@@ -198,13 +198,13 @@ def _state(managed: Json) -> tuple[MachineState, str]:
     return MachineState.STOPPED, reason or status
 
 
-def _place(url: str) -> tuple[str, str]:
+def _zone_and_name(url: str) -> tuple[str, str]:
     parts = url.split("/")
     return parts[parts.index("zones") + 1], parts[-1]
 
 
 def parse_time(text: str) -> datetime:
-    """A time as Google's APIs write it, with up to nine digits of a second."""
+    """A time in the format of Google's APIs, with up to nine digits of a second."""
     digits = _FRACTION.search(text)
     if digits:  # Python 3.10 reads three of them or six
         text = text.replace(digits[0], f".{digits[1][:6]:0<6}")

@@ -1,4 +1,4 @@
-"""Machines of the node pools of a GKE cluster."""
+"""The cloud GKE, behind the protocol of clouds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from dcluster_provider.nodes.gke.removal import release
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 _MAX_TYPES = 60
-_MAX_STEPS = 3  # of one launch; the second gives back what is too much
-_NAMES_ASKED = 20  # that one filter holds
+_MAX_STEPS = 3  # of one launch; the second releases surplus machines
+_NAMES_ASKED = 20  # the most names in one filter
 
 
 class Gke:
@@ -28,8 +28,8 @@ class Gke:
 
     Each order has node pools of its own, made by :mod:`~dcluster_provider.nodes.gke.node_pool_resize`.
 
-    :param conn_id: the ``dcluster`` connection, for messages.
-    :param api: what is asked.
+    :param conn_id: the ``dcluster`` connection, for errors.
+    :param api: the two APIs of Google.
     """
 
     name = "gke"
@@ -43,19 +43,20 @@ class Gke:
     def region(self, given: str) -> str:
         """The cluster's location, its region, or one of the region's zones, to have machines only there.
 
-        :raises InvalidSpec: there is no such place (the nearest is told), or the cluster has no nodes there.
+        :raises InvalidSpec: no region or zone has this name (the error names the nearest), or the cluster has no nodes
+            there.
         """
         return self._catalog.region(given)
 
     def check_order(self, order: NodeOrder) -> None:
-        """Refuse what cannot be launched.
+        """Reject an order that cannot be launched.
 
-        :raises InvalidSpec: naming the field and the nearest valid value.
+        :raises InvalidSpec: a field is wrong; the error names it and the nearest valid value.
         """
         if order.count > naming.MAX_SLOTS:
             raise InvalidSpec(
                 f"field nodeCount: {order.count} is more than the {naming.MAX_SLOTS} machines that a node pool of GKE "
-                "holds in a zone; ask several times for fewer"
+                "holds in a zone; request fewer, several times"
             )
         if len(candidates(order, self._settings)) > 2 * _MAX_TYPES:
             raise InvalidSpec(
@@ -70,9 +71,9 @@ class Gke:
             self._catalog.require_type(name, order.region)
 
     def check_ids(self, machine_ids: Sequence[str]) -> None:
-        """Refuse what cannot be the name of an instance that is a node of GKE.
+        """Reject what cannot be the name of an instance that is a node of GKE.
 
-        :raises InvalidSpec: naming the first of them.
+        :raises InvalidSpec: a name is invalid; the error has the first one.
         """
         for text in machine_ids:
             if not naming.is_machine_id(text):
@@ -82,11 +83,11 @@ class Gke:
                 )
 
     def launch(self, order: NodeOrder) -> tuple[Machine, ...]:
-        """Take the next step to the machines of an order: the pool, then its machines, then other candidates.
+        """Take the next step for the machines of an order: create the pool, grow it, or try the next candidate.
 
-        :returns: every live machine; one that is still to be made is ``ORDERED``.
-        :raises NodesFailed: they cannot be had; machines that were launched in vain have been given back.
-        :raises CloudUnavailable: the cloud could not be asked just now, or is busy with the cluster.
+        :returns: every live machine; a future one is ``ORDERED``.
+        :raises NodesFailed: GKE has no capacity; machines launched in vain are released.
+        :raises CloudUnavailable: GKE does not answer now, or is busy with the cluster.
         """
         growing = NodePoolResize(
             self._api, self._settings, order, lambda kind: self._catalog.zones_for(order.region, kind)
@@ -96,43 +97,45 @@ class Gke:
         for _ in range(_MAX_STEPS):
             if growing.step(pools):
                 pools = growing.pools()
-            live = [it for it in self._told(pools, order.region) if it.state.is_live]
+            live = [it for it in self._visible(pools, order.region) if it.state.is_live]
             if len(live) <= order.count:
                 break
         if len(live) < order.count:
             raise CloudUnavailable(
-                f"{self._settings}: {order.count - len(live)} of {order.count} machines do not show yet; ask again"
+                f"{self._settings}: {order.count - len(live)} of {order.count} machines are not listed yet; retry later"
             )
         return tuple(live)
 
     def machines(self, region: str, *, mark: str = "") -> list[Machine]:
-        """Every machine of this deployment, those that are still to be made, too (``ORDERED``).
+        """Every machine of this deployment, including future ones (``ORDERED``).
 
-        :raises CloudUnavailable: the listing is not complete.
+        :raises CloudUnavailable: the listing is incomplete.
         """
-        return self._told(read_pools(self._api, self._settings, region, mark), region)
+        return self._visible(read_pools(self._api, self._settings, region, mark), region)
 
     def terminate(self, machine_ids: Sequence[str], region: str) -> tuple[str, ...]:
-        """Give machines back through their groups, which shrink by just them; a pool goes when it is empty.
+        """Release machines through their groups, which shrink by exactly them; an empty pool is deleted.
 
-        :returns: the ids of those that are given back, or gone.
+        :returns: the ids of the machines that are released, or gone.
         """
         zones = self._catalog.zones_of(region)
-        wanted = set(machine_ids)
+        chosen_ids = set(machine_ids)
         pools = read_pools(self._api, self._settings, region)
-        done = release(self._api, pools, wanted, zones)
+        done = release(self._api, pools, chosen_ids, zones)
         known = {it.id for pool in pools for _, it in pool.machines}
-        known |= {it for pool in pools for it in wanted if it.startswith(naming.placeholder(pool.name, ""))}
-        unknown = wanted - done - known
+        known |= {
+            it for pool in pools for it in chosen_ids if it.startswith(naming.placeholder(pool.name, ""))
+        }
+        unknown = chosen_ids - done - known
         done |= unknown - self._existing(sorted(unknown), zones)
         return tuple(it for it in machine_ids if it in done)
 
     def instance_types(self, region: str) -> frozenset[str]:
-        """The machine types of the zones in which machines are tried; asked for at most once an hour."""
+        """The machine types of the zones in which machines are tried; requested at most once an hour."""
         return self._catalog.instance_types(region)
 
     def capacities(self, instance_types: Sequence[str], region: str) -> dict[str, Capacity]:
-        """What these machine types have, custom ones, too; unknown ones are left out."""
+        """The capacity of machine types, including custom ones; unknown ones are left out."""
         found = {name: self._catalog.capacity(name, region) for name in instance_types}
         return {name: capacity for name, capacity in found.items() if capacity is not None}
 
@@ -141,7 +144,7 @@ class Gke:
         return described(self._api, set(self._catalog.zones_of(region)))
 
     def _existing(self, names: Sequence[str], zones: Sequence[str]) -> set[str]:
-        """Those of these names that somebody else's instances have."""
+        """The names that instances of other owners have."""
         found: set[str] = set()
         for start in range(0, len(names), _NAMES_ASKED):
             condition = " OR ".join(f'(name = "{it}")' for it in names[start : start + _NAMES_ASKED])
@@ -149,7 +152,7 @@ class Gke:
                 found |= {it["name"] for it in self._api.instances(zone, condition)}
         return found
 
-    def _told(self, pools: Sequence[Pool], region: str) -> list[Machine]:
+    def _visible(self, pools: Sequence[Pool], region: str) -> list[Machine]:
         zones = set(self._catalog.zones_of(region))
         found = [it for pool in pools for group, it in pool.machines if group.zone in zones]
         latest = {pool.mark: pool for pool in pools if not pool.is_ending}
@@ -160,7 +163,7 @@ class Gke:
         return found
 
     def _ordered(self, pool: Pool, region: str, count: int) -> list[Machine]:
-        """What stands for the machines of a pool that has not been grown yet."""
+        """Placeholders for the machines of a pool that has not grown yet."""
         begun = max((it.created_at for it in pool.groups), default=None) or self._begun(pool)
         ids = [naming.placeholder(pool.name, slot) for slot in naming.slots(max(0, count))]
         return [
@@ -181,7 +184,7 @@ class Gke:
         ]
 
     def _begun(self, pool: Pool) -> datetime:
-        """When GKE began to make a pool that has no groups yet."""
+        """When GKE began to create a pool that has no groups yet."""
         making = [
             it.start_time
             for it in self._api.operations()

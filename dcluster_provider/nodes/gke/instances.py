@@ -1,4 +1,4 @@
-"""Every instance of a project, as it is remembered."""
+"""The descriptions of a project's instances, as they are recorded."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from dcluster_provider.nodes.gke.api import GkeApi
 
-# kube-env and the like hold the credentials by which a machine joins its cluster.
+# kube-env and the like contain the credentials with which a machine joins its cluster.
 _SECRET = ("metadata", "instanceEncryptionKey", "sourceMachineImageEncryptionKey")
 
 
 def described(api: GkeApi, zones: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The name and description of every instance in these zones, page by page, without what is secret.
+    """The name and description of every instance in these zones, page by page, without secrets.
 
-    An instance whose name another zone has, too, is told with its zone behind the name.
+    An instance whose name exists in another zone, too, gets its zone appended to the name.
     """
-    seen: set[str] = set()
+    names: set[str] = set()
     for zone, instance in api.every_instance():
         if zone not in zones:
             continue
-        told = {field: value for field, value in instance.items() if field not in _SECRET}
-        for disk in told.get("disks", ()):
+        description = {field: value for field, value in instance.items() if field not in _SECRET}
+        for disk in description.get("disks", ()):
             disk.pop("diskEncryptionKey", None)
         name = instance["name"]
-        yield f"{name}.{zone}" if name in seen else name, told
-        seen.add(name)
+        yield f"{name}.{zone}" if name in names else name, description
+        names.add(name)

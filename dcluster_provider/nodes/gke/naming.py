@@ -1,4 +1,4 @@
-"""Names and labels by which a machine is known as ours, and as that of one order."""
+"""Names and labels that identify a deployment's machines, and the order of each."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _MACHINE = re.compile(r"gk[e3]-[a-z0-9-]{0,58}[a-z0-9]")
 _SLOT = re.compile(r"-(d[0-9a-z]{3})$")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-MAX_SLOTS = 1000  # machines that a group of GKE's holds in a zone
+MAX_SLOTS = 1000  # the most machines of a GKE group in a zone
 
 
 def label(text: str) -> str:
-    """Text as the value of a label of Google's; two texts never have the same."""
+    """Text as the value of a label of Google; different texts have different values."""
     if _LABEL.fullmatch(text) or not text:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -29,9 +29,9 @@ def label(text: str) -> str:
 
 
 def pool_labels(deployment: str, order: NodeOrder, candidate: int, connection: str = "") -> dict[str, str]:
-    """What every machine of a pool carries.
+    """The labels of every machine of a pool.
 
-    :param candidate: the place, from 0, of the pool's kind of machine among those of the order.
+    :param candidate: the index, from 0, of the pool's machine type among the candidates of the order.
     """
     registry = {REGISTRY: order.registry_id} if order.registry_id else {}
     return registry | {
@@ -45,18 +45,18 @@ def pool_labels(deployment: str, order: NodeOrder, candidate: int, connection: s
 
 
 def is_ours(labels: Mapping[str, str], deployment: str) -> bool:
-    """Whether a pool with these labels is of this deployment."""
+    """Whether a pool with these labels belongs to this deployment."""
     return labels.get(DEPLOYMENT) == label(deployment) and MARK in labels
 
 
 def pool_name(mark: str, candidate: int) -> str:
-    """The name of an order's pool; GKE takes it once, at most 40 characters."""
+    """The name of an order's pool, at most 40 characters; GKE accepts it once."""
     short = mark if len(mark) <= 32 else hashlib.sha256(mark.encode()).hexdigest()[:32]
     return f"dc-{short}-{candidate:03d}"
 
 
 def slots(count: int) -> list[str]:
-    """The ends of the names of an order's machines: the first always has the first, so none is made twice."""
+    """The suffixes of the names of an order's machines: the first machine always has the first one."""
     return [
         "d" + _DIGITS[number // 1296] + _DIGITS[number // 36 % 36] + _DIGITS[number % 36]
         for number in range(count)
@@ -64,16 +64,16 @@ def slots(count: int) -> list[str]:
 
 
 def slot_of(machine: str) -> str:
-    """The end of a machine's name; empty for one that GKE named itself, in an upgrade for instance."""
+    """The suffix of a machine's name; empty for one that GKE named itself, in an upgrade for instance."""
     found = _SLOT.search(machine)
     return found.group(1) if found else ""
 
 
 def placeholder(pool: str, slot: str) -> str:
-    """The id of a machine that is asked for and has no name yet."""
+    """The id of an ordered machine that has no name yet."""
     return f"gke-{pool}-{slot}"
 
 
 def is_machine_id(text: str) -> bool:
-    """Whether it can be the name of an instance that is a node of GKE."""
+    """Whether a text can be the name of an instance that is a node of GKE."""
     return bool(_MACHINE.fullmatch(text))

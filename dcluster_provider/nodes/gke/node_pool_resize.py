@@ -1,11 +1,10 @@
-"""From an order to machines, one step after the other, whoever takes it.
+"""Makes machines of an order, step by step, in whichever process takes the next step.
 
-An order has a node pool of its own for each kind of machine that is tried, made empty, so that neither a lack of
-machines nor a process that dies in between leaves anything that costs. GKE takes a pool's name once. A pool that is
-there is grown through the instance group of one zone after the other, with names that follow from the machine's place
-in the order: a group takes each name once, so two processes at once make the same machines. The state of all this is
-in the cloud: the pool that was made last is the one that is grown, and a zone that has failed keeps its failures until
-the next one is under way.
+An order has a node pool of its own for each machine type that is tried, created empty, so that neither a lack of
+capacity nor a killed process leaves anything that costs money. GKE accepts a pool's name once. An existing pool grows
+through the instance group of one zone after the other, with names that follow from the machine's position in the order:
+a group accepts each name once, so two processes at once create the same machines. All state is in the cloud: the newest
+pool is the one that grows, and a zone that has failed keeps its failed machines until the next one has been requested.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 class NodePoolResize:
     """Grows the pools of one order.
 
-    :param zones: of a kind of machine, in the order in which they are tried.
+    :param zones: the zones of a machine type, in the order in which they are tried.
     """
 
     api: GkeApi
@@ -44,17 +43,17 @@ class NodePoolResize:
     zones: Callable[[str], Sequence[str]]
 
     def pools(self) -> list[Pool]:
-        """The pools of the order that are not being deleted, the one that was made last at the end."""
+        """The pools of the order that are not being deleted, the newest at the end."""
         pools = read_pools(self.api, self.settings, self.order.region, self.order.mark)
         return [it for it in pools if not it.is_ending]
 
     def step(self, pools: list[Pool]) -> bool:
-        """Do what can be done now for the machines that the order lacks.
+        """Take the steps that are possible now for the missing machines of the order.
 
-        :param pools: of the order, as they are now.
+        :param pools: the pools of the order in their current state.
         :returns: whether anything was done.
-        :raises NodesFailed: none of the candidates can be had; what came in vain is given back.
-        :raises CloudUnavailable: something is in the way that passes.
+        :raises NodesFailed: no candidate has capacity; machines launched in vain are released.
+        :raises CloudUnavailable: a temporary condition prevents the next step.
         """
         if not pools:
             self._create(0)
@@ -92,21 +91,21 @@ class NodePoolResize:
         return True
 
     def _add(self, pool: Pool, group: Group, missing: int) -> None:
-        taken = {it.id for place, it in pool.machines if place == group}
+        taken = {it.id for where, it in pool.machines if where == group}
         names = [f"{group.base}-{slot}" for slot in naming.slots(self.order.count)]
         free = [name for name in names if name not in taken][:missing]
         if len(free) < missing:
             raise CloudUnavailable(
-                f"{self.settings}: {missing - len(free)} machines of an earlier try are still being deleted; their "
-                "places are free when they are gone, so ask again later"
+                f"{self.settings}: {missing - len(free)} machines of an earlier attempt are still being deleted; their "
+                "names are free once they are gone, so retry later"
             )
         try:
             self.api.create_instances(group.zone, group.name, free)
         except ResourceExists:
-            return  # another process was first; what it made is what is wanted
+            return  # another process was first, with the same result
         except ResourceNotFound:
             raise CloudUnavailable(
-                f"{self.settings}: the node pool {pool.name} is being deleted; ask again"
+                f"{self.settings}: the node pool {pool.name} is being deleted; retry later"
             ) from None
         except RequestRejected as error:
             raise self._failed(
@@ -114,10 +113,10 @@ class NodePoolResize:
             ) from error
 
     def _try_next(self, pools: list[Pool], *why: str) -> None:
-        place = pools[-1].candidate + 1
-        if place < len(candidates(self.order, self.settings)):
+        index = pools[-1].candidate + 1
+        if index < len(candidates(self.order, self.settings)):
             try:
-                self._create(place)
+                self._create(index)
             except NodesFailed:
                 self._release(pools)
                 raise
@@ -127,7 +126,7 @@ class NodePoolResize:
         zones = ", ".join(dict.fromkeys(group.zone for pool in pools for group in pool.groups))
         raise self._failed(
             NodeCode.NO_CAPACITY,
-            f"None of {tried} can be had in {zones or self.order.region}; what came in vain was given back.",
+            f"None of {tried} has capacity in {zones or self.order.region}; what was launched in vain was released.",
             *why,
         )
 
@@ -136,11 +135,11 @@ class NodePoolResize:
             delete_machines(self.api, pool.present)
             delete_if_empty(self.api, pool)
 
-    def _create(self, place: int) -> None:
-        candidate = candidates(self.order, self.settings)[place]
-        name = naming.pool_name(self.order.mark, place)
+    def _create(self, index: int) -> None:
+        candidate = candidates(self.order, self.settings)[index]
+        name = naming.pool_name(self.order.mark, index)
         zones = self.zones(candidate.instance_type)
-        pool = node_pool(self.order, self.settings, place, zones, self._template())
+        pool = node_pool(self.order, self.settings, index, zones, self._template())
         try:
             self.api.create_node_pool(pool)
         except ResourceExists:
@@ -155,7 +154,7 @@ class NodePoolResize:
         found = next((it for it in ours if it.name == name), None)
         if found is not None and found.is_ending:
             raise CloudUnavailable(
-                f"{self.settings}: the node pool {name} of an earlier try is still being deleted; ask again later"
+                f"{self.settings}: the node pool {name} of an earlier attempt is still being deleted; retry later"
             )
         if found is None and name in {it.name for it in self.api.node_pools()}:
             raise PlatformRefused(
@@ -163,30 +162,30 @@ class NodePoolResize:
                 Diagnosis(
                     GkeCode.POOL_NAME_TAKEN,
                     f"There is a node pool {name} without the labels of this deployment.",
-                    f"Look who made it; when nobody uses it, delete it: gcloud container node-pools delete {name}.",
+                    f"Find out who created it; if it is unused, delete it: gcloud container node-pools delete {name}.",
                 ),
             )
 
     def _template(self) -> container_v1.NodePool | None:
-        wanted = self.settings.template_pool
-        if not wanted:
+        template = self.settings.template_pool
+        if not template:
             return None
         found = {it.name: it for it in self.api.node_pools()}
-        if wanted not in found:
+        if template not in found:
             raise PlatformRefused(
                 str(self.settings),
                 Diagnosis(
                     GkeCode.TEMPLATE_MISSING,
-                    f"There is no node pool {wanted!r}{nearest(wanted, set(found))}",
+                    f"There is no node pool {template!r}{nearest(template, set(found))}",
                     "Correct the field gke_template_pool of the connection, or leave it empty.",
                     (f"node pools: {', '.join(sorted(found)[:20])}",),
                 ),
             )
-        return found[wanted]
+        return found[template]
 
     def _in_order(self, pool: Pool) -> list[Group]:
-        wanted = {zone: index for index, zone in enumerate(self.zones(pool.instance_type))}
-        return sorted(pool.groups, key=lambda it: (wanted.get(it.zone, len(wanted)), it.zone))
+        order = {zone: index for index, zone in enumerate(self.zones(pool.instance_type))}
+        return sorted(pool.groups, key=lambda it: (order.get(it.zone, len(order)), it.zone))
 
     def _failed(self, code: DiagnosisCode, cause: str, *evidence: str) -> NodesFailed:
         return NodesFailed(
@@ -194,7 +193,7 @@ class NodePoolResize:
             Diagnosis(
                 code,
                 cause,
-                "Name further kinds of machines (alternativeTypes, or gke_alternatives of the connection) or zones "
+                "Name further machine types (alternativeTypes, or gke_alternatives of the connection) or zones "
                 "(gke_zones), have the quota raised if the lines above name one, or try again later.",
                 tuple(it for it in evidence if it),
             ),
@@ -202,9 +201,9 @@ class NodePoolResize:
 
 
 def _youngest(live: list[tuple[Group, Machine]], count: int) -> list[tuple[Group, Machine]]:
-    """What a process has made that went on with what it had seen long ago; others count on the older ones."""
+    """Release the surplus machines of a process that acted on an outdated state; the older ones stay."""
     if count <= 0:
         return []
-    # Machines that GKE itself names are there while it renews others.
+    # Machines that GKE names itself exist while it replaces others.
     named = [it for it in live if naming.slot_of(it[1].id)]
     return sorted(named, key=lambda it: (it[1].launched_at, it[1].provider_id))[-count:]

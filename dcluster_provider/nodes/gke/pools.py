@@ -1,4 +1,4 @@
-"""Node pools as GKE is asked for them."""
+"""Node pools as requests to the GKE API, and the candidates of an order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dcluster_provider.nodes.gke.settings import GkeSettings
 if TYPE_CHECKING:
     from google.cloud import container_v1
 
-# What a new pool takes over from the template; the rest is an order's own, or what GKE fills in by itself.
+# What a new pool copies from the template; the rest is the order's own, or filled in by GKE.
 _CONFIG = (
     "disk_size_gb",
     "disk_type",
@@ -57,9 +57,9 @@ _EFFECTS = {
 
 @dataclass(frozen=True)
 class MachineOption:
-    """A kind of machine that an order may get.
+    """A candidate of an order: a machine type and a market.
 
-    :param spot: it costs less, and may be taken back.
+    :param spot: whether it is a spot machine, which costs less and may be interrupted.
     """
 
     instance_type: str
@@ -70,7 +70,7 @@ class MachineOption:
 
 
 def candidates(order: NodeOrder, settings: GkeSettings) -> list[MachineOption]:
-    """The kinds of machines that an order may get, in the order in which they are tried."""
+    """The candidates of an order, in the order in which they are tried."""
     types = dict.fromkeys((*order.instance_types, *settings.alternatives))
     spot = [MachineOption(it, spot=True) for it in types]
     on_demand = [MachineOption(it) for it in types]
@@ -80,20 +80,20 @@ def candidates(order: NodeOrder, settings: GkeSettings) -> list[MachineOption]:
 def node_pool(
     order: NodeOrder,
     settings: GkeSettings,
-    place: int,
+    index: int,
     zones: Sequence[str],
     template: container_v1.NodePool | None,
 ) -> container_v1.NodePool:
-    """An empty pool for an order; its groups are grown once it is there.
+    """An empty pool for an order; its groups grow once it exists.
 
-    :param place: of its kind of machine among the order's candidates.
-    :param template: whose configuration it takes over.
+    :param index: of its candidate among the order's candidates.
+    :param template: the pool whose configuration it copies.
     """
     from google.cloud import container_v1
 
-    candidate = candidates(order, settings)[place]
+    candidate = candidates(order, settings)[index]
     pool = container_v1.NodePool(
-        name=naming.pool_name(order.mark, place),
+        name=naming.pool_name(order.mark, index),
         initial_node_count=0,
         locations=list(zones),
         config=container_v1.NodeConfig(),
@@ -115,7 +115,7 @@ def node_pool(
     for name in [it for it in config.resource_labels if it.startswith("goog-")]:
         del config.resource_labels[name]
     config.resource_labels.update(dict(settings.labels))
-    labels = naming.pool_labels(settings.deployment, order, place, settings.connection)
+    labels = naming.pool_labels(settings.deployment, order, index, settings.connection)
     config.resource_labels.update(labels)
     return pool
 
@@ -126,6 +126,6 @@ def _take(name: str, source: object, target: object) -> None:
 
 
 def _is_reserved(label: str) -> bool:
-    # GKE refuses these; the nodes get them when they have joined.
+    # GKE rejects these; the nodes get them when they have joined.
     domain = label.partition("/")[0] if "/" in label else ""
     return any(domain == it or domain.endswith(f".{it}") for it in _RESERVED)

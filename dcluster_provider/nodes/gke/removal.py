@@ -1,4 +1,4 @@
-"""Giving machines and pools back: those that are chosen and no other."""
+"""Releases chosen machines, and the pools that become empty."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dcluster_provider.nodes.gke.api import GkeApi
 from dcluster_provider.nodes.gke.faults import ResourceNotFound
 from dcluster_provider.nodes.gke.fleet import Group, Pool
 
-_BATCH = 50  # instances that one request deletes
+_BATCH = 50  # the most instances that one request deletes
 
 
 def delete_machines(api: GkeApi, machines: Iterable[tuple[Group, Machine]]) -> None:
@@ -31,11 +31,11 @@ def delete_machines(api: GkeApi, machines: Iterable[tuple[Group, Machine]]) -> N
 def delete_if_empty(api: GkeApi, pool: Pool) -> bool:
     """Delete a pool unless it has machines that are neither ending nor were just deleted.
 
-    An empty pool costs nothing, so one that GKE is too busy to delete may stay for a later pass.
+    An empty pool costs nothing, so one that GKE is too busy to delete may stay for a later run.
 
-    :returns: whether it is deleted, or gone.
+    :returns: whether it is being deleted, or gone.
     """
-    for zone, group in pool.places:
+    for zone, group in pool.group_names:
         try:
             managed = api.managed(zone, group)
         except ResourceNotFound:
@@ -51,24 +51,24 @@ def delete_if_empty(api: GkeApi, pool: Pool) -> bool:
     return True
 
 
-def release(api: GkeApi, pools: Sequence[Pool], wanted: set[str], zones: Collection[str]) -> set[str]:
-    """Delete the wanted machines, and the pools of orders that have none left.
+def release(api: GkeApi, pools: Sequence[Pool], chosen_ids: set[str], zones: Collection[str]) -> set[str]:
+    """Delete chosen machines, and the pools of orders that have none left.
 
     :param pools: every pool of the deployment, with the machines of every zone.
-    :param wanted: ids of machines, or of those that were still to be made when they were told.
-    :param zones: outside of which nothing is touched.
-    :returns: the ids of those that are given back.
+    :param chosen_ids: ids of machines, or of ``ORDERED`` ones.
+    :param zones: the zones outside of which nothing is touched.
+    :returns: the ids of the released machines.
     """
     done: set[str] = set()
     touched: list[Pool] = []
     keeping: set[str] = set()  # marks of the orders that keep machines
     for pool in pools:
-        chosen = [it for it in pool.machines if it[0].zone in zones and _ids(pool, it[1]) & wanted]
+        chosen = [it for it in pool.machines if it[0].zone in zones and _ids(pool, it[1]) & chosen_ids]
         delete_machines(api, chosen)
-        done |= {it for _, machine in chosen for it in _ids(pool, machine)} & wanted
-        open_ids = _open_ids(pool, wanted)
+        done |= {it for _, machine in chosen for it in _ids(pool, machine)} & chosen_ids
+        open_ids = _open_ids(pool, chosen_ids)
         if pool.made:
-            done |= open_ids  # it has been grown since, and what stood for these has gone again
+            done |= open_ids  # it has grown since, and its placeholders are gone
         if chosen or open_ids:
             touched.append(pool)
         if any(it not in chosen for it in pool.present):
@@ -76,7 +76,7 @@ def release(api: GkeApi, pools: Sequence[Pool], wanted: set[str], zones: Collect
     ended = {pool.mark for pool in touched} - keeping
     for pool in pools:
         if (pool in touched or pool.mark in ended) and (pool.is_ending or delete_if_empty(api, pool)):
-            done |= _open_ids(pool, wanted)
+            done |= _open_ids(pool, chosen_ids)
     return done
 
 
@@ -85,5 +85,5 @@ def _ids(pool: Pool, machine: Machine) -> set[str]:
     return {machine.id, naming.placeholder(pool.name, slot)} if slot else {machine.id}
 
 
-def _open_ids(pool: Pool, wanted: set[str]) -> set[str]:
-    return {it for it in wanted if it.startswith(naming.placeholder(pool.name, ""))}
+def _open_ids(pool: Pool, chosen_ids: set[str]) -> set[str]:
+    return {it for it in chosen_ids if it.startswith(naming.placeholder(pool.name, ""))}

@@ -1,4 +1,4 @@
-"""What a connection says to GKE."""
+"""The settings of a connection for GKE."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from dcluster_provider.core.errors import (
     DClusterError,
     PlatformUnavailable,
 )
+from dcluster_provider.core.location import namespace_location
 from dcluster_provider.core.observation import (
     ClusterObservation,
     ClusterPhase,
     JobObservation,
     ObservationError,
 )
-from dcluster_provider.core.places import namespace_place
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
@@ -123,9 +123,9 @@ class KubernetesPlatform:
         self._api.reconnect()
         self._server.forget()
 
-    def place_of(self, spec: ClusterSpec) -> str:
+    def location_of(self, spec: ClusterSpec) -> str:
         """The namespace, and the API server as far as that may be told."""
-        return namespace_place(self.settings.namespace_of(spec) or "(none)", self._server.uid())
+        return namespace_location(self.settings.namespace_of(spec) or "(none)", self._server.uid())
 
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""

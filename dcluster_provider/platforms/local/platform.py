@@ -80,7 +80,7 @@ class LocalPlatform:
             told.append(f"{kind.capitalize()} {self.settings.version(kind)} ({state})")
         return f"local platform in {self.settings.home}: {', '.join(told)}"
 
-    def place_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
+    def location_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
         """The home, which processes are found by."""
         return f"folder {self.settings.home}"
 

@@ -1,1 +1,1 @@
-"""The REST API below ``/dcluster``: the calls of the dCluster API, with Airflow's own authentication and rights."""
+"""The REST API below ``/dcluster``: the calls of the dCluster API, with Airflow's authentication and rights."""

@@ -1,4 +1,4 @@
-"""Who may do what: the rights on the bundled DAGs are the rights on the calls."""
+"""Authorization: the rights on the bundled DAGs are the rights on the calls."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dcluster_provider.plugin.rest.paths import IS_HEAD
 
 
 def may_read(dag_id: str) -> Any:
-    """Only for those who may read a bundled DAG: everybody else is answered 403, the unknown 401.
+    """Allow users who may read a bundled DAG; others get 403, and anonymous callers 401.
 
-    :param dag_id: of the DAG whose work the call tells of.
+    :param dag_id: the DAG whose work the call reports.
     """
 
     def check(request: Request, user: GetUserDep) -> None:
@@ -29,9 +29,9 @@ def may_read(dag_id: str) -> Any:
 
 
 def may_run(dag_id: str) -> Any:
-    """Only for those who may trigger a bundled DAG: everybody else is answered 403, the unknown 401.
+    """Allow users who may trigger a bundled DAG; others get 403, and anonymous callers 401.
 
-    :param dag_id: of the DAG that does what the call asks for.
+    :param dag_id: the DAG that carries out the call.
     """
     return Depends(_run_check(dag_id))
 
@@ -40,18 +40,18 @@ def _run_check(dag_id: str) -> Callable[..., None]:
     def check(request: Request, user: GetUserDep) -> None:
         if request.scope.get(IS_HEAD):
             raise HTTPException(405, "HEAD changes nothing, and this call does", headers={"Allow": "GET"})
-        _refuse_forged(request)
+        _reject_forged(request)
         _require(user, "POST", DagAccessEntity.RUN, dag_id)
         reject_unknown_parameters(request)
 
     return check
 
 
-def _refuse_forged(request: Request) -> None:
-    """Refuse what a page of another site may have had a browser with a session send; some of these calls are GET.
+def _reject_forged(request: Request) -> None:
+    """Reject requests that a page of another site could have made a browser send; some of these calls are GET.
 
-    A token is sent by nobody but its owner. With a cookie alone, the browser has to say that no other site asked, or
-    the caller has to send a header that no other site can have sent.
+    Only its owner sends a token. With a cookie alone, either the browser has to state that no other site made the
+    request, or the caller has to send a header that no other site can send.
 
     :raises HTTPException: 403.
     """
@@ -59,11 +59,13 @@ def _refuse_forged(request: Request) -> None:
         return
     site = request.headers.get("sec-fetch-site")
     if site is not None and site not in ("none", "same-origin"):
-        raise HTTPException(403, "This call changes something and is not taken from a page of another site")
+        raise HTTPException(
+            403, "This call changes something and is not accepted from a page of another site"
+        )
     if site is None and request.cookies and "x-requested-with" not in request.headers:
         raise HTTPException(
             403,
-            "This call changes something, and a session's cookie alone does not show who asks for it: send a token "
+            "This call changes something, and a session's cookie alone does not show who sent it: send a token "
             "(Authorization: Bearer ...), or the header X-Requested-With with any value",
         )
 

@@ -1,4 +1,4 @@
-"""The app that Airflow's API server mounts at ``/dcluster``."""
+"""The FastAPI app that Airflow's API server mounts at ``/dcluster``."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from dcluster_provider.plugin.rest.errors import RESPONSES, add_handlers
 from dcluster_provider.plugin.rest.paths import NamesAndHead
 
 _DESCRIPTION = """
-Launches, watches and ends Spark and Flink clusters and their jobs.
+Launches, watches and terminates Spark and Flink clusters and their jobs.
 
 Every call but `GET /` needs a token of Airflow (`POST /auth/token`) and rights on the bundled DAG that does the work:
-to read it for calls that only tell something, to trigger it for the others. What takes long is answered at once and
-carried out by a run of that DAG.
+to read it for calls that only report, to trigger it for the others. Long work is answered at once and carried out by a
+run of that DAG.
 
-Each path can also be written with `/cluster` before it.
+Each path also exists below `/cluster`.
 """
 _ERROR = {"$ref": "#/components/schemas/ErrorBody"}
 _ROUTERS = (upkeep_routes.router, cluster_routes.router, job_routes.router, node_routes.router)
 
 
 def make_app() -> FastAPI:
-    """The app, with every call twice: as it is, and below ``/cluster``."""
+    """Create the app, with every call twice: at its own path, and below ``/cluster``."""
     pages = conf.getboolean("api", "enable_swagger_ui", fallback=True)
     app = FastAPI(
         title="dCluster",
@@ -47,14 +47,14 @@ def make_app() -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router, prefix="/cluster", include_in_schema=False)
     app.include_router(job_log.router)
-    # A mounted app has no state of Airflow's own app, where the dependency looks for the auth manager.
+    # A mounted app lacks the state of Airflow's own app, where the dependency expects the auth manager.
     app.dependency_overrides[security.auth_manager_from_app] = get_auth_manager
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
 
 def _described(app: FastAPI) -> dict[str, Any]:
-    """The API's description as it answers: every error is an ErrorBody, and input errors are 400, never 422."""
+    """The OpenAPI description of the actual responses: every error is an ErrorBody, input errors are 400, never 422."""
     if app.openapi_schema is None:
         description = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes

@@ -1,7 +1,7 @@
-"""Observe clusters and jobs for an answer: a few at a time, and none for longer than a caller should wait.
+"""Polls clusters and jobs for responses: a few at a time, and none for longer than a caller should wait.
 
-A call runs on a thread that Airflow's own API shares. A platform that does not answer is asked again for a minute, so
-the observation has a thread of its own and goes on there while the call answers what was observed last.
+A call runs on a thread that it shares with Airflow's own API. A platform that does not answer is retried for a minute,
+so the poll has a thread of its own and continues there while the call returns the last observed state.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ Record = TypeVar("Record", Cluster, Job)
 
 _SECONDS = 5.0
 _THREADS = 8
-_REMEMBERED = 10_000  # records whose last look is remembered
+_REMEMBERED = 10_000  # records whose last poll is remembered
 
 
 @dataclass(frozen=True)
 class ObservedRecord(Generic[Record]):
-    """A record for an answer.
+    """A record for a response.
 
-    :param age: seconds since it was seen so; none when it was seen for this answer.
-    :param why: it could not be seen now.
+    :param age: seconds since it was observed; None when it was observed for this response.
+    :param why: why it could not be observed now.
     """
 
     record: Record
     age: int | None = None
     why: str = ""
 
-    def tell(self, response: Response) -> None:
-        """Say in an answer's headers that it is not of this moment."""
+    def mark_stale(self, response: Response) -> None:
+        """Mark a response as stale in its headers, unless the record is current."""
         if self.age is not None:
             response.headers["Age"] = str(self.age)
             response.headers["Warning"] = '110 dcluster "Response is Stale"'
 
     def as_json(self) -> dict[str, object]:
-        """The same as fields of a JSON object; none when it is of this moment."""
+        """The staleness as fields of a JSON object; empty when the record is current."""
         return {} if self.age is None else {"stale": {"ageSeconds": self.age, "why": self.why}}
 
 
 class BoundedObserver:
-    """The observations of one process.
+    """The polls of one process.
 
-    :param seconds: that one may take; while one of a connection takes longer, none of it is begun.
-    :param threads: observations at once, of all connections.
+    :param seconds: the most that one may take; while one of a connection takes longer, no other of it is started.
+    :param threads: the most polls at once, of all connections.
     """
 
     def __init__(self, seconds: float = _SECONDS, threads: int = _THREADS) -> None:
@@ -66,12 +66,12 @@ class BoundedObserver:
         self._threads = threads
         self._lock = threading.Lock()
         self._begun: dict[Future[object], tuple[str, float]] = {}
-        self._seen_at: LRUCache[tuple[str, str, int], float] = LRUCache(_REMEMBERED)
+        self._observed_at: LRUCache[tuple[str, str, int], float] = LRUCache(_REMEMBERED)
 
-    def within_limits(self, conn_id: str, look: Callable[[], Result]) -> Result:
-        """What a look gives.
+    def within_limits(self, conn_id: str, poll: Callable[[], Result]) -> Result:
+        """Run a poll within the limits, and return its result.
 
-        :raises PlatformUnavailable: not in time, or too many others are looking.
+        :raises PlatformUnavailable: the poll took too long, or too many others are running.
         """
         done: Future[Result] = Future()
         now = time.monotonic()
@@ -82,9 +82,9 @@ class BoundedObserver:
                     f"The platform of the connection {conn_id!r} has not answered for {now - min(late):.0f} s"
                 )
             if len(self._begun) >= self._threads:
-                raise PlatformUnavailable(f"{len(self._begun)} looks are under way already")
+                raise PlatformUnavailable(f"{len(self._begun)} polls are running already")
             self._begun[done] = (conn_id, now)  # type: ignore[index]  # whatever its result
-        threading.Thread(target=self._run, args=(look, done), daemon=True, name="dcluster-look").start()
+        threading.Thread(target=self._run, args=(poll, done), daemon=True, name="dcluster-poll").start()
         if not wait([done], self._seconds).done:
             raise PlatformUnavailable(
                 f"The platform of the connection {conn_id!r} has not answered for {self._seconds:g} s"
@@ -92,46 +92,46 @@ class BoundedObserver:
         return done.result()
 
     def cluster(self, hook: DClusterHook, cluster: Cluster) -> ObservedRecord[Cluster]:
-        """A cluster as it is now, or as it was seen last."""
+        """A cluster in its current state, or the last observed one."""
         clusters = hook.clusters
 
-        def look() -> tuple[Cluster, str]:
-            seen = clusters.observe([cluster.id])[cluster.id]
+        def poll() -> tuple[Cluster, str]:
+            observed = clusters.observe([cluster.id])[cluster.id]
             unobservable = clusters.unobservable(cluster.id)
-            return seen, str(unobservable.why) if unobservable else ""
+            return observed, str(unobservable.why) if unobservable else ""
 
-        return self._seen("cluster", cluster, look)
+        return self._observed("cluster", cluster, poll)
 
     def job(self, hook: DClusterHook, job: Job) -> ObservedRecord[Job]:
-        """A job as it is now, or as it was seen last."""
+        """A job in its current state, or the last observed one."""
         jobs = hook.jobs
 
-        def look() -> tuple[Job, str]:
-            seen = jobs.observe([job.id])[job.id]
-            unobservable = jobs.unobservable(seen)
-            return seen, str(unobservable.why) if unobservable else ""
+        def poll() -> tuple[Job, str]:
+            observed = jobs.observe([job.id])[job.id]
+            unobservable = jobs.unobservable(observed)
+            return observed, str(unobservable.why) if unobservable else ""
 
-        return self._seen("job", job, look)
+        return self._observed("job", job, poll)
 
-    def _seen(
-        self, kind: str, record: Record, look: Callable[[], tuple[Record, str]]
+    def _observed(
+        self, kind: str, record: Record, poll: Callable[[], tuple[Record, str]]
     ) -> ObservedRecord[Record]:
         key = (kind, record.conn_id, record.id)
         try:
-            found, why = self.within_limits(record.conn_id, look)
+            found, why = self.within_limits(record.conn_id, poll)
         except PlatformUnavailable as error:
             found, why = record, str(error)
         with self._lock:
             if not why:
-                self._seen_at[key] = time.time()
+                self._observed_at[key] = time.time()
                 return ObservedRecord(found)
-            # Nobody has seen another state since this one began, whoever looked last.
-            at = max(self._seen_at.get(key, 0.0), found.state_since.timestamp())
+            # Since this state began, no poll of any process has observed another one.
+            at = max(self._observed_at.get(key, 0.0), found.state_since.timestamp())
         return ObservedRecord(found, max(0, int(time.time() - at)), why)
 
-    def _run(self, look: Callable[[], Result], done: Future[Result]) -> None:
+    def _run(self, poll: Callable[[], Result], done: Future[Result]) -> None:
         try:
-            done.set_result(look())
+            done.set_result(poll())
         except BaseException as error:  # noqa: BLE001  # whoever waits raises it
             done.set_exception(error)
         finally:

@@ -1,4 +1,4 @@
-"""The calls of the ClusterController."""
+"""The routes of the ClusterController."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LAUNCH_ROUTES = {
 }
 
 
-@router.get("/", response_model=str, summary="Whether the service is there", responses={401: {}, 403: {}})
+@router.get("/", response_model=str, summary="Whether the service is available", responses={401: {}, 403: {}})
 def service() -> str:
     """Answers ``Cluster Service``; the one call that needs no token."""
     return "Cluster Service"
@@ -50,7 +50,7 @@ def service() -> str:
 def launch_spark(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> int:
-    """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
+    """Returns the cluster's id at once; a run of ``dcluster_launch_cluster`` launches the cluster."""
     return _launch({"type": "spark", **body}, types_of("spark"), user, conn_id, key)
 
 
@@ -63,7 +63,7 @@ def launch_spark(
 def launch_spark3(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> int:
-    """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
+    """Returns the cluster's id at once; a run of ``dcluster_launch_cluster`` launches the cluster."""
     return _launch({"type": "spark3", **body}, types_of("spark"), user, conn_id, key)
 
 
@@ -76,7 +76,7 @@ def launch_spark3(
 def launch_flink(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> int:
-    """Answers with the cluster's id at once; a run of ``dcluster_launch_cluster`` makes the cluster."""
+    """Returns the cluster's id at once; a run of ``dcluster_launch_cluster`` launches the cluster."""
     return _launch({"type": "flink", **body}, types_of("flink"), user, conn_id, key)
 
 
@@ -88,7 +88,7 @@ def launch_flink(
 def status_by_name(
     name: Annotated[str, Path(description="The cluster's name.")], response: Response, conn_id: ConnId = None
 ) -> str:
-    """The state at this moment, for example ``RUNNING``; of a Spark cluster, too."""
+    """The current state, such as ``RUNNING``; also of a Spark cluster."""
     return _status(with_slashes(name), conn_id, response)
 
 
@@ -96,7 +96,7 @@ def status_by_name(
     "/status/cluster/{cluster_id}", summary="The state of a cluster", dependencies=[may_read(LAUNCH_CLUSTER)]
 )
 def status(cluster_id: ClusterId, response: Response, conn_id: ConnId = None) -> str:
-    """The state at this moment, for example ``RUNNING``; of a Spark cluster, too."""
+    """The current state, such as ``RUNNING``; also of a Spark cluster."""
     return _status(cluster_id, conn_id, response)
 
 
@@ -106,7 +106,7 @@ def status(cluster_id: ClusterId, response: Response, conn_id: ConnId = None) ->
     dependencies=[may_read(LAUNCH_CLUSTER)],
 )
 def spark_status(cluster_id: ClusterId, response: Response, conn_id: ConnId = None) -> str:
-    """The state at this moment, for example ``RUNNING``; of a Flink cluster, too."""
+    """The current state, such as ``RUNNING``; also of a Flink cluster."""
     return _status(cluster_id, conn_id, response)
 
 
@@ -116,7 +116,7 @@ def spark_status(cluster_id: ClusterId, response: Response, conn_id: ConnId = No
     dependencies=[may_run(TERMINATE_CLUSTER)],
 )
 def terminate_spark(cluster_id: ClusterId, user: GetUserDep, conn_id: ConnId = None) -> str:
-    """Answers at once; a run of ``dcluster_terminate_cluster`` ends the cluster and the jobs on it."""
+    """Returns at once; a run of ``dcluster_terminate_cluster`` terminates the cluster and the jobs on it."""
     return _terminate(cluster_id, "spark", user, conn_id)
 
 
@@ -126,13 +126,13 @@ def terminate_spark(cluster_id: ClusterId, user: GetUserDep, conn_id: ConnId = N
     dependencies=[may_run(TERMINATE_CLUSTER)],
 )
 def terminate_flink(cluster_id: ClusterId, user: GetUserDep, conn_id: ConnId = None) -> str:
-    """Answers at once; a run of ``dcluster_terminate_cluster`` ends the cluster and the jobs on it."""
+    """Returns at once; a run of ``dcluster_terminate_cluster`` terminates the cluster and the jobs on it."""
     return _terminate(cluster_id, "flink", user, conn_id)
 
 
 @router.post(
     "/log/instance/{instance_id}",
-    summary="Record what an instance tells of itself",
+    summary="Record what an instance reports of itself",
     response_class=Response,
     dependencies=[may_run(INSTANCE_SYNC)],
     openapi_extra=bodies.instance_body(),
@@ -142,7 +142,7 @@ def record_instance(
     body: JsonObject,
     conn_id: ConnId = None,
 ) -> Response:
-    """Replaces what the instance told before; answers with nothing."""
+    """Replaces the earlier report of the instance; the response is empty."""
     DClusterHook(conn_id or DEFAULT_CONN_ID).nodes.record_instance(with_slashes(instance_id), body)
     return Response()
 
@@ -167,7 +167,7 @@ def _launch(
             "own with each request"
         )
     if not cluster.state.is_final:
-        # The run's parameters are shown to whoever may see runs; the cluster is made of what the registry keeps.
+        # The run's parameters are visible to everyone who may see runs; the cluster is made from the registry's record.
         conf = redaction().fields(spec.model_dump(mode="json")) | {
             "dcluster_conn_id": cluster.conn_id,
             "request_key": stored,
@@ -176,17 +176,17 @@ def _launch(
     return cluster.id
 
 
-def _status(wanted: int | str, conn_id: str | None, response: Response) -> str:
-    seen = bounded_observer.OBSERVER.cluster(*cluster_and_hook(conn_id, wanted))
-    seen.tell(response)
-    return seen.record.state.value
+def _status(cluster: int | str, conn_id: str | None, response: Response) -> str:
+    observed = bounded_observer.OBSERVER.cluster(*cluster_and_hook(conn_id, cluster))
+    observed.mark_stale(response)
+    return observed.record.state.value
 
 
 def _terminate(cluster_id: int, engine: str, user: GetUserDep, conn_id: str | None) -> str:
     _, cluster = cluster_and_hook(conn_id, cluster_id)
     if cluster.spec.engine != engine:
         right = {"spark": "DELETE /terminate/spark", "flink": "GET /terminate/flink"}[cluster.spec.engine]
-        raise InvalidSpec(f"{cluster} is of type {cluster.type!r}; end it with {right}/{cluster.id}")
+        raise InvalidSpec(f"{cluster} is of type {cluster.type!r}; terminate it with {right}/{cluster.id}")
     if cluster.state.is_final:
         return f"Cluster {cluster.id} ({cluster.name}) has ended already: {cluster.state.value}"
     conf = {"cluster_id": cluster.id, "force": True, "dcluster_conn_id": cluster.conn_id}

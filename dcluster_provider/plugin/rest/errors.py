@@ -1,4 +1,4 @@
-"""Every error of the API in one form: what happened, when, and at which path."""
+"""Errors of the API in one form: what happened, when, and at which path."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from dcluster_provider.core.errors import (
-    ClusterEnding,
     ClusterFailed,
     ClusterInUse,
+    ClusterTerminating,
     DClusterError,
     DuplicateJob,
     InvalidSpec,
@@ -27,23 +27,23 @@ from dcluster_provider.plugin.rest.paths import as_asked
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
-_BAD_REQUEST = (InvalidSpec, DuplicateJob, ClusterFailed, ClusterEnding, ClusterInUse, SavepointFailed)
+_BAD_REQUEST = (InvalidSpec, DuplicateJob, ClusterFailed, ClusterTerminating, ClusterInUse, SavepointFailed)
 
 
 class ErrorBody(BaseModel):
-    """The form of every error."""
+    """The body of every error response."""
 
     error: str = Field(description="What happened, to what, and what to do.")
     timestamp: datetime = Field(description="When, in UTC.")
-    path: str = Field(description="The path that was asked for.")
+    path: str = Field(description="The requested path.")
 
 
 class RequestsUnavailable(DClusterError):
-    """Airflow cannot carry out requests now: the bundled DAG that would is missing or paused."""
+    """Airflow cannot carry out requests now: the bundled DAG for them is missing or paused."""
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "A field, parameter or header cannot be accepted; it is named."},
+    400: {"model": ErrorBody, "description": "A field, parameter or header is invalid; the error names it."},
     401: {"model": ErrorBody, "description": "No valid token came with the request."},
     403: {"model": ErrorBody, "description": "The user does not have the right that the call needs."},
     404: {"model": ErrorBody, "description": "There is no such cluster, job, connection or path."},
@@ -52,7 +52,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have every error of an app answered in the one form."""
+    """Answer every error of an app with an ErrorBody."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DClusterError, _known)
@@ -102,7 +102,7 @@ def _answer(
 
 
 def printable(text: str) -> str:
-    """Text without what UTF-8 cannot hold."""
+    """Text without characters that UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""The calls of the JobController about jobs."""
+"""The routes of the JobController that are about jobs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Module = Annotated[str, Path(description="The module.", examples=["data-processi
 def submit(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> dict[str, Any]:
-    """Answers at once with the job, whose id is ``jobId``; a run of ``dcluster_submit_job`` runs it."""
+    """Returns the job at once, with its id as ``jobId``; a run of ``dcluster_submit_job`` runs it."""
     spec = parse(JobSpec, body)
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     require_dag(SUBMIT_JOB)
@@ -59,7 +59,7 @@ def submit(
             "with each request"
         )
     if not job.state.is_final:
-        # The run's parameters are shown to whoever may see runs; the job is run from what the registry keeps.
+        # The run's parameters are visible to everyone who may see runs; the job is run from the registry's record.
         conf = redaction().fields(job.spec.model_dump(mode="json")) | {
             "dcluster_conn_id": job.conn_id,
             "request_key": stored,
@@ -78,7 +78,7 @@ def terminate(
     ] = False,
     conn_id: ConnId = None,
 ) -> str:
-    """Answers at once; a run of ``dcluster_terminate_job`` stops the job."""
+    """Returns at once; a run of ``dcluster_terminate_job`` stops the job."""
     hook, job = job_and_hook(conn_id, job_id)
     if savepoint:
         bounded_observer.OBSERVER.within_limits(job.conn_id, lambda: hook.jobs.check_savepoint(job.id))
@@ -90,39 +90,41 @@ def terminate(
 
 @router.get("/job/status/{job_id}", summary="The state of a job", dependencies=[may_read(SUBMIT_JOB)])
 def status(job_id: JobId, response: Response, conn_id: ConnId = None) -> str:
-    """The state at this moment, for example ``RUNNING``."""
-    seen = bounded_observer.OBSERVER.job(*job_and_hook(conn_id, job_id))
-    seen.tell(response)
-    return seen.record.state.value
+    """The current state, such as ``RUNNING``."""
+    observed = bounded_observer.OBSERVER.job(*job_and_hook(conn_id, job_id))
+    observed.mark_stale(response)
+    return observed.record.state.value
 
 
 @router.get("/job/info/{job_id}", summary="Everything about a job", dependencies=[may_read(SUBMIT_JOB)])
 def info(job_id: JobId, response: Response, conn_id: ConnId = None) -> dict[str, Any]:
     """The fields of JobsTableEntity with the job's state, times, cluster, links, exit code and diagnosis."""
     hook, job = job_and_hook(conn_id, job_id)
-    seen = bounded_observer.OBSERVER.job(hook, job)
-    seen.tell(response)
-    return _entity(hook.jobs.infos([seen.record])[0]) | seen.as_json()
+    observed = bounded_observer.OBSERVER.job(hook, job)
+    observed.mark_stale(response)
+    return _entity(hook.jobs.infos([observed.record])[0]) | observed.as_json()
 
 
 @router.get("/job/list", summary="Jobs by their state", dependencies=[may_read(SUBMIT_JOB)])
 def list_jobs(
     status: Annotated[
-        str | None, Query(description="A state in any letter case; none means all.", examples=["running"])
+        str | None, Query(description="A state in any letter case; unset means all.", examples=["running"])
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 1000,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of jobs.")] = 1000,
     after_id: Annotated[
         int,
-        Query(ge=0, le=_HIGHEST_ID, description="The last id of the page before; 0 begins with the newest."),
+        Query(
+            ge=0, le=_HIGHEST_ID, description="The last id of the previous page; 0 starts with the newest."
+        ),
     ] = 0,
     conn_id: ConnId = None,
     *,
     request: Request,
     response: Response,
 ) -> list[dict[str, Any]]:
-    """Jobs as they were last seen, newest first, each as ``/job/info`` shows it.
+    """Jobs in their last recorded states, newest first, each as ``/job/info`` returns it.
 
-    The header ``X-Total-Count`` says how many there are, and ``Link`` where the next page is, if there is one.
+    The header ``X-Total-Count`` has the number of all jobs, and ``Link`` the next page, if there is one.
     """
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     try:
@@ -145,7 +147,7 @@ def list_jobs(
     dependencies=[may_read(SUBMIT_JOB)],
 )
 def check(client: Client, module: Module, conn_id: ConnId = None) -> bool:
-    """Whether another job of this client and module would be refused as a duplicate."""
+    """Whether another job of this client and module would be rejected as a duplicate."""
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     found = hook.jobs.find_duplicate(name_in_path("client", client), name_in_path("module", module))
     return found is not None
@@ -176,13 +178,13 @@ def stopped(client: Client, module: Module, user: GetUserDep, conn_id: ConnId = 
     dependencies=[may_run(LONG_RUNNING_ALERT)],
 )
 def alert(user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None) -> str:
-    """Answers at once; a run of ``dcluster_long_running_alert`` looks for them and tells."""
+    """Returns at once; a run of ``dcluster_long_running_alert`` finds them and notifies."""
     return run_upkeep(LONG_RUNNING_ALERT, "The alert about long-running jobs", user, conn_id, key)
 
 
 @router.get(
     "/job/monitor/{client}",
-    summary="Whether the jobs of a client are watched",
+    summary="Whether the jobs of a client are monitored",
     dependencies=[may_read(SUBMIT_JOB)],
 )
 def monitored(client: Client, conn_id: ConnId = None) -> bool:
@@ -191,7 +193,7 @@ def monitored(client: Client, conn_id: ConnId = None) -> bool:
 
 
 def _entity(info: dict[str, Any]) -> dict[str, Any]:
-    """A job as JobsTableEntity has it: the settings are text."""
+    """A job as JobsTableEntity: its settings are JSON text."""
     return info | {"extraCmd": json.dumps(info["extraCmd"], ensure_ascii=False)}
 
 
@@ -202,5 +204,5 @@ def _stop(job: Job, user: GetUserDep, savepoint: bool = False) -> None:
 
 
 def _answers(job: Job, spec: JobSpec) -> bool:
-    """Whether a job is what a specification asks for; the connection may have filled in the application."""
+    """Whether a job is the answer to a specification; the connection may have filled in the application."""
     return spec in (job.spec, job.spec.model_copy(update=_FROM_TEMPLATE))

@@ -1,4 +1,4 @@
-"""The calls of the NodeController and the CloudController."""
+"""The routes of the NodeController and the CloudController."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ Region = Annotated[
 def launch(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> Response:
-    """Answers at once with nothing; a run of ``dcluster_launch_nodes`` launches them.
+    """Returns an empty response at once; a run of ``dcluster_launch_nodes`` launches the nodes.
 
-    Refused on a connection whose machines come from no cloud.
+    Rejected on a connection without a cloud.
     """
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     conf = hook.nodes.check_launch(body).model_dump(mode="json")
@@ -56,9 +56,9 @@ def launch(
 def destroy(
     body: JsonObject, user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None
 ) -> Response:
-    """Answers at once with nothing; a run of ``dcluster_destroy_nodes`` drains them and gives them back.
+    """Returns an empty response at once; a run of ``dcluster_destroy_nodes`` drains and releases the nodes.
 
-    Refused on a connection whose machines come from no cloud.
+    Rejected on a connection without a cloud.
     """
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     conf = hook.nodes.check_destroy(body).model_dump(mode="json")
@@ -71,7 +71,7 @@ def destroy(
     "/ec2-info", summary="The instance types on offer", tags=["Cloud"], dependencies=[may_read(INSTANCE_SYNC)]
 )
 def instance_types(region: Region = "", conn_id: ConnId = None) -> list[str]:
-    """The kinds of machines that can be asked for, sorted; none where machines come from no cloud."""
+    """The instance types that the cloud offers, sorted; none on a connection without a cloud."""
     return sorted(DClusterHook(conn_id or DEFAULT_CONN_ID).nodes.instance_types(region))
 
 
@@ -82,7 +82,7 @@ def instance_types(region: Region = "", conn_id: ConnId = None) -> list[str]:
     dependencies=[may_run(INSTANCE_SYNC)],
 )
 def sync_instances(region: Region = "", conn_id: ConnId = None) -> int:
-    """Records every machine as the cloud describes it now, and answers how many there are."""
+    """Records every instance that the cloud lists, and returns their number."""
     return DClusterHook(conn_id or DEFAULT_CONN_ID).nodes.sync_instances(region)
 
 

@@ -1,4 +1,4 @@
-"""Query parameters that nobody knows."""
+"""Rejection of unknown query parameters."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def reject_unknown_parameters(request: Request) -> None:
-    """Refuse query parameters that a call does not know, naming the nearest: a misspelt one must not pass for none.
+    """Reject query parameters that a call does not have, since a misspelt one must not be ignored.
 
-    :raises InvalidSpec: there is one.
+    :raises InvalidSpec: a parameter is unknown; the error names the nearest one.
     """
     known = _query_names(request.scope["route"].dependant)
     for name in request.query_params:
         if name not in known:
-            hint = nearest(name, known) or f"; this call knows {', '.join(sorted(known)) or 'none'}"
+            hint = nearest(name, known) or f"; this call has {', '.join(sorted(known)) or 'none'}"
             raise InvalidSpec(f"query parameter {name}: is unknown{hint}")
 
 

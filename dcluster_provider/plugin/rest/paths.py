@@ -1,4 +1,4 @@
-"""Paths as the API's own routes need them: names with a slash in them, HEAD, and the service without its slash."""
+"""Paths as the API's routes need them: names with a slash, HEAD, and the service without its trailing slash."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 IS_HEAD = "dcluster.is_head"
-_SLASH = "\ue000"  # of the private use area: no name has it
+_SLASH = "\ue000"  # of the private use area: no name contains it
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 def with_slashes(name: str) -> str:
-    """A name from a path, with the slashes that were encoded in it."""
+    """A name from a path, with its encoded slashes."""
     return name.replace(_SLASH, "/")
 
 
 def as_asked(path: str) -> str:
-    """A path as it came, for an answer."""
+    """A path as the caller sent it, for an error."""
     return path.replace(_SLASH, "%2F")
 
 
 class NamesAndHead:
-    """Keeps an encoded slash from parting a name, and answers HEAD as GET without the body."""
+    """Keeps an encoded slash within a name, and answers HEAD as GET without the body."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, with its path and method as the routes expect them."""
+        """Pass a request on, with its path and method as the routes expect them."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -54,19 +54,19 @@ class NamesAndHead:
 
 
 class ServiceWithoutSlash:
-    """Sends ``/dcluster`` to ``/dcluster/``, which Airflow's own page for unknown paths would answer otherwise."""
+    """Redirects ``/dcluster`` to ``/dcluster/``, which Airflow's own page for unknown paths would answer otherwise."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on what is asked for anything else."""
+        """Redirect that path, and pass on all others."""
         path = (
             scope.get("path", "").removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
         )
         if path != "/dcluster":
             await self._app(scope, receive, send)
             return
-        # Relative, so that it leads through whatever proxy the caller came by.
+        # Relative, so that it works behind any proxy.
         await send({"type": "http.response.start", "status": 307, "headers": [(b"location", b"dcluster/")]})
         await send({"type": "http.response.body", "body": b""})

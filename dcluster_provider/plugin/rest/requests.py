@@ -1,4 +1,4 @@
-"""What comes with a request: its connection, its body and its key."""
+"""The parts of a request: its connection, its body and its key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ConnId = Annotated[
     Query(
         pattern=r"^[\w#!()\-.:/\\]+$",
         max_length=250,
-        description="The dcluster connection; none means the one of the cluster or job that is named, or "
+        description="The dcluster connection; unset means the one of the cluster or job that is named, or "
         f"{DEFAULT_CONN_ID}.",
         examples=[DEFAULT_CONN_ID],
     ),
@@ -37,7 +37,7 @@ IdempotencyKey = Annotated[
         pattern=r"^[\x21-\x7e]+$",
         max_length=255,
         description="Makes a repeated request safe: the same user's request with the same key is the same request and "
-        "gets the same answer. With another body it is refused.",
+        "gets the same answer. With another body it is rejected.",
         examples=["7f4a1c9e"],
     ),
 ]
@@ -48,7 +48,7 @@ JobId = Annotated[int, Path(description="The job's id.", examples=[570232])]
 async def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object.
 
-    :raises InvalidSpec: it is none, too large, or not declared as JSON.
+    :raises InvalidSpec: it is not a JSON object, is too large, or is not declared as JSON.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
@@ -59,7 +59,7 @@ async def json_object(request: Request) -> dict[str, Any]:
         if len(content) > _MAX_BYTES:
             raise InvalidSpec(f"body: has more than {_MAX_BYTES} bytes")
     try:
-        body = json.loads(content, parse_constant=_refuse_constant)
+        body = json.loads(content, parse_constant=_reject_constant)
     except RecursionError:
         raise InvalidSpec("body: is nested too deeply") from None
     except ValueError as error:
@@ -75,7 +75,7 @@ JsonObject = Annotated[dict[str, Any], Depends(json_object)]
 def name_in_path(field: str, value: str) -> str:
     """A client or module from a path.
 
-    :raises InvalidSpec: no specification can have such a one.
+    :raises InvalidSpec: no specification can have this value.
     """
     try:
         return _NAME.validate_python(with_slashes(value))
@@ -84,9 +84,9 @@ def name_in_path(field: str, value: str) -> str:
 
 
 def request_key(hook: DClusterHook, kind: str, user_id: str, given: str | None) -> str:
-    """The key that a request is stored with: the user's own, or a fresh one when none came with it.
+    """The key that a request is stored with: derived from the user's own, or new without one.
 
-    :param kind: what is asked for, so that one key can be used for a cluster and for a job.
+    :param kind: what is requested, so that one key can serve for a cluster and for a job.
     """
     return (
         derived_key(hook.settings.deployment, f"{kind} by REST\0{user_id}\0{given}") if given else fresh_key()
@@ -94,10 +94,10 @@ def request_key(hook: DClusterHook, kind: str, user_id: str, given: str | None) 
 
 
 def cluster_and_hook(conn_id: str | None, cluster: int | str) -> tuple[DClusterHook, Cluster]:
-    """A cluster and the hook of the connection that it was launched through: only its platform can be asked about it.
+    """A cluster and the hook of the connection that it was launched through, which alone can reach it.
 
-    :raises NotFound: there is no such cluster or connection.
-    :raises InvalidSpec: it was launched through another connection than the one named.
+    :raises NotFound: the cluster or the connection does not exist.
+    :raises InvalidSpec: it was launched through another connection than the named one.
     """
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     found = hook.clusters.get(cluster)
@@ -107,8 +107,8 @@ def cluster_and_hook(conn_id: str | None, cluster: int | str) -> tuple[DClusterH
 def job_and_hook(conn_id: str | None, job_id: int) -> tuple[DClusterHook, Job]:
     """A job and the hook of the connection that it was submitted through.
 
-    :raises NotFound: there is no such job or connection.
-    :raises InvalidSpec: it was submitted through another connection than the one named.
+    :raises NotFound: the job or the connection does not exist.
+    :raises InvalidSpec: it was submitted through another connection than the named one.
     """
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)
     found = hook.jobs.get(job_id)
@@ -120,11 +120,11 @@ def _own_hook(hook: DClusterHook, conn_id: str | None, record: Cluster | Job) ->
         return hook
     if conn_id is not None:
         raise InvalidSpec(
-            f"query parameter conn_id: {record} was asked for through the connection {record.conn_id!r}, not "
+            f"query parameter conn_id: {record} was requested through the connection {record.conn_id!r}, not "
             f"{conn_id!r}; name that one, or none"
         )
     return DClusterHook(record.conn_id)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")

@@ -1,4 +1,4 @@
-"""Runs of the bundled DAGs: one for each request, however often it is made."""
+"""Runs of the bundled DAGs: one for each request, however often it is repeated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dcluster_provider.plugin.rest.errors import RequestsUnavailable
 
 
 def require_dag(dag_id: str) -> None:
-    """Refuse a request, before anything is stored for it, that no DAG would carry out.
+    """Reject a request, before anything is stored for it, that no DAG would carry out.
 
     :raises RequestsUnavailable: the DAG is missing or paused.
     """
@@ -29,7 +29,7 @@ def require_dag(dag_id: str) -> None:
         ).first()
     if found is None or found.is_stale:
         raise RequestsUnavailable(
-            f"The DAG {dag_id} that carries out this request is not there: add the bundle "
+            f"The DAG {dag_id} that carries out this request does not exist: add the bundle "
             "dcluster_provider.dags.bundle.DClusterDagBundle to [dag_processor] dag_bundle_config_list, and wait until "
             "the DAG processor has read it"
         )
@@ -40,46 +40,46 @@ def require_dag(dag_id: str) -> None:
 
 
 def ensure_run(dag_id: str, run_id: str, conf: dict[str, Any], user_name: str) -> None:
-    """Have a run carry out a request, unless one does or did; one that failed is followed by another.
+    """Create the run that carries out a request, unless it exists; a failed run is followed by another.
 
     :param run_id: the same for the same request.
     :param conf: the run's parameters.
-    :raises InvalidSpec: the run is there with other parameters.
+    :raises InvalidSpec: the run exists with other parameters.
     :raises RequestsUnavailable: the DAG is missing or paused.
     """
-    attempt, wanted = 1, run_id
+    attempt, attempted = 1, run_id
     while True:
-        known = _find(dag_id, wanted)
+        known = _find(dag_id, attempted)
         if known is not None:
             state, known_conf = known
             if known_conf != conf:
                 raise InvalidSpec(
-                    f"header Idempotency-Key: the run {wanted} of {dag_id} was made by a request with another body; "
+                    f"header Idempotency-Key: the run {attempted} of {dag_id} was made by a request with another body; "
                     "send a key of its own with each request"
                 )
             if state != DagRunState.FAILED:
                 return
             attempt += 1
-            wanted = f"{run_id}_{attempt}"
+            attempted = f"{run_id}_{attempt}"
             continue
         require_dag(dag_id)
         try:
             trigger_dag(
                 dag_id=dag_id,
-                run_id=wanted,
+                run_id=attempted,
                 conf=conf,
                 triggered_by=DagRunTriggeredByType.REST_API,
                 triggering_user_name=user_name,
             )
         except (DagRunAlreadyExists, IntegrityError):
-            continue  # made by the same request a moment ago; what it says is read
+            continue  # created by the same request a moment ago: its parameters are compared
         except DagNotFound as error:
             raise RequestsUnavailable(f"{error}; wait until the DAG processor has read it") from error
         return
 
 
 def is_queued(dag_id: str, conf: dict[str, Any]) -> bool:
-    """Whether a run with these parameters waits to begin, which then does what another would."""
+    """Whether a run with these parameters is queued, which will do the same work."""
     query = select(DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.state == DagRunState.QUEUED)
     with create_session() as session:
         return any((found or {}) == conf for found in session.scalars(query))

@@ -1,4 +1,4 @@
-"""The calls that have the scheduled work done now."""
+"""The routes that start maintenance at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ router = APIRouter()
     "/cluster/check", summary="Check the clusters", tags=["Jobs"], dependencies=[may_run(CLUSTER_CHECK)]
 )
 def check_clusters(user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None) -> str:
-    """Answers at once; a run of ``dcluster_cluster_check`` looks at every cluster and ends what has to end."""
+    """Returns at once; a run of ``dcluster_cluster_check`` polls every cluster and terminates those that are due."""
     return run_upkeep(CLUSTER_CHECK, "The cluster check", user, conn_id, key)
 
 
@@ -31,22 +31,22 @@ def check_clusters(user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey
     dependencies=[may_run(NODE_CLEANUP)],
 )
 def clean_up_nodes(user: GetUserDep, conn_id: ConnId = None, key: IdempotencyKey = None) -> Response:
-    """Answers at once with nothing; a run of ``dcluster_node_cleanup`` gives unused machines back."""
+    """Returns an empty response at once; a run of ``dcluster_node_cleanup`` releases unused machines."""
     run_upkeep(NODE_CLEANUP, "The clean-up of nodes", user, conn_id, key)
     return Response()
 
 
 def run_upkeep(dag_id: str, what: str, user: GetUserDep, conn_id: str | None, key: str | None) -> str:
-    """Have a run of an upkeep DAG made, unless one that has not begun will do the same.
+    """Start a run of a maintenance DAG, unless a queued one will do the same.
 
     :param what: the work, for the answer.
-    :returns: what becomes of the request, in a sentence.
+    :returns: what happens with the request, in a sentence.
     """
     conf = {}
     if conn_id is not None:
         conf["dcluster_conn_ids"] = [DClusterHook(conn_id).settings.conn_id]
     if key is None and is_queued(dag_id, conf):
-        return f"{what} was asked for already and is about to begin"
+        return f"{what} was requested already and is about to start"
     mark = derived_key(user.get_id(), key) if key else fresh_key()
     ensure_run(dag_id, f"rest__{mark}", conf, user.get_name())
     return f"{what} has been started"

@@ -1,4 +1,4 @@
-"""The schema of the registry, brought up to date where it is found older."""
+"""Migrates the schema of a registry to the present version."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dcluster_provider.registry.models import VERSION_TABLE
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-HEAD = "0009"  # the newest migration under versions/
+HEAD = "0010"  # the newest migration under versions/
 
 
 def migrate(url: str) -> None:
-    """Bring the schema of a registry to the one that this package uses.
+    """Migrate the schema of a registry to the version of this package.
 
     Safe to call from several processes at once and to kill at any line: a migration happens once and whole.
 
@@ -32,7 +32,7 @@ def migrate(url: str) -> None:
 
 
 def ensure_schema(database: Database) -> None:
-    """The same for a database at hand; only one query when the schema is up to date already."""
+    """Migrate an open database; a single query when its schema is up to date."""
     exists = database.file is None or database.file.exists()
     if exists and _is_at_head(database):
         return
@@ -47,14 +47,14 @@ def ensure_schema(database: Database) -> None:
 
 
 def schema_version(connection: Connection) -> str | None:
-    """The last migration that the database has seen, none when it is empty."""
+    """The last migration applied to the database; None when it is empty."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     return connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
 
 
 def alembic_config(connection: Connection | None = None) -> Any:
-    """Alembic's configuration of these migrations, on a connection that is in a transaction."""
+    """Alembic's configuration of these migrations, for a connection in a transaction."""
     from alembic.config import Config
 
     config = Config()
@@ -76,14 +76,14 @@ def _upgrade(database: Database, connection: Connection, version: str | None) ->
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise RegistryUnusable(
-            f"The registry {database} has schema {version}, which this dcluster-provider does not know "
-            f"(it knows up to {HEAD}). Upgrade dcluster-provider here to the version used elsewhere."
+            f"The registry {database} has schema {version}, and this dcluster-provider knows none beyond {HEAD}. "
+            "Upgrade dcluster-provider here to the version used elsewhere."
         )
     command.upgrade(config, HEAD)
 
 
 def _use_write_ahead_log(database: Database) -> None:
-    # The journal mode is kept in the file, and cannot be changed within a transaction.
+    # The journal mode is stored in the file, and cannot change within a transaction.
     with database.engine() as engine:
         connection = engine.raw_connection()
         try:
@@ -96,6 +96,6 @@ def _use_write_ahead_log(database: Database) -> None:
 def _file_lock(file: Path) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(file.name + ".lock").open("w") as handle:
-        # Not flock: a child forked meanwhile would keep it.
+        # Not flock: a child forked meanwhile would inherit it.
         fcntl.lockf(handle, fcntl.LOCK_EX)
         yield

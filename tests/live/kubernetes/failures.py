@@ -75,7 +75,7 @@ def failed_job(control: Control, submit: Callable[[], Job]) -> Failure:
     clock = _Clock()
     try:
         job = submit()
-        control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.5, on_look=clock.look)
+        control.jobs.wait(job.id, timeout=HANG_SECONDS, poll_interval=0.5, on_poll=clock.look)
     except JobFailed as error:
         return Failure(error, clock.seconds)
     raise AssertionError(f"{job} succeeded")

@@ -34,7 +34,7 @@ def test_arguments_arrive_at_a_flink_job_as_they_were_given(control):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["x" * 200_000], "args.0: has 200000 bytes; Linux hands a program at most 131071"),
+        (["x" * 200_000], "args.0: has 200000 bytes; Linux passes a program at most 131071"),
         (["x" * 100_000] * 20, "has 2000020 bytes of arguments; the most is 524288"),
         (["a\r\nb"], "args.0: has a carriage return in it"),
     ],

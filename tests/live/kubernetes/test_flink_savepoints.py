@@ -83,7 +83,7 @@ def at_work(control: Control, cluster, jar: Path, counted: Path, **fields) -> Jo
 def stopped_with_savepoint(control: Control, job: Job) -> Job:
     control.jobs.terminate(job.id, savepoint=True)
     return control.jobs.wait(
-        job.id, timeout=HANG_SECONDS, poll_interval=0.2, on_look=raise_if_savepoint_failed
+        job.id, timeout=HANG_SECONDS, poll_interval=0.2, on_poll=raise_if_savepoint_failed
     )
 
 
@@ -94,7 +94,7 @@ def _in_order(seen: list[tuple[int, int]]) -> bool:
 def test_a_job_goes_on_from_its_savepoint_which_outlives_the_cluster(bench, keeping, jar, counted):
     cluster = running(keeping, SMALL_FLINK)
     done = stopped_with_savepoint(keeping, at_work(keeping, cluster, jar, counted))
-    assert (done.state, done.savepoint_wanted) == (JobState.SUCCEEDED, False)
+    assert (done.state, done.savepoint_requested) == (JobState.SUCCEEDED, False)
     assert done.savepoint.startswith(f"file:{bench.connection.folder}/flink/{cluster.name}/savepoints/")
     second = at_work(keeping, cluster, jar, counted, savepoint=done.savepoint)
     keeping.jobs.terminate(second.id)
@@ -128,7 +128,9 @@ def test_a_restarted_jobmanager_loses_its_jobs_and_a_job_without_a_folder_has_no
 ):
     cluster = running(control, SMALL_FLINK | {"extraConfigs": {"taskmanager.numberOfTaskSlots": 2}})
     job = at_work(control, cluster, jar, counted)
-    with pytest.raises(InvalidSpec, match=r"no setting says where savepoints of .* go; .* flink_storage"):
+    with pytest.raises(
+        InvalidSpec, match=r"no setting names the folder for savepoints of .*; .* flink_storage"
+    ):
         control.jobs.terminate(job.id, savepoint=True)
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
 

@@ -16,7 +16,7 @@ from hanging import ANSWER_SECONDS, HANG_SECONDS
 from kubernetes_connection import airflows_kubeconfig
 from memory_nodes import LONG_AGO, MemoryCloud
 
-from dcluster_provider.control.nodes.draining import LEFT, STARTED
+from dcluster_provider.control.nodes.drainer import LEFT, STARTED
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.control.saving import utc_now
@@ -335,7 +335,7 @@ def test_a_clean_up_finds_exactly_the_idle_nodes(fleet, count):
     nodes = fleet.nodes(max_removed=count)
     counted = _requests(fleet, nodes.clean_up)
     first = counted.report
-    assert (first.seen["machines"], first.seen["unused"], first.done) == (count, len(idle), {})
+    assert (first.checked["machines"], first.checked["unused"], first.done) == (count, len(idle), {})
     pages = count // 500 + 1  # of 500, and there is a real node, too
     assert counted.requests["GET nodes"] == pages
     assert set(counted.requests) == {"GET nodes", "GET pods"}
@@ -352,7 +352,7 @@ def test_a_clean_up_finds_exactly_the_idle_nodes(fleet, count):
         fleet.delete("pod", "--ignore-not-found", *gone)
         assert nodes.clean_up().done == {}
         counted = _requests(fleet, nodes.clean_up)
-        given_back = {line.subject for line in counted.report.lines if line.what == "given back"}
+        given_back = {line.subject for line in counted.report.lines if line.what == "released"}
         assert given_back == {f"m-{number:05}" for number in idle}
         assert {it.name for it in fleet.kubernetes.nodes() if it.cordoned} == {f"fake-{it}" for it in idle}
         assert fleet.api.requests["POST eviction"] == 0

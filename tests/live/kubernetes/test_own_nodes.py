@@ -15,7 +15,7 @@ from memory_nodes import MemoryCloud, MemoryCluster
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes
-from dcluster_provider.control.nodes.launching import Launching
+from dcluster_provider.control.nodes.launcher import NodeLauncher
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.identity import NODES_OF
 from dcluster_provider.core.machines import Machine, MachineState
@@ -70,7 +70,7 @@ def own(bench) -> Iterator[OwnNodes]:
     control = bench.control(new_node_timeout=600, tolerations='[{"key": "kwok", "operator": "Exists"}]')
     settings = control.clusters._settings.model_copy(update={"nodes": NODES})
     cloud = KwokCloud(MemoryCluster(), testbed=bench.testbed, starts=MachineState.STARTING)
-    launching = Launching(cloud, control.platform.nodes, NODES, settings.deployment)
+    launching = NodeLauncher(cloud, control.platform.nodes, NODES, settings.deployment)
     clusters = Clusters(control.registry, control.platform, settings, DedicatedNodes(launching, cloud, NODES))
     yield OwnNodes(bench, cloud, clusters)
     for cluster in clusters.list():

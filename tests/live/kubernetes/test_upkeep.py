@@ -12,7 +12,7 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.control.upkeep.report import Report
+from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.identity import fresh_key
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
@@ -77,9 +77,7 @@ def test_a_cluster_ends_when_it_is_idle_and_not_while_its_engine_is_at_work(benc
 
     upkeep = upkeep_of(control, settings_of(bench))
     report = _check_that_was_told(upkeep)
-    assert [(line.what, "its engine is at work for somebody" in line.why) for line in report.lines] == [
-        ("left", True)
-    ]
+    assert [(line.what, "its engine is busy" in line.why) for line in report.lines] == [("left", True)]
     platform.stop_job(job, cluster)
     assert until(lambda: platform.busy_clusters([cluster]) == {cluster.id: False})
     report = _check_that_was_told(upkeep)
@@ -88,15 +86,15 @@ def test_a_cluster_ends_when_it_is_idle_and_not_while_its_engine_is_at_work(benc
     assert bench.left() == []
 
 
-def _check_that_was_told(upkeep: Upkeep) -> Report:
+def _check_that_was_told(upkeep: Upkeep) -> MaintenanceReport:
     """The first check whose question the engine answers: a busy one takes longer than the check waits."""
 
-    reports: list[Report] = []
+    reports: list[MaintenanceReport] = []
 
     def is_told() -> bool:
         reports.append(upkeep.check_clusters())
         print(reports[-1])
-        return not any("does not tell whether" in line.why for line in reports[-1].lines)
+        return not any("does not report whether" in line.why for line in reports[-1].lines)
 
     assert until(is_told)
     return reports[-1]

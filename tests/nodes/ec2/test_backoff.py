@@ -20,7 +20,7 @@ def test_there_are_looks_until_the_time_is_over_and_some_in_any_case(monkeypatch
 
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now, sleep=pass_))
     seen = []
-    for look in Backoff(20.0, 0.2).looks():
+    for look in Backoff(20.0, 0.2).polls():
         pass_(answer_seconds)
         seen.append(look)
     assert seen == list(range(looks))

@@ -135,7 +135,7 @@ def test_an_end_that_is_not_allowed_is_named(aws, make_ec2):
         ((401, "AuthFailure", "not able to validate"), CredentialsRefused, "credentials of connection 'aws_test'"),
         ((400, "RequestExpired", "Request has expired."), CredentialsRefused, "RequestExpired"),
         ((400, "OptInRequired", "not subscribed"), PlatformRefused, "region eu-west-1 is not enabled"),
-        ((503, "Unavailable", "overloaded"), CloudUnavailable, "could not answer DescribeInstances just now"),
+        ((503, "Unavailable", "overloaded"), CloudUnavailable, "could not answer DescribeInstances: Unavailable"),
         ((400, "InvalidParameterValue", "nonsense"), PlatformRefused, "InvalidParameterValue: nonsense"),
     ],
 )  # fmt: skip

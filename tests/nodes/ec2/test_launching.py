@@ -167,7 +167,7 @@ def test_a_partial_answer_is_completed_by_the_next_candidate(aws, ec2, order):
 
 def test_what_cannot_be_completed_is_given_back_and_tried_anew_later(aws, ec2, order):
     aws.rules.rooms |= {"m5.large": 2, "m5a.large": 1}
-    with pytest.raises(NodesFailed, match=r"given back. \[NoCapacity\]\s+\| m5.large on-demand: 2 of 5"):
+    with pytest.raises(NodesFailed, match=r"released. \[NoCapacity\]\s+\| m5.large on-demand: 2 of 5"):
         ec2.launch(order(5, ("m5.large", "m5a.large")))
     assert aws.live() == set()
     assert len(aws.instances()) == 3

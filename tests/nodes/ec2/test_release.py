@@ -97,7 +97,9 @@ DEPLOYMENTS = ["pro*", "prod", "pro?", "prod2", "PROD", "pr*d", "proud", "", Non
 def test_whatever_is_done_instances_of_others_survive(aws, order, data):
     aws.begin()
     ours = data.draw(st.sampled_from(["pro*", "prod", "pro?"]))
-    ec2 = Ec2("d", SETTINGS.model_copy(update={"deployment": ours}), aws.client, None, Backoff(0.0, least=1))
+    ec2 = Ec2(
+        "d", SETTINGS.model_copy(update={"deployment": ours}), aws.client, None, Backoff(0.0, min_polls=1)
+    )
     fleets = _fleets(aws, data)
     ids = sorted(set().union(*fleets.values()))
     for _ in range(data.draw(st.integers(1, 4))):

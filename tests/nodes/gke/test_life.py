@@ -9,7 +9,7 @@ import pytest
 from nodes.gke.fake_google import PROJECT, REGION
 from nodes.gke.orders import MARK, order, settle
 
-from dcluster_provider.control.nodes.launching import Launching
+from dcluster_provider.control.nodes.launcher import NodeLauncher
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed
 from dcluster_provider.core.machines import Capacity, MachineState
@@ -53,11 +53,11 @@ def test_machines_are_made_used_and_given_back(world):
 
 
 def test_a_launch_through_the_use_case_waits_from_look_to_look(world):
-    launching = Launching(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
+    launching = NodeLauncher(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
     wanted = launching.order(NodeRequest(node_count=2, instance_type="n2-standard-4"), "key")
     launch = launching.launch(wanted)
     assert str(launch) == "2 of 2 nodes: 2 starting"
-    wait_until(lambda: launching.look(wanted).is_finished)
+    wait_until(lambda: launching.poll(wanted).is_finished)
     assert len(world.google.made) == 2
     launching.release("key", REGION)
     wait_until(lambda: world.cloud().machines(REGION) == [] and not world.google.pools)
@@ -65,7 +65,7 @@ def test_a_launch_through_the_use_case_waits_from_look_to_look(world):
 
 
 def test_a_launch_that_is_given_up_while_its_pool_is_being_made_leaves_nothing_that_costs(world):
-    launching = Launching(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
+    launching = NodeLauncher(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
     wanted = launching.order(NodeRequest(node_count=2, instance_type="n2-standard-4"), "key")
     world.google.frozen = True
     launching.launch(wanted)
@@ -84,14 +84,14 @@ def test_what_stood_for_a_machine_gives_back_the_machine_that_came(world):
 
 
 def test_a_machine_that_ended_is_replaced_when_the_order_is_launched_again_and_not_by_looks(world):
-    launching = Launching(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
+    launching = NodeLauncher(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
     wanted = launching.order(NodeRequest(node_count=3, instance_type="n2-standard-4"), "key")
     machines = settle(world.cloud(), wanted)
     world.google.frozen = True
     world.cloud().terminate([machines[1].id], REGION)
     with pytest.raises(NodesFailed, match="1 of the machines are gone"):
-        launching.look(wanted)
-    with pytest.raises(CloudUnavailable, match="1 machines of an earlier try are still being deleted"):
+        launching.poll(wanted)
+    with pytest.raises(CloudUnavailable, match="1 machines of an earlier attempt are still being deleted"):
         world.cloud().launch(wanted)
     world.google.frozen = False
     assert {it.id for it in settle(world.cloud(), wanted)} == {it.id for it in machines}
@@ -100,26 +100,26 @@ def test_a_machine_that_ended_is_replaced_when_the_order_is_launched_again_and_n
 
 def test_a_machine_that_is_late_is_given_back(world):
     settings = NodeSettings(cloud="gke", launch_timeout=timedelta(minutes=5))
-    launching = Launching(world.cloud(), None, settings, "airflow")
+    launching = NodeLauncher(world.cloud(), None, settings, "airflow")
     wanted = launching.order(NodeRequest(node_count=1, instance_type="n2-standard-4"), "key")
     launching.launch(wanted)
-    wait_until(lambda: world.google.vms or (launching.look(wanted) and False))
+    wait_until(lambda: world.google.vms or (launching.poll(wanted) and False))
     world.google.frozen = True
     world.google.set_all("STAGING", "CREATING")
     world.google.age(600)
     with pytest.raises(NodesFailed, match=r"is still starting after 60\d s"):
-        launching.look(wanted)
+        launching.poll(wanted)
     assert world.alive() == set()
 
 
 def test_a_pool_that_takes_too_long_is_told_of_as_late(world):
-    launching = Launching(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
+    launching = NodeLauncher(world.cloud(), None, NodeSettings(cloud="gke"), "airflow")
     wanted = launching.order(NodeRequest(node_count=1, instance_type="n2-standard-4"), "key")
     world.google.frozen = True
     launching.launch(wanted)
     world.google.gke_operations[0].start_time = "2026-01-01T00:00:00.123456789Z"
     with pytest.raises(NodesFailed, match=r"is still starting after \d{8} s"):
-        launching.look(wanted)
+        launching.poll(wanted)
 
 
 def test_machines_are_listed_by_pages(world):

@@ -56,7 +56,7 @@ def test_an_order_that_cannot_be_had_gives_everything_back_and_says_why(world, c
     cloud = world.cloud()
     with pytest.raises(NodesFailed) as failed:
         settle(cloud, order(3, N2, E2))
-    assert "None of n2-standard-4, e2-standard-4 can be had in europe-west1-b, europe-west1-c" in str(
+    assert "None of n2-standard-4, e2-standard-4 has capacity in europe-west1-b, europe-west1-c" in str(
         failed.value
     )
     assert f"{code}: {message}" in str(failed.value)

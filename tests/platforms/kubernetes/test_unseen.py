@@ -164,7 +164,7 @@ def test_a_new_client_is_made_of_the_credentials_of_the_time():
 
 
 def test_rights_that_nobody_can_be_asked_about_are_not_taken_for_granted(api, server, monkeypatch):
-    monkeypatch.setattr("dcluster_provider.platforms.kubernetes.api.client._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("dcluster_provider.platforms.kubernetes.api.client._RETRY_SECONDS", 0.0)
     server.refused = {"selfsubjectaccessreviews": (503, {"kind": "Status", "message": "restarting"})}
     wanted = [RequiredPermission("", "pods", ("get", "list"), "see pods")]
     with pytest.raises(PlatformUnavailable, match="restarting"):
@@ -173,24 +173,24 @@ def test_rights_that_nobody_can_be_asked_about_are_not_taken_for_granted(api, se
 
 def test_the_place_of_a_cluster_is_its_namespace_on_its_server(platform, api, server, here, there):
     server.objects = {"/api/v1/namespaces/kube-system": {"metadata": {"uid": "one"}}}
-    found = [platform.place_of(each.spec) for each in (here, there, here)]
+    found = [platform.location_of(each.spec) for each in (here, there, here)]
     assert found == ["namespace data, Kubernetes one", "namespace other, Kubernetes one", found[0]]
     assert server.asked.count("/api/v1/namespaces/kube-system") == 1
     without = KubernetesPlatform(KubernetesSettings(deployment="airflow", namespace="data"), api)
-    assert without.place_of(there.spec) == "namespace (none), Kubernetes one"
+    assert without.location_of(there.spec) == "namespace (none), Kubernetes one"
 
 
 def test_another_client_may_lead_to_another_server(platform, server, here):
     server.objects = {"/api/v1/namespaces/kube-system": {"metadata": {"uid": "one"}}}
-    before = platform.place_of(here.spec)
+    before = platform.location_of(here.spec)
     server.objects = {"/api/v1/namespaces/kube-system": {"metadata": {"uid": "two"}}}
-    assert platform.place_of(here.spec) == before
+    assert platform.location_of(here.spec) == before
     platform.reconnect()
-    assert platform.place_of(here.spec) == "namespace data, Kubernetes two"
+    assert platform.location_of(here.spec) == "namespace data, Kubernetes two"
 
 
 @pytest.mark.parametrize("answer", [forbidden("airflow"), (503, {"kind": "Status", "message": "restarting"})])
 def test_a_server_that_does_not_tell_who_it_is_is_asked_seldom(platform, server, here, answer):
     server.refused = {"kube-system": answer}
-    assert {platform.place_of(here.spec) for _ in range(3)} == {"namespace data"}
+    assert {platform.location_of(here.spec) for _ in range(3)} == {"namespace data"}
     assert server.asked.count("/api/v1/namespaces/kube-system") == 1

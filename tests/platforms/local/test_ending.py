@@ -102,7 +102,7 @@ def test_the_place_of_a_cluster_is_the_home_however_it_is_written(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
     spec = make_cluster().spec
     places = {
-        LocalPlatform(local_settings(path)).place_of(spec)
+        LocalPlatform(local_settings(path)).location_of(spec)
         for path in (tmp_path, tmp_path / "link", tmp_path / "x" / "..")
     }
     assert places == {f"folder {tmp_path.resolve()}"}

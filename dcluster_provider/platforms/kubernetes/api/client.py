@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 FIELD_MANAGER = "dcluster-provider"
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
-_PATIENCE_SECONDS = 60.0  # an API server that restarts or throttles is asked again for as long
+_RETRY_SECONDS = 60.0  # an API server that restarts or throttles is asked again for as long
 _ROLES_SECONDS = 10.0  # in which an API server that has started has read its roles
 _JSON, _APPLY, _MERGE = "application/json", "application/apply-patch+yaml", "application/merge-patch+json"
 
@@ -242,7 +242,7 @@ class KubernetesApi:
 
         asking = Retrying(
             retry=retry_if_exception_type(ApiUnavailable),
-            stop=stop_after_delay(_PATIENCE_SECONDS),
+            stop=stop_after_delay(_RETRY_SECONDS),
             wait=_pause,
             reraise=True,
         )

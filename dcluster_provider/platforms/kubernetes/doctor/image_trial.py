@@ -208,5 +208,5 @@ def trial_cluster(settings: KubernetesSettings, cluster_type: ClusterType, name:
         state=ClusterState.REQUESTED,
         created_at=now,
         state_since=now,
-        job_seen_at=now,
+        last_used_at=now,
     )

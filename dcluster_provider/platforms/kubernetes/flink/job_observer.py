@@ -49,7 +49,7 @@ class FlinkJobObserver:
         seen = {}
         for job in jobs:
             client = None if is_jar(job) else self._sources.client_of(job, cluster, pods)
-            folder = self._sources.savepoint_folder_of(job, cluster) if job.savepoint_wanted else ""
+            folder = self._sources.savepoint_folder_of(job, cluster) if job.savepoint_requested else ""
             found = manager.observe(job, client, folder)
             if found is not None and not (cluster.is_external and self._may_be_recovered(job, found)):
                 seen[job.id] = self._with_hint(job, found, manager)

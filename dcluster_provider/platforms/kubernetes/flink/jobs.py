@@ -60,7 +60,7 @@ class JobManagerJobs:
         """
         seen = self._jar(job) if client is None else self._client(job, client)
         ids = submitted_ids(self.known, job)
-        if job.savepoint_wanted:
+        if job.savepoint_requested:
             return seen and self.known.stop_with_savepoint(job, ids, savepoints, seen)
         if job.state is JobState.STOPPING:
             self.known.cancel_live(ids)  # whoever asked for it may have been cut short

@@ -81,11 +81,11 @@ class FlinkView:
         own = self._place.job(job)
         verdict = read_outcome(own)
         # Somebody who did not know of the wish for a savepoint may have seen the job end by it.
-        is_settled = not job.savepoint_wanted or (verdict and verdict.phase is not JobPhase.SUCCEEDED)
+        is_settled = not job.savepoint_requested or (verdict and verdict.phase is not JobPhase.SUCCEEDED)
         if verdict is not None and (is_settled or verdict.savepoint or self._jobs is None):
             return verdict
         seen = verdict or (self._client_job(own) if own.has_process else self._submitted_job(own, job))
-        if seen is not None and job.savepoint_wanted and self._jobs is not None:
+        if seen is not None and job.savepoint_requested and self._jobs is not None:
             seen = self._stopped_with_savepoint(own, job, seen)
         if seen is not None and seen.phase in FINAL_PHASES and seen.phase is not JobPhase.LOST:
             self._keep(own, flink_job_id(job.platform_key, job.generation), seen)

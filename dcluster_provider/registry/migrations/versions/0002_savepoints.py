@@ -1,4 +1,4 @@
-"""Savepoints of jobs: whether one is wanted, where it is, and why it was not made."""
+"""Savepoints of jobs: whether one is requested, where it is, and why it failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What upkeep remembers: clusters that nobody knows, and whom was told what of a job."""
+"""Maintenance: orphaned clusters, and alerts about jobs."""
 
 from __future__ import annotations
 

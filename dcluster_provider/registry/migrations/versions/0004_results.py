@@ -1,4 +1,4 @@
-"""Results of jobs: what an application has handed back."""
+"""Results of jobs: what an application returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines: which became nodes, since when nothing has used them, and what has changed of those that a cloud lists."""
+"""Machines: which became nodes, since when they are unused, and what changed of those that a cloud lists."""
 
 from __future__ import annotations
 

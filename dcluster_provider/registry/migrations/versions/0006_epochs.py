@@ -1,4 +1,4 @@
-"""Epochs of tasks: what Airflow told the try that began each."""
+"""Epochs of tasks: what Airflow reported in the attempt that began each."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Apply this migration; the id itself is made by the first claim, so that a copied template has none."""
+    """Apply this migration; the first claim creates the id, so that a copied database template has none."""
     op.create_table(
         "dcluster_registry",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),

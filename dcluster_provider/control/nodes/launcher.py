@@ -1,4 +1,4 @@
-"""From a request for nodes to nodes of Kubernetes that are ready, one look after the other."""
+"""Launches the machines of a request, and polls them until they are ready nodes of Kubernetes."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ if TYPE_CHECKING:
     from dcluster_provider.nodes.base import Cloud
     from dcluster_provider.platforms.nodes import ClusterNodes
 
-_PATIENCE_SECONDS = 60.0
+_RETRY_SECONDS = 60.0
 STARTING, JOINING, NOT_READY, READY = "starting", "joining", "not ready", "ready"
 
 
 @dataclass(frozen=True)
 class NodeLaunch:
-    """How far the machines of a request have got.
+    """The progress of launching the machines of a request.
 
-    :param stages: of each machine by its id: ``starting``, ``joining`` (it runs and is no node yet), ``not ready``
-        or ``ready``. Without a Kubernetes a machine that runs is ready.
-    :param wanted: how many were asked for.
+    :param requested: the number of machines requested.
+    :param stages: the stage of each machine by its id: ``starting``, ``joining`` (it runs and is no node yet), ``not
+        ready`` or ``ready``. Without a Kubernetes a machine that runs is ready.
     """
 
-    wanted: int
+    requested: int
     stages: dict[str, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The cloud's ids of the machines."""
+        """The cloud's ids of the machines, in the order of the cloud."""
         return tuple(self.stages)
 
     @property
     def is_finished(self) -> bool:
-        """Whether every machine that was asked for is ready."""
-        return len(self.stages) >= self.wanted and set(self.stages.values()) <= {READY}
+        """Whether every requested machine is a ready node."""
+        return len(self.stages) >= self.requested and set(self.stages.values()) <= {READY}
 
     def as_json(self) -> dict[str, Any]:
-        """The progress as a JSON object."""
-        return {"ids": list(self.stages), "wanted": self.wanted, "stages": self.stages}
+        """The progress as a JSON object, for triggers and XCom."""
+        return {"ids": list(self.stages), "requested": self.requested, "stages": self.stages}
 
     def __str__(self) -> str:
         counted = {
             stage: list(self.stages.values()).count(stage) for stage in (STARTING, JOINING, NOT_READY, READY)
         }
-        told = ", ".join(f"{count} {stage}" for stage, count in counted.items() if count)
-        return f"{len(self.stages)} of {self.wanted} nodes: {told or 'none yet'}"
+        stages = ", ".join(f"{count} {stage}" for stage, count in counted.items() if count)
+        return f"{len(self.stages)} of {self.requested} nodes: {stages or 'none yet'}"
 
 
-class Launching:
-    """Launches the machines of requests and watches them join."""
+class NodeLauncher:
+    """Launches the machines of requests and polls them until they have joined Kubernetes."""
 
     def __init__(
         self,
@@ -87,16 +87,18 @@ class Launching:
         labels: dict[str, str] | None = None,
         taints: tuple[dict[str, str], ...] = (),
     ) -> NodeOrder:
-        """What the cloud is asked for by a request, found possible.
+        """The order that a request makes of the cloud, after checking that it is possible.
 
-        :param key: what makes the request the same request.
-        :param cluster: the name of the cluster that the nodes are for.
-        :raises InvalidSpec: naming the field, and the nearest valid value.
+        :param key: identifies the request.
+        :param cluster: name of the cluster that the nodes are for.
+        :param labels: labels of the nodes.
+        :param taints: taints of the nodes.
+        :raises InvalidSpec: a field is wrong; the error names it, and the nearest valid value.
         """
         if request.node_count > self._settings.max_nodes:
             raise InvalidSpec(
                 f"field nodeCount: {request.node_count} is more than the {self._settings.max_nodes} nodes that one "
-                "request may ask for; ask for fewer, or raise max_nodes of the connection"
+                "request may have; request fewer, or raise max_nodes of the connection"
             )
         types = (request.instance_type, *request.alternative_types)
         region = self._cloud.region(request.region)
@@ -114,40 +116,40 @@ class Launching:
         return order
 
     def mark(self, key: str) -> str:
-        """What the machines of a request are marked with.
+        """The mark that identifies the machines of a request.
 
-        :param key: that no request of another registry has.
+        :param key: unique across registries.
         """
         return hashlib.sha256(f"{self._deployment}\n{key}".encode()).hexdigest()[:32]
 
     def launch(self, order: NodeOrder) -> NodeLaunch:
-        """Launch what is missing of an order, and tell how far its machines have got.
+        """Launch the missing machines of an order, and return its progress.
 
-        A cloud that throttles is asked again for a minute: the same order launches nothing twice.
+        A cloud that throttles is called again for a minute: the same order never launches a machine twice.
 
-        :raises NodesFailed: the cloud has no such machines; those that came in vain are given back.
-        :raises CloudUnavailable: it could not be asked.
+        :raises NodesFailed: the cloud has no capacity; machines launched in vain are released.
+        :raises CloudUnavailable: the cloud does not answer.
         """
         from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
         asking = Retrying(
             retry=retry_if_exception_type(CloudUnavailable),
-            stop=stop_after_delay(_PATIENCE_SECONDS),
+            stop=stop_after_delay(_RETRY_SECONDS),
             wait=wait_random_exponential(multiplier=1, max=10),
             reraise=True,
         )
         return self._stages(order, asking(self._cloud.launch, order))
 
-    def look(self, order: NodeOrder) -> NodeLaunch:
-        """How far the machines of an order have got; a launch that takes several steps is taken one further.
+    def poll(self, order: NodeOrder) -> NodeLaunch:
+        """Poll the machines of an order, and take the next step of a launch that needs several.
 
-        No machine is launched in the place of one that ended. One that is late is given back, so that a repetition
-        of the request launches another.
+        A machine that ended is not replaced. One that is late is released, so that a retry of the request launches
+        another.
 
-        :raises NodesFailed: a machine ended, was too late, or cannot be had.
+        :raises NodesFailed: a machine ended, was late, or is out of capacity.
         """
         machines = self._cloud.machines(order.region, mark=order.mark)
-        if _wants_a_step(machines, order):
+        if _needs_another_call(machines, order):
             machines = list(self._cloud.launch(order))
         live = [machine for machine in machines if machine.state.is_live]
         launch = self._stages(order, live)
@@ -166,14 +168,14 @@ class Launching:
         return launch
 
     def release(self, key: str, region: str) -> tuple[str, ...]:
-        """Give back every machine of a request, which nobody wants any more; returns their ids.
+        """Release every machine of a request that is no longer needed; returns their ids.
 
         :param region: the cloud's region; empty means the connection's.
         """
         region = self._cloud.region(region)
         machines = self._cloud.machines(region, mark=self.mark(key))
-        wanted = [it.id for it in machines if it.state not in (MachineState.ENDING, MachineState.GONE)]
-        return self._cloud.terminate(wanted, region) if wanted else ()
+        requested = [it.id for it in machines if it.state not in (MachineState.ENDING, MachineState.GONE)]
+        return self._cloud.terminate(requested, region) if requested else ()
 
     def _stages(self, order: NodeOrder, machines: tuple[Machine, ...] | list[Machine]) -> NodeLaunch:
         running = any(machine.state is MachineState.RUNNING for machine in machines)
@@ -198,19 +200,19 @@ class Launching:
     def _lateness(self, machine: Machine, stage: str) -> str:
         age = _age(machine.launched_at)
         if stage == STARTING and age > self._settings.launch_timeout:
-            return f"is still starting after {_told(age)}"
+            return f"is still starting after {_seconds(age)}"
         if stage == JOINING and age > self._settings.registration_timeout:
-            return f"runs, but is no node of Kubernetes after {_told(age)}"
+            return f"runs, but is no node of Kubernetes after {_seconds(age)}"
         if stage == NOT_READY and age > self._settings.registration_timeout:
-            return f"is a node of Kubernetes, but not ready after {_told(age)}"
+            return f"is a node of Kubernetes, but not ready after {_seconds(age)}"
         return ""
 
 
-def _wants_a_step(machines: list[Machine], order: NodeOrder) -> bool:
-    """Whether the cloud has to be asked for the order once more, which launches nothing that was launched before.
+def _needs_another_call(machines: list[Machine], order: NodeOrder) -> bool:
+    """Whether the cloud has to be called again for the order, which never launches a machine twice.
 
-    A launch may take several steps; a cloud may not list yet what it launched a moment ago, and what has ended it lists
-    for long; two processes at once may have launched too many.
+    A launch may need several calls; a cloud may not list yet what it has just launched, and lists what has ended for
+    long; two processes at once may have launched too many.
     """
     live = sum(machine.state.is_live for machine in machines)
     ordered = any(machine.state is MachineState.ORDERED for machine in machines)
@@ -221,7 +223,7 @@ def _age(since: datetime) -> timedelta:
     return utc_now() - since
 
 
-def _told(age: timedelta) -> str:
+def _seconds(age: timedelta) -> str:
     return f"{age.total_seconds():.0f} s"
 
 
@@ -230,7 +232,7 @@ def _ended(machines: list[Machine], order: NodeOrder) -> Diagnosis:
     return Diagnosis(
         NodeCode.MACHINE_ENDED,
         f"{order.count - sum(it.state.is_live for it in machines)} of the machines are gone before they were ready.",
-        "Look at the reason below (a spot machine that was taken back, a volume that cannot be made); running the task "
+        "See the reason below (a spot machine was interrupted, a volume cannot be made); running the task "
         "again launches what is missing.",
         tuple(f"{machine.id}: {machine.state.value} {machine.reason}".rstrip() for machine in ended[-5:]),
     )
@@ -239,10 +241,10 @@ def _ended(machines: list[Machine], order: NodeOrder) -> Diagnosis:
 def _too_late(late: dict[Machine, str], settings: NodeSettings) -> Diagnosis:
     return Diagnosis(
         NodeCode.NOT_READY,
-        f"{len(late)} machines did not become nodes in time and were given back.",
-        "Look at the machine's console output and its user data: it has to join the cluster by itself, with a role "
+        f"{len(late)} machines did not become nodes in time and were released.",
+        "Check the machine's console output and its user data: it has to join the cluster by itself, with a role "
         "that the cluster knows and a way to its API server. When it only needs longer, raise launch_timeout "
-        f"({_told(settings.launch_timeout)}) or registration_timeout ({_told(settings.registration_timeout)}) of the "
-        "connection.",
+        f"({_seconds(settings.launch_timeout)}) or registration_timeout ({_seconds(settings.registration_timeout)}) "
+        "of the connection.",
         tuple(f"{machine.id} {why}" for machine, why in list(late.items())[:5]),
     )

@@ -1,4 +1,4 @@
-"""Places of clusters: where each was made."""
+"""Locations of clusters: where each was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines that are to go: drained, given back, and how far that has got."""
+"""Drains nodes and releases their machines, step by step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.nodes.draining import Drained, Draining
+from dcluster_provider.control.nodes.drainer import DrainProgress, NodeDrainer
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.machines import Machine, MachineState
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Destroyed:
-    """How far the destruction of machines has got.
+class DestroyProgress:
+    """The progress of destroying nodes.
 
-    :param released: the cloud's ids of those that are gone, or on their way.
-    :param draining: what those still have on them, by their ids.
-    :param left: why those were left as they are, by their ids.
+    :param released: the cloud's ids of the machines that are gone or being released.
+    :param draining: what the others still wait for, by machine id.
+    :param left: why machines were left as they are, by machine id.
     """
 
     released: tuple[str, ...] = ()
@@ -32,26 +32,26 @@ class Destroyed:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is draining any more."""
+        """Whether no node is draining any more."""
         return not self.draining
 
     def as_json(self) -> dict[str, Any]:
-        """The progress as a JSON object."""
+        """The progress as a JSON object, for triggers and XCom."""
         return {"released": list(self.released), "draining": self.draining, "left": self.left}
 
     def __str__(self) -> str:
-        told = f"{len(self.released)} nodes released, {len(self.draining)} draining, {len(self.left)} left"
+        counts = f"{len(self.released)} nodes released, {len(self.draining)} draining, {len(self.left)} left"
         waiting = [f"{node_id}: {why}" for node_id, why in (self.draining | self.left).items()]
-        return "; ".join([told, *waiting[:5]])
+        return "; ".join([counts, *waiting[:5]])
 
 
-class Destroying:
-    """Drains the nodes of machines and gives the machines back.
+class NodeDestroyer:
+    """Drains nodes and releases their machines to the cloud.
 
-    :param cluster: the Kubernetes whose nodes they are; none means that there is nothing to drain.
-    :param drain_timeout: in which the pods of a node have to be gone before it is left.
-    :param conn_id: the connection. A machine that another one launched, and that is no node here, is left: it may be
-        a node of another Kubernetes.
+    :param cluster: the nodes of Kubernetes; None means that there is nothing to drain.
+    :param drain_timeout: after which a node with pods left is given up.
+    :param conn_id: the connection. A machine of another connection that is no node here is left: it may be a node of
+        another Kubernetes.
     """
 
     def __init__(
@@ -60,21 +60,21 @@ class Destroying:
         self._cloud = cloud
         self._conn_id = conn_id
         self._cluster = cluster
-        self._draining = Draining(cluster, drain_timeout) if cluster is not None else None
+        self._draining = NodeDrainer(cluster, drain_timeout) if cluster is not None else None
 
-    def step(self, request: DestroyRequest, begun: datetime | None = None) -> Destroyed:
-        """Do what can be done now for each machine; to be repeated until nothing is draining.
+    def step(self, request: DestroyRequest, begun: datetime | None = None) -> DestroyProgress:
+        """Take the steps that are possible now for each machine; call it again until nothing is draining.
 
-        :param begun: when the destruction was asked for, see
-            :meth:`~dcluster_provider.control.nodes.draining.Draining.step`.
-        :raises PlatformUnavailable: the cloud or Kubernetes could not be asked; nothing that was begun is lost.
+        :param begun: when the destruction was requested, see
+            :meth:`~dcluster_provider.control.nodes.drainer.NodeDrainer.step`.
+        :raises PlatformUnavailable: the cloud or Kubernetes does not answer; steps taken so far are kept.
         """
         region = self._cloud.region(request.region)
         # The cloud first: a machine that becomes a node in between is not taken for one that never did.
         known = {machine.id: machine for machine in self._cloud.machines(region)}
-        wanted = [known[node_id] for node_id in dict.fromkeys(request.node_ids) if node_id in known]
-        gone = [it for it in wanted if it.state in (MachineState.ENDING, MachineState.GONE)]
-        there = [it for it in wanted if it not in gone]
+        requested = [known[node_id] for node_id in dict.fromkeys(request.node_ids) if node_id in known]
+        gone = [it for it in requested if it.state in (MachineState.ENDING, MachineState.GONE)]
+        there = [it for it in requested if it not in gone]
         nodes = nodes_of_machines(there, self._cluster.nodes() if self._cluster and there else [])
         left = {it: _unknown(region) for it in request.node_ids if it not in known}
         left |= {it.id: why for it in there if it.id not in nodes and (why := self._why_not_drained(it))}
@@ -85,22 +85,22 @@ class Destroying:
             if it.id not in left and (it.id not in nodes or nodes[it.id].name in drained.empty)
         ]
         released = self._cloud.terminate(empty, region) if empty else ()
-        left |= {it: "its cloud did not take it back" for it in empty if it not in released}
-        return Destroyed(
+        left |= {it: "its cloud did not release it" for it in empty if it not in released}
+        return DestroyProgress(
             (*(it.id for it in gone), *released),
             _by_machine(nodes, drained.draining),
             left | _by_machine(nodes, drained.left),
         )
 
     def _why_not_drained(self, machine: Machine) -> str:
-        """Why a machine cannot be drained that is no node of this Kubernetes; empty when there is nothing to drain."""
+        """Why a machine cannot be drained because it is no node here; empty when there is nothing to drain."""
         if not machine.connection or machine.connection == self._conn_id:
             return ""
         return f"it is no node of this Kubernetes, and the connection {machine.connection!r} launched it; use that one"
 
-    def _drain(self, nodes: list[ClusterNode], begun: datetime | None) -> Drained:
+    def _drain(self, nodes: list[ClusterNode], begun: datetime | None) -> DrainProgress:
         if self._draining is None or not nodes:
-            return Drained()
+            return DrainProgress()
         return self._draining.step(nodes, utc_now(), begun)
 
 
@@ -110,12 +110,12 @@ def nodes_of_machines(machines: list[Machine], nodes: list[ClusterNode]) -> dict
     return {it.id: by_provider[it.provider_id] for it in machines if it.provider_id in by_provider}
 
 
-def _by_machine(nodes: dict[str, ClusterNode], told: dict[str, str]) -> dict[str, str]:
-    return {machine: told[node.name] for machine, node in nodes.items() if node.name in told}
+def _by_machine(nodes: dict[str, ClusterNode], by_name: dict[str, str]) -> dict[str, str]:
+    return {machine: by_name[node.name] for machine, node in nodes.items() if node.name in by_name}
 
 
 def _unknown(region: str) -> str:
     return (
-        f"there is no machine of this deployment with this id in {region}: another launched it, it is elsewhere, or it "
-        "has been gone for a while"
+        f"this deployment has no machine with this id in {region}: another one launched it, it is in another region, "
+        "or it has been gone for a while"
     )

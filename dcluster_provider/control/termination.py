@@ -1,4 +1,4 @@
-"""What becomes of the jobs of a cluster that has ended or is ending."""
+"""The final states of jobs whose cluster is terminating or has ended."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, fail_job
 from dcluster_provider.platforms.base import Platform
 
-_NAMED = 5  # jobs that a refusal names
+_NAMED = 5  # jobs that an error names
 
 
 def after_cluster(platform: Platform, jobs: list[Job], cluster: Cluster, now: datetime) -> list[Job]:
-    """The live jobs of an ending cluster, each in its final state.
+    """The live jobs of a terminating cluster, each in its final state.
 
-    A job that has already succeeded stays so. A Spark driver is ended with its cluster, so its job failed; whether a
-    Flink job finished before its JobManager went cannot be told, so that job is UNKNOWN.
+    A job that has succeeded stays SUCCEEDED. A Spark driver is terminated with its cluster, so its job FAILED; whether
+    a Flink job finished before its JobManager was gone is unknown, so its job is UNKNOWN.
 
-    :raises PlatformUnavailable: how one of them ended cannot be told just now.
+    :raises PlatformUnavailable: the outcome of a job cannot be observed now.
     """
-    seen = platform.observe_jobs([(job, cluster) for job in jobs])
-    for found in seen.values():
+    observed = platform.observe_jobs([(job, cluster) for job in jobs])
+    for found in observed.values():
         if isinstance(found, ObservationError) and not found.is_refused:
             raise found.why
-    return [_after_cluster(job, cluster, seen.get(job.id), now) for job in jobs]
+    return [_after_cluster(job, cluster, observed.get(job.id), now) for job in jobs]
 
 
 def without_platform(jobs: list[Job], cluster: Cluster, now: datetime) -> list[Job]:
@@ -36,17 +36,17 @@ def without_platform(jobs: list[Job], cluster: Cluster, now: datetime) -> list[J
 
 
 def _after_cluster(
-    job: Job, cluster: Cluster, seen: JobObservation | ObservationError | None, now: datetime
+    job: Job, cluster: Cluster, observed: JobObservation | ObservationError | None, now: datetime
 ) -> Job:
-    if isinstance(seen, JobObservation) and _is_its_own_end(job, cluster, seen):
-        return advance_job(job, seen, now)
+    if isinstance(observed, JobObservation) and _is_its_own_end(job, cluster, observed):
+        return advance_job(job, observed, now)
     return fail_job(job, _cluster_ended(cluster), now, _state_without_cluster(job, cluster))
 
 
-def _is_its_own_end(job: Job, cluster: Cluster, seen: JobObservation) -> bool:
-    if seen.phase is not JobPhase.FAILED or job.state is JobState.STOPPING:
-        return seen.phase is JobPhase.SUCCEEDED
-    own = seen.diagnosis
+def _is_its_own_end(job: Job, cluster: Cluster, observed: JobObservation) -> bool:
+    if observed.phase is not JobPhase.FAILED or job.state is JobState.STOPPING:
+        return observed.phase is JobPhase.SUCCEEDED
+    own = observed.diagnosis
     return cluster.diagnosis is None or (own is not None and not own.code.is_from_outside)
 
 
@@ -58,21 +58,21 @@ def _state_without_cluster(job: Job, cluster: Cluster) -> JobState:
 
 
 def cluster_terminated(cluster: Cluster) -> Diagnosis:
-    """The explanation for those who needed a cluster that somebody terminated."""
+    """The diagnosis for a wait or a job that needed a cluster which was terminated."""
     return Diagnosis(
         ClusterCode.TERMINATED,
         f"The {cluster} was terminated.",
-        f"See who ended it: airflow dcluster clusters show {cluster.id}; then use a cluster that is live.",
+        f"See who terminated it: airflow dcluster clusters show {cluster.id}; then use a live cluster.",
     )
 
 
 def in_use(cluster: Cluster, users: Sequence[Job]) -> str:
-    """Why a cluster is not ended under the jobs of others, in words for an error."""
-    named = [f"{job} ({job.state.value}, {job.owner or 'asked for by no task'})" for job in users[:_NAMED]]
+    """The text of an error about a cluster that live jobs of other DAG runs use."""
+    named = [f"{job} ({job.state.value}, {job.owner or 'requested by no task'})" for job in users[:_NAMED]]
     more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
     return (
-        f"{cluster} is long-living and used by others: {'; '.join(named)}{more}. It was left as it is and ends by "
-        "its idle limit. Wait for the jobs, terminate them, or end the cluster under them with force=True."
+        f"{cluster} is long-living and used by others: {'; '.join(named)}{more}. It was left as it is; its idle "
+        "timeout terminates it. Wait for the jobs, terminate them, or terminate the cluster under them with force=True."
     )
 
 

@@ -1,6 +1,6 @@
-"""Getting the pods off nodes: one step after the other, each of which may be the last that its process makes.
+"""Drains nodes of Kubernetes in steps, each of which may be the last one of its process.
 
-What has to be remembered is on the node itself, in the same request that cordons it: whoever comes next goes on.
+The state of a drain is in annotations of the node, set by the request that cordons it, so any process can continue.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
     from dcluster_provider.platforms.nodes import ClusterNodes
 
-STARTED = LABEL_PREFIX + "drain-started"  # when its drain began, which its deadline counts from
-LEFT = LABEL_PREFIX + "drain-left"  # when its last drain was given up, and why
-WAS_CORDONED = LABEL_PREFIX + "cordoned-before"  # somebody else had cordoned it, so it stays so
-_TOLD_PODS = 3  # in a sentence
+STARTED = LABEL_PREFIX + "drain-started"  # when the drain began; its deadline counts from here
+LEFT = LABEL_PREFIX + "drain-left"  # when the last drain was given up, and why
+WAS_CORDONED = LABEL_PREFIX + "cordoned-before"  # it was cordoned before the drain, so it stays cordoned
+_NAMED_PODS = 3  # that a message names
 
 
 @dataclass(frozen=True)
-class Drained:
-    """How far the drain of nodes has got, by their names.
+class DrainProgress:
+    """The progress of draining nodes, by their names.
 
-    :param empty: nothing uses these any more, and they take no new pods.
-    :param draining: what these still have on them.
-    :param left: why these were left, and take new pods again.
+    :param empty: cordoned nodes that nothing uses any more.
+    :param draining: what nodes still wait for.
+    :param left: why nodes were given up; they take new pods again.
     """
 
     empty: tuple[str, ...] = ()
@@ -38,36 +38,40 @@ class Drained:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is draining any more."""
+        """Whether no node is draining any more."""
         return not self.draining
 
     def as_json(self) -> dict[str, Any]:
-        """The progress as a JSON object."""
+        """The progress as a JSON object, for triggers and XCom."""
         return {"empty": list(self.empty), "draining": self.draining, "left": self.left}
 
     def __str__(self) -> str:
-        told = f"{len(self.empty)} nodes empty, {len(self.draining)} draining, {len(self.left)} left"
-        return "; ".join([told, *(f"{name}: {why}" for name, why in (self.draining | self.left).items())][:6])
+        counts = f"{len(self.empty)} nodes empty, {len(self.draining)} draining, {len(self.left)} left"
+        return "; ".join(
+            [counts, *(f"{name}: {why}" for name, why in (self.draining | self.left).items())][:6]
+        )
 
 
-class Draining:
+class NodeDrainer:
     """Drains nodes of Kubernetes.
 
-    :param timeout: in which the pods of a node have to be gone before it is left as it was.
+    :param timeout: after which a node with pods left is given up.
     """
 
     def __init__(self, cluster: ClusterNodes, timeout: timedelta) -> None:
         self._cluster = cluster
         self._timeout = timeout
 
-    def step(self, nodes: Sequence[ClusterNode], now: datetime, begun: datetime | None = None) -> Drained:
-        """Cordon nodes, evict what may be evicted now, and tell what is left; to be repeated until nothing drains.
+    def step(
+        self, nodes: Sequence[ClusterNode], now: datetime, begun: datetime | None = None
+    ) -> DrainProgress:
+        """Cordon nodes and evict the pods that can be evicted now; call it again until nothing is draining.
 
-        Of a node that has a pod which must not be moved, none is moved: it may end by itself until the deadline.
+        A node with a pod that must not be moved keeps all of its pods: it may end by itself until the deadline.
 
-        :param nodes: as they were listed just now.
-        :param begun: when the drain was asked for: nodes that were left since are not tried again. None means that
-            those are not which were left within one timeout.
+        :param nodes: the nodes as just listed.
+        :param begun: when the drain was requested: nodes given up since then are not drained again. None skips those
+            that were given up within one timeout.
         """
         begun = begun or now - self._timeout
         left: dict[str, str] = {}
@@ -80,8 +84,8 @@ class Draining:
             elif (taken := self._cordoned(node, begun, now)) is not None:
                 cordoned.append(taken)
             else:
-                draining[node.name] = "is gone or was made anew, and is looked at once more"
-        # Listed after the last of them was cordoned: what is not there now will not come.
+                draining[node.name] = "is gone or was recreated, and will be polled again"
+        # Listed after all were cordoned: no new pod can appear.
         pods = self._cluster.pods([node.name for node in cordoned]) if cordoned else []
         work = work_by_node(pods, now)
         for node in cordoned:
@@ -93,47 +97,45 @@ class Draining:
             else:
                 draining[node.name] = self._evict(node, on_it, now)
         empty = tuple(node.name for node in cordoned if node.name not in work)
-        return Drained(empty, draining, left)
+        return DrainProgress(empty, draining, left)
 
     def finish(self, nodes: Sequence[ClusterNode]) -> None:
-        """Note that nodes are drained, when they are to stay and be empty."""
+        """End the drain of nodes that are empty and stay cordoned."""
         for node in nodes:
             if WAS_CORDONED in node.annotations or not node.cordoned or drain_started(node) is not None:
                 self._cluster.cordon(node, {STARTED: None, WAS_CORDONED: None})
 
     def give_up(self, node: ClusterNode, work: Sequence[NodePod], now: datetime) -> str:
-        """Let a node take new pods again, unless it took none before; returns why it was left."""
-        why = f"not empty after {self._timeout.total_seconds():.0f} s: {_told(work)}"
+        """Give up the drain of a node, and uncordon it unless it was cordoned before; returns why."""
+        why = f"not empty after {self._timeout.total_seconds():.0f} s: {_describe(work)}"
         self.release(node, left_mark(why, now))
         return why
 
     def release(self, node: ClusterNode, marks: dict[str, str | None]) -> None:
-        """Let a node take new pods again, unless somebody else had cordoned it before its drain."""
+        """Uncordon a node, unless it was cordoned before its drain."""
         if WAS_CORDONED in node.annotations:
             self._cluster.cordon(node, marks)
         else:
             self._cluster.uncordon(node, marks)
 
     def _why_left(self, node: ClusterNode, begun: datetime, now: datetime) -> str:
-        """Why a node was left by this drain; empty when it was not."""
+        """Why this drain has given up a node; empty when it has not."""
         started = drain_started(node)
         if started is None:
             return _left_since(node, begun)
         if node.cordoned or started < begun:
             return ""
-        why = "somebody has uncordoned it"
+        why = "it was uncordoned during its drain"
         self._cluster.uncordon(node, left_mark(why, now))
         return why
 
     def _cordoned(self, node: ClusterNode, begun: datetime, now: datetime) -> ClusterNode | None:
-        """The node once it takes no new pods; none when it is gone."""
+        """The node, cordoned; None when it is gone."""
         started = drain_started(node)
-        outdated = (
-            started is not None and started + self._timeout < begun
-        )  # of a drain that nobody went on with
+        outdated = started is not None and started + self._timeout < begun  # of an abandoned drain
         if node.cordoned and not outdated:
             return node
-        # Of two that begin at once the later one moves the deadline, by as little as lies between them.
+        # Of two drains that start at once, the later one moves the deadline by the time between them.
         marks: dict[str, str | None] = {STARTED: now.isoformat(), LEFT: None}
         if not node.cordoned:
             marks[WAS_CORDONED] = None
@@ -154,22 +156,22 @@ class Draining:
             if not pod.is_ending:
                 eviction = self._cluster.evict(pod)
                 if eviction.result == "blocked":
-                    blocked = f", {pod} is not let go: {eviction.why}"
-        return f"waits for {_told(work)}{blocked}"
+                    blocked = f", the eviction of {pod} is blocked: {eviction.why}"
+        return f"waits for {_describe(work)}{blocked}"
 
 
 def drain_started(node: ClusterNode) -> datetime | None:
-    """When the drain of a node began that has not ended; none when it is not drained."""
+    """When the present drain of a node began; None when it is not draining."""
     return _moment(node.annotations.get(STARTED, ""))
 
 
 def left_mark(why: str, now: datetime) -> dict[str, str | None]:
-    """What says on a node that its drain was given up."""
+    """The annotations of a node whose drain was given up."""
     return {STARTED: None, WAS_CORDONED: None, LEFT: f"{now.isoformat()} {why}"}
 
 
 def _left_since(node: ClusterNode, since: datetime) -> str:
-    """Why a node was left, if it was so after a moment."""
+    """Why the drain of a node was given up, if that was after a moment; otherwise empty."""
     at, _, why = node.annotations.get(LEFT, "").partition(" ")
     moment = _moment(at)
     return why if moment is not None and moment >= since else ""
@@ -179,14 +181,14 @@ def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return None  # none, or written by somebody else
+        return None  # no time, or not written by this package
     return moment if moment.tzinfo is not None else None
 
 
-def _told(pods: Sequence[NodePod]) -> str:
+def _describe(pods: Sequence[NodePod]) -> str:
     named = ", ".join(
         f"{pod} ({why_not_evicted(pod) or ('is ending' if pod.is_ending else pod.phase)})"
-        for pod in pods[:_TOLD_PODS]
+        for pod in pods[:_NAMED_PODS]
     )
-    more = f" and {len(pods) - _TOLD_PODS} more" if len(pods) > _TOLD_PODS else ""
+    more = f" and {len(pods) - _NAMED_PODS} more" if len(pods) > _NAMED_PODS else ""
     return f"{len(pods)} pods: {named}{more}"

@@ -16,7 +16,7 @@ from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
 
 HERE, ELSEWHERE = "folder /here", "folder /elsewhere"
-REFUSAL = rf"made in {HERE}, and the connection says {ELSEWHERE} by now"
+REFUSAL = rf"made in {HERE}, and the connection now leads to {ELSEWHERE}"
 SPEC = {"tenant": "team"}
 JOB = {"client": "team", "module": "etl", "application": "etl.py"}
 OWNER = Owner("airflow", "dag", "run", "task")
@@ -33,7 +33,7 @@ class Connection:
     def __init__(self, platform) -> None:
         self.asked: list[str] = []
         self._platform = platform
-        self._away = {"place": ELSEWHERE, "clusters": {}, "jobs": {}}
+        self._away = {"location": ELSEWHERE, "clusters": {}, "jobs": {}}
 
     def edit(self):
         """Lead to the other place, or back."""
@@ -49,7 +49,7 @@ def connection(monkeypatch, platform):
         method = getattr(platform, name)
 
         def note(*given, method=method, name=name):
-            if platform.place == ELSEWHERE:
+            if platform.location == ELSEWHERE:
                 connection.asked.append(name)
             return method(*given)
 
@@ -74,7 +74,7 @@ def test_a_cluster_and_its_job_stay_as_they_were_and_go_on_when_the_place_is_bac
     control, platform, job, connection
 ):
     before = control.clusters.get(job.cluster_id)
-    assert before.place == HERE
+    assert before.location == HERE
     connection.edit()
     assert look(control, job) == (JobState.RUNNING, ClusterState.RUNNING)
     assert control.clusters.observe([before.id]) == {before.id: before}
@@ -112,7 +112,7 @@ def test_a_job_is_not_stopped_elsewhere(control, platform, job, connection, monk
     assert control.jobs.terminate(job.id).state is JobState.STOPPING
     assert connection.asked == []
     connection.edit()
-    monkeypatch.setattr("dcluster_provider.control.job_progress._STOP_PATIENCE", timedelta(0))
+    monkeypatch.setattr("dcluster_provider.control.job_progress._STOP_GRACE_PERIOD", timedelta(0))
     control.jobs.observe([job.id])
     assert look(control, job) == (JobState.KILLED, ClusterState.TERMINATED)
 
@@ -166,7 +166,7 @@ def test_the_same_request_is_refused_and_another_is_not(control, platform, conne
         [],
     )
     other = control.clusters.launch(SPEC, "other")
-    assert (other.place, list(platform.clusters)) == (ELSEWHERE, [other.name])
+    assert (other.location, list(platform.clusters)) == (ELSEWHERE, [other.name])
 
 
 def test_a_launch_that_was_cut_short_is_not_gone_on_with_elsewhere(control, platform, connection):
@@ -207,25 +207,25 @@ def test_the_check_tells_of_them_and_leaves_them(control, job, connection, dry_r
 def test_one_that_was_made_before_places_were_remembered_is_taken_to_be_here(
     control, platform, connection, monkeypatch
 ):
-    monkeypatch.setattr(platform, "place_of", lambda _spec: "")
+    monkeypatch.setattr(platform, "location_of", lambda _spec: "")
     job = control.jobs.submit(JOB)
     control.jobs.observe([job.id])
     monkeypatch.undo()
-    assert control.clusters.get(job.cluster_id).place == ""
+    assert control.clusters.get(job.cluster_id).location == ""
     connection.edit()
     assert look(control, job) == (JobState.FAILED, ClusterState.FAILED)
     assert control.clusters.get(job.cluster_id).diagnosis.code == "ClusterVanished"
 
 
 def test_one_on_another_server_is_elsewhere_and_a_server_that_nobody_tells_of_is_the_same(control, platform):
-    platform.place = "namespace data"
+    platform.location = "namespace data"
     old = control.clusters.launch(SPEC, "old")
-    assert old.place == "namespace data"
-    platform.place = "namespace data, Kubernetes one"
-    assert control.clusters.observe([old.id])[old.id].place == platform.place
-    platform.place = "namespace data"  # nobody may tell of the server any more
-    assert control.clusters.observe([old.id])[old.id].place == "namespace data, Kubernetes one"
-    platform.place, platform.clusters = "namespace data, Kubernetes two", {}
+    assert old.location == "namespace data"
+    platform.location = "namespace data, Kubernetes one"
+    assert control.clusters.observe([old.id])[old.id].location == platform.location
+    platform.location = "namespace data"  # nobody may tell of the server any more
+    assert control.clusters.observe([old.id])[old.id].location == "namespace data, Kubernetes one"
+    platform.location, platform.clusters = "namespace data, Kubernetes two", {}
     assert control.clusters.observe([old.id])[old.id].state is ClusterState.RUNNING
     diagnosis = control.clusters.unobservable(old.id).why.diagnosis
     assert (diagnosis.code, "made in namespace data, Kubernetes one" in diagnosis.cause) == (
@@ -235,17 +235,17 @@ def test_one_on_another_server_is_elsewhere_and_a_server_that_nobody_tells_of_is
 
 
 def test_a_place_is_not_completed_by_a_server_on_which_nothing_of_the_cluster_is(control, platform):
-    platform.place = "namespace data"
+    platform.location = "namespace data"
     old = control.clusters.launch(SPEC, "old")
-    platform.place, platform.clusters = "namespace data, Kubernetes two", {}
+    platform.location, platform.clusters = "namespace data, Kubernetes two", {}
     gone = control.clusters.observe([old.id])[old.id]
-    assert (gone.state, gone.place) == (ClusterState.FAILED, "namespace data")
+    assert (gone.state, gone.location) == (ClusterState.FAILED, "namespace data")
 
 
 def test_one_that_somebody_else_runs_has_no_place(control, connection):
     known = ExternalCluster("reports", "spark3", "http://host:8080", "spark://host:7077")
     cluster = control.clusters.external(known)
-    assert cluster.place == ""
+    assert cluster.location == ""
     connection.edit()
     assert control.clusters.external(known).id == cluster.id
 
@@ -255,4 +255,4 @@ def test_one_that_has_ended_elsewhere_is_told_of_as_any_other(control, connectio
     connection.edit()
     with pytest.raises(ClusterFailed, match="was terminated"):
         control.jobs.submit(JOB | {"clusterId": ended.id})
-    assert control.clusters.launch(SPEC, "key").place == ELSEWHERE
+    assert control.clusters.launch(SPEC, "key").location == ELSEWHERE
