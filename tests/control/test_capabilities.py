@@ -63,6 +63,7 @@ def test_a_capability_is_had_by_a_platform_that_has_its_methods():
         "SupportsSavepoints": ["local", "kubernetes"],
         "SupportsExternalClusters": ["local", "kubernetes"],
         "SupportsChangeNotification": ["kubernetes"],
+        "SupportsExamination": ["kubernetes"],
     }
 
 
