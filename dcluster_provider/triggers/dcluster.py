@@ -15,7 +15,6 @@ from airflow.triggers.base import TriggerEvent
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.job_result import without_result_lines
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.triggers.log_channel import wait_until_read
 from dcluster_provider.triggers.owned import OwnedTrigger
 from dcluster_provider.triggers.poll_result import PollResult, Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
@@ -33,6 +32,7 @@ _PIECE_SECONDS = 0.1  # between two batches of lines
 _MAX_AFTER_END = 64 * 1024 * 1024  # characters of a log that are copied after the job's end
 _TERMINATION_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
 _TERMINATION_POLL_INTERVAL = 1.0  # seconds
+_READ_SECONDS = 1.0  # in which the triggerer normally has read the last lines
 
 
 class RecordTrigger(OwnedTrigger):
@@ -40,7 +40,7 @@ class RecordTrigger(OwnedTrigger):
 
     What the last poll returned is not logged here: the triggerer closes a trigger's log file as soon as the trigger has
     ended, and drops what it has not read by then. Those lines are part of the event, as ``lines``, and the resumed task
-    logs them; if the event cannot hold all of them, the first are logged here and waited for until read.
+    logs them; if the event cannot hold all of them, the first are logged here with time to be read.
 
     :param conn_id: the connection.
     :param record_id: the id of the cluster or job.
@@ -213,8 +213,7 @@ class RecordTrigger(OwnedTrigger):
             return
         first, self._held_lines = self._held_lines[:left], self._held_lines[left:]
         await self._pass_on(first)
-        async with _turn():
-            await wait_until_read()
+        await asyncio.sleep(_READ_SECONDS)
 
     async def _pass_on(self, lines: Sequence[str]) -> None:
         """Log lines no faster than the triggerer reads them from all its waits together."""

@@ -46,7 +46,7 @@ class MoonPlatform:
     def prepare(self, spec, report):
         report(f"landing in {self.crater}")
 
-    def place_of(self, spec):
+    def location_of(self, spec):
         return f"crater {self.crater}"
 
     def apply_cluster(self, cluster):
@@ -85,7 +85,7 @@ told = {
     "clouds": form["cloud"]["schema"]["enum"],
     "fields": [form["moon_crater"], form["orbit_height"]],
     "reached": hook.test_connection(),
-    "running": [running.platform, running.place, running.master_url],
+    "running": [running.platform, running.location, running.master_url],
     "ended": ended.state.value,
     "orbit": hook.settings.nodes.cloud_settings.height,
 }
