@@ -55,7 +55,6 @@ class EngineRelease:
     :param package: its distribution on PyPI.
     :param module: the Python module in which the engine's own files are.
     :param pythons: the oldest and the newest Python that it was seen to work with.
-    :param javas: the same of Java, as feature versions.
     :param requirements_since: what has to be installed with it from a Python on.
     """
 
@@ -65,7 +64,6 @@ class EngineRelease:
     package: str
     module: str
     pythons: tuple[PythonVersion, PythonVersion]
-    javas: tuple[int, int]
     requirements_since: tuple[tuple[PythonVersion, str], ...] = ()
 
     def is_of(self, version: str) -> bool:

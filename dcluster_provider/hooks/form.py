@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _TYPES: dict[Any, str] = {bool: "boolean", int: "integer", timedelta: "integer"}
 
 
+@cache
 def own_fields() -> dict[str, FieldInfo]:
     """The fields of a connection that this package reads, by their names."""
     models: list[type[ConnectionSettings]] = [

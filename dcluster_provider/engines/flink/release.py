@@ -12,6 +12,5 @@ FLINK_RELEASES = (
         package="apache-flink",
         module="pyflink",
         pythons=((3, 9), (3, 12)),
-        javas=(17, 21),
     ),
 )

@@ -12,7 +12,6 @@ SPARK_RELEASES = (
         package="pyspark",
         module="pyspark",
         pythons=((3, 8), (3, 13)),
-        javas=(17, 21),
         # It imports distutils, which Python has no more and setuptools stands in for.
         requirements_since=(((3, 12), "setuptools<81"),),
     ),

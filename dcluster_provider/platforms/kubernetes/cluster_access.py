@@ -16,9 +16,8 @@ from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.external import external_rest
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
-_API_SERVER = (
-    "k8s://https://kubernetes.default.svc"  # the master of drivers that make their executors themselves
-)
+# The master of drivers that make their executors themselves.
+_API_SERVER = "k8s://https://kubernetes.default.svc"
 
 
 def cluster_addresses(settings: KubernetesSettings, cluster: Cluster) -> Addresses:

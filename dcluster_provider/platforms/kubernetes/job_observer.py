@@ -65,7 +65,6 @@ class JobObserver:
             self._rest,
             lambda cluster: cluster_addresses(settings, cluster).ui_url,
             self._client,
-            lambda job, cluster: pod_engine(cluster.spec).savepoint_folder(settings, job, cluster),
         )
         self._jobs = {name: engine.jobs(sources) for name, engine in POD_ENGINES.items()}
 

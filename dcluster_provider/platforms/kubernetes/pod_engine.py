@@ -26,14 +26,12 @@ class JobSources:
     :param rest_of: the HTTP interface of a cluster's master.
     :param page_of: the address of its page.
     :param client_of: the pod of a job's driver or client, among those of its cluster.
-    :param savepoint_folder_of: the folder that savepoints of a job on a cluster go to.
     """
 
     settings: KubernetesSettings
     rest_of: Callable[[Cluster], EngineRest]
     page_of: Callable[[Cluster], str]
     client_of: Callable[[Job, Cluster, Sequence[Pod]], ClientPod]
-    savepoint_folder_of: Callable[[Job, Cluster], str]
 
 
 class EngineJobs(Protocol):

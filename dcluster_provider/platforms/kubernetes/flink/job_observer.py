@@ -17,10 +17,30 @@ from dcluster_provider.platforms.kubernetes.flink.external import (
     observe_without_jobmanager,
 )
 from dcluster_provider.platforms.kubernetes.flink.jobs import JobManagerJobs, is_jar
+from dcluster_provider.platforms.kubernetes.flink.savepoint_folders import job_savepoint_folder
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod, running_master
 
 _RESTARTS_SECONDS = 120.0  # for which a restart is reported: between two of them, the job is at work
+
+
+class RestartHints:
+    """Why the jobs of one connection restart, by the job's id."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[float, Diagnosis]] = {}
+
+    def lasting(self, job_id: int, found: Diagnosis | None) -> Diagnosis | None:
+        """The cause of a restart that was found now, or a moment ago."""
+        now = time.monotonic()
+        if found is not None:
+            self._known[job_id] = (now, found)
+        known = self._known.get(job_id)
+        return known[1] if known is not None and now - known[0] < _RESTARTS_SECONDS else None
+
+    def forget(self, job_id: int) -> None:
+        """Forget a job that has ended."""
+        self._known.pop(job_id, None)
 
 
 class FlinkJobObserver:
@@ -49,7 +69,9 @@ class FlinkJobObserver:
         seen = {}
         for job in jobs:
             client = None if is_jar(job) else self._sources.client_of(job, cluster, pods)
-            folder = self._sources.savepoint_folder_of(job, cluster) if job.savepoint_requested else ""
+            folder = (
+                job_savepoint_folder(self._sources.settings, job, cluster) if job.savepoint_requested else ""
+            )
             found = manager.observe(job, client, folder)
             if found is not None and not (cluster.is_external and self._may_be_recovered(job, found)):
                 seen[job.id] = self._with_hint(job, found, manager)
@@ -85,22 +107,3 @@ class FlinkJobObserver:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
-
-
-class RestartHints:
-    """Why the jobs of one connection restart, by the job's id."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[float, Diagnosis]] = {}
-
-    def lasting(self, job_id: int, found: Diagnosis | None) -> Diagnosis | None:
-        """The cause of a restart that was found now, or a moment ago."""
-        now = time.monotonic()
-        if found is not None:
-            self._known[job_id] = (now, found)
-        known = self._known.get(job_id)
-        return known[1] if known is not None and now - known[0] < _RESTARTS_SECONDS else None
-
-    def forget(self, job_id: int) -> None:
-        """Forget a job that has ended."""
-        self._known.pop(job_id, None)

@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
@@ -15,13 +14,13 @@ from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import never_fits
 from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
-from dcluster_provider.engines.flink.savepoints import SAVEPOINT_FOLDER, savepoint_folder
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.flink import clients, manifests
 from dcluster_provider.platforms.kubernetes.flink.job_observer import FlinkJobObserver
 from dcluster_provider.platforms.kubernetes.flink.jobs import is_jar, submitted_ids
+from dcluster_provider.platforms.kubernetes.flink.savepoint_folders import job_savepoint_folder
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
@@ -92,15 +91,7 @@ class FlinkPods:
 
     def savepoint_folder(self, settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:
         """The connection's flink_storage, unless a setting names one."""
-        if not cluster.is_external:
-            return savepoint_folder(job, manifests.cluster_settings(settings, cluster))
-        folder = savepoint_folder(job, {})
-        if not folder:
-            raise InvalidSpec(
-                f"field savepoint: nothing says where savepoints of {job} go, and somebody else runs its cluster; set "
-                f"{SAVEPOINT_FOLDER} in extraCmd of the job"
-            )
-        return folder
+        return job_savepoint_folder(settings, job, cluster)
 
     def failure_text(self, rest: EngineRest, job: Job) -> str:
         """The stack trace that the JobManager keeps."""
