@@ -76,7 +76,7 @@ def concluded(
 @pytest.mark.parametrize(("state", "told"), [("RUNNING", False), ("RESTARTING", True), ("FAILING", True)])
 def test_a_job_that_is_being_restarted_says_so(state, told):
     known = JobManagerJobs(FlinkJobs(NOBODY, {"1": entry(state)}), jobmanager(BEFORE))
-    found = known.why_restarting(SQL)
+    found = known.why_restarting(sql_job())
     assert (found is not None and found.code == "JobRestarts") is told
 
 
@@ -148,7 +148,12 @@ def test_a_client_that_failed_beside_its_first_jobmanager_failed_by_itself(after
     assert seen.phase is phase
 
 
-SQL = replace(make_job(CLUSTER, application="etl.sql"), state=JobState.RUNNING, started_at=ago(1800))
+SQL = make_job(CLUSTER, application="etl.sql")
+
+
+def sql_job(**fields):
+    """The SQL file, at work for half an hour by the clock of the test that asks."""
+    return replace(SQL, **{"state": JobState.RUNNING, "started_at": ago(1800)} | fields)
 
 
 def ended_well(
@@ -177,13 +182,13 @@ def ended_well(
     ],
 )
 def test_what_a_client_has_left_to_a_jobmanager_is_lost_with_that(started_ago, keeps_nothing, keeps_jobs):
-    job, ended = replace(SQL, ui_url="http://page/#/job/1"), ago(1700)
+    job, ended = sql_job(ui_url="http://page/#/job/1"), ago(1700)
     assert ended_well(job, started_ago, ended=ended) is keeps_nothing
     assert ended_well(job, started_ago, ended=ended, highly_available=True) is keeps_jobs
 
 
 def test_what_was_not_seen_before_its_jobmanager_restarted_is_lost_too():
-    unseen = replace(SQL, state=JobState.SUBMITTED, started_at=None)
+    unseen = sql_job(state=JobState.SUBMITTED, started_at=None)
     assert ended_well(unseen, LONG, ended=ago(1)) is JobPhase.LOST
 
 
@@ -191,7 +196,7 @@ def test_what_was_not_seen_before_its_jobmanager_restarted_is_lost_too():
 @pytest.mark.parametrize(("page", "ended_ago"), [("", 1), ("", 1700), ("http://page/#/job/1", 1)])
 def test_a_client_that_left_nothing_behind_has_done_its_work(highly_available, page, ended_ago):
     """It submitted nothing, or waited for what it submitted longer than the JobManager tells of that."""
-    job = replace(SQL, ui_url=page)
+    job = sql_job(ui_url=page)
     seen = ended_well(job, BEFORE, ended=ago(ended_ago), highly_available=highly_available)
     assert seen is JobPhase.SUCCEEDED
 
@@ -205,7 +210,7 @@ def test_a_client_that_left_nothing_behind_has_done_its_work(highly_available, p
     ],
 )
 def test_a_jobmanager_of_others_that_knows_no_more_of_what_was_left_to_it_has_lost_it(page, ended_ago, phase):
-    assert ended_well(replace(SQL, ui_url=page), None, ended=ago(ended_ago), external=True) is phase
+    assert ended_well(sql_job(ui_url=page), None, ended=ago(ended_ago), external=True) is phase
 
 
 def client_that_is_gone(job) -> ClientPod:
@@ -241,7 +246,7 @@ def test_what_a_client_has_left_behind_tells_of_the_job_when_the_client_is_remov
 ):
     overview = {str(number): entry(state) for number, state in enumerate(states)}
     known = JobManagerJobs(FlinkJobs(NOBODY, overview), jobmanager(BEFORE), highly_available)
-    seen = known.observe(SQL, client_that_is_gone(SQL), "")
+    seen = known.observe(sql_job(), client_that_is_gone(SQL), "")
     assert seen is not None
     assert seen.phase is phase
 
@@ -258,7 +263,7 @@ def test_what_a_client_has_left_behind_tells_of_the_job_when_the_client_is_remov
 def test_a_job_may_come_back_with_its_jobmanager_after_its_client_was_removed(
     started_ago, keeps_nothing, keeps_jobs
 ):
-    job = replace(SQL, ui_url="http://page/#/job/1")
+    job = sql_job(ui_url="http://page/#/job/1")
     for highly_available, phase in ((False, keeps_nothing), (True, keeps_jobs)):
         known = JobManagerJobs(FlinkJobs(NOBODY, {}), jobmanager(started_ago), highly_available)
         seen = known.observe(job, client_that_is_gone(job), "")
@@ -287,7 +292,7 @@ def test_a_jar_has_the_flink_job_of_its_id_alone():
 
 @pytest.mark.parametrize("state", [JobState.SUBMITTED, JobState.STOPPING])
 def test_a_client_that_was_removed_before_it_was_at_work_is_absent(state):
-    job = replace(SQL, state=state, started_at=None)
+    job = sql_job(state=state, started_at=None)
     seen = JobManagerJobs(FlinkJobs(NOBODY, {}), None).observe(job, client_that_is_gone(job), "")
     assert seen is not None
     assert seen.phase is JobPhase.ABSENT
