@@ -42,6 +42,12 @@ _FOLLOWS = re.compile(
     r"Error while (?:sending|receiving)|Job \d+ cancelled (?:as part of|because)|"
     r"An error occurred while calling|^[\w.]*PythonException:\s*$"
 )
+# Flink closes the class loader of its RPC system while threads still use it, and tells of every one of them.
+_THREAD_ENDED = re.compile(r"Thread '[^']*' produced an uncaught exception")
+_CLOSED_LOADER = re.compile(
+    r"(?:ClassNotFoundException|NoClassDefFoundError): (?:org[./]apache[./]pekko|scala)[./]"
+)
+_THREAD_DUMP = "Thread dump:"
 _WORDS = re.compile(r"[A-Za-z\[(]")
 _BETWEEN = (
     "Driver stacktrace",
@@ -54,7 +60,8 @@ _ERRORS = ("ERROR", "FATAL", "CRITICAL")
 _TELLING = ("WARN", *_ERRORS)
 _NOISE = re.compile(
     r"^Setting default log level|^To adjust logging level|^Using Spark's default log4j|^SLF4J|^WARNING: |"
-    r"^OpenJDK 64-Bit Server VM warning|^\[Stage \d+:|^Picked up |^#|^:: |^-+$|^\) \[duplicate |dcluster-result "
+    r"^OpenJDK 64-Bit Server VM warning|^\[Stage \d+:|^Picked up |^#|^:: |^-+$|^\) \[duplicate |dcluster-result |"
+    r'^\.$|^"[^"]*" (?:daemon )?prio=\d'
 )
 
 
@@ -100,7 +107,14 @@ class Failure:
         """Whether it only says that something else has ended the process."""
         if _NO_ANSWER.search(self.root) and any(_GATEWAY.search(line) for line in self.lines):
             return True
-        return bool(_FOLLOWS.search(self.root))
+        return self.is_aftermath or bool(_FOLLOWS.search(self.root))
+
+    @cached_property
+    def is_aftermath(self) -> bool:
+        """Whether it only shows the process in the middle of its end."""
+        if self.lines[0].endswith(_THREAD_DUMP):
+            return True
+        return bool(_THREAD_ENDED.search(self.lines[0]) and _CLOSED_LOADER.search(self.root))
 
 
 @dataclass(frozen=True)
@@ -131,7 +145,7 @@ class Log:
             telling = [each for each in group if not each.follows]
             if telling:
                 return telling[-1]
-        return next(reversed(uncaught or logged), None)
+        return next((each for each in reversed(uncaught or logged) if not each.is_aftermath), None)
 
     @cached_property
     def severe(self) -> tuple[str, ...]:
@@ -176,7 +190,7 @@ def _failures(lines: Sequence[str]) -> Iterator[Failure]:
                 yield _failure(current, level, number)
             # A logger writes an exception below its message.
             current, level = [line], logged or (before if _JAVA_ERROR.match(line) else "")
-        elif current and (logged or _is_output(line, current)):
+        elif current and (logged or (_is_output(line, current) and not current[0].endswith(_THREAD_DUMP))):
             yield _failure(current, level, number)
             current = []
         elif current and len(current) < _MAX_LINES:

@@ -8,13 +8,13 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import TriggerEvent
 
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.job_result import without_result_lines
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.triggers.log_channel import turn, wait_for_room
 from dcluster_provider.triggers.owned import OwnedTrigger
 from dcluster_provider.triggers.poll_result import PollResult, Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 
 
 _MAX_EVENT = 24 * 1024  # characters of JSON; MySQL keeps 64 KiB of what a task resumes with
-# Of lines that are logged at once: with what Airflow adds to each, they fit into a pipe to the triggerer; a full pipe
-# would block all waits of the triggerer's loop.
+# Of lines that are logged at once.
 _PIECE_LINES, _PIECE_CHARACTERS = 100, 16 * 1024
 _PIECE_SECONDS = 0.1  # between two batches of lines
 _MAX_AFTER_END = 64 * 1024 * 1024  # characters of a log that are copied after the job's end
 _TERMINATION_SECONDS = 300.0  # in which what a person ended is gone, unless its node does not answer
 _TERMINATION_POLL_INTERVAL = 1.0  # seconds
-_READ_SECONDS = 1.0  # in which the triggerer normally has read the last lines
 
 
 class RecordTrigger(OwnedTrigger):
@@ -40,7 +38,8 @@ class RecordTrigger(OwnedTrigger):
 
     What the last poll returned is not logged here: the triggerer closes a trigger's log file as soon as the trigger has
     ended, and drops what it has not read by then. Those lines are part of the event, as ``lines``, and the resumed task
-    logs them; if the event cannot hold all of them, the first are logged here with time to be read.
+    logs them; if the event cannot hold all of them, the first are logged here. A trigger that has logged anything ends
+    only when all of it was read.
 
     :param conn_id: the connection.
     :param record_id: the id of the cluster or job.
@@ -195,6 +194,7 @@ class RecordTrigger(OwnedTrigger):
 
     async def _event(self, cause: str, last: PollResult | None, log_end: int | None) -> TriggerEvent:
         await self._log_what_no_event_carries()
+        await self.wait_until_log_is_read()
         lines, self._held_lines = self._held_lines, []
         return TriggerEvent(  # type: ignore[no-untyped-call]  # nor here
             {
@@ -213,7 +213,6 @@ class RecordTrigger(OwnedTrigger):
             return
         first, self._held_lines = self._held_lines[:left], self._held_lines[left:]
         await self._pass_on(first)
-        await asyncio.sleep(_READ_SECONDS)
 
     async def _pass_on(self, lines: Sequence[str]) -> None:
         """Log lines no faster than the triggerer reads them from all its waits together."""
@@ -221,9 +220,11 @@ class RecordTrigger(OwnedTrigger):
         while begin < len(lines):
             end = _end_of_piece(lines, begin)
             if end - begin < _FEW_LINES:
+                await wait_for_room()
                 self._log_lines(lines[begin:end])
             else:
-                async with _turn():
+                async with turn():
+                    await wait_for_room()
                     self._log_lines(lines[begin:end])
                     await asyncio.sleep(_PIECE_SECONDS)
             begin = end
@@ -241,13 +242,7 @@ class JobTrigger(RecordTrigger):
     kind = "job"
 
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-_FEW_LINES = 10  # that fit into a pipe beside everything else
-
-
-def _turn() -> asyncio.Lock:
-    """The lock of the one wait of this event loop that logs many lines now."""
-    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+_FEW_LINES = 10  # that need no turn
 
 
 def _end_of_piece(lines: Sequence[str], begin: int) -> int:

@@ -67,6 +67,7 @@ class NodesTrigger(OwnedTrigger):
             control = await self.control()
             event = await self._event(control)
             await self.wait_for_worker_to_leave(begun)
+            await self.wait_until_log_is_read()
             yield event
         except asyncio.CancelledError:
             await self.cancelled()

@@ -11,6 +11,7 @@ from airflow.triggers.base import BaseTrigger
 
 from dcluster_provider.core.errors import ClusterInUse
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.triggers.log_channel import wait_until_read
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control
@@ -44,6 +45,11 @@ class OwnedTrigger(BaseTrigger):
         if self.trigger_id is None:  # within the task's own process, as in dag.test()
             return
         await asyncio.sleep(max(0.0, begun + _WORKER_LEAVES_SECONDS - time.monotonic()))
+
+    async def wait_until_log_is_read(self) -> None:
+        """Delay the event until the triggerer has read what was logged: it drops the rest when the trigger ends."""
+        if self.trigger_id is not None:  # the task's own process, as in dag.test(), writes its log itself
+            await wait_until_read()
 
     async def cancelled(self) -> None:
         """Handle the cancellation of the wait: Airflow before 3.3 does not report why, and has no on_kill."""

@@ -260,6 +260,13 @@ ENDED = {
         "ERROR Worker: All masters are unresponsive! Giving up.",
         "why the cluster's master ended",
     ),
+    "flink_slow_start": (
+        1,
+        "StartTimedOut",
+        "A part of Flink was not ready after 10000 ms.",
+        "TimeoutException: Futures timed out",
+        "pekko.startup-timeout",
+    ),
     "spark_connection_refused": (1, "ConnectionRefused", "at localhost:9,", "Call From", "network policy"),
 }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
-_REMOVE_SECONDS = 10
+_REMOVE_SECONDS = 60
+_EQUALS = 10 * (os.cpu_count() or 1)  # processes of the machine's own that all pods together count as much as
 
 
 def name(run_id: str) -> str:
@@ -22,6 +24,14 @@ def make(run_id: str) -> None:
         if (folder / "cpuset.mems").exists():  # version 1 gives a new group no processor and no memory
             for file in ("cpuset.cpus", "cpuset.mems"):
                 (folder / file).write_text((hierarchy / file).read_text())
+        _share_processors(folder)
+
+
+def _share_processors(folder: Path) -> None:
+    """Let the pods have what a node gives them: by default the kernel counts all of them as one process of the host."""
+    for file, one_process, most in (("cpu.shares", 1024, 262_144), ("cpu.weight", 100, 10_000)):
+        if (folder / file).exists():
+            (folder / file).write_text(str(min(one_process * _EQUALS, most)))
 
 
 def remove(run_id: str) -> None:

@@ -40,6 +40,7 @@ DEFAULTS = {
     "cluster.registration.initial-timeout": "500 ms",  # a TaskManager that is up before its JobManager asks
     "cluster.registration.error-delay": "500 ms",  # again soon, not after 10 s
     "heartbeat.interval": "3000",  # a killed TaskManager is noticed within seconds
+    "pekko.startup-timeout": "5 min",  # 10 s by default: a process that starts on a busy machine gives up
     "restart-strategy.type": "none",
     "jobstore.expiration-time": str(200 * 86400),  # seconds; an hour by default, 248 days at most
     "table.dml-sync": "true",  # the next statement finds what the one before has written

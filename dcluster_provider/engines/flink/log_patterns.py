@@ -30,6 +30,7 @@ class FlinkCode(DiagnosisCode):
         "What the job was to start from is no savepoint of this Flink.",
     )
     SLOTS_MISSING = "SlotsMissing", "The cluster has fewer free slots than the job needs."
+    START_TIMED_OUT = "StartTimedOut", "A process of Flink did not start in time."
     SQL_STATEMENT_FAILED = "SqlStatementFailed", "A statement of a SQL file failed."
     WORKER_LOST = "WorkerLost", "The job lost a TaskManager while it worked."
 
@@ -87,6 +88,12 @@ FLINK_PATTERNS = (
         r"Insufficient number of network buffers: (required \d+, but only \d+ available)",
         "A TaskManager has too few network buffers: {0}.",
         "Raise taskmanager.memory.network.max and .fraction, or lower the parallelism.",
+    ),
+    LogPattern(
+        FlinkCode.START_TIMED_OUT,
+        r"TimeoutException: Futures timed out after \[(\d+) milliseconds\]$",
+        "A part of Flink was not ready after {0} ms.",
+        "Give the process more CPU (masterCpu, workerCpu) or a less busy machine, or raise pekko.startup-timeout.",
     ),
     LogPattern(
         FlinkCode.WORKER_LOST,

@@ -1,0 +1,117 @@
+"""A trigger whose last lines nobody has read yet does not end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from types import SimpleNamespace
+
+import pytest
+import structlog
+from airflow.executors.workloads.trigger import RunTrigger
+from airflow.jobs.triggerer_job_runner import TriggerLoggingFactory, TriggerRunnerSupervisor
+from airflow.models.trigger import Trigger
+from hanging import wait_until
+
+from dcluster_provider.triggers import log_channel
+from dcluster_provider.triggers.dcluster import JobTrigger
+
+LINES = 600
+
+
+class Talkative(JobTrigger):
+    """Has a job's log to pass on, and ends with its event as soon as it has."""
+
+    def __init__(self, batch: int = LINES) -> None:
+        super().__init__("c", 7, ["SUCCEEDED"], 1.0, log_start=0)
+        self.batch = batch
+
+    async def run(self):
+        for begin in range(0, LINES, self.batch):
+            await self._pass_on([f"line {number}" for number in range(begin, begin + self.batch)])
+        yield await self._event("state", None, None)
+
+
+class LogFile(TriggerLoggingFactory):
+    """A trigger's log file, which stays on this machine."""
+
+    def upload_to_remote(self) -> None:
+        """Nowhere."""
+
+
+@pytest.mark.parametrize("batch", [LINES, 5])
+def test_a_busy_triggerer_writes_every_line_that_a_trigger_has_logged(batch, tmp_path, monkeypatch):
+    monkeypatch.setattr("airflow.sdk.log.init_log_file", lambda path: tmp_path / path)
+    triggerer = TriggerRunnerSupervisor.start(job=SimpleNamespace(id=1), capacity=1)
+    try:
+        triggerer.logger_cache[1] = LogFile(log_path="trigger.log", ti=None)
+        kwargs = Trigger.encrypt_kwargs({"batch": batch})
+        classpath = f"{Talkative.__module__}.{Talkative.__qualname__}"
+        work = RunTrigger(id=1, classpath=classpath, encrypted_kwargs=kwargs, ti=None)
+        triggerer.creating_triggers.append(work)
+
+        def ends() -> bool:
+            time.sleep(0.05)  # a triggerer asks its database before it reads the next 4 KiB of log lines
+            triggerer._service_subprocess(1)
+            return not triggerer.logger_cache
+
+        assert wait_until(ends, every=0)
+    finally:
+        triggerer.kill(force=True)
+    written = [line for line in (tmp_path / "trigger.log").read_text().splitlines() if '"line ' in line]
+    assert len(written) == LINES
+
+
+@pytest.fixture
+def channel(monkeypatch):
+    """Both ends of the socket by which log lines go to the triggerer."""
+    ours, triggerers = socket.socketpair()
+    with ours, triggerers, ours.makefile("wb", buffering=0) as io:
+        monkeypatch.setattr(structlog, "get_config", lambda: {"logger_factory": SimpleNamespace(io=io)})
+        yield io, triggerers
+
+
+def test_lines_that_are_read_are_not_waited_for(channel):
+    io, triggerers = channel
+    io.write(b"line\n" * 1000)
+    triggerers.recv(10_000)
+    asyncio.run(asyncio.wait_for(log_channel.wait_until_read(), 60))
+
+
+def test_lines_are_waited_for_until_the_last_of_them_is_read(channel):
+    io, triggerers = channel
+    for _ in range(50):
+        io.write(b"line\n" * 10)
+
+    async def read_slowly():
+        waiting = asyncio.create_task(log_channel.wait_until_read())
+        left = 2500
+        while left:
+            await asyncio.sleep(0.01)
+            assert not waiting.done(), f"{left} bytes were left"
+            left -= len(triggerers.recv(500))
+        await asyncio.wait_for(waiting, 60)
+
+    asyncio.run(read_slowly())
+
+
+def test_a_triggerer_that_reads_nothing_keeps_no_trigger_for_ever(channel, monkeypatch):
+    channel[0].write(b"line\n")
+    monkeypatch.setattr(log_channel, "_GIVE_UP_SECONDS", 0.2)
+    begun = time.monotonic()
+    asyncio.run(asyncio.wait_for(log_channel.wait_until_read(), 60))
+    assert time.monotonic() - begun >= 0.2
+
+
+@pytest.mark.parametrize("config", [{}, {"logger_factory": structlog.PrintLoggerFactory()}])
+def test_what_cannot_be_observed_gets_a_moment(config, monkeypatch):
+    monkeypatch.setattr(structlog, "get_config", lambda: config)
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr("dcluster_provider.triggers.log_channel.asyncio.sleep", sleep)
+    asyncio.run(log_channel.wait_until_read())
+    assert slept == [1.0]
