@@ -1,13 +1,22 @@
-"""The settings of connections, as a test names them without an Airflow."""
+"""Connections, as a test names them with and without an Airflow."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.local.settings import LocalSettings
+
+
+def connection_variable(**extra: str) -> str:
+    """A dcluster connection, as an environment variable holds it.
+
+    :param extra: the connection's fields.
+    """
+    return json.dumps({"conn_type": "dcluster", "extra": extra})
 
 
 def settings_for_local(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from tests.live.conftest import connection
+from connections import connection_variable
 
 
 @pytest.fixture
@@ -14,7 +13,7 @@ def run(monkeypatch, tmp_path, capsys):
     """Run a command and return what it printed."""
     from airflow.cli.cli_parser import get_parser
 
-    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection(home=str(tmp_path)))
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection_variable(home=str(tmp_path)))
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
 
     def run(*arguments):

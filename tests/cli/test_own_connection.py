@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 
 import pytest
+from connections import connection_variable
 
 from dcluster_provider.cli import clusters, jobs
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
-from tests.live.conftest import connection
 
 JOB = {"client": "c", "module": "m"}
 
@@ -18,7 +18,7 @@ JOB = {"client": "c", "module": "m"}
 def requested(monkeypatch, tmp_path):
     """A job that was asked for through a connection of its own; its registry is that of the default one."""
     for conn_id in ("dcluster_default", "other"):
-        extra = connection(home=str(tmp_path), env=conn_id.replace("_", "-"))
+        extra = connection_variable(home=str(tmp_path), env=conn_id.replace("_", "-"))
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", extra)
     return DClusterHook("other").jobs.request(JOB | {"application": __file__})
 

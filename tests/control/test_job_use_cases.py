@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 from hanging import HANG_SECONDS
 from pydantic.alias_generators import to_camel
+from result_lines import result_lines
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
@@ -29,7 +30,6 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.engines.spark.main_end import judge_main_end
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
-from tests.core.test_job_result import lines as result_lines
 
 OWNER = Owner("airflow", "dag", "run", "task")
 SPEC = {"client": "team", "module": "etl", "application": "etl.py"}

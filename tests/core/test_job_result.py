@@ -8,19 +8,11 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from result_lines import result_lines
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import JobCode
 from dcluster_provider.core.job_result import ResultReader, ReturnedResult, without_result_lines
-
-
-def lines(text, kind="result", job=7, size=10):
-    encoded = base64.b64encode(text.encode()).decode()
-    parts = [encoded[start : start + size] for start in range(0, len(encoded), size)]
-    return [
-        f"dcluster-result {job} {kind} {index}/{len(parts)} {zlib.crc32(part.encode()):08x} {part}\n"
-        for index, part in enumerate(parts, 1)
-    ]
 
 
 def read(log, step=None, job=7):
@@ -32,13 +24,13 @@ def read(log, step=None, job=7):
 
 def test_a_result_is_found_between_other_lines_however_the_log_is_cut():
     text = json.dumps({"sum": 1, "é": "ü" * 50})
-    log = "before\n" + "26/01/01 INFO noise\n".join(lines(text)) + "after"
+    log = "before\n" + "26/01/01 INFO noise\n".join(result_lines(text)) + "after"
     for step in (1, 7, 64, None):
         assert read(log, step) == ReturnedResult(result=text)
 
 
 def test_a_line_that_is_cut_into_is_read_from_its_copy():
-    whole = lines('"a long enough text for several parts"')
+    whole = result_lines('"a long enough text for several parts"')
     broken = [whole[0], f"{whole[1][:40]}26/01/01 WARN cut in\n{whole[1][40:]}", *whole[2:]]
     assert read("".join(broken)) is None
     assert read("".join(broken + whole)).result == '"a long enough text for several parts"'
@@ -46,8 +38,8 @@ def test_a_line_that_is_cut_into_is_read_from_its_copy():
 
 
 def test_what_another_job_handed_back_is_not_taken():
-    assert read("".join(lines("1", job=8))) is None
-    assert read("".join(lines("1", job=8) + lines("2"))).result == "2"
+    assert read("".join(result_lines("1", job=8))) is None
+    assert read("".join(result_lines("1", job=8) + result_lines("2"))).result == "2"
 
 
 def test_an_error_is_explained_with_its_traceback():
@@ -57,7 +49,7 @@ def test_an_error_is_explained_with_its_traceback():
         "message": "no good\nat all",
         "traceback": "Trace\n  x\n",
     }
-    found = read("".join(lines(json.dumps(told), "error")))
+    found = read("".join(result_lines(json.dumps(told), "error")))
     assert found.error == Diagnosis(
         JobCode.FUNCTION_RAISED,
         "The function count raised ValueError: no good",
@@ -68,12 +60,12 @@ def test_an_error_is_explained_with_its_traceback():
 
 def test_a_long_traceback_keeps_both_ends():
     told = {"function": "f", "type": "E", "message": "", "traceback": "\n".join(map(str, range(500)))}
-    evidence = read("".join(lines(json.dumps(told), "error"))).error.evidence
+    evidence = read("".join(result_lines(json.dumps(told), "error"))).error.evidence
     assert (len(evidence), evidence[0], evidence[-1]) == (41, "0", "499")
 
 
 def test_people_are_spared_the_lines():
-    assert without_result_lines("a\n" + "".join(lines("1")) + "b") == ["a", "b"]
+    assert without_result_lines("a\n" + "".join(result_lines("1")) + "b") == ["a", "b"]
     assert read("") is None
 
 
@@ -98,7 +90,7 @@ def encoded(text):
         "not JSON": line(1, 1, encoded("{")),
         "JSON that none but Python reads": line(1, 1, encoded("[NaN]")),
         "half a character": line(1, 1, encoded(r'"\ud800"')),
-        "a number too long to be read": "".join(lines("1" * 5000, size=1000)),
+        "a number too long to be read": "".join(result_lines("1" * 5000, size=1000)),
         "an error that is a text": line(1, 1, encoded('"ValueError"'), "error"),
         "an error without its fields": line(1, 1, encoded("{}"), "error"),
         "an error whose message is no text": line(
@@ -108,8 +100,8 @@ def encoded(text):
             "error",
         ),
         "digits of another script": line(1, 1, encoded("1")).replace(" 7 ", " \N{ARABIC-INDIC DIGIT SEVEN} "),
-        "nested without end": "".join(lines("[" * 100_000, size=1000)),
-        "nested too deep to be written again": "".join(lines("[" * 500 + "]" * 500, size=1000)),
+        "nested without end": "".join(result_lines("[" * 100_000, size=1000)),
+        "nested too deep to be written again": "".join(result_lines("[" * 500 + "]" * 500, size=1000)),
     }.items(),
     ids=lambda pair: pair[0],
 )
@@ -118,13 +110,13 @@ def test_what_looks_like_a_result_and_is_none_is_other_output(log):
 
 
 def test_a_broken_error_hides_no_result():
-    assert read(line(1, 1, encoded("{}"), "error") + "".join(lines("1"))) == ReturnedResult(result="1")
+    assert read(line(1, 1, encoded("{}"), "error") + "".join(result_lines("1"))) == ReturnedResult(result="1")
 
 
 def test_an_attempt_that_was_cut_short_is_replaced_by_the_next():
-    assert read("".join(lines('"the first, longer one"')[:-1] + lines('"2nd"'))) == ReturnedResult(
-        result='"2nd"'
-    )
+    assert read(
+        "".join(result_lines('"the first, longer one"')[:-1] + result_lines('"2nd"'))
+    ) == ReturnedResult(result='"2nd"')
 
 
 TOLD = st.fixed_dictionaries(
@@ -169,7 +161,7 @@ def test_a_log_without_newlines_is_read_in_bounded_memory():
     finally:
         tracemalloc.stop()
     assert peak < 8 * size
-    reader.feed("".join(lines("1")))
+    reader.feed("".join(result_lines("1")))
     assert reader.result() == ReturnedResult(result="1")
 
 

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
+from connections import connection_variable
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.decorators.function_call import application_text, check_complete, named_arguments
 from dcluster_provider.decorators.function_files import write_private
 from dcluster_provider.decorators.spark import dcluster_spark_task
-from tests.live.conftest import connection
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_an_argument_that_neither_the_call_nor_the_run_has_is_named_before_anyth
     def count(spark, ds, n=1): ...
 
     count()
-    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection(home=str(tmp_path)))
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection_variable(home=str(tmp_path)))
     ti = SimpleNamespace(dag_id="d", run_id="r", task_id="count", map_index=-1, try_number=1, max_tries=0)
     (task,) = dag.tasks
     context = {"ti": ti, "task": task, "dag": dag}

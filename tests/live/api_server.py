@@ -8,12 +8,11 @@ from pathlib import Path
 import httpx
 import psutil
 from airflow_databases import AIRFLOW
-from connections import settings_for_local
+from connections import connection_variable, settings_for_local
 from hanging import ANSWER_SECONDS, wait_until
 
 from dcluster_provider.control.connect import connect
 from demo.standalone import Standalone, end
-from tests.live.conftest import connection
 from tests.live.rest_users import log_in, variables
 
 # Kills the server's process, once, when a file says so; Airflow's API server reads it as a plugin.
@@ -46,7 +45,7 @@ class ApiServer:
 
     def __init__(self, home: Path, database: str) -> None:
         self._home = home
-        settings = variables(home, database) | {"AIRFLOW_CONN_DCLUSTER_DEFAULT": connection()}
+        settings = variables(home, database) | {"AIRFLOW_CONN_DCLUSTER_DEFAULT": connection_variable()}
         settings["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(home / "plugins")
         # Only the settings of a standalone are used: its other processes would carry the requests out.
         standalone = Standalone(home, home / "dags", settings)

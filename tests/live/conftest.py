@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from connections import settings_for_kubernetes, settings_for_local
+from connections import connection_variable, settings_for_kubernetes, settings_for_local
 from hanging import ANSWER_SECONDS, wait_until
 from kubernetes_connection import KubernetesConnection, remove_volume, share_folder
 from testbed.cache import engines_folder
@@ -38,11 +37,6 @@ def install_engines(home: Path) -> None:
     local = LocalSettings(home=home / "dcluster", engines_folder=engines_folder())
     for engine in ("spark", "flink"):
         ensure_engine(engine, local, print)
-
-
-def connection(**extra: str) -> str:
-    """A dcluster connection, as an environment variable holds it."""
-    return json.dumps({"conn_type": "dcluster", "extra": extra})
 
 
 class PersonsRest(Rest):
@@ -206,9 +200,9 @@ def live_airflow(
         "UV_DEFAULT_INDEX": "http://127.0.0.1:9/",
         "PIP_INDEX_URL": "http://127.0.0.1:9/",
         "UV_CACHE_DIR": str(home / "empty-cache"),
-        "AIRFLOW_CONN_WITHOUT_JAVA": connection(java_home="/no/such/java"),
-        "AIRFLOW_CONN_NOT_INSTALLED": connection(spark_version="3.5.8"),
-        "AIRFLOW_CONN_FULL_DISK": connection(home=str(full_disk)),
+        "AIRFLOW_CONN_WITHOUT_JAVA": connection_variable(java_home="/no/such/java"),
+        "AIRFLOW_CONN_NOT_INSTALLED": connection_variable(spark_version="3.5.8"),
+        "AIRFLOW_CONN_FULL_DISK": connection_variable(home=str(full_disk)),
     } | (kubernetes.variables if kubernetes else {})
     install_engines(home)
     if kubernetes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from connections import settings_for_local
+from connections import connection_variable, settings_for_local
 from hanging import ANSWER_SECONDS, wait_until
 from testbed.cache import engines_folder
 
@@ -23,7 +23,7 @@ from dcluster_provider.hooks.form import own_fields
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.standalone import Standalone
-from tests.live.conftest import EXAMPLE_DAGS, connection, healthy_rest
+from tests.live.conftest import EXAMPLE_DAGS, healthy_rest
 from tests.live.installations import ROOT, Combination, Installation, build_wheel, installed, interpreter
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _start(combination: Combination, installation: Installation, folder: Path) -
     schedules = ("CLUSTER_CHECK", "LONG_RUNNING_ALERT", "NODE_CLEANUP", "INSTANCE_SYNC")
     variables = {
         # Engines are installed once for all tests, for the Python that runs these.
-        "AIRFLOW_CONN_DCLUSTER_DEFAULT": connection(python=sys.executable),
+        "AIRFLOW_CONN_DCLUSTER_DEFAULT": connection_variable(python=sys.executable),
         "AIRFLOW__DCLUSTER__ENGINES_FOLDER": str(engines_folder()),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         "DCLUSTER_TEST_APPLICATION": str(application),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from airflow_databases import AIRFLOW
-from connections import settings_for_local
+from connections import connection_variable, settings_for_local
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 from testbed.cache import engines_folder
@@ -18,7 +18,6 @@ from dcluster_provider.control.connect import connect
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.installation.engines import find_engine
-from tests.live.conftest import connection
 
 ROOT = Path(__file__).parent.parent.parent
 APPLICATION = "/opt/jobs/words.py"  # as the quickstart calls it
@@ -36,7 +35,7 @@ def test_the_hook_runs_a_job_as_the_quickstart_says(tmp_path, monkeypatch):
         "print('words:', spark.sparkContext.parallelize(['a b', 'c']).flatMap(str.split).count())\n"
     )
     monkeypatch.setenv("AIRFLOW__DCLUSTER__ENGINES_FOLDER", str(engines_folder()))
-    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection(home=str(tmp_path / "home")))
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection_variable(home=str(tmp_path / "home")))
     assert APPLICATION in code
     names: dict[str, object] = {}
     exec(compile(code.replace(APPLICATION, str(application)), "quickstart.md", "exec"), names)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from connections import settings_for_kubernetes, settings_for_local
+from connections import connection_variable, settings_for_kubernetes, settings_for_local
 from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control.connect import Control, connect
@@ -20,7 +20,6 @@ from demo.standalone import Standalone
 from tests.live.conftest import (
     ANSWER_SECONDS,
     HERE,
-    connection,
     engines_folder,
     healthy_rest,
     install_engines,
@@ -88,7 +87,7 @@ def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
         connections = kubernetes.variables
     else:
         install_engines(home)
-        connections = {"AIRFLOW_CONN_DCLUSTER_DEFAULT": connection(application_template=template)}
+        connections = {"AIRFLOW_CONN_DCLUSTER_DEFAULT": connection_variable(application_template=template)}
     standalone = Standalone(
         home,
         home / "dags",

@@ -6,19 +6,19 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
+from connections import connection_variable
 
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.notifications.dcluster import DClusterNotifier
-from tests.live.conftest import connection
 
 RUN = SimpleNamespace(dag_id="daily", run_id="r1")
 
 
 @pytest.fixture
 def hook(monkeypatch, tmp_path):
-    extra = connection(home=str(tmp_path), grafana_url="https://g?{search}")
+    extra = connection_variable(home=str(tmp_path), grafana_url="https://g?{search}")
     monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", extra)
     return DClusterHook()
 

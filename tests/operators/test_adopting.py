@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
+from connections import connection_variable
 
 from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.identity import Owner
@@ -16,13 +17,12 @@ from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.operators.cluster import DClusterLaunchSparkOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
-from tests.live.conftest import connection
 
 
 @pytest.fixture
 def earlier(monkeypatch, tmp_path):
     """The context of a try, and the cluster and succeeded job that an earlier one asked for."""
-    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection(home=str(tmp_path)))
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection_variable(home=str(tmp_path)))
     for count in ("count_launch", "count_submission"):
         monkeypatch.setattr(metrics, count, lambda _: pytest.fail("it was counted again"))
     registry = DClusterHook().control.registry

@@ -1,4 +1,4 @@
-"""What the operators and sensors take, and what they refuse while a DAG file is parsed."""
+"""What the operators take, and what they refuse while a DAG file is parsed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from dcluster_provider.operators.cluster import (
 from dcluster_provider.operators.job import DClusterSubmitJobOperator, DClusterTerminateJobOperator
 from dcluster_provider.operators.node import DClusterLaunchNodesOperator
 from dcluster_provider.operators.upkeep import DClusterCheckClustersOperator
-from dcluster_provider.sensors.cluster import DClusterClusterSensor
-from dcluster_provider.sensors.job import DClusterJobSensor
 
 JOB = {"task_id": "t", "client": "c", "module": "m", "application": "a.py"}
 
@@ -69,9 +67,8 @@ def test_a_length_of_time_is_a_timedelta_or_seconds(length):
     )
     stop = DClusterTerminateJobOperator(task_id="stop", job_id=1, terminate_timeout=length)
     check = DClusterCheckClustersOperator(task_id="check", unknown_after=length)
-    sensor = DClusterClusterSensor(task_id="sensor", cluster_id=1, poke_interval=length, timeout=length)
     lengths = [job.job_timeout, nodes.timeout, stop.terminate_timeout, check.unknown_after]
-    assert [*lengths, sensor.poke_interval, sensor.timeout] == [120] * 6
+    assert lengths == [120] * 4
 
 
 @pytest.mark.parametrize(
@@ -127,9 +124,6 @@ def test_a_length_of_time_is_a_timedelta_or_seconds(length):
         (lambda: DClusterSubmitJobOperator(**JOB, job_type="spork"), InvalidSpec, "field job_type"),
         (lambda: DClusterSubmitJobOperator(**JOB, job_timeout=-1), ValueError, "job_timeout"),
         (lambda: DClusterTerminateOperator(task_id="t"), TypeError, "cluster_id or cluster_name"),
-        (lambda: DClusterClusterSensor(task_id="t"), TypeError, "cluster_id or cluster_name"),
-        (lambda: DClusterClusterSensor(task_id="t", cluster_id=1, states="RUNING"), InvalidSpec, "'RUNNING'"),
-        (lambda: DClusterJobSensor(task_id="t", job_id=1, statess="x"), TypeError, "did you mean 'states'"),
     ],
 )
 def test_a_mistake_is_named_while_the_file_is_parsed(make, error, message):

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
+from connections import connection_variable
 
 from dcluster_provider import decorators, operators, sensors
 from dcluster_provider.decorators.spark import _NOT_TAKEN, DClusterSparkDecoratedOperator
-from tests.live.conftest import connection
 
 # What each operator or sensor is tried with: literals that are accepted, for what has to be given.
 JOB = {"client": "c", "module": "m", "application": "/a.py"}
@@ -122,7 +122,7 @@ def test_a_template_field_is_not_judged_while_the_file_is_parsed(kind, field, fo
 def test_what_a_template_has_become_is_judged_and_named_before_anything_is_done(
     kind, field, dag, tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection(home=str(tmp_path)))
+    monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection_variable(home=str(tmp_path)))
     task = make(kind, field, "{{ params.x }}")
     ti = SimpleNamespace(
         dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=1, max_tries=0, start_date=None

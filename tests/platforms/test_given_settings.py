@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from kubernetes_platform import PLACE, make_cluster, make_external, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
@@ -27,7 +28,6 @@ from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import make_plan
 from dcluster_provider.platforms.local.spark import launch as spark_launch
-from tests.kubernetes_platform import PLACE, make_cluster, make_external, make_job
 
 KUBERNETES = KubernetesSettings(deployment="airflow", namespace="data", external_namespace="other")
 OWN_EXECUTORS = KUBERNETES.model_copy(update={"driver_service_account": "driver"})

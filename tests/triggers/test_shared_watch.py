@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
 from hanging import HANG_SECONDS, wait_until
+from local_platform import make_cluster, make_job
 
 from dcluster_provider.control import observation_errors, retry_budget
 from dcluster_provider.control.observation_errors import Unobservable
 from dcluster_provider.core.errors import NotFound, PlatformUnavailable
-from dcluster_provider.core.record import ClusterState, Job
+from dcluster_provider.core.record import ClusterState, Job, JobState
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.triggers import shared_watch
 from dcluster_provider.triggers.poll_result import Subscription
@@ -23,15 +24,14 @@ HIDDEN = [("refused a moment ago", 99.0), ("refused for long", 0.0)]
 SILENT = SimpleNamespace(log_pause=0.0, on_change=lambda told: lambda: None)
 
 
-class SeenJob(Job):
-    """A job of which only what the watch asks is known: its number, its cluster and whether it is over."""
+JOB = make_job(make_cluster())
 
-    def __init__(self, number, looks, owns_cluster):
-        object.__setattr__(self, "id", number)
-        object.__setattr__(self, "cluster_id", number + 100)
-        object.__setattr__(self, "owns_cluster", owns_cluster)
-        object.__setattr__(self, "is_over", looks >= number)
-        object.__setattr__(self, "state", SimpleNamespace(is_final=looks >= number))
+
+def seen_job(number: int, looks: int, owns_cluster: bool) -> Job:
+    """Job N, which is over after N looks."""
+    state = JobState.SUCCEEDED if looks >= number else JobState.RUNNING
+    cluster = number + 100
+    return replace(JOB, id=number, state=state, cluster_id=cluster, owns_cluster=owns_cluster)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class CountingCalls:
             raise ConnectionError("the registry does not answer")
         self.looks += 1
         self.asked.append(set(ids))
-        return {n: SeenJob(n, self.looks, self.own_clusters) for n in ids if n > 0}
+        return {n: seen_job(n, self.looks, self.own_clusters) for n in ids if n > 0}
 
     def unobservable(self, job):
         return self.hidden_ones.get(job.id)
@@ -76,7 +76,7 @@ async def wait_for(watch, job_id, log_start=None, poll_interval=0.01):
     sights = watch.follow(Subscription("job", job_id, poll_interval, log_start))
     async for sight in sights:
         seen.append(sight)
-        if sight.record.is_over:
+        if sight.record.state.is_final:
             break
     await sights.aclose()
     return seen
@@ -170,7 +170,7 @@ def test_a_record_that_is_gone_ends_its_wait_alone(calls):
 
     gone, other = asyncio.run(run())
     assert isinstance(gone, NotFound)
-    assert other[-1].record.is_over
+    assert other[-1].record.state.is_final
 
 
 def test_what_is_refused_for_long_ends_its_wait_alone(calls, monkeypatch):
@@ -184,7 +184,10 @@ def test_what_is_refused_for_long_ends_its_wait_alone(calls, monkeypatch):
 
     refused, other = asyncio.run(run())
     assert str(refused) == "refused for long"
-    assert [(sight.trouble, sight.record.is_over) for sight in other][-1] == ("refused a moment ago", True)
+    assert [(sight.trouble, sight.record.state.is_final) for sight in other][-1] == (
+        "refused a moment ago",
+        True,
+    )
 
 
 def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls, monkeypatch):
@@ -300,4 +303,4 @@ def test_a_watch_that_ends_is_an_error_that_its_waits_see_and_another_begins(cal
         watch._control = watch_over(calls)._control
         return await asyncio.wait_for(wait_for(watch, 3), HANG_SECONDS)
 
-    assert asyncio.run(run())[-1].record.is_over
+    assert asyncio.run(run())[-1].record.state.is_final

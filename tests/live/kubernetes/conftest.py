@@ -130,3 +130,10 @@ def gone(control: Control, cluster: Cluster) -> Cluster:
 def until(holds: Callable[[], Any]) -> bool:
     """Whether something came to hold, looked at often."""
     return wait_until(holds, 0.2)
+
+
+def external_role(namespace: str, account_namespace: str) -> list[dict[str, Any]]:
+    """What lets the connection's account work in another namespace, as ``airflow dcluster rbac`` prints it."""
+    from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+
+    return rbac_manifest([namespace], [Subject("ServiceAccount", "airflow", account_namespace)])

@@ -12,7 +12,16 @@ from kubernetes_platform import combinations
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState, JobState
-from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, ended, gone, running, submit, until
+from tests.live.kubernetes.conftest import (
+    SMALL,
+    SMALL_FLINK,
+    ended,
+    external_role,
+    gone,
+    running,
+    submit,
+    until,
+)
 
 APPLICATIONS = Path(__file__).parents[1] / "applications"
 EXAMPLES = Path(__file__).parents[3] / "example_dags" / "applications"
@@ -117,7 +126,7 @@ def test_a_job_that_was_stopped_before_it_was_started_never_starts(control):
 @pytest.mark.long
 def test_two_namespaces_at_once(bench, testbed, control):
     with testbed.namespace("second") as second:
-        testbed.apply(*roles(second, bench.connection.namespace))
+        testbed.apply(*external_role(second, bench.connection.namespace))
         both = bench.control(external_namespace=second, pod_template="")
         here = both.clusters.launch(SMALL)
         there = both.clusters.launch(SMALL | {"useExternalNamespace": True})
@@ -133,12 +142,6 @@ def test_two_namespaces_at_once(bench, testbed, control):
 def test_an_external_namespace_that_the_connection_has_not_is_refused(control):
     with pytest.raises(InvalidSpec, match="field useExternalNamespace"):
         control.clusters.launch(SMALL | {"useExternalNamespace": True})
-
-
-def roles(namespace: str, account_namespace: str):
-    from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
-
-    return rbac_manifest([namespace], [Subject("ServiceAccount", "airflow", account_namespace)])
 
 
 @pytest.mark.long

@@ -17,8 +17,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState, Job, JobState
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.forgotten import forget
-from tests.live.kubernetes.conftest import Bench, ended, until
-from tests.live.kubernetes.test_clusters import roles
+from tests.live.kubernetes.conftest import Bench, ended, external_role, until
 from tests.live.kubernetes.their_clusters import engine_rest, jars, slots, their_flink, their_spark, workers
 
 APPLICATIONS = Path(__file__).parents[1] / "applications"
@@ -201,7 +200,7 @@ def test_a_job_on_a_cluster_that_is_not_there_fails_and_says_so(bench, spark):
 @pytest.mark.long
 def test_a_job_goes_to_the_external_namespace_when_it_asks_for_it(bench, testbed, spark):
     with testbed.namespace("second") as second:
-        testbed.apply(*roles(second, bench.connection.namespace))
+        testbed.apply(*external_role(second, bench.connection.namespace))
         both = bench.control(external_clusters=(spark,), external_namespace=second, pod_template="")
         there = submit(both, APPLICATIONS / "endless.py", useExternalNamespace=True)
         here = submit(both, APPLICATIONS / "endless.py")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from kubernetes_platform import AT, make_cluster, make_job, make_pod
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import ApplicationEnd, ClusterPhase
@@ -21,7 +22,6 @@ from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark import hints as driver_hints
 from dcluster_provider.platforms.kubernetes.spark.hints import DriverHints
-from tests.kubernetes_platform import AT, make_cluster, make_job, make_pod
 
 CLUSTER = make_cluster()
 JOB = make_job(CLUSTER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from kubernetes_platform import make_cluster, make_external, make_job
 
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import check_strangers
@@ -13,7 +14,6 @@ from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObj
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from tests.kubernetes_platform import make_cluster, make_external, make_job
 
 SETTINGS = KubernetesSettings(deployment="airflow", namespace="data")
 

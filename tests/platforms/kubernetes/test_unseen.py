@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hanging import HANG_SECONDS, wait_until
 from kubernetes.client import ApiClient, Configuration
+from kubernetes_platform import make_cluster, make_job, pod_manifest
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import JobCode
@@ -22,7 +23,6 @@ from dcluster_provider.platforms.kubernetes.permissions import RequiredPermissio
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.pods import watch as pod_watch
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from tests.kubernetes_platform import make_cluster, make_job, pod_manifest
 
 
 def forbidden(user: str) -> tuple[int, dict]:

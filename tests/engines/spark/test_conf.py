@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from kubernetes_platform import make_cluster, make_job
 
 from dcluster_provider.core.redaction import count_as_secret, redaction
 from dcluster_provider.engines.spark.conf import REDACTION, daemon_settings, job_settings, redaction_regex
-from tests.kubernetes_platform import make_cluster, make_job
 
 
 @pytest.fixture(autouse=True)

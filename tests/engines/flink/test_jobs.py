@@ -6,12 +6,12 @@ import json
 from io import BytesIO
 
 import pytest
+from kubernetes_platform import make_cluster, make_job
 
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.jobs import run_jar_once
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
-from tests.kubernetes_platform import make_cluster, make_job
 
 
 class Answers:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta, timezone
 
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes_platform import make_cluster, make_job
 
 from dcluster_provider.platforms.kubernetes.pods.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.pods.logs import read_pod_log
 from dcluster_provider.platforms.kubernetes.pods.pod import read_pod
 from dcluster_provider.platforms.kubernetes.pods.stamped_log import StampedLog, second_of
-from tests.kubernetes_platform import make_cluster, make_job
 
 BEGAN = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)
 JOB = make_job(make_cluster())

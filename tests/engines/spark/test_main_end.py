@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from local_platform import NOW, make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
@@ -13,7 +14,6 @@ from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.spec import JobSpec, parse
 from dcluster_provider.core.state import advance_job
 from dcluster_provider.engines.spark.main_end import after_stop, judge_main_end
-from tests.core.test_state import JOB, NOW
 
 STOPPED = "26/11/29 21:16:39 INFO SparkContext: Successfully stopped SparkContext"
 TRACEBACK = (
@@ -24,7 +24,11 @@ TRACEBACK = (
 
 
 def job(timeout: int | None = 60, state: JobState = JobState.RUNNING) -> Job:
-    return replace(JOB, state=state, spec=JobSpec(client="a", module="b", main_ended_timeout=timeout))
+    return replace(
+        make_job(make_cluster()),
+        state=state,
+        spec=JobSpec(client="a", module="b", main_ended_timeout=timeout),
+    )
 
 
 def ended(seconds: float = 0, words: tuple[str, ...] | None = (), **more) -> JobObservation:

@@ -493,7 +493,7 @@ def test_the_entity_of_the_documentation_needs_an_application(admin, monkeypatch
     body = {name: value for name, value in bodies.JOB.items() if name != "clusterName"}
     refused = admin.post("/job/submit", json=body)
     assert (refused.status_code, "field application: missing" in error(refused)) == (400, True)
-    page = (Path(__file__).parents[2] / "docs" / "rest-api.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "rest-api.md").read_text()
     assert "`application_template`" in page.partition("<!-- calls: generated")[0]
     (tmp_path / "team.py").write_text("")
     extra = {"home": str(tmp_path / "home"), "application_template": f"{tmp_path}/team.py"}

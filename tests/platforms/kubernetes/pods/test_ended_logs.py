@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from kubernetes.client import ApiClient, Configuration
+from kubernetes_platform import make_cluster, make_job
 
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
@@ -13,7 +14,6 @@ from dcluster_provider.platforms.kubernetes.pods import ended_logs
 from dcluster_provider.platforms.kubernetes.pods.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.pods.logs import read_pod_log
 from dcluster_provider.platforms.kubernetes.pods.pod import read_pod
-from tests.kubernetes_platform import make_cluster, make_job
 
 BEGAN = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)
 POD = read_pod({"metadata": {"name": "driver", "uid": "u", "namespace": "data"}})
