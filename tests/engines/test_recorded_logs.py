@@ -265,7 +265,7 @@ ENDED = {
         "StartTimedOut",
         "A part of Flink was not ready after 10000 ms.",
         "TimeoutException: Futures timed out",
-        "pekko.startup-timeout",
+        "pekko.remote.classic.startup-timeout in env.java.opts.all",
     ),
     "spark_connection_refused": (1, "ConnectionRefused", "at localhost:9,", "Call From", "network policy"),
 }

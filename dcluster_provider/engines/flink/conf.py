@@ -26,7 +26,8 @@ _OPENED = (
     "java.lang java.net java.io java.nio sun.nio.ch java.lang.reflect java.text java.time java.util "
     "java.util.concurrent java.util.concurrent.atomic java.util.concurrent.locks"
 )
-# What Flink's shipped configuration gives to every JVM.
+# What every JVM is given: by Flink's shipped configuration, and at last what a process on a busy machine needs, which
+# gives up after ten seconds of starting its RPC system: Flink's own pekko.startup-timeout sets nothing that is read.
 JVM_OPTIONS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
     *(f"--add-exports={module}=ALL-UNNAMED" for module in _EXPORTED.split()),
@@ -35,12 +36,12 @@ JVM_OPTIONS = (
         for part in _EXPORTED_COMPILER.split()
     ),
     *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED.split()),
+    "-Dpekko.remote.classic.startup-timeout=300s",
 )
 DEFAULTS = {
     "cluster.registration.initial-timeout": "500 ms",  # a TaskManager that is up before its JobManager asks
     "cluster.registration.error-delay": "500 ms",  # again soon, not after 10 s
     "heartbeat.interval": "3000",  # a killed TaskManager is noticed within seconds
-    "pekko.startup-timeout": "5 min",  # 10 s by default: a process that starts on a busy machine gives up
     "restart-strategy.type": "none",
     "jobstore.expiration-time": str(200 * 86400),  # seconds; an hour by default, 248 days at most
     "table.dml-sync": "true",  # the next statement finds what the one before has written

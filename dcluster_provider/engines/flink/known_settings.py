@@ -82,7 +82,6 @@ KINDS: dict[str, Callable[[str, str], object]] = {
     "slot.request.timeout": duration,
     "slot.idle.timeout": duration,
     "pekko.ask.timeout": duration,
-    "pekko.startup-timeout": duration,
     "akka.ask.timeout": duration,
     "client.timeout": duration,
     "web.timeout": duration,

@@ -93,7 +93,8 @@ FLINK_PATTERNS = (
         FlinkCode.START_TIMED_OUT,
         r"TimeoutException: Futures timed out after \[(\d+) milliseconds\]$",
         "A part of Flink was not ready after {0} ms.",
-        "Give the process more CPU (masterCpu, workerCpu) or a less busy machine, or raise pekko.startup-timeout.",
+        "Give the process more CPU (masterCpu, workerCpu) or a less busy machine, or raise "
+        "-Dpekko.remote.classic.startup-timeout in env.java.opts.all.",
     ),
     LogPattern(
         FlinkCode.WORKER_LOST,
