@@ -14,6 +14,7 @@ from dcluster_provider.core.connection_settings import ConnectionSettings
 from dcluster_provider.core.diagnosis_codes import DiagnosisCode
 from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
 from dcluster_provider.hooks.form import default_of
+from dcluster_provider.platforms.settings import PlatformSettings
 
 project = "dcluster-provider"
 release = dcluster_provider.__version__
@@ -26,7 +27,11 @@ myst_heading_anchors = 3
 _TABLE = re.compile(r"^<!-- fields of (\w+) -->$", re.MULTILINE)
 _CODES = "<!-- codes of diagnoses -->"
 _SPECS: dict[str, type[Entity]] = {"ClusterSpec": ClusterSpec, "JobSpec": JobSpec}
-_SETTINGS: dict[str, type[ConnectionSettings]] = {"Settings": Settings, "NodeSettings": NodeSettings}
+_SETTINGS: dict[str, type[ConnectionSettings]] = {
+    "Settings": Settings,
+    "PlatformSettings": PlatformSettings,
+    "NodeSettings": NodeSettings,
+}
 _BACKENDS = {"platforms": platforms, "clouds": clouds}
 _TYPES = {
     "integer": "int",
@@ -59,7 +64,8 @@ def _sections(backends: Backends[Any]) -> Iterator[str]:
 
 def _connection_table(model: type[ConnectionSettings]) -> str:
     rows = ["| Field | Default | Meaning |", "| --- | --- | --- |"]
-    common = {} if model is Settings else Settings.connection_fields()
+    above = [each for each in (Settings, PlatformSettings) if each is not model]
+    common = {} if model is Settings else {name for each in above for name in each.connection_fields()}
     for name, field in model.connection_fields().items():
         if name not in common:
             # The home has no default in the model: the reader of the connection knows it.

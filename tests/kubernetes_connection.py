@@ -139,6 +139,7 @@ def share_folder(testbed: Testbed, namespace: str, folder: Path) -> KubernetesCo
         "pod_template": template,
         "spark_image": testbed.images["spark"],
         "spark3_image": testbed.images["spark"],
+        "spark4_image": testbed.images["spark"],
         "flink_image": testbed.images["flink"],
     }
     return KubernetesConnection(namespace, folder, extra, airflows_kubeconfig(testbed, namespace, folder))

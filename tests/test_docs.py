@@ -278,19 +278,20 @@ def test_every_operator_and_sensor_is_explained():
 
 
 def test_versions_that_engines_fit_are_those_of_the_code():
-    from dcluster_provider.engines.table import RELEASES
-    from dcluster_provider.platforms.local.installation.java import NEWEST, OLDEST
-    from dcluster_provider.platforms.local.settings import FLINK_VERSION, SPARK_VERSION
+    from dcluster_provider.engines.releases import RELEASES, default_version
 
-    text = " ".join(rendered("connection.md").split())
-    ranges = {
-        engine: " to ".join(f"3.{minor}" for _, minor in release.pythons)
-        for engine, (release,) in RELEASES.items()
-    }
-    assert f"Spark 3.5 runs on Python {ranges['spark']}, Flink 2.3 on Python {ranges['flink']}" in text
-    assert f"both on Java {OLDEST} to {NEWEST}." in text
-    assert f"| `spark_version` | `{SPARK_VERSION}` |" in text
-    assert f"| `flink_version` | `{FLINK_VERSION}` |" in text
+    lines = rendered("connection.md").splitlines()
+    for release in RELEASES:
+        types = ", ".join(release.types)
+        pythons = " to ".join(f"3.{minor}" for _, minor in release.pythons)
+        javas = " to ".join(str(java) for java in release.javas)
+        assert f"| {types} | {release.series} | {release.tested} | {pythons} | {javas} |" in lines
+    for field, kind in (
+        ("spark_version", "spark3"),
+        ("spark4_version", "spark4"),
+        ("flink_version", "flink"),
+    ):
+        assert any(line.startswith(f"| `{field}` | `{default_version(kind)}` |") for line in lines)
 
 
 def test_the_recipes_name_files_that_there_are():

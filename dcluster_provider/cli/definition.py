@@ -6,6 +6,8 @@ from typing import Any
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
+from dcluster_provider.core.engine_traits import ENGINES, TYPES
+
 
 def _argument(*flags: str, **settings: Any) -> Arg:
     return Arg(flags, **settings)  # type: ignore[no-untyped-call]  # Airflow has no types there
@@ -82,7 +84,11 @@ _OFF = _argument("--off", action="store_true", help="disable the alert about the
 _ALERT_AFTER = _argument(
     "--alert-after", type=int, help="seconds after which a job is long-running; else those of the connection"
 )
-_ENGINE = _argument("engine", choices=("spark", "flink"), help="spark or flink")
+_ENGINE = _argument("engine", choices=tuple(ENGINES), help="spark or flink")
+_CLUSTER_TYPE = _argument("type", choices=tuple(TYPES), help="type of the clusters that it is for")
+_ENGINE_VERSION = _argument(
+    "--engine-version", default="", help="a release such as 4.1, or one of its patches; else the connection's"
+)
 
 _LISTED = (_DAG, _SINCE, _UNTIL, _LIMIT, _CONN_ID, _OUTPUT)  # of clusters and of jobs
 _REQUESTED = (_SPEC, _KEY, _WAIT, _TIMEOUT, _CONN_ID, _OUTPUT)
@@ -162,7 +168,14 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
     )
     engines = (
         _command("engines", "list", "List the installed engines of the local platform", _CONN_ID, _OUTPUT),
-        _command("engines", "install", "Install an engine of the local platform", _ENGINE, _CONN_ID),
+        _command(
+            "engines",
+            "install",
+            "Install an engine of the local platform",
+            _CLUSTER_TYPE,
+            _ENGINE_VERSION,
+            _CONN_ID,
+        ),
         _command("engines", "remove", "Remove an engine of the local platform", _ENGINE, _CONN_ID),
     )
     registry = (

@@ -7,6 +7,7 @@ from argparse import Namespace
 from dcluster_provider.cli.printing import print_table_or_json
 from dcluster_provider.cli.session import command, print_progress
 from dcluster_provider.core.errors import NotFound
+from dcluster_provider.core.spec import ClusterSpec, parse
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.installation.engines import (
     ensure_engine,
@@ -26,8 +27,11 @@ def list_engines(args: Namespace, hook: DClusterHook) -> None:
 
 @command
 def install_engines(args: Namespace, hook: DClusterHook) -> None:
-    """Install an engine in the connection's version unless it is installed, and print its folder."""
-    engine = ensure_engine(args.engine, hook.backend_settings(LocalSettings), print_progress)
+    """Install the engine of a type of clusters unless it is installed, and print its folder."""
+    settings = hook.backend_settings(LocalSettings)
+    asked = {"tenant": "nobody", "type": args.type, "engine_version": args.engine_version}
+    settings.check_version(parse(ClusterSpec, asked))
+    engine = ensure_engine(args.type, settings, print_progress, args.engine_version)
     print(f"{engine.kind} {engine.version} in {engine.home}, Java {engine.java_version}")  # noqa: T201  # output
 
 

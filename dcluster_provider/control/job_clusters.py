@@ -14,6 +14,7 @@ from dcluster_provider.core.errors import ClusterFailed, ClusterTerminating, Inv
 from dcluster_provider.core.identity import Owner, derived_key
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.engines.releases import is_same_release
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.base import Report
 
@@ -115,6 +116,7 @@ class JobClusters:
                 f"JobSpec: field jobType: {spec.job_type!r} does not run on {cluster}, which is of type "
                 f"{cluster.type!r}; write {cluster.type!r} or name another cluster"
             )
+        _require_same_release(spec, cluster)
         self._clusters.require_same_location(cluster)
         if not request.only_stored:
             cluster = self._clusters.observe([cluster.id])[cluster.id]
@@ -127,6 +129,7 @@ class JobClusters:
         deployment, conn_id = self._settings.deployment, self._settings.conn_id
         found = self._registry.clusters.find_long_living(spec.client, spec.engine, deployment, conn_id)
         if found is not None:
+            _require_same_release(spec, found)
             self._clusters.require_same_location(found)
         if found is not None and not request.only_stored:
             # Its launch may have been interrupted.
@@ -139,6 +142,19 @@ class JobClusters:
         if request.only_stored:
             return self._clusters.request(own, key, actor=actor, replace_terminating=True)
         return self._clusters.launch(own, key, actor=actor, report=request.report, replace_terminating=True)
+
+
+def _require_same_release(spec: JobSpec, cluster: Cluster) -> None:
+    """Refuse a job that asks for another release than its cluster runs.
+
+    :raises InvalidSpec: naming the field and both versions.
+    """
+    asked, has = spec.engine_version, cluster.spec.engine_version
+    if asked and has and not is_same_release(cluster.type, asked, has):
+        raise InvalidSpec(
+            f"JobSpec: field engineVersion: {asked!r} does not run on {cluster}, which runs {has!r}; name another "
+            "cluster or leave engineVersion out"
+        )
 
 
 def _is_shared(spec: JobSpec) -> bool:

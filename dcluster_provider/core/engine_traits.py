@@ -62,9 +62,14 @@ _FLINK = EngineTraits(
     reports_lineage=False,
 )
 
-ClusterType = Literal["spark", "spark3", "flink"]
+ClusterType = Literal["spark", "spark3", "spark4", "flink"]
 # The engine behind each type of cluster and job.
-TYPES: Mapping[str, EngineTraits] = MappingProxyType({"spark": _SPARK, "spark3": _SPARK, "flink": _FLINK})
+TYPES: Mapping[str, EngineTraits] = MappingProxyType({
+    "spark": _SPARK,
+    "spark3": _SPARK,
+    "spark4": _SPARK,
+    "flink": _FLINK,
+})  # fmt: skip
 ENGINES: Mapping[str, EngineTraits] = MappingProxyType({traits.name: traits for traits in TYPES.values()})
 
 

@@ -18,6 +18,7 @@ LONGEST_ARGUMENT = 128 * 1024 - 1
 MAX_ARGUMENTS = 512 * 1024
 MAX_SETTINGS = 64 * 1024  # bytes; they share an object with the application
 LONGEST_TIME = 2**31 - 1  # seconds; the most that databases and clocks hold
+_ENGINE_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
 _SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
 
@@ -117,6 +118,15 @@ def _few_arguments(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _engine_version(value: str) -> str:
+    text = value.strip()
+    if text and not _ENGINE_VERSION.fullmatch(text):
+        raise ValueError(
+            f"{text[:80]!r} is no version; write a release such as '4.1', or one of its patches, '4.1.4'"
+        )
+    return text
+
+
 def _suffix(value: str) -> str:
     if value and not _SUFFIX.fullmatch(value):
         raise ValueError(
@@ -145,6 +155,8 @@ Count = Annotated[int, BeforeValidator(_no_flag)]
 Seconds = Annotated[int, BeforeValidator(_seconds)]
 Amount = Annotated[float, BeforeValidator(_no_flag)]
 Suffix = Annotated[str, AfterValidator(_suffix)]
+# A number is refused: 4.10 would arrive as 4.1.
+EngineVersion = Annotated[str, AfterValidator(_engine_version)]
 Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_short_argument)]
 Arguments = Annotated[tuple[Argument, ...], AfterValidator(_few_arguments)]
 Path = Annotated[str, Field(max_length=4096), AfterValidator(_printable)]

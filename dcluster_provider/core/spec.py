@@ -30,6 +30,7 @@ from dcluster_provider.core.fields import (
     Arguments,
     Count,
     Cpu,
+    EngineVersion,
     Line,
     Memory,
     Name,
@@ -44,6 +45,10 @@ Spec = TypeVar("Spec", bound="Entity")
 
 _EXTERNAL_NAMESPACE = (
     "Run in the connection's namespace for external work, where the platform has namespaces."
+)
+_ENGINE_VERSION = (
+    "Release of the engine (`4.1`, for its newest tested patch) or one of its patches (`4.1.4`); empty means the "
+    "connection's default for the type."
 )
 _SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.path")
 
@@ -143,6 +148,7 @@ class ClusterSpec(Entity):
         default=False,
         description="Serve one job at a time; on Kubernetes, its driver may then start its own executors.",
     )
+    engine_version: EngineVersion = Field(default="", description=_ENGINE_VERSION)
 
     @property
     def engine(self) -> str:
@@ -246,6 +252,10 @@ class JobSpec(Entity):
         description="Spark: seconds after the end of the application at which a driver that still runs is stopped, "
         "and the job with it; unset means never.",
     )
+    engine_version: EngineVersion = Field(
+        default="",
+        description=f"{_ENGINE_VERSION} A cluster that the job names has to be of the same release.",
+    )
 
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:
@@ -316,6 +326,7 @@ class JobSpec(Entity):
             "long_living": self.use_long_living_cluster,
             "single_job": not (self.keep_alive or self.use_long_living_cluster),
             "use_external_namespace": self.use_external_namespace,
+            "engine_version": self.engine_version,
         }
         if self.worker_mem_gb is not None:
             fields["worker_memory"] = f"{self.worker_mem_gb:g}Gi"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from dcluster_provider.core.engine_traits import ClusterType
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.rest import EngineRest
 
@@ -50,26 +51,33 @@ class EngineRelease:
     """A series of an engine's versions whose way of being launched is known and tested.
 
     :param engine: its name.
+    :param types: the types of clusters that it is a release of.
     :param series: the beginning of its versions, ``3.5`` for instance; any patch of it is accepted.
-    :param tested: the version that is tested, and the default one.
+    :param tested: the patch that is tested, and that the series stands for.
     :param package: its distribution on PyPI.
     :param module: the Python module in which the engine's own files are.
     :param pythons: the oldest and the newest Python that it was seen to work with.
     :param requirements_since: what has to be installed with it from a Python on.
+    :param javas: the oldest and the newest Java that it was seen to work with.
+    :param repeats_job_ids: Flink: gives every job of a client the id that was meant for its first.
+    :param java_modules: the modules of Java that it loads and that a shortened Java may lack.
     """
 
     engine: str
+    types: tuple[ClusterType, ...]
     series: str
     tested: str
     package: str
     module: str
     pythons: tuple[PythonVersion, PythonVersion]
     requirements_since: tuple[tuple[PythonVersion, str], ...] = ()
+    javas: tuple[int, int] = (17, 21)
+    java_modules: tuple[str, ...] = ()
+    repeats_job_ids: bool = False
 
     def is_of(self, version: str) -> bool:
-        """Whether a version is one of the series."""
-        series, _, patch = version.rpartition(".")
-        return series == self.series and patch.isdigit()
+        """Whether a version is the series or one of its patches."""
+        return version == self.series or version.rpartition(".")[0] == self.series
 
     def requirements(self, version: str, python: PythonVersion) -> list[str]:
         """What has to be installed for a version, as pip writes it."""

@@ -73,6 +73,7 @@ class DClusterLaunchOperator(DClusterOperator):
         idle_timeout: int | str | timedelta | None = None,
         max_lifetime: int | str | timedelta | None = None,
         single_job: bool | str | None = None,
+        engine_version: str | None = None,
         spec: dict[str, Any] | str | None = None,
         launch_timeout: float | timedelta = 900,
         **kwargs: Any,
@@ -95,6 +96,7 @@ class DClusterLaunchOperator(DClusterOperator):
         self.idle_timeout = idle_timeout
         self.max_lifetime = max_lifetime
         self.single_job = single_job
+        self.engine_version = engine_version
         self.spec = spec
         self.launch_timeout = in_seconds(self.task_id, "launch_timeout", launch_timeout)
         literal = literal_spec(self, ClusterSpec, _FIELDS)

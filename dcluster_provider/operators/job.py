@@ -85,6 +85,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         savepoint: str | XComArg | None = None,
         returns_result: bool | str | None = None,
         main_ended_timeout: int | str | timedelta | None = None,
+        engine_version: str | None = None,
         spec: dict[str, Any] | str | None = None,
         job_timeout: float | timedelta | None = None,
         wait_for_completion: bool = True,
@@ -120,6 +121,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.savepoint = savepoint
         self.returns_result = returns_result
         self.main_ended_timeout = main_ended_timeout
+        self.engine_version = engine_version
         self.spec = spec
         self.job_timeout = (
             None if job_timeout is None else in_seconds(self.task_id, "job_timeout", job_timeout)

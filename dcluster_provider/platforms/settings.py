@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pydantic import Field, model_validator
+
+from dcluster_provider.core.connection_fields import Flag
 from dcluster_provider.core.connection_settings import DEFAULT_DEPLOYMENT, ConnectionSettings, Deployment
+from dcluster_provider.core.fields import EngineVersion
+from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.engines.releases import (
+    VersionOfEngine,
+    default_version,
+    find_version,
+    reject_unknown_version,
+    unknown_version,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_VERSION_FIELDS = {
+    "spark": "spark_version",
+    "spark3": "spark_version",
+    "spark4": "spark4_version",
+    "flink": "flink_version",
+}
 
 
 class PlatformSettings(ConnectionSettings):
@@ -14,3 +38,48 @@ class PlatformSettings(ConnectionSettings):
     deployment: Deployment = DEFAULT_DEPLOYMENT
     namespace: str = ""
     external_namespace: str = ""
+    spark_version: EngineVersion = Field(
+        default_version("spark3"),
+        title="Spark version",
+        description="Version of clusters of type spark and spark3 that name none: a release or one of its patches.",
+    )
+    spark4_version: EngineVersion = Field(
+        default_version("spark4"),
+        title="Spark 4 version",
+        description="Version of clusters of type spark4 that name none: a release or one of its patches.",
+    )
+    flink_version: EngineVersion = Field(
+        default_version("flink"),
+        title="Flink version",
+        description="Version of clusters of type flink that name none: a release or one of its patches.",
+    )
+    allow_untested_versions: Flag = Field(
+        False,
+        title="Allow untested versions",
+        description="Take patches of releases that this package was not tested with, by the ways of the nearest one.",
+    )
+
+    @model_validator(mode="after")
+    def _check_versions(self) -> Self:
+        for cluster_type, field in _VERSION_FIELDS.items():
+            version = getattr(self, field)
+            if find_version(cluster_type, version, allow_untested=self.allow_untested_versions) is None:
+                raise ValueError(f"field {field}: {unknown_version(cluster_type, version)}")
+        return self
+
+    def version(self, cluster_type: str, engine_version: str = "") -> VersionOfEngine:
+        """The version of an engine that a cluster runs.
+
+        :param engine_version: of its specification; empty means the connection's for the type.
+        """
+        version = engine_version or getattr(self, _VERSION_FIELDS[cluster_type])
+        found = find_version(cluster_type, version, allow_untested=self.allow_untested_versions)
+        assert found is not None  # it was checked when it was given
+        return found
+
+    def check_version(self, spec: ClusterSpec) -> None:
+        """Refuse a cluster of a release that is not known.
+
+        :raises InvalidSpec: naming ``engineVersion``, the releases of the type and the nearest one.
+        """
+        reject_unknown_version(spec, allow_untested=self.allow_untested_versions)

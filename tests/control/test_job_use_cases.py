@@ -44,6 +44,21 @@ def on(cluster, **more):
     return SPEC | {"clusterId": cluster.id} | more
 
 
+def test_a_job_that_names_a_cluster_runs_on_the_release_that_it_asks_for(control):
+    four = control.clusters.launch({"tenant": "team", "type": "spark4", "engineVersion": "4.1.4"})
+    assert control.jobs.submit(on(four, jobType="spark4", engineVersion="4.1")).cluster_id == four.id
+    with pytest.raises(
+        InvalidSpec, match=r"field engineVersion: '4.0' does not run on cluster .*, which runs '4.1.4'"
+    ):
+        control.jobs.submit(on(four, jobType="spark4", engineVersion="4.0", module="other"))
+
+
+def test_the_own_cluster_of_a_job_is_of_the_release_that_it_asks_for(control):
+    job = control.jobs.submit(SPEC | {"jobType": "spark4", "engineVersion": "4.2"})
+    own = control.clusters.get(job.cluster_id)
+    assert (own.type, own.spec.engine_version) == ("spark4", "4.2")
+
+
 def test_a_job_waits_for_its_cluster_and_starts_once_it_runs(control, platform, cluster):
     platform.set_cluster(cluster, ClusterPhase.STARTING)
     job = control.jobs.submit(on(cluster))

@@ -27,5 +27,7 @@ def test_an_engine_takes_what_it_runs(name, kind):
     if kind in TYPES[name].application_kinds:
         assert parse(JobSpec, job).traits is TYPES[name]
         return
-    with pytest.raises(InvalidSpec, match=r"a \.sql file runs on Flink; jobType is 'spark3?', write 'flink'"):
+    with pytest.raises(
+        InvalidSpec, match=r"a \.sql file runs on Flink; jobType is 'spark[34]?', write 'flink'"
+    ):
         parse(JobSpec, job)

@@ -47,6 +47,7 @@ class Place:
         named = {
             "spark_image": images["spark"],
             "spark3_image": images["spark"],
+            "spark4_image": images["spark"],
             "flink_image": images["flink"],
         }
         return KubernetesSettings(namespace=self.namespace, **(named | fields))
@@ -206,7 +207,7 @@ def test_images_that_cannot_be_run_are_named_with_their_fields(place: Place):
     without_shell = checks[f"image {shell_less} (flink_image)"]
     assert without_shell.outcome == "failed"
     assert "/bin/bash" in without_shell.found
-    assert checks[f"image {place.testbed.images['spark']} (spark3_image)"].outcome == "ok"
+    assert checks[f"image {place.testbed.images['spark']} (spark3_image, spark4_image)"].outcome == "ok"
 
 
 @pytest.mark.long

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_over
+from dcluster_provider.engines.base import EngineRelease
 from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.engines.flink.memory import Division, divide_jobmanager, divide_taskmanager
 from dcluster_provider.engines.setting_checks import whole_number
@@ -138,6 +140,17 @@ def job_settings(cluster: Cluster, job: Job) -> dict[str, str]:
     if spec.savepoint:
         settings[_START] = spec.savepoint
     return settings | spec.extra_cmd | {_NAME: unique_name(job)}
+
+
+def client_target(release: EngineRelease, job: Job) -> dict[str, str]:
+    """Where a client submits to, and the id of its first Flink job.
+
+    A release that repeats the id would refuse the second job; its jobs are told by their names alone.
+    """
+    target = {"execution.target": "remote"}
+    if not release.repeats_job_ids:
+        target["$internal.pipeline.job-id"] = flink_job_id(job.platform_key, job.generation)
+    return target
 
 
 def run_request(cluster: Cluster, job: Job, job_id: str) -> dict[str, Any]:

@@ -130,6 +130,8 @@ class KubernetesPlatform:
     def check_cluster(self, spec: ClusterSpec) -> None:
         """Refuse what cannot run: too little memory, a namespace that the connection does not have."""
         self.settings.check_namespace(spec)
+        self.settings.check_version(spec)
+        self.settings.check_image(spec)
         engine_of(spec).check_cluster(spec, pod_engine(spec).fixed_cluster_settings)
         if spec.launch_new_node and not self.settings.has_own_nodes(spec):
             _LOG.info("launch_new_node is remembered only: the connection's machines come from no cloud")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 SPARK_USER, FLINK_USER = 185, 9999  # of the official images, which have a name for them
 _IMAGE_USERS = {"spark": SPARK_USER, "flink": FLINK_USER}  # to whom the images give a name
-SPARK_IMAGE = "apache/spark:3.5.9"
-FLINK_IMAGE = "flink:2.3.0"
+_VERSION = "{version}"
+SPARK_IMAGE, FLINK_IMAGE = f"apache/spark:{_VERSION}", f"flink:{_VERSION}"
 _FACTOR = re.compile(r"100|[1-9][0-9]?(?:\.[0-9]{1,3})?", re.ASCII)
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -84,13 +84,24 @@ class KubernetesSettings(PlatformSettings):
         description="Namespace of clusters with useExternalNamespace; empty means that there is none.",
     )
     spark_image: Text = Field(
-        SPARK_IMAGE, title="Spark image", description="Image of clusters of type spark."
+        SPARK_IMAGE,
+        title="Spark image",
+        description="Image of clusters of type spark; {version} in it stands for the cluster's version.",
     )
     spark3_image: Text = Field(
-        SPARK_IMAGE, title="Spark 3 image", description="Image of clusters of type spark3."
+        SPARK_IMAGE,
+        title="Spark 3 image",
+        description="Image of clusters of type spark3; {version} in it stands for the cluster's version.",
+    )
+    spark4_image: Text = Field(
+        SPARK_IMAGE,
+        title="Spark 4 image",
+        description="Image of clusters of type spark4; {version} in it stands for the cluster's version.",
     )
     flink_image: Text = Field(
-        FLINK_IMAGE, title="Flink image", description="Image of clusters of type flink."
+        FLINK_IMAGE,
+        title="Flink image",
+        description="Image of clusters of type flink; {version} in it stands for the cluster's version.",
     )
     image_pull_policy: Annotated[ImagePullPolicy, one_of(*get_args(ImagePullPolicy))] = Field(
         "",
@@ -197,10 +208,25 @@ class KubernetesSettings(PlatformSettings):
             )
         return self
 
-    def image(self, cluster_type: str) -> str:
-        """The image of a cluster type, which its own field names."""
+    def image(self, cluster_type: str, engine_version: str = "") -> str:
+        """The image of a cluster, which the field of its type names.
+
+        :param engine_version: of its specification; empty means the connection's for the type.
+        """
         image: str = getattr(self, f"{cluster_type}_image")
-        return image
+        return image.replace(_VERSION, self.version(cluster_type, engine_version).version)
+
+    def check_image(self, spec: ClusterSpec) -> None:
+        """Refuse a version that the image does not follow.
+
+        :raises InvalidSpec: naming the field, and the connection's.
+        """
+        field = f"{spec.type}_image"
+        if spec.engine_version and _VERSION not in getattr(self, field):
+            raise InvalidSpec(
+                f"ClusterSpec: field engineVersion: the connection's {field} is {getattr(self, field)!r} whatever the "
+                f"version; put {_VERSION} into it, or leave engineVersion out"
+            )
 
     def user(self, engine: str) -> int:
         """The numerical user of an engine's image."""

@@ -77,7 +77,7 @@ class LocalPlatform:
             found = find_engine(kind, self.settings)
             java = f", Java {found.java_version}" if found else ""
             state = f"installed{java}" if found else "to be installed on first use"
-            told.append(f"{kind.capitalize()} {self.settings.version(kind)} ({state})")
+            told.append(f"{self.settings.version(kind).title} ({state})")
         return f"local platform in {self.settings.home}: {', '.join(told)}"
 
     def location_of(self, spec: ClusterSpec) -> str:  # noqa: ARG002
@@ -89,7 +89,8 @@ class LocalPlatform:
         self._tell_of_flags(spec, _CLUSTER_FLAGS)
         engine_of(spec).check_cluster(spec)
         _ENGINES[spec.engine].wanted_ports(spec)  # which rejects a setting that is no port
-        check_engine(spec.engine, self.settings)
+        self.settings.check_version(spec)
+        check_engine(spec.type, self.settings, spec.engine_version)
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot be run."""
@@ -99,7 +100,7 @@ class LocalPlatform:
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         """Install the engine, unless it is installed, and tell of a cluster that is larger than this machine."""
-        ensure_engine(spec.engine, self.settings, report)
+        ensure_engine(spec.type, self.settings, report, spec.engine_version)
         warning = too_large(spec, machine_memory())
         if warning:
             report(warning)
@@ -211,7 +212,7 @@ class LocalPlatform:
         return ClusterPlace(self.settings.home, name)
 
     def _plan(self, place: ClusterPlace, cluster: Cluster, engine: ProcessEngine) -> ClusterPlan:
-        installed = find_engine(cluster.spec.engine, self.settings)
+        installed = find_engine(cluster.spec.type, self.settings, cluster.spec.engine_version)
         if installed is None:
             raise PlatformRefused(str(cluster), _NOT_INSTALLED)
         return make_plan(place, cluster, installed, engine.wanted_ports(cluster.spec))
@@ -219,7 +220,7 @@ class LocalPlatform:
     def _known_plan(self, place: ClusterPlace, cluster: Cluster) -> ClusterPlan | None:
         if not cluster.is_external:
             return read_plan(place)
-        engine = find_engine(cluster.spec.engine, self.settings)
+        engine = find_engine(cluster.spec.type, self.settings, cluster.spec.engine_version)
         if engine is None:
             raise PlatformRefused(str(cluster), _NOT_INSTALLED)
         return external_plan(cluster, engine, _ENGINES[cluster.spec.engine].external_ports(cluster))

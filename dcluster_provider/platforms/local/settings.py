@@ -7,11 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from dcluster_provider.core.connection_fields import Text
-from dcluster_provider.engines.flink.release import FLINK_RELEASES
-from dcluster_provider.engines.spark.release import SPARK_RELEASES
 from dcluster_provider.platforms.settings import PlatformSettings
-
-SPARK_VERSION, FLINK_VERSION = SPARK_RELEASES[-1].tested, FLINK_RELEASES[-1].tested
 
 
 class LocalSettings(PlatformSettings):
@@ -24,16 +20,6 @@ class LocalSettings(PlatformSettings):
 
     home: Path
     engines_folder: Path
-    spark_version: Text = Field(
-        SPARK_VERSION,
-        title="Spark version",
-        description="Version of pyspark that the local platform installs for clusters of type spark and spark3.",
-    )
-    flink_version: Text = Field(
-        FLINK_VERSION,
-        title="Flink version",
-        description="Version of apache-flink that the local platform installs.",
-    )
     java_home: Text | None = Field(
         None,
         title="Java home",
@@ -45,7 +31,3 @@ class LocalSettings(PlatformSettings):
         description="Interpreter that engines are installed for; empty means this one if it fits, or one on the path.",
     )
     keep_logs_days: float = 14
-
-    def version(self, engine: str) -> str:
-        """The version of an engine (``spark`` or ``flink``)."""
-        return {"spark": self.spark_version, "flink": self.flink_version}[engine]

@@ -30,9 +30,8 @@ from dcluster_provider.plugin.rest.runs import ensure_run, require_dag
 router = APIRouter(tags=["Clusters"])
 _LAUNCH_ROUTES = {
     "spark": "POST /v2/launch/spark/cluster",
-    "spark3": "POST /v2/launch/spark/cluster",
     "flink": "POST /launch/flink/cluster",
-}
+}  # by engine
 
 
 @router.get("/", response_model=str, summary="Whether the service is available", responses={401: {}, 403: {}})
@@ -56,7 +55,7 @@ def launch_spark(
 
 @router.post(
     "/v2/launch/spark/cluster",
-    summary="Launch a Spark 3 cluster",
+    summary="Launch a Spark cluster",
     dependencies=[may_run(LAUNCH_CLUSTER)],
     openapi_extra=bodies.cluster_body(bodies.SPARK3_CLUSTER, "spark3"),
 )
@@ -153,7 +152,7 @@ def _launch(
     spec = parse(ClusterSpec, body)
     if spec.type not in types:
         raise InvalidSpec(
-            f"ClusterSpec: field type: {spec.type!r} is launched by {_LAUNCH_ROUTES[spec.type]}; call that, or write "
+            f"ClusterSpec: field type: {spec.type!r} is launched by {_LAUNCH_ROUTES[spec.engine]}; call that, or write "
             f"{' or '.join(map(repr, types))}"
         )
     hook = DClusterHook(conn_id or DEFAULT_CONN_ID)

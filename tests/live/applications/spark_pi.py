@@ -18,7 +18,7 @@ def hits(_: int) -> bool:
 spark = SparkSession.builder.getOrCreate()
 context = spark.sparkContext
 inside = context.parallelize(range(DARTS), 4).filter(hits).count()
-print(f"pi is roughly {4 * inside / DARTS:.1f}")
+print(f"pi is roughly {4 * inside / DARTS:.2f}")
 print("application", context.appName)
 print("pipeline", os.environ["DCLUSTER_PIPELINE_VERSION"], spark.conf.get("spark.dcluster.pipelineVersion"))
 print("setting", spark.conf.get("spark.sql.shuffle.partitions"))

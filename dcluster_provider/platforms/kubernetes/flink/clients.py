@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.application import handed_environment
-from dcluster_provider.engines.flink.conf import CLIENT_LOGGING, configuration_text, job_settings
+from dcluster_provider.engines.flink.conf import (
+    CLIENT_LOGGING,
+    client_target,
+    configuration_text,
+    job_settings,
+)
 from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.flink.external import (
     external_client_fixed,
@@ -48,7 +52,7 @@ def client(
     heap = max(64, round(job.spec.driver_mem_gb * 1024))
     application = path_in_pod(job.spec, parts)
     container = EngineContainer(
-        image=job.spec.docker_image_name or settings.image(cluster.type),
+        image=job.spec.docker_image_name or settings.image(cluster.type, cluster.spec.engine_version),
         script=_RUN,
         arguments=(*_program(job, application), *job.spec.args),
         cpu="1",
@@ -72,11 +76,8 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         _PYTHON  # an image, or one of somebody else's TaskManagers, may have it elsewhere
         | (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
         | job_settings(cluster, job)
-        | {
-            "high-availability.type": "NONE",  # the client asks one address, and looks up no leader
-            "execution.target": "remote",
-            "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
-        }
+        | client_target(settings.version(cluster.type, cluster.spec.engine_version).release, job)
+        | {"high-availability.type": "NONE"}  # the client asks one address, and looks up no leader
     )
     if cluster.is_external:
         wanted |= external_client_fixed(cluster)

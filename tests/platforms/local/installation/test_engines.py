@@ -13,13 +13,14 @@ import pytest
 from hanging import HANG_SECONDS
 
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.engines.table import RELEASES
+from dcluster_provider.engines.releases import releases_of
 from dcluster_provider.platforms.local.installation import engines
+from dcluster_provider.platforms.local.installation.engine_choice import choose_engine
 from dcluster_provider.platforms.local.installation.java import Java, find_java
 from dcluster_provider.platforms.local.installation.pythons import find_python, python_version
 from dcluster_provider.platforms.local.settings import LocalSettings
 
-(SPARK,), (FLINK,) = RELEASES["spark"], RELEASES["flink"]
+SPARK, SPARK4, FLINK = (releases_of(kind)[-1] for kind in ("spark3", "spark4", "flink"))
 
 
 @pytest.fixture
@@ -34,9 +35,10 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def fake_java(home: Path, version: str) -> Path:
-    """A ``java`` that tells a version, as far as the platform looks."""
-    return script(home / "bin" / "java", f"echo 'openjdk version \"{version}\"' >&2")
+def fake_java(home: Path, version: str, modules: str = "java.base@1") -> Path:
+    """A ``java`` that tells its version and modules, as far as the platform looks."""
+    say = f"echo 'openjdk version \"{version}\"' >&2"
+    return script(home / "bin" / "java", f'if [ "$1" = --list-modules ]; then echo {modules}; else {say}; fi')
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def fake_java(home: Path, version: str) -> Path:
 )
 def test_a_java_fits_by_its_version(tmp_path, version, fits):
     fake_java(tmp_path, version)
-    java, rejected = find_java(str(tmp_path))
+    java, rejected = find_java(str(tmp_path), SPARK)
     assert (java is not None) is fits
     if not fits:
         assert "is not 17 to 21" in rejected[0]
@@ -63,21 +65,35 @@ def test_java_home_comes_before_the_path(tmp_path, monkeypatch):
     fake_java(tmp_path / "path", "17.0.1")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'path' / 'bin'}:{os.environ['PATH']}")
-    assert find_java(None) == (Java(tmp_path / "home" / "bin" / "java", 21), [])
+    assert find_java(None, SPARK) == (Java(tmp_path / "home" / "bin" / "java", 21), [])
     fake_java(tmp_path / "old", "11.0.1")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "old"))
-    java, rejected = find_java(None)
+    java, rejected = find_java(None, SPARK)
     assert java.version == 17
     assert "JAVA_HOME: Java 11" in rejected[0]
 
 
-@pytest.mark.parametrize("version", ["3.4.1", "4.3.0", "3.5", "latest", "3.5.9; rm"])
-def test_a_release_that_cannot_be_launched_is_refused_with_one_that_can(settings, version):
+def test_a_java_without_a_module_that_a_release_loads_does_not_fit(tmp_path, settings):
+    fake_java(tmp_path, "17.0.1")
+    settings = settings.model_copy(update={"java_home": str(tmp_path)})
+    assert engines.find_engine("spark3", settings) is None
     with pytest.raises(PlatformRefused) as refusal:
-        engines.check_engine("spark", settings.model_copy(update={"spark_version": version}))
-    assert refusal.value.diagnosis.code == "EngineVersionUnsupported"
-    assert "3.5.9" in refusal.value.diagnosis.remedy
-    assert not settings.engines_folder.exists()
+        engines.check_engine("spark4", settings)
+    assert refusal.value.diagnosis.evidence[0].endswith("lacks the module jdk.incubator.vector")
+    assert "with the module jdk.incubator.vector" in refusal.value.diagnosis.remedy
+    fake_java(tmp_path, "21.0.1", "jdk.incubator.vector@21.0.1")
+    engines.check_engine("spark4", settings)
+
+
+def test_the_version_of_a_cluster_chooses_what_is_installed(settings):
+    names = {
+        version: choose_engine("spark4", settings, version).folder.name for version in ("", "4.1", "4.0.2")
+    }
+    assert [name.rpartition("-py")[0] for name in names.values()] == [
+        f"spark-{SPARK4.tested}",
+        "spark-4.1.4",
+        "spark-4.0.2",
+    ]
 
 
 def test_a_python_that_is_too_new_gives_way_to_one_on_the_path(tmp_path, monkeypatch):
