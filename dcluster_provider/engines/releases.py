@@ -95,7 +95,7 @@ def unknown_version(cluster_type: str, version: str) -> str:
     nearest = nearest_release(cluster_type, version)
     return (
         f"{version} is not among the tested releases of type {cluster_type!r} ({known}); write {nearest.series!r}, or "
-        f"set allow_untested_versions in the connection and name a patch of it"
+        "set allow_untested_versions in the connection to take a patch of another one"
     )
 
 

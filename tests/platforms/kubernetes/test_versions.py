@@ -54,3 +54,10 @@ def test_a_version_of_the_connection_that_is_none_of_the_type_is_refused():
         .image("spark4")
         .endswith(":4.9.0")
     )
+
+
+def test_a_cluster_of_a_version_that_was_allowed_stays_what_it_is_when_that_is_withdrawn():
+    cluster = make_cluster(type="spark4", engine_version="4.9.0")
+    with pytest.raises(InvalidSpec, match=r"field engineVersion: 4\.9\.0 is not among the tested releases"):
+        KubernetesSettings().check_version(cluster.spec)
+    assert KubernetesSettings().image("spark4", "4.9.0") == "apache/spark:4.9.0"
