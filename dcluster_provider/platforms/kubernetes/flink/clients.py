@@ -76,8 +76,8 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         _PYTHON  # an image, or one of somebody else's TaskManagers, may have it elsewhere
         | (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
         | job_settings(cluster, job)
-        | client_target(settings.version(cluster.type, cluster.spec.engine_version).release, job)
         | {"high-availability.type": "NONE"}  # the client asks one address, and looks up no leader
+        | client_target(settings.version(cluster.type, cluster.spec.engine_version).release, job)
     )
     if cluster.is_external:
         wanted |= external_client_fixed(cluster)
