@@ -15,6 +15,7 @@ from kubernetes_platform import PLACE, make_cluster, make_external, make_job
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.engines.releases import default_version
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
@@ -161,7 +162,9 @@ def test_on_this_machine_what_is_given_wins_or_is_refused(kind, field, tmp_path)
     start = tmp_path / "etl.py"
     cluster = make_cluster(type=kind, worker_memory="2Gi")
     folders = (tmp_path / str(number) for number in itertools.count())  # a plan is made once
-    engine = LocalEngine(cluster.spec.engine, "1", Path("/python"), tmp_path, Path("/java"), 17)
+    engine = LocalEngine(
+        cluster.spec.engine, default_version(cluster.type), Path("/python"), tmp_path, Path("/java"), 17
+    )
     side_of = {"spark3": spark_launch, "flink": flink_launch}[kind]
 
     def written(cluster: Cluster, job: Job) -> dict[str, str]:
