@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,16 +78,17 @@ class Demonstration:
     def wait_for_airflow(self) -> None:
         """Wait until Airflow works and has read the DAG."""
         with self.screen.step(f"Airflow at {self.airflow.url}"):
-            ready = wait_until(self._is_ready, READY_SECONDS)
+            now = datetime.now(timezone.utc)
+            ready = wait_until(lambda: self._is_ready(now), READY_SECONDS)
         if not ready:
             raise RuntimeError(f"Airflow was not ready after {READY_SECONDS} s; read {self.airflow.log}")
         for earlier in self.rest.unfinished_runs(self.dag_id):
             self.rest.fail_run(self.dag_id, earlier)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, since: datetime) -> bool:
         if self.airflow.ended_by_itself():
             raise RuntimeError(f"Airflow ended by itself; read {self.airflow.log}")
-        if not self.rest.is_healthy():
+        if not self.rest.works(since):
             return False
         try:
             self.rest.log_in()

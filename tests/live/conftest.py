@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,8 @@ class PersonsRest(Rest):
 
 def healthy_rest(standalone: Standalone) -> PersonsRest:
     """The REST API of an Airflow that was started, once all its parts work."""
-    rest = PersonsRest(standalone.url)
-    healthy = wait_until(lambda: rest.is_healthy() or standalone.ended_by_itself())
+    rest, now = PersonsRest(standalone.url), datetime.now(timezone.utc)
+    healthy = wait_until(lambda: rest.works(now) or standalone.ended_by_itself())
     assert healthy, standalone.log.read_text()[-5000:]
     assert not standalone.ended_by_itself(), standalone.log.read_text()[-5000:]
     return rest

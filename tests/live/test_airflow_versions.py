@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -261,7 +262,8 @@ def test_pure_tests_pass(trial, tmp_path):
 
 def web(trial: Trial) -> httpx.Client:
     """A client of the standalone's pages, as its administrator."""
-    assert trial.rest.is_healthy()
+    now = datetime.now(timezone.utc)
+    assert wait_until(lambda: trial.rest.works(now))
     token = (
         httpx.get(f"{trial.standalone.url}/auth/token", timeout=ANSWER_SECONDS)
         .raise_for_status()
