@@ -43,7 +43,7 @@ CLUSTER_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("extraConfigs", "[1]", ["field extraConfigs", "not a JSON object"]),
     ("extraConfigs", '{"a": {"b": 1}}', ["field extraConfigs", "value for 'a'"]),
     ("extraConfigs", {"a b": 1}, ["field extraConfigs", "'a b'", "white space"]),
-    ("type", "spark4", ["field type", "'spark', 'spark3' or 'flink'", "'spark4'"]),
+    ("type", "spark5", ["field type", "'spark', 'spark3', 'spark4' or 'flink'", "'spark5'"]),
     ("clusterSuffix", "../x", ["field clusterSuffix", "'../x'", "a-z, 0-9 and dashes"]),
     ("clusterSuffix", "-x", ["field clusterSuffix", "'-x'"]),
     ("useOnDemandMaster", "maybe", ["field useOnDemandMaster", "true or false", "'maybe'"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import struct
 import sys
 import termios
@@ -52,13 +53,13 @@ async def _wait_until_at_most(size: int) -> None:
 
 def _unread_bytes() -> int | None:
     """What the system keeps of log lines until they are read; none where they do not go to a socket of Linux."""
-    import structlog
-
     if sys.platform != "linux":
         return None
-    try:
-        channel = structlog.get_config()["logger_factory"].io.fileno()
-        (size,) = struct.unpack("i", fcntl.ioctl(channel, termios.TIOCOUTQ, bytes(struct.calcsize("i"))))
-    except (AttributeError, KeyError, OSError, ValueError):
-        return None
-    return int(size)
+    for handler in logging.getLogger().handlers:
+        try:
+            channel = handler.stream.fileno()  # type: ignore[attr-defined]
+            (size,) = struct.unpack("i", fcntl.ioctl(channel, termios.TIOCOUTQ, bytes(struct.calcsize("i"))))
+        except (AttributeError, OSError, ValueError):
+            continue
+        return int(size)
+    return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
+from io import StringIO
 from types import SimpleNamespace
 
 import pytest
-import structlog
 from airflow.executors.workloads.trigger import RunTrigger
 from airflow.jobs.triggerer_job_runner import TriggerLoggingFactory, TriggerRunnerSupervisor
 from airflow.models.trigger import Trigger
@@ -68,7 +69,7 @@ def channel(monkeypatch):
     """Both ends of the socket by which log lines go to the triggerer."""
     ours, triggerers = socket.socketpair()
     with ours, triggerers, ours.makefile("wb", buffering=0) as io:
-        monkeypatch.setattr(structlog, "get_config", lambda: {"logger_factory": SimpleNamespace(io=io)})
+        monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(io)])
         yield io, triggerers
 
 
@@ -104,9 +105,9 @@ def test_a_triggerer_that_reads_nothing_keeps_no_trigger_for_ever(channel, monke
     assert time.monotonic() - begun >= 0.2
 
 
-@pytest.mark.parametrize("config", [{}, {"logger_factory": structlog.PrintLoggerFactory()}])
-def test_what_cannot_be_observed_gets_a_moment(config, monkeypatch):
-    monkeypatch.setattr(structlog, "get_config", lambda: config)
+@pytest.mark.parametrize("handlers", [[], [logging.StreamHandler(StringIO())], [logging.NullHandler()]])
+def test_what_cannot_be_observed_gets_a_moment(handlers, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", handlers)
     slept = []
 
     async def sleep(seconds):
