@@ -64,8 +64,8 @@ def _sections(backends: Backends[Any]) -> Iterator[str]:
 
 def _connection_table(model: type[ConnectionSettings]) -> str:
     rows = ["| Field | Default | Meaning |", "| --- | --- | --- |"]
-    above = [each for each in (Settings, PlatformSettings) if each is not model]
-    common = {} if model is Settings else {name for each in above for name in each.connection_fields()}
+    above = {Settings: (), PlatformSettings: (Settings,)}.get(model, (Settings, PlatformSettings))
+    common = {name for each in above for name in each.connection_fields()}
     for name, field in model.connection_fields().items():
         if name not in common:
             # The home has no default in the model: the reader of the connection knows it.

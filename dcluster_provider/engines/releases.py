@@ -51,15 +51,15 @@ def find_version(cluster_type: str, version: str, *, allow_untested: bool = Fals
     for release in releases_of(cluster_type):
         if release.is_of(version):
             return VersionOfEngine(release, release.tested if version == release.series else version)
-    if not allow_untested or _patch(version) is None or _major(version) not in _majors(cluster_type):
-        return None
-    return VersionOfEngine(nearest_release(cluster_type, version), version)
+    nearest, numbers = nearest_release(cluster_type, version), _numbers(version)
+    is_patch_of_its_major = len(numbers) == 3 and numbers[0] == _numbers(nearest.series)[0]
+    return VersionOfEngine(nearest, version) if allow_untested and is_patch_of_its_major else None
 
 
 def is_same_release(cluster_type: str, version: str, other: str) -> bool:
     """Whether two versions are of one release of a type; two patches of an unknown one are when they are equal."""
-    found = find_version(cluster_type, version), find_version(cluster_type, other)
-    return version == other if None in found else found[0].release is found[1].release  # type: ignore[union-attr]
+    one, another = find_version(cluster_type, version), find_version(cluster_type, other)
+    return one.release is another.release if one and another else version == other
 
 
 def nearest_release(cluster_type: str, version: str) -> EngineRelease:
@@ -100,26 +100,14 @@ def unknown_version(cluster_type: str, version: str) -> str:
 
 
 def _nearest(releases: Sequence[EngineRelease], version: str) -> EngineRelease:
-    wanted = _numbers(version)
-    return min(releases, key=lambda release: _distance(_numbers(release.series), wanted))
+    major, minor, *_ = _numbers(version)
+
+    def distance(release: EngineRelease) -> tuple[int, int]:
+        its_major, its_minor = _numbers(release.series)
+        return abs(its_major - major), abs(its_minor - minor)
+
+    return min(releases, key=distance)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit()) or (0, 0)
-
-
-def _distance(series: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, int]:
-    return abs(series[0] - wanted[0]), abs(series[1] - wanted[1])
-
-
-def _major(version: str) -> int:
-    return _numbers(version)[0]
-
-
-def _majors(cluster_type: str) -> set[int]:
-    return {_major(release.series) for release in releases_of(cluster_type)}
-
-
-def _patch(version: str) -> int | None:
-    numbers = _numbers(version)
-    return numbers[2] if len(numbers) == 3 else None
+    return tuple(int(part) for part in version.split("."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,14 @@ _VERSION_FIELDS = {
 }
 
 
+def _version_field(title: str, cluster_type: str, types: str) -> Any:
+    return Field(
+        default_version(cluster_type),
+        title=title,
+        description=f"Version of clusters of type {types} that name none: a release or one of its patches.",
+    )
+
+
 class PlatformSettings(ConnectionSettings):
     """What a connection says to its platform.
 
@@ -38,21 +46,9 @@ class PlatformSettings(ConnectionSettings):
     deployment: Deployment = DEFAULT_DEPLOYMENT
     namespace: str = ""
     external_namespace: str = ""
-    spark_version: EngineVersion = Field(
-        default_version("spark3"),
-        title="Spark version",
-        description="Version of clusters of type spark and spark3 that name none: a release or one of its patches.",
-    )
-    spark4_version: EngineVersion = Field(
-        default_version("spark4"),
-        title="Spark 4 version",
-        description="Version of clusters of type spark4 that name none: a release or one of its patches.",
-    )
-    flink_version: EngineVersion = Field(
-        default_version("flink"),
-        title="Flink version",
-        description="Version of clusters of type flink that name none: a release or one of its patches.",
-    )
+    spark_version: EngineVersion = _version_field("Spark version", "spark3", "spark and spark3")
+    spark4_version: EngineVersion = _version_field("Spark 4 version", "spark4", "spark4")
+    flink_version: EngineVersion = _version_field("Flink version", "flink", "flink")
     allow_untested_versions: Flag = Field(
         False,
         title="Allow untested versions",

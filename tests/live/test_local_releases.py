@@ -10,7 +10,7 @@ from local_platform import APPLICATIONS, build_jar, engines_folder
 from dcluster_provider.control.connect import connect
 from dcluster_provider.core.errors import JobFailed, PlatformRefused
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.engines.releases import RELEASES
+from dcluster_provider.engines.releases import RELEASES, release_of
 from dcluster_provider.platforms.local.installation.engines import check_engine, find_engine
 from tests.live.trials import long_except
 
@@ -65,13 +65,9 @@ def release(tmp_path):
         each.end()
 
 
-def type_of(version: str) -> str:
-    return "spark4" if version.startswith("4.") else "spark3"
-
-
 @pytest.mark.parametrize("version", long_except(["4.3"], SPARK))
 def test_a_release_of_spark_runs_programs_and_jars_and_names_failures(release, tables, version, tmp_path):
-    spark = release(type_of(version), version)
+    spark = release(release_of("spark", version).types[-1], version)
     done = spark.run(APPLICATIONS / "spark_pi.py", "2")
     assert done.state is JobState.SUCCEEDED
     assert "pi is roughly 3.1" in spark.log(done)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dcluster_provider.engines.base import EngineRelease, PythonVersion
+from functools import partial
 
+from dcluster_provider.engines.base import EngineRelease
 
-def _flink(
-    series: str, tested: str, pythons: tuple[PythonVersion, PythonVersion], *, repeats_job_ids: bool = True
-) -> EngineRelease:
-    return EngineRelease(
-        engine="flink",
-        types=("flink",),
-        series=series,
-        tested=tested,
-        package="apache-flink",
-        module="pyflink",
-        pythons=pythons,
-        repeats_job_ids=repeats_job_ids,
-    )
-
+_release = partial(
+    EngineRelease,
+    engine="flink",
+    types=("flink",),
+    package="apache-flink",
+    module="pyflink",
+    repeats_job_ids=True,
+)
 
 FLINK_RELEASES = (
-    _flink("1.20", "1.20.5", ((3, 8), (3, 11))),
-    _flink("2.0", "2.0.2", ((3, 8), (3, 11))),
-    _flink("2.1", "2.1.3", ((3, 9), (3, 12))),
-    _flink("2.2", "2.2.1", ((3, 9), (3, 12))),
-    _flink("2.3", "2.3.0", ((3, 9), (3, 12)), repeats_job_ids=False),
+    _release(series="1.20", tested="1.20.5", pythons=((3, 8), (3, 11))),
+    _release(series="2.0", tested="2.0.2", pythons=((3, 8), (3, 11))),
+    _release(series="2.1", tested="2.1.3", pythons=((3, 9), (3, 12))),
+    _release(series="2.2", tested="2.2.1", pythons=((3, 9), (3, 12))),
+    _release(series="2.3", tested="2.3.0", pythons=((3, 9), (3, 12)), repeats_job_ids=False),
 )

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from dcluster_provider.engines.base import EngineRelease, PythonVersion
+from functools import partial
 
+from dcluster_provider.engines.base import EngineRelease
 
-def _spark4(series: str, tested: str, pythons: tuple[PythonVersion, PythonVersion]) -> EngineRelease:
-    return EngineRelease(
-        engine="spark",
-        types=("spark4",),
-        series=series,
-        tested=tested,
-        package="pyspark",
-        module="pyspark",
-        pythons=pythons,
-        java_modules=("jdk.incubator.vector",),  # without it, its executors do not start
-    )
-
+_release = partial(EngineRelease, engine="spark", package="pyspark", module="pyspark")
+# Without the module, the executors of Spark 4 do not start.
+_release4 = partial(_release, types=("spark4",), java_modules=("jdk.incubator.vector",))
 
 SPARK_RELEASES = (
-    EngineRelease(
-        engine="spark",
+    _release(
         types=("spark", "spark3"),
         series="3.5",
         tested="3.5.9",
-        package="pyspark",
-        module="pyspark",
         pythons=((3, 8), (3, 13)),
         # It imports distutils, which Python has no more and setuptools stands in for.
         requirements_since=(((3, 12), "setuptools<81"),),
     ),
-    _spark4("4.0", "4.0.5", ((3, 9), (3, 13))),
-    _spark4("4.1", "4.1.4", ((3, 10), (3, 13))),
-    _spark4("4.2", "4.2.1", ((3, 10), (3, 13))),
-    _spark4("4.3", "4.3.0", ((3, 11), (3, 13))),
+    _release4(series="4.0", tested="4.0.5", pythons=((3, 9), (3, 13))),
+    _release4(series="4.1", tested="4.1.4", pythons=((3, 10), (3, 13))),
+    _release4(series="4.2", tested="4.2.1", pythons=((3, 10), (3, 13))),
+    _release4(series="4.3", tested="4.3.0", pythons=((3, 11), (3, 13))),
 )

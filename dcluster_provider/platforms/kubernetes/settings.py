@@ -58,6 +58,14 @@ def _cpu_limit(text: str) -> str:
     return text
 
 
+def _image_field(default: str, title: str, cluster_type: str) -> Any:
+    return Field(
+        default,
+        title=title,
+        description=f"Image of clusters of type {cluster_type}; {_VERSION} in it stands for the cluster's version.",
+    )
+
+
 Namespace = Annotated[Text, AfterValidator(_namespace)]
 
 
@@ -83,26 +91,10 @@ class KubernetesSettings(PlatformSettings):
         title="External namespace",
         description="Namespace of clusters with useExternalNamespace; empty means that there is none.",
     )
-    spark_image: Text = Field(
-        SPARK_IMAGE,
-        title="Spark image",
-        description="Image of clusters of type spark; {version} in it stands for the cluster's version.",
-    )
-    spark3_image: Text = Field(
-        SPARK_IMAGE,
-        title="Spark 3 image",
-        description="Image of clusters of type spark3; {version} in it stands for the cluster's version.",
-    )
-    spark4_image: Text = Field(
-        SPARK_IMAGE,
-        title="Spark 4 image",
-        description="Image of clusters of type spark4; {version} in it stands for the cluster's version.",
-    )
-    flink_image: Text = Field(
-        FLINK_IMAGE,
-        title="Flink image",
-        description="Image of clusters of type flink; {version} in it stands for the cluster's version.",
-    )
+    spark_image: Text = _image_field(SPARK_IMAGE, "Spark image", "spark")
+    spark3_image: Text = _image_field(SPARK_IMAGE, "Spark 3 image", "spark3")
+    spark4_image: Text = _image_field(SPARK_IMAGE, "Spark 4 image", "spark4")
+    flink_image: Text = _image_field(FLINK_IMAGE, "Flink image", "flink")
     image_pull_policy: Annotated[ImagePullPolicy, one_of(*get_args(ImagePullPolicy))] = Field(
         "",
         title="Image pull policy",
@@ -208,13 +200,10 @@ class KubernetesSettings(PlatformSettings):
             )
         return self
 
-    def image(self, cluster_type: str, engine_version: str = "") -> str:
-        """The image of a cluster, which the field of its type names.
-
-        :param engine_version: of its specification; empty means the connection's for the type.
-        """
-        image: str = getattr(self, f"{cluster_type}_image")
-        return image.replace(_VERSION, self.version(cluster_type, engine_version).version)
+    def image(self, spec: ClusterSpec) -> str:
+        """The image of a cluster, which the field of its type names."""
+        image: str = getattr(self, f"{spec.type}_image")
+        return image.replace(_VERSION, self.version(spec.type, spec.engine_version).version)
 
     def check_image(self, spec: ClusterSpec) -> None:
         """Refuse a version that the image does not follow.

@@ -6,10 +6,15 @@ import pytest
 from kubernetes_platform import make_cluster
 
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
+
+
+def spec_of(version: str) -> ClusterSpec:
+    return ClusterSpec(tenant="team", type="spark4", engine_version=version)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +39,8 @@ def test_every_pod_of_a_cluster_has_the_image_of_its_version(cluster_type, versi
 
 def test_the_version_of_the_connection_counts_for_clusters_that_name_none():
     settings = KubernetesSettings(spark4_version="4.0", spark4_image="registry.local/spark:v{version}-java17")
-    assert settings.image("spark4") == "registry.local/spark:v4.0.5-java17"
-    assert settings.image("spark4", "4.2.0") == "registry.local/spark:v4.2.0-java17"
+    assert settings.image(spec_of("")) == "registry.local/spark:v4.0.5-java17"
+    assert settings.image(spec_of("4.2.0")) == "registry.local/spark:v4.2.0-java17"
 
 
 def test_a_version_that_the_image_does_not_follow_is_refused():
@@ -51,7 +56,7 @@ def test_a_version_of_the_connection_that_is_none_of_the_type_is_refused():
         KubernetesSettings(spark4_version="3.5")
     assert (
         KubernetesSettings(spark4_version="4.9.0", allow_untested_versions=True)
-        .image("spark4")
+        .image(spec_of(""))
         .endswith(":4.9.0")
     )
 
@@ -60,4 +65,4 @@ def test_a_cluster_of_a_version_that_was_allowed_stays_what_it_is_when_that_is_w
     cluster = make_cluster(type="spark4", engine_version="4.9.0")
     with pytest.raises(InvalidSpec, match=r"field engineVersion: 4\.9\.0 is not among the tested releases"):
         KubernetesSettings().check_version(cluster.spec)
-    assert KubernetesSettings().image("spark4", "4.9.0") == "apache/spark:4.9.0"
+    assert KubernetesSettings().image(cluster.spec) == "apache/spark:4.9.0"

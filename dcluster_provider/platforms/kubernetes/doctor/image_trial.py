@@ -105,14 +105,18 @@ def _by_image(settings: KubernetesSettings) -> list[list[ClusterType]]:
     """The cluster types of each image."""
     by_image: dict[str, list[ClusterType]] = {}
     for kind in _TYPES:
-        by_image.setdefault(settings.image(kind), []).append(kind)
+        by_image.setdefault(settings.image(_spec_of(kind)), []).append(kind)
     return list(by_image.values())
+
+
+def _spec_of(kind: ClusterType) -> ClusterSpec:
+    return ClusterSpec(tenant="doctor", type=kind)
 
 
 def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kinds: list[ClusterType]) -> _Trial:
     kind = kinds[0]
-    image, fields = settings.image(kind), ", ".join(f"{each}_image" for each in kinds)
-    typed = replace(cluster, spec=ClusterSpec(tenant="doctor", type=kind))
+    typed = replace(cluster, spec=_spec_of(kind))
+    image, fields = settings.image(typed.spec), ", ".join(f"{each}_image" for each in kinds)
     labels = cluster_labels(typed) | {_TRIAL: kind}
     container = EngineContainer(image, "true", (), "10m", 64, {})
     template = pod_template(settings, typed, "worker", container, labels, grace_seconds=1)

@@ -52,7 +52,7 @@ def client(
     heap = max(64, round(job.spec.driver_mem_gb * 1024))
     application = path_in_pod(job.spec, parts)
     container = EngineContainer(
-        image=job.spec.docker_image_name or settings.image(cluster.type, cluster.spec.engine_version),
+        image=job.spec.docker_image_name or settings.image(cluster.spec),
         script=_RUN,
         arguments=(*_program(job, application), *job.spec.args),
         cpu="1",

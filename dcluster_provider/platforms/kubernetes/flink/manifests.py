@@ -131,7 +131,7 @@ def _folder(settings: KubernetesSettings, cluster: Cluster) -> str:
 
 def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     container = EngineContainer(
-        image=settings.image(cluster.type, cluster.spec.engine_version),
+        image=settings.image(cluster.spec),
         script=_MASTER_HA if settings.flink_ha else _MASTER,
         arguments=(),
         cpu=cluster.spec.master_cpu,
@@ -153,7 +153,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
 
 def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     container = EngineContainer(
-        image=settings.image(cluster.type, cluster.spec.engine_version),
+        image=settings.image(cluster.spec),
         script=_WORKER,
         arguments=(),
         cpu=cluster.spec.worker_cpu,

@@ -181,4 +181,4 @@ def _submit(cluster: Cluster) -> str:
 
 
 def _image(settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:
-    return job.spec.docker_image_name or settings.image(cluster.type, cluster.spec.engine_version)
+    return job.spec.docker_image_name or settings.image(cluster.spec)

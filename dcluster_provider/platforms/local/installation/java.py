@@ -53,37 +53,36 @@ def find_java(java_home: str | None, release: EngineRelease) -> tuple[Java | Non
 
 def inspect(program: Path) -> Java | None:
     """What a ``java`` file is; none when it does not run."""
-    try:
-        return _inspect(program, program.stat().st_mtime_ns)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=16)
-def _inspect(program: Path, _modified: int) -> Java | None:
-    said = _run(program, "-version")
-    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr if said else "")
+    found = re.search(r'version "(?:1\.)?(\d+)', _said(program, "-version"))
     return Java(program, int(found[1])) if found else None
 
 
-@lru_cache(maxsize=16)
-def _modules(java: Java) -> frozenset[str]:
-    said = _run(java.program, "--list-modules")
-    return frozenset(line.partition("@")[0].strip() for line in (said.stdout if said else "").splitlines())
+def _modules(java: Java) -> set[str]:
+    return {line.partition("@")[0].strip() for line in _said(java.program, "--list-modules").splitlines()}
 
 
-def _run(program: Path, option: str) -> subprocess.CompletedProcess[str] | None:
+def _said(program: Path, option: str) -> str:
+    """What a program prints; nothing when it does not run."""
+    try:
+        return _run(program, program.stat().st_mtime_ns, option)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=32)
+def _run(program: Path, _modified: int, option: str) -> str:
     try:
         return subprocess.run(
             [program, option],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=_TIMEOUT,
             stdin=subprocess.DEVNULL,
             check=False,
-        )
+        ).stdout
     except (OSError, subprocess.SubprocessError):
-        return None
+        return ""
 
 
 def _candidates(java_home: str | None) -> Iterator[tuple[str, Path]]:
