@@ -1,4 +1,8 @@
-"""Control groups of a testbed: one folder in every hierarchy, under which the kubelet keeps its pods."""
+"""Control groups of a testbed: one folder in every hierarchy, under which the kubelet keeps its pods.
+
+Beside the pods, the components have a group of their own: elsewhere they have machines of their own, and on two busy
+processors, where each counts as one process, the controllers of a full testbed stand still for half a minute.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 _REMOVE_SECONDS = 60
-_EQUALS = 10 * (os.cpu_count() or 1)  # processes of the machine's own that all pods together count as much as
+_COMPONENTS = "components"
+_EQUALS = 10 * (os.cpu_count() or 1)  # processes of the machine's own that a testbed counts as much as
 
 
 def name(run_id: str) -> str:
@@ -28,10 +33,24 @@ def make(run_id: str) -> None:
 
 
 def _share_processors(folder: Path) -> None:
-    """Let the pods have what a node gives them: by default the kernel counts all of them as one process of the host."""
+    """Give a group what a machine of its own would have: by default the kernel counts all of it as one process."""
     for file, one_process, most in (("cpu.shares", 1024, 262_144), ("cpu.weight", 100, 10_000)):
         if (folder / file).exists():
             (folder / file).write_text(str(min(one_process * _EQUALS, most)))
+
+
+def join(run_id: str) -> None:
+    """Move this process, and with it all that it starts, to the group of the testbed's components."""
+    for hierarchy in _hierarchies():
+        group = hierarchy / name(run_id)
+        if not any((group / file).exists() for file in ("cpu.shares", "cpu.weight")):
+            continue
+        if (group / "cgroup.subtree_control").exists():  # version 2 gives a group what its parent passes on
+            (group / "cgroup.subtree_control").write_text("+cpu")
+        folder = group / _COMPONENTS
+        folder.mkdir(exist_ok=True)
+        _share_processors(folder)
+        (folder / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def remove(run_id: str) -> None:

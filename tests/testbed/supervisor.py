@@ -57,6 +57,7 @@ def _start(run: RunFolder, host_network: int) -> Processes:
     tokens = {user: secrets.token_hex(16) for user in ("admin", "kubelet")}
     write_configuration(run, tokens, [link.inner_address, "127.0.0.1"])
     cgroups.make(run.id)
+    cgroups.join(run.id)
     commands = command_lines(run, Path(plan["binaries"]))
     processes = Processes(commands, run.logs, _environment(run))
     for component in _FIRST:
