@@ -68,6 +68,14 @@ JOB_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("application", "query.sql", ["field application", "runs on Flink", "'spark3'"]),
     ("args", "a b", ["field args", "list"]),
     ("args", ["a\0b"], ["field args.0", "NUL"]),
+    ("pyfiles", ["a.py"], ["unknown field 'pyfiles'", "did you mean 'py_files'?"]),
+    ("jars", [""], ["field jars.0", "empty"]),
+    ("jars", {"a": 1}, ["field jars", "list"]),
+    ("packages", ["org.acme:tool"], ["field packages.0", "'org.acme:tool'", "group:artifact:version"]),
+    ("excludePackages", ["a:b:1"], ["field excludePackages.0", "'a:b:1'", "group:artifact"]),
+    ("repositories", ["central"], ["field repositories.0", "'central'", "https://"]),
+    ("requirements", ["-r more.txt"], ["field requirements.0", "option of pip", "environment variables"]),
+    ("requirements", ["", "six"], ["field requirements.0", "neither a requirement"]),
     ("client", "a\r\nBcc: x", ["field client", "control character"]),
 ]
 TABLE = "bad input and the answer to it"

@@ -22,6 +22,7 @@ class EngineTraits:
     :param jobs_end_alone: a job may have finished although nobody can be asked any more, as nothing of it runs
         outside its cluster.
     :param is_streaming: its jobs normally have no end of their own.
+    :param dependencies: the fields of a job that name what it brings beside its application.
     :param reports_lineage: its jobs report their own lineage when OpenLineage's settings are among theirs.
     """
 
@@ -35,6 +36,7 @@ class EngineTraits:
     jobs_end_alone: bool
     is_streaming: bool
     reports_lineage: bool
+    dependencies: tuple[str, ...]
 
 
 _SPARK = EngineTraits(
@@ -48,6 +50,16 @@ _SPARK = EngineTraits(
     jobs_end_alone=False,
     is_streaming=False,
     reports_lineage=True,
+    dependencies=(
+        "py_files",
+        "jars",
+        "files",
+        "archives",
+        "packages",
+        "repositories",
+        "exclude_packages",
+        "requirements",
+    ),
 )
 _FLINK = EngineTraits(
     name="flink",
@@ -60,6 +72,7 @@ _FLINK = EngineTraits(
     jobs_end_alone=True,
     is_streaming=True,
     reports_lineage=False,
+    dependencies=("py_files", "jars", "archives", "requirements"),
 )
 
 ClusterType = Literal["spark", "spark3", "spark4", "flink"]

@@ -19,6 +19,10 @@ MAX_ARGUMENTS = 512 * 1024
 MAX_SETTINGS = 64 * 1024  # bytes; they share an object with the application
 LONGEST_TIME = 2**31 - 1  # seconds; the most that databases and clocks hold
 _ENGINE_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
+_MODULE = re.compile(r"[\w.-]+:[\w.-]+", re.ASCII)
+_COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.+-]+", re.ASCII)
+_REQUIREMENT = re.compile(r"[A-Za-z0-9/.~][^\s].*|[A-Za-z0-9]", re.ASCII)
+_WEB_ADDRESS = re.compile(r"(https?|file)://[^\s]+")
 _SUFFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
 
@@ -118,6 +122,46 @@ def _few_arguments(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _several(value: Any) -> Any:
+    """A list, or text with commas as spark-submit takes it."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _coordinate(value: str) -> str:
+    if not _COORDINATE.fullmatch(value):
+        raise ValueError(f"{value!r} is no Maven package; write group:artifact:version, as org.acme:tool:1.2")
+    return value
+
+
+def _module(value: str) -> str:
+    if not _MODULE.fullmatch(value):
+        raise ValueError(f"{value!r} is no Maven module; write group:artifact, such as org.slf4j:slf4j-api")
+    return value
+
+
+def _one_or_several(value: Any) -> Any:
+    """A list, or text that is one entry: a requirement has commas of its own."""
+    return [value] if isinstance(value, str) and value.strip() else value or ()
+
+
+def _requirement(value: str) -> str:
+    text = value.strip()
+    if text.startswith("-"):
+        raise ValueError(
+            f"{text[:80]!r} is an option of pip; name requirements (pandas==2.2.3) and files of them alone, and set "
+            "options by pip's environment variables where the job runs"
+        )
+    if not _REQUIREMENT.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is neither a requirement, such as pandas==2.2.3, nor a file of some")
+    return text
+
+
+def _web_address(value: str) -> str:
+    if not _WEB_ADDRESS.match(value):
+        raise ValueError(f"{value[:80]!r} is no address; write one such as https://repository.acme.org/maven")
+    return value
+
+
 def _engine_version(value: str) -> str:
     text = value.strip()
     if text and not _ENGINE_VERSION.fullmatch(text):
@@ -160,3 +204,12 @@ EngineVersion = Annotated[str, AfterValidator(_engine_version)]
 Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_short_argument)]
 Arguments = Annotated[tuple[Argument, ...], AfterValidator(_few_arguments)]
 Path = Annotated[str, Field(max_length=4096), AfterValidator(_printable)]
+Addresses = Annotated[tuple[Annotated[Path, AfterValidator(_not_empty)], ...], BeforeValidator(_several)]
+WebAddresses = Annotated[tuple[Annotated[Path, AfterValidator(_web_address)], ...], BeforeValidator(_several)]
+MavenCoordinates = Annotated[
+    tuple[Annotated[Line, AfterValidator(_coordinate)], ...], BeforeValidator(_several)
+]
+MavenModules = Annotated[tuple[Annotated[Line, AfterValidator(_module)], ...], BeforeValidator(_several)]
+Requirements = Annotated[
+    tuple[Annotated[Path, AfterValidator(_requirement)], ...], BeforeValidator(_one_or_several)
+]

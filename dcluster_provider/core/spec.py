@@ -26,18 +26,23 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import explain, nearest
 from dcluster_provider.core.fields import (
     LONGEST_TIME,
+    Addresses,
     Amount,
     Arguments,
     Count,
     Cpu,
     EngineVersion,
     Line,
+    MavenCoordinates,
+    MavenModules,
     Memory,
     Name,
     Path,
+    Requirements,
     Seconds,
     Settings,
     Suffix,
+    WebAddresses,
 )
 from dcluster_provider.core.redaction import REDACTED, redaction
 
@@ -50,6 +55,7 @@ _ENGINE_VERSION = (
     "Release of the engine (`4.1`, for its newest tested patch) or one of its patches (`4.1.4`); empty means the "
     "connection's default for the type."
 )
+_DEPENDENCIES = tuple(dict.fromkeys(name for engine in ENGINES.values() for name in engine.dependencies))
 _SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.path")
 
 
@@ -252,6 +258,38 @@ class JobSpec(Entity):
         description="Spark: seconds after the end of the application at which a driver that still runs is stopped, "
         "and the job with it; unset means never.",
     )
+    py_files: Addresses = Field(
+        default=(),
+        description="Python beside the application: modules (`.py`), `.zip`, `.egg` and `.whl` files, or folders, "
+        "each a package. Files of this machine, or addresses that the engine reads itself.",
+    )
+    jars: Addresses = Field(
+        default=(), description="Jars on the class path of the application and of its workers or executors."
+    )
+    files: Addresses = Field(
+        default=(),
+        description="Spark: files in the working folder of each executor, under their own names (`SparkFiles.get`).",
+    )
+    archives: Addresses = Field(
+        default=(),
+        description="Archives or folders that are unpacked where the application's Python runs: `data.zip#data` into "
+        "the folder `data`.",
+    )
+    packages: MavenCoordinates = Field(
+        default=(),
+        description="Spark: Maven packages on the class path, each as `group:artifact:version`, and what they need.",
+    )
+    repositories: WebAddresses = Field(
+        default=(), description="Spark: Maven repositories that packages come from, beside Maven Central."
+    )
+    exclude_packages: MavenModules = Field(
+        default=(), description="Spark: Maven modules, `group:artifact`, that no package brings."
+    )
+    requirements: Requirements = Field(
+        default=(),
+        description="Python packages for the application, as pip reads them (`pandas==2.2.3`), or files of such lines "
+        "(`.txt`) or wheels of this machine; installed before the application starts.",
+    )
     engine_version: EngineVersion = Field(
         default="",
         description=f"{_ENGINE_VERSION} A cluster that the job names has to be of the same release.",
@@ -282,6 +320,17 @@ class JobSpec(Entity):
             raise ValueError(
                 f"field mainEndedTimeout: only Spark has drivers; jobType is {self.job_type!r}, leave it out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_dependencies(self) -> JobSpec:
+        for name in _DEPENDENCIES:
+            if getattr(self, name) and name not in self.traits.dependencies:
+                takes = ", ".join(to_camel(each) for each in self.traits.dependencies)
+                raise ValueError(
+                    f"field {to_camel(name)}: means nothing to {self.traits.title}, whose jobs bring {takes}; jobType "
+                    f"is {self.job_type!r}, leave it out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -363,7 +412,8 @@ def reject_redacted(spec: Spec) -> Spec:
     """
     settings: dict[str, str] = getattr(spec, "extra_cmd", None) or getattr(spec, "extra_configs", None) or {}
     copied = [name for name, value in settings.items() if REDACTED in value]
-    copied += ["args"] if any(REDACTED in argument for argument in getattr(spec, "args", ())) else []
+    lists = {name: value for name, value in spec if isinstance(value, tuple)}
+    copied += [to_camel(name) for name, texts in lists.items() if any(REDACTED in text for text in texts)]
     if copied:
         raise InvalidSpec(
             f"{type(spec).__name__}: {', '.join(copied)}: the value is not there, only what is shown in its place; "

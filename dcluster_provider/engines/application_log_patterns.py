@@ -26,16 +26,39 @@ class ApplicationCode(DiagnosisCode):
     MODULE_MISSING = "ModuleMissing", "Python cannot import a module."
     PATH_EXISTS = "PathExists", "A job writes to a path that exists already."
     PATH_MISSING = "PathMissing", "There is no such file or folder where the job runs."
+    REQUIREMENT_MISSING = "RequirementMissing", "pip cannot install what the requirements of a job name."
     UNKNOWN_HOST = "UnknownHost", "A host name cannot be resolved where the job runs.", CodeTrait.UNREACHABLE
 
 
 APPLICATION_PATTERNS = (
     LogPattern(
+        ApplicationCode.REQUIREMENT_MISSING,
+        r"ERROR: No matching distribution found for (.+)",
+        "pip finds no package for the requirement {0}.",
+        "Correct requirements, or name an index that has it and can be reached from where the job runs "
+        "(PIP_INDEX_URL).",
+        anywhere=True,
+    ),
+    LogPattern(
+        ApplicationCode.REQUIREMENT_MISSING,
+        r"ERROR: (Invalid requirement: .+|Cannot install .+ because .+|.+ is not a supported wheel on this platform)",
+        "pip cannot install the job's requirements: {0}.",
+        "Correct requirements; packages have to fit each other and the engine's Python.",
+        anywhere=True,
+    ),
+    LogPattern(
+        ApplicationCode.REQUIREMENT_MISSING,
+        r"No module named (pip|ensurepip)\b",
+        "The requirements of the job cannot be installed because Python has no {0} where it runs.",
+        "Use an image or a Python with pip, or bring the packages with the job (pyFiles, archives).",
+        anywhere=True,
+    ),
+    LogPattern(
         ApplicationCode.MODULE_MISSING,
         r"ModuleNotFoundError: No module named '([^']+)'",
         "Python finds no module {0}.",
-        "Bring it with the job (spark.submit.pyFiles, python.files of Flink), or install it where the job's Python "
-        "runs: in the image, or on every worker.",
+        "Bring it with the job: a package in requirements, a module or folder of your own in pyFiles; or put it into "
+        "the image.",
     ),
     LogPattern(
         ApplicationCode.MODULE_MISSING,
@@ -47,8 +70,8 @@ APPLICATION_PATTERNS = (
         ApplicationCode.FILE_SYSTEM_UNKNOWN,
         r"No FileSystem for scheme:? \"?([\w+.-]+)\"?",
         "Spark knows no file system for {0}:// addresses.",
-        "Add the library of that file system (spark.jars.packages, for instance hadoop-aws for s3a), or correct the "
-        "address.",
+        "Add the library of that file system (packages, for instance org.apache.hadoop:hadoop-aws for s3a), or correct "
+        "the address.",
     ),
     LogPattern(
         ApplicationCode.FILE_SYSTEM_UNKNOWN,
@@ -60,7 +83,7 @@ APPLICATION_PATTERNS = (
         ApplicationCode.FILE_SYSTEM_UNKNOWN,
         r"Class (org\.apache\.hadoop\.fs\.[\w.$]+|com\.google\.cloud\.hadoop\.fs\.[\w.$]+) not found",
         "The library with the file system {0} is missing.",
-        "Add it (spark.jars.packages, for instance hadoop-aws in the version of Spark's Hadoop).",
+        "Add it (packages, for instance hadoop-aws in the version of Spark's Hadoop).",
     ),
     LogPattern(
         ApplicationCode.CLASS_VERSION,
@@ -79,14 +102,14 @@ APPLICATION_PATTERNS = (
         ApplicationCode.CLASS_MISSING,
         r"(?:ClassNotFoundException|NoClassDefFoundError): (?:Could not initialize class )?([\w.$/]+)",
         "A class that the application needs is missing: {0}.",
-        "Bring the jar that has it (spark.jars or spark.jars.packages, the application's own jar), in the version of "
+        "Bring the jar that has it (jars or packages, the application's own jar), in the version of "
         "the engine.",
     ),
     LogPattern(
         ApplicationCode.DRIVER_MISSING,
         r"No suitable driver",
         "The JDBC driver of the database is missing.",
-        "Bring its jar (spark.jars.packages), or name its class in the option driver.",
+        "Bring its jar (jars or packages), or name its class in the option driver.",
     ),
     LogPattern(
         ApplicationCode.UNKNOWN_HOST,

@@ -75,7 +75,7 @@ def job_changes(job: Job) -> dict[str, Any]:
 
 def job_of(row: Any) -> Job:
     """The job of a row with all columns."""
-    spec = {**row.spec, "args": tuple(row.spec.get("args", ()))}
+    spec = {name: tuple(value) if isinstance(value, list) else value for name, value in row.spec.items()}
     return Job(
         **_request_of(row),
         spec=_spec_of(JobSpec, spec),

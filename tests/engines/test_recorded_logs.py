@@ -70,7 +70,7 @@ ENDED = {
         "DependencyMissing",
         "cannot be fetched: com.example#missing;1.0.",
         "unresolved dependency: com.example#missing;1.0: not found",
-        "spark.jars.repositories",
+        "(repositories)",
     ),
     "spark_executor_killed": (
         1,
@@ -93,7 +93,7 @@ ENDED = {
         "ModuleMissing",
         "no module orders_tools",
         ", in use",
-        "every worker",
+        "a package in requirements",
     ),
     "spark_task_fails": (
         1,
@@ -121,7 +121,7 @@ ENDED = {
         "FileSystemUnknown",
         "for gs:// addresses",
         "for scheme",
-        "spark.jars.packages",
+        "packages",
     ),
     "spark_s3a_missing": (1, "FileSystemUnknown", "fs.s3a.S3AFileSystem is missing", "S3AFile", "hadoop-aws"),
     "spark_jdbc_driver_missing": (
@@ -129,7 +129,7 @@ ENDED = {
         "DriverMissing",
         "JDBC driver",
         "No suitable driver",
-        "spark.jars.packages",
+        "packages",
     ),
     "spark_host_unknown": (1, "UnknownHost", "namenode.invalid", "UnknownHostException", "Correct the name"),
     "spark_path_missing": (
@@ -172,7 +172,7 @@ ENDED = {
         "SourceMissing",
         "no data source iceberg",
         "DATA_SOURCE_NOT_FOUND",
-        "jars.packages",
+        "packages",
     ),
     "spark_error_after_a_caught_one": (
         1,
@@ -266,6 +266,29 @@ ENDED = {
         "A part of Flink was not ready after 10000 ms.",
         "TimeoutException: Futures timed out",
         "pekko.remote.classic.startup-timeout in env.java.opts.all",
+    ),
+    "pip_no_such_package": (
+        1,
+        "RequirementMissing",
+        "the requirement orders-tools-absent==1.0",
+        "No matching",
+        "PIP_INDEX_URL",
+    ),
+    "pip_conflict": (1, "RequirementMissing", "six==1.15.0 and six==1.16.0", "conflicting", "fit each other"),
+    "pip_invalid_requirement": (1, "RequirementMissing", "'!!bad'", "Invalid", "Correct requirements"),
+    "pip_wheel_does_not_fit": (
+        1,
+        "RequirementMissing",
+        "not a supported wheel",
+        "win_amd64",
+        "engine's Python",
+    ),
+    "pip_missing": (
+        1,
+        "RequirementMissing",
+        "no pip where it runs",
+        "No module",
+        "image or a Python with pip",
     ),
     "spark_connection_refused": (1, "ConnectionRefused", "at localhost:9,", "Call From", "network policy"),
 }

@@ -56,21 +56,22 @@ class Piece:
 
     def ensure(self, report: Report) -> Path:
         """The folder of the complete piece, built if it is not there. Two callers at once build it once."""
-        if not self.folder.is_dir():
-            self.home().mkdir(parents=True, exist_ok=True)
-            with locked(self.home() / f"{self.name}.lock"):
-                if not self.folder.is_dir():
-                    self._build(report)
-        os.utime(self.folder)  # it is in use, says its age
-        return self.folder
+        folder = self.folder  # once: a test in another thread may name another cache meanwhile
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with locked(folder.with_name(f"{self.name}.lock")):
+                if not folder.is_dir():
+                    self._build(folder, report)
+        os.utime(folder)  # it is in use, says its age
+        return folder
 
-    def _build(self, report: Report) -> None:
-        unfinished = self.home() / f"{self.name}.unfinished"
+    def _build(self, folder: Path, report: Report) -> None:
+        unfinished = folder.with_name(f"{self.name}.unfinished")
         remove(unfinished)
         unfinished.mkdir()
         report(f"Building {self.name}: {self.cost}")
         self.build(unfinished, report)
-        unfinished.rename(self.folder)
+        unfinished.rename(folder)
 
 
 def key_of(parts: Iterable[str | bytes | Path]) -> str:

@@ -7,7 +7,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from rings import IS_EVERYTHING
 
 from testbed.cache import Piece, Report, key_of, remove
 from testbed.containerd import PAUSE_IMAGE
@@ -29,45 +33,70 @@ _SNAPSHOTS = Path("io.containerd.snapshotter.v1.overlayfs/snapshots")
 _BLOBS = Path("io.containerd.content.v1.content/blobs")
 
 
+@dataclass(frozen=True)
+class Engines:
+    """The versions of the engines that there are images of, the first of each being what tests use by default."""
+
+    spark: tuple[str, ...]
+    flink: tuple[str, ...]
+
+
 def image_store() -> Piece:
-    """A folder that containerd can have as its root."""
+    """A folder that containerd can have as its root; a run of everything has more versions of the engines in it."""
+    more = (spark.OTHER_VERSIONS, flink.OTHER_VERSIONS) if IS_EVERYTHING else ((), ())
+    engines = Engines((spark.VERSION, *more[0]), (flink.VERSION, *more[1]))
     recipes = [
         HERE / "oci.py",
         HERE / "image_import.py",
         Path(__file__),
         *sorted((HERE / "images").iterdir()),
     ]
-    key = key_of([PAUSE_IMAGE, *(recipe for recipe in recipes if recipe.is_file())])
-    return Piece("images", key, _build, f"{spark.NAME} and {flink.NAME}, some minutes, 3 GB")
+    versions = f"Spark {', '.join(engines.spark)} and Flink {', '.join(engines.flink)}"
+    key = key_of([PAUSE_IMAGE, versions, *(recipe for recipe in recipes if recipe.is_file())])
+    size = 1 + len(engines.spark) + len(engines.flink)
+    return Piece("images", key, partial(_build, engines), f"{versions}, some minutes, {size} GB")
 
 
-def _build(folder: Path, report: Report) -> None:
+def _build(engines: Engines, folder: Path, report: Report) -> None:
     scratch = folder / "scratch"
     scratch.mkdir()
-    names = ("debian", "spark", "flink", "pyflink", "shell-less")
-    tars = {name: scratch / f"{name}.tar" for name in names}
     report("  Debian with Java and Python")
-    make_rootfs(tars["debian"], scratch / "mmdebstrap.log")
-    report("  Spark")
-    spark.make_spark_layer(tars["spark"], scratch / "spark")
-    report("  Flink")
-    flink.make_flink_layers(tars["flink"], tars["pyflink"], scratch / "flink")
-    with new_layer(tars["shell-less"]) as layer:
-        layer.add_text("etc/motd", "nothing can be run here\n")
-    layers = {name: Layer.of(tar) for name, tar in tars.items()}
+    make_rootfs(scratch / "debian.tar", scratch / "mmdebstrap.log")
+    debian = Layer.of(scratch / "debian.tar")
+    images = [
+        Image(PAUSE_IMAGE, [debian], {"Entrypoint": PAUSE, "User": "65535:65535"}),
+        _shell_less(scratch / "shell-less.tar"),
+    ]
+    for version in engines.spark:
+        report(f"  Spark {version}")
+        images.append(_spark(version, debian, scratch))
+    for version in engines.flink:
+        report(f"  Flink {version}")
+        images.append(_flink(version, debian, scratch))
     report("  unpacking the images")
-    _import(_images(layers), folder, scratch / "containerd.log")
+    _import(images, folder, scratch / "containerd.log")
     remove(scratch)
 
 
-def _images(layers: dict[str, Layer]) -> list[Image]:
-    engine = [layers["debian"], layers["flink"], layers["pyflink"]]
-    return [
-        Image(PAUSE_IMAGE, [layers["debian"]], {"Entrypoint": PAUSE, "User": "65535:65535"}),
-        Image(f"docker.io/{spark.NAME}", [layers["debian"], layers["spark"]], spark.SETTINGS),
-        Image(f"docker.io/library/{flink.NAME}", engine, flink.SETTINGS),
-        Image(SHELL_LESS_IMAGE, [layers["shell-less"]]),
-    ]
+def _shell_less(file: Path) -> Image:
+    with new_layer(file) as layer:
+        layer.add_text("etc/motd", "nothing can be run here\n")
+    return Image(SHELL_LESS_IMAGE, [Layer.of(file)])
+
+
+def _spark(version: str, debian: Layer, scratch: Path) -> Image:
+    file = scratch / f"spark-{version}.tar"
+    spark.make_spark_layer(version, file, scratch / f"spark-{version}")
+    remove(scratch / f"spark-{version}")
+    return Image(f"docker.io/apache/spark:{version}", [debian, Layer.of(file)], spark.SETTINGS)
+
+
+def _flink(version: str, debian: Layer, scratch: Path) -> Image:
+    engine, python = (scratch / f"{name}-{version}.tar" for name in ("flink", "pyflink"))
+    flink.make_flink_layers(version, engine, python, scratch / f"flink-{version}")
+    remove(scratch / f"flink-{version}")
+    layers = [debian, Layer.of(engine), Layer.of(python)]
+    return Image(f"docker.io/library/flink:{version}", layers, flink.SETTINGS)
 
 
 def _import(images: list[Image], root: Path, log: Path) -> None:

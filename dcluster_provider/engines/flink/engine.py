@@ -9,6 +9,7 @@ from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import divisions
+from dcluster_provider.engines.flink.dependencies import check_settings
 from dcluster_provider.engines.flink.known_settings import INSTEAD_IN_CLUSTER, INSTEAD_IN_JOB, KINDS
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.setting_checks import check_fixed, check_values
@@ -27,6 +28,7 @@ class FlinkEngine:
 
     def check_job(self, spec: JobSpec, fixed: Mapping[str, str] = NO_SETTINGS) -> None:
         """Reject wrong settings, and those that JobManagers and TaskManagers read only when they start."""
+        check_settings(spec)
         check_fixed("extraCmd", spec.extra_cmd, fixed)
         check_values("extraCmd", spec.extra_cmd, KINDS, INSTEAD_IN_JOB)
         if not (spec.names_cluster or spec.use_external_cluster):

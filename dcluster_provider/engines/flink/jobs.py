@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.diagnosis_codes import ProcessCode
@@ -89,7 +89,7 @@ class FlinkJobs:
 
 
 def run_jar_once(
-    engine: EngineRest, cluster: Cluster, job: Job, jar: BinaryIO, size: int, *, keep: bool
+    engine: EngineRest, cluster: Cluster, job: Job, jar: IO[bytes], size: int, *, keep: bool
 ) -> None:
     """Run a jar under an id that is the job's alone: however often this happens, Flink runs it once.
 

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer
 
@@ -43,7 +43,7 @@ def root_exception(engine: EngineRest, job_id: str) -> str:
     return _writable(found.get("root-exception") or (entries[0]["stacktrace"] if entries else ""))
 
 
-def upload_jar(engine: EngineRest, jar: BinaryIO, size: int) -> str:
+def upload_jar(engine: EngineRest, jar: IO[bytes], size: int) -> str:
     """Hand a jar over.
 
     :param size: of the jar, in bytes.
@@ -135,7 +135,7 @@ def _writable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _parts(head: bytes, jar: BinaryIO, tail: bytes) -> Iterator[bytes]:
+def _parts(head: bytes, jar: IO[bytes], tail: bytes) -> Iterator[bytes]:
     yield head
     while block := jar.read(_BLOCK):
         yield block

@@ -10,6 +10,7 @@ from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.setting_checks import check_fixed, check_values, whole_number
 from dcluster_provider.engines.spark.conf import check_sizes
+from dcluster_provider.engines.spark.dependencies import check_settings
 from dcluster_provider.engines.spark.known_settings import DECIDED, INSTEAD, INSTEAD_ON_OURS, KINDS
 from dcluster_provider.engines.spark.master import is_busy, request_state
 from dcluster_provider.engines.spark.sizes import BESIDE_HEAP, WORKER_HEAP
@@ -28,6 +29,7 @@ class SparkEngine:
 
     def check_job(self, spec: JobSpec, fixed: Mapping[str, str] = NO_SETTINGS) -> None:
         """Reject wrong settings, and those that only whoever runs the cluster may choose."""
+        check_settings(spec)
         check_fixed("extraCmd", spec.extra_cmd, fixed)
         check_values("extraCmd", spec.extra_cmd, KINDS, INSTEAD)
         if not spec.use_external_cluster:

@@ -17,7 +17,7 @@ class SparkCode(DiagnosisCode):
     BROADCAST_TOO_SLOW = "BroadcastTooSlow", "A table to be sent to all executors was not ready in time."
     BUFFER_TOO_SMALL = "BufferTooSmall", "One record is too large for the serializer's buffer."
     COLUMN_MISSING = "ColumnMissing", "There is no such column."
-    DEPENDENCY_MISSING = "DependencyMissing", "A package of spark.jars.packages cannot be fetched."
+    DEPENDENCY_MISSING = "DependencyMissing", "A Maven package cannot be fetched."
     EXECUTORS_FAILED = "ExecutorsFailed", "The executors of a job ended one after the other."
     EXECUTOR_LOST = "ExecutorLost", "The job lost an executor again and again."
     EXECUTOR_OUT_OF_MEMORY = "ExecutorOutOfMemory", "An executor ran out of memory."
@@ -126,8 +126,8 @@ SPARK_PATTERNS = (
     LogPattern(
         SparkCode.DEPENDENCY_MISSING,
         r"unresolved dependenc(?:y|ies): \[?(?:unresolved dependency: )?([\w.#;-]+)",
-        "A package of spark.jars.packages cannot be fetched: {0}.",
-        "Correct its name and version, or let the job reach a repository that has it (spark.jars.repositories).",
+        "A Maven package cannot be fetched: {0}.",
+        "Correct its name and version, or let the job reach a repository that has it (repositories).",
     ),
     LogPattern(
         SparkCode.BAD_OPTION,
@@ -176,6 +176,6 @@ SPARK_PATTERNS = (
         SparkCode.SOURCE_MISSING,
         r"ClassNotFoundException: (\S+)\.DefaultSource|Failed to find the data source: (\S+?)\.(?:\s|$)",
         "Spark has no data source {0}.",
-        "Bring its jar (spark.jars.packages), or correct the name of the format.",
+        "Bring its jar (jars or packages), or correct the name of the format.",
     ),
 )

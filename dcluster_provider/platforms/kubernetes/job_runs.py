@@ -17,6 +17,7 @@ from dcluster_provider.platforms.kubernetes.external import job_policy
 from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.manifests.application_files import file_name, pieces
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, job_secret, part_names
+from dcluster_provider.platforms.kubernetes.manifests.dependencies import travelling
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import PART
 from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects
@@ -57,7 +58,7 @@ class JobRuns:
             texts = pod_engine(cluster.spec).job_files(settings, job, cluster)
             files = {name: text.encode() for name, text in texts.items()}
             content = pieces(job.spec)
-            if len(content) > 1:
+            if len(content) > 1 or travelling(job.spec):
                 for name, piece in zip(part_names(job, len(content)), content, strict=True):
                     part = job_secret(job, cluster, place, {PART: piece}, name)
                     self._api.ensure(collection("Secret", namespace), part)

@@ -10,6 +10,8 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import GIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.application import check_file, is_remote, local_path
+from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, pack
+from dcluster_provider.engines.requirements import check_requirements
 
 _LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
@@ -21,6 +23,10 @@ def check_application(spec: JobSpec) -> None:
     """
     if not spec.application:
         raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
+    check_dependencies(spec)
+    check_requirements(spec)
+    for dependency in dependencies_of(spec):
+        _check_place(spec, dependency)
     if not is_remote(spec):
         check_file(spec)
     elif not spec.traits.fetches_applications:
@@ -30,9 +36,28 @@ def check_application(spec: JobSpec) -> None:
         )
 
 
+def _check_place(spec: JobSpec, dependency: Dependency) -> None:
+    is_fetched = spec.traits.fetches_applications or dependency.field == "requirements"  # by pip
+    if dependency.is_remote and not is_fetched:
+        raise InvalidSpec(
+            f"JobSpec: field {dependency.title}: {dependency.address!r} is not on this machine; the local platform "
+            f"runs {spec.traits.title} jobs with files of it"
+        )
+
+
 def application_location(spec: JobSpec) -> str:
     """What the engine is given as the application."""
     return spec.application if is_remote(spec) else str(local_path(spec))
+
+
+def location(dependency: Dependency, packed: Path) -> str:
+    """Where the engine finds what a job brings.
+
+    :param packed: a folder for the zip files of those that are packed.
+    """
+    if dependency.is_remote:
+        return dependency.address
+    return str(pack(dependency, packed) if dependency.is_packed else dependency.path)
 
 
 def machine_memory() -> int:

@@ -2,6 +2,7 @@
 
 HOME/clusters/NAME/   plan.json, conf/, work/, processes/ROLE/, jobs/JOB/: gone when the cluster is gone
 HOME/logs/NAME/       ROLE.log, jobs/JOB/ (log, outcome), ended, lock: stay for a while after it
+HOME/environments/    packages that jobs require: stay for a while after the last job with equal requirements
 HOME/savepoints/      savepoints of Flink jobs: the user's, never removed
 """
 
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.local.processes.process import Process
+
+ENVIRONMENTS = "environments"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.failures import start_failure
 from dcluster_provider.platforms.local.flink.processes import FlinkProcesses
 from dcluster_provider.platforms.local.installation.engines import check_engine, ensure_engine, find_engine
+from dcluster_provider.platforms.local.installation.job_environment import prune_environments
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.logs import read_part
@@ -116,6 +117,7 @@ class LocalPlatform:
         except (StartFailed, OSError) as error:
             raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
         ending.prune(self.settings.home, self.settings.keep_logs_days)
+        prune_environments(self.settings.home, self.settings.keep_logs_days)
 
     def observe_clusters(
         self, clusters: Sequence[Cluster]

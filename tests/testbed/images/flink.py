@@ -1,4 +1,4 @@
-"""The Flink image, with the paths and user of Apache's own, and PyFlink beside it."""
+"""Flink images, with the paths and user of Apache's own, and PyFlink beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from testbed.images.rootfs import JAVA_HOME, PYTHON, USERS
 from testbed.oci import new_layer
 
 VERSION = "2.3.0"
+OTHER_VERSIONS = ("1.20.5",)  # the oldest
 NAME = f"flink:{VERSION}"
 HOME = "/opt/flink"
 SETTINGS = {
@@ -24,9 +25,9 @@ _DISTRIBUTION = ("bin", "lib", "conf", "opt", "plugins", "examples", "licenses")
 _PACKAGES = f"/usr/local/lib/python{PYTHON}/dist-packages"
 
 
-def make_flink_layers(flink: Path, python: Path, scratch: Path) -> None:
+def make_flink_layers(version: str, flink: Path, python: Path, scratch: Path) -> None:
     """Lay Flink's package out as a distribution, and write PyFlink with what it needs as a layer above it."""
-    lay_out([f"apache-flink=={VERSION}"], scratch, dependencies=True)
+    lay_out([f"apache-flink=={version}"], scratch, dependencies=True)
     package = scratch / "pyflink"
     with new_layer(flink, USERS["flink"]) as layer:
         layer.add_folder(HOME)

@@ -1,4 +1,4 @@
-"""The lowest layer of all images: Debian with Java 17 and Python, and the engines' users."""
+"""The lowest layer of all images: Debian with Java 17, Python and its pip, and the engines' users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from testbed.namespaces import WITH_PARENT, inside
 
 SUITE = "bookworm"
-PACKAGES = "openjdk-17-jre-headless,python3,python-is-python3,procps,tini,ca-certificates"
+PACKAGES = "openjdk-17-jre-headless,python3,python3-pip,python-is-python3,procps,tini,ca-certificates"
 JAVA_HOME = "/usr/lib/jvm/java-17-openjdk-amd64"
 PYTHON = "3.11"  # the suite's
 USERS = {"spark": 185, "flink": 9999}  # as in the projects' own images

@@ -1,4 +1,4 @@
-"""The Spark image, with the paths, user and entrypoint of Apache's own."""
+"""Spark images, with the paths, user and entrypoint of Apache's own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from testbed.images.rootfs import JAVA_HOME, USERS
 from testbed.oci import new_layer
 
 VERSION = "3.5.9"
+OTHER_VERSIONS = ("4.0.5", "4.3.0")  # the oldest and the newest of the other type
 NAME = f"apache/spark:{VERSION}"
 HOME = "/opt/spark"
 ENTRYPOINT = Path(__file__).with_name("entrypoint.sh")
@@ -27,9 +28,9 @@ SETTINGS = {
 _OWN_FOLDERS = ("bin", "sbin", "jars", "data", "examples", "licenses")
 
 
-def make_spark_layer(file: Path, scratch: Path) -> None:
+def make_spark_layer(version: str, file: Path, scratch: Path) -> None:
     """Lay PySpark's package out as a distribution of Spark."""
-    lay_out([f"pyspark=={VERSION}"], scratch, dependencies=False)
+    lay_out([f"pyspark=={version}"], scratch, dependencies=False)
     package = scratch / "pyspark"
     with new_layer(file, USERS["spark"]) as layer:
         layer.add_folder(HOME)

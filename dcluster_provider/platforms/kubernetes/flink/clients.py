@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.flink.conf import (
     CLIENT_LOGGING,
@@ -10,6 +11,8 @@ from dcluster_provider.engines.flink.conf import (
     configuration_text,
     job_settings,
 )
+from dcluster_provider.engines.flink.dependencies import dependency_settings, jars_of
+from dcluster_provider.engines.flink.jars import JOIN_JARS
 from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.flink.external import (
     external_client_fixed,
@@ -28,16 +31,23 @@ from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     put_together,
 )
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
+    INSTALLED,
+    location_in_pod,
+    requirements_file,
+)
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
-from dcluster_provider.platforms.kubernetes.manifests.pod_templates import EngineContainer, pod_template
+from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
+    SCRATCH,
+    EngineContainer,
+    pod_template,
+)
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 # Python looks for modules beside a program first, and a Secret's folder holds more than the program.
-_RUN = f"""\
-mkdir -p program && cp {FOLDER}/{SQL_PROGRAM} program/ 2>/dev/null
-{put_together("$DCLUSTER_APPLICATION")}\
-exec {FLINK_HOME}/bin/flink run "$@"
-"""
+_PREPARE = f"mkdir -p program && cp {FOLDER}/{SQL_PROGRAM} program/ 2>/dev/null\n"
+_RUN = f'exec {FLINK_HOME}/bin/flink run "$@"\n'
+_JOINED = f"{SCRATCH}/joined.jar"
 _PYTHON = {"python.executable": "python3", "python.client.executable": "python3"}
 _OVERHEAD_MIB = 512  # of the client's JVM and of the Python beside it
 
@@ -53,8 +63,8 @@ def client(
     application = path_in_pod(job.spec, parts)
     container = EngineContainer(
         image=job.spec.docker_image_name or settings.image(cluster.spec),
-        script=_RUN,
-        arguments=(*_program(job, application), *job.spec.args),
+        script=_PREPARE + put_together(job.spec) + _join(job.spec) + _RUN,
+        arguments=(*_jars(job.spec), *_program(job, application), *job.spec.args),
         cpu="1",
         mib=heap + _OVERHEAD_MIB,
         env=environment()
@@ -76,12 +86,16 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         _PYTHON  # an image, or one of somebody else's TaskManagers, may have it elsewhere
         | (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
         | job_settings(cluster, job)
+        | dependency_settings(
+            job.spec, lambda each: location_in_pod(job.spec, each), INSTALLED if job.spec.requirements else ""
+        )
         | {"high-availability.type": "NONE"}  # the client asks one address, and looks up no leader
         | client_target(settings.version(cluster.type, cluster.spec.engine_version).release, job)
     )
     if cluster.is_external:
         wanted |= external_client_fixed(cluster)
     files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": CLIENT_LOGGING}
+    files |= requirements_file(job.spec)
     if is_sql(job):
         files[SQL_PROGRAM] = sql_program()
     return files
@@ -93,6 +107,20 @@ def _program(job: Job, application: str) -> tuple[str, ...]:
     if application.lower().endswith(".jar"):  # of the image; others are handed to the JobManager
         return (*(("-c", job.spec.main_class) if job.spec.main_class else ()), application)
     return ("-py", application)
+
+
+def _join(spec: JobSpec) -> str:
+    """Lines of bash that put the jars of the task's machine into one."""
+    paths = [location_in_pod(spec, each) for each in jars_of(spec) if not each.is_remote]
+    return f"python3 -c '{JOIN_JARS}' {_JOINED} {' '.join(paths)} || exit 1\n" if paths else ""
+
+
+def _jars(spec: JobSpec) -> list[str]:
+    """What the client is told of jars: one that it hands over, and those that every process has in its image."""
+    jars = jars_of(spec)
+    handed = ["--jarfile", _JOINED] if any(not each.is_remote for each in jars) else []
+    of_image = [f"file://{location_in_pod(spec, each)}" for each in jars if each.is_remote]
+    return handed + [part for each in of_image for part in ("--classpath", each)]
 
 
 def is_sql(job: Job) -> bool:

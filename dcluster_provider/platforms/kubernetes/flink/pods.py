@@ -13,6 +13,7 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import never_fits
+from dcluster_provider.engines.flink.jars import join_jars
 from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
@@ -22,6 +23,7 @@ from dcluster_provider.platforms.kubernetes.flink.job_observer import FlinkJobOb
 from dcluster_provider.platforms.kubernetes.flink.jobs import is_jar, submitted_ids
 from dcluster_provider.platforms.kubernetes.flink.savepoint_folders import job_savepoint_folder
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.manifests.dependencies import travelling, unbundled
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
@@ -61,8 +63,12 @@ class FlinkPods:
 
     def run_handed_over(self, rest: EngineRest, cluster: Cluster, job: Job, application: bytes) -> None:
         """Run a jar under an id that is the job's alone."""
-        keep = not cluster.is_external
-        run_jar_once(rest, cluster, job, BytesIO(application), len(application), keep=keep)
+        keep, jar = not cluster.is_external, BytesIO(application)
+        if travelling(job.spec):
+            own, *libraries = (BytesIO(file) for file in unbundled(application))
+            jar = BytesIO()
+            join_jars(jar, own, libraries)
+        run_jar_once(rest, cluster, job, jar, jar.getbuffer().nbytes, keep=keep)
 
     def never_fits(self, job: Job, cluster: Cluster) -> Diagnosis | None:
         """Why the cluster has too few slots for the job."""

@@ -9,13 +9,20 @@ from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import check_file, is_remote, local_path
 from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM
+from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
+    REQUIREMENTS,
+    bundle,
+    check_travelling,
+    install_requirements,
+    travelling,
+)
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import SCRATCH
 
 FOLDER, PARTS_FOLDER = "/etc/dcluster/job", "/etc/dcluster/parts"
 PART_BYTES = 900 * 1024  # a Kubernetes object holds 1 MiB
 MAX_BYTES = 16 * 1024 * 1024
 SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD = "spark.properties", "config.yaml", "executor.json"
-_OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", SQL_PROGRAM}
+_OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", REQUIREMENTS, SQL_PROGRAM}
 
 
 def check_application(spec: JobSpec) -> None:
@@ -25,6 +32,7 @@ def check_application(spec: JobSpec) -> None:
     """
     if not spec.application:
         raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
+    check_travelling(spec, MAX_BYTES)
     if is_remote(spec):
         _check_remote(spec)
         return
@@ -56,22 +64,23 @@ def pieces(spec: JobSpec) -> list[bytes]:
 
     :raises PlatformUnavailable: it cannot be read on this machine, though it can be on another, perhaps.
     """
-    if is_remote(spec):
-        return []
-    path = local_path(spec)
     try:
-        content = path.read_bytes()
+        content = b"" if is_remote(spec) else local_path(spec).read_bytes()
+        if travelling(spec):
+            content = bundle(spec, None if is_remote(spec) else (file_name(spec), content))
     except OSError as error:
         raise PlatformUnavailable(
-            f"field application: {path} cannot be read on {gethostname()} ({error.strerror}), and has to be brought to "
-            "the cluster from a machine that has it: run the task again there"
+            f"field application: {error.filename} cannot be read on {gethostname()} ({error.strerror}), and has to be "
+            "brought to the cluster from a machine that has it: run the task again there"
         ) from error
     return [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
 
 
-def put_together(path: str) -> str:
-    """A line of bash that makes the application's file out of its parts, in a pod that has some."""
-    return f'[ ! -d {PARTS_FOLDER} ] || cat {PARTS_FOLDER}/* >"{path}" || exit 1\n'
+def put_together(spec: JobSpec) -> str:
+    """Lines of bash that make the job's files out of their parts, in a pod that has some, and install requirements."""
+    made = f"| tar -xz -C {SCRATCH}" if travelling(spec) else '>"$DCLUSTER_APPLICATION"'
+    joined = f"[ ! -d {PARTS_FOLDER} ] || cat {PARTS_FOLDER}/* {made} || exit 1\n"
+    return joined + install_requirements(spec, f"{FOLDER}/{REQUIREMENTS}")
 
 
 def file_name(spec: JobSpec) -> str:

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.spark.conf import Worker, job_settings, properties_text
+from dcluster_provider.engines.spark.dependencies import dependency_settings, with_installed_requirements
 from dcluster_provider.engines.spark.sizes import driver_size, overhead
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     EXECUTOR_POD,
@@ -18,6 +20,12 @@ from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     put_together,
 )
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
+    INSTALLED,
+    INSTALLED_ARCHIVE,
+    location_in_pod,
+    requirements_file,
+)
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
@@ -45,9 +53,14 @@ _DEFAULTS = {
 _SECURED = f"{CONF}/secured.properties"
 _SUBMIT = f"""\
 (umask 077 && cat SETTINGS >/tmp/spark.properties) || exit 1
-{put_together("$DCLUSTER_APPLICATION")}\
+PREPARE\
 exec {SPARK_HOME}/bin/spark-submit --properties-file /tmp/spark.properties --conf spark.driver.host="$POD_IP" \
 --conf spark.kubernetes.driver.pod.name="$POD_NAME" "$@"
+"""
+# For executors, which unpack no entry that is called "./".
+_PACK = f"""\
+(mkdir -p {INSTALLED} && cd {INSTALLED} && find . -mindepth 1 -maxdepth 1 -printf '%P\\0' |
+    tar -cf {INSTALLED_ARCHIVE} --null --files-from=-) || exit 1
 """
 
 
@@ -67,7 +80,7 @@ def driver(
     own_files = {job_name(job): FOLDER}
     container = EngineContainer(
         image=_image(settings, job, cluster),
-        script=_submit(cluster),
+        script=_submit(cluster, spec),
         arguments=(*arguments, application, *spec.args),
         cpu=str(size.cores),
         mib=size.mib,
@@ -97,16 +110,17 @@ def driver(
 
 def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
     """The files of a driver's Secret but its application."""
+    files = requirements_file(job.spec)
     if not settings.makes_own_executors(cluster.spec):
-        return {SPARK_SETTINGS: properties_text(driver_settings(job, cluster))}
+        return files | {SPARK_SETTINGS: properties_text(driver_settings(job, cluster))}
     executor = executor_pod(settings, job, cluster)
     wanted = own_executor_settings(settings, job, cluster, executor)
-    return {SPARK_SETTINGS: properties_text(wanted), EXECUTOR_POD: json.dumps(executor)}
+    return files | {SPARK_SETTINGS: properties_text(wanted), EXECUTOR_POD: json.dumps(executor)}
 
 
 def driver_settings(job: Job, cluster: Cluster) -> dict[str, str]:
     """The Spark settings of a job on a standalone cluster, without what its pod adds when it starts."""
-    wanted = _DEFAULTS | job_settings(job, cluster, _OF_DAEMONS)
+    wanted = _with_dependencies(_DEFAULTS | job_settings(job, cluster, _OF_DAEMONS), job.spec)
     wanted |= {
         "spark.master": f"spark://{cluster.name}:{MASTER_PORT}",
         "spark.submit.deployMode": "client",
@@ -133,7 +147,7 @@ def own_executor_settings(
     }
     if "cpu" in engine["resources"]["limits"]:
         defaults["spark.kubernetes.executor.limit.cores"] = engine["resources"]["limits"]["cpu"]
-    wanted = defaults | job_settings(job, cluster, _OF_DAEMONS)
+    wanted = _with_dependencies(defaults | job_settings(job, cluster, _OF_DAEMONS), job.spec)
     return (
         wanted
         | labels
@@ -151,6 +165,11 @@ def own_executor_settings(
             or "default",
         }
     )
+
+
+def _with_dependencies(settings: dict[str, str], spec: JobSpec) -> dict[str, str]:
+    wanted = settings | dependency_settings(spec, lambda each: location_in_pod(spec, each))
+    return with_installed_requirements(wanted, INSTALLED_ARCHIVE) if spec.requirements else wanted
 
 
 def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, Any]:
@@ -174,10 +193,11 @@ def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
     return {"apiVersion": "v1", "kind": "Pod", **template}
 
 
-def _submit(cluster: Cluster) -> str:
+def _submit(cluster: Cluster, spec: JobSpec) -> str:
     """The script of a driver's pod; whoever runs an external cluster knows what its processes know each other by."""
     files = [f"{FOLDER}/{SPARK_SETTINGS}", *([] if cluster.is_external else [_SECURED])]
-    return _SUBMIT.replace("SETTINGS", " ".join(files), 1)
+    prepared = put_together(spec) + (_PACK if spec.requirements else "")
+    return _SUBMIT.replace("SETTINGS", " ".join(files), 1).replace("PREPARE", prepared, 1)
 
 
 def _image(settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:

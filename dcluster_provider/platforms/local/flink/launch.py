@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
@@ -21,12 +23,16 @@ from dcluster_provider.engines.flink.conf import (
     job_settings,
     slots_per_worker,
 )
+from dcluster_provider.engines.flink.dependencies import dependency_settings, jars_of
+from dcluster_provider.engines.flink.jars import join_jars
 from dcluster_provider.engines.flink.memory import Division
 from dcluster_provider.engines.flink.savepoints import with_default_folder
 from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
+from dcluster_provider.platforms.local.checks import location
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
-from dcluster_provider.platforms.local.layout import ClusterPlace
+from dcluster_provider.platforms.local.installation.job_environment import JobEnvironment
+from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.ports import HOST, chosen_port
 from dcluster_provider.platforms.local.processes.process import Command
@@ -105,9 +111,12 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     # The second is there already, unless somebody else runs the cluster.
     for folder in (scratch, place.work / "tmp"):
         folder.mkdir(parents=True, exist_ok=True)
-    python = {"python.executable": str(engine.python), "python.client.executable": str(engine.python)}
+    environment = JobEnvironment.of(place, engine, job.spec)
+    program = str(environment.python if environment else engine.python)
+    python = {"python.executable": program, "python.client.executable": program}
     settings = python | cluster_settings(place, plan, cluster.spec) | job_settings(cluster, job)
     settings |= client_target(plan.engine.release, job)
+    settings |= dependency_settings(job.spec, lambda each: location(each, own.conf / "packed"))
     _write_configuration(own.conf, settings)
     write_text(own.conf / "log4j.properties", CLIENT_LOGGING + _FACTS.format(facts=own.facts))
     heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"
@@ -118,17 +127,43 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
         options,
         "org.apache.flink.client.cli.CliFrontend",
         "run",
-        "-py",
     ]
     application = local_path(job.spec)
+    if jars_of(job.spec):
+        with jar_to_hand_over(own, job) as jar:
+            argv += ["--jarfile", jar.name]
     argv += (
-        [_sql_program(own.conf), str(application)]
+        ["-py", _sql_program(own.conf), str(application)]
         if application.suffix.lower() == ".sql"
-        else [str(application)]
+        else ["-py", str(application)]
     )
     env = _environment(plan, own.conf) | handed_environment(job, cluster)
     wait = (plan.host, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
-    return Command((*argv, *job.spec.args), env, scratch, own.log, wait)
+    command = (*argv, *job.spec.args)
+    command = environment.command(place, job, command) if environment else command
+    return Command(command, env, scratch, own.log, wait)
+
+
+@contextmanager
+def jar_to_hand_over(own: JobPlace, job: Job) -> Iterator[IO[bytes]]:
+    """The jar that Flink is given for a job: the application, if it is one, and what it brings.
+
+    :raises OSError: one cannot be read, or the joined one cannot be written.
+    """
+    path, jars = local_path(job.spec), [each.path for each in jars_of(job.spec)]
+    is_jar = path.suffix.lower() == ".jar"
+    if is_jar and not jars:
+        with path.open("rb") as jar:
+            yield jar
+        return
+    own.conf.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as opened:
+        application = opened.enter_context(path.open("rb")) if is_jar else None
+        libraries = [opened.enter_context(each.open("rb")) for each in jars]
+        joined = opened.enter_context((own.conf / "joined.jar").open("w+b"))
+        join_jars(joined, application, libraries)
+        joined.flush()
+        yield joined
 
 
 def _own_options(conf: Path, settings: Mapping[str, str], role: str) -> str:

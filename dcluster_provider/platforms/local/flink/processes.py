@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.errors import PlatformRefused
@@ -82,9 +83,8 @@ def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> 
     rest, job_id = HttpRest(plan.host, plan.ports[REST_PORT]), flink_job_id(job.platform_key, job.generation)
     if own.process.is_stopped() or own.submitted.exists():
         return
-    path = local_path(job.spec)
-    with path.open("rb") as jar:
-        run_jar_once(rest, cluster, job, jar, path.stat().st_size, keep=plan.is_ours)
+    with flink_launch.jar_to_hand_over(own, job) as jar:
+        run_jar_once(rest, cluster, job, jar, os.fstat(jar.fileno()).st_size, keep=plan.is_ours)
     mark(own.submitted)
     if own.process.is_stopped():  # the stop may have come before there was anything to cancel
         flink_rest.cancel(rest, job_id)

@@ -49,6 +49,15 @@ def site_packages(folder: Path) -> Path:
     return next(folder.glob("lib/python3.*/site-packages"))
 
 
+def find_uv() -> str | None:
+    """The program uv, on the path or beside this Python."""
+    on_path = shutil.which("uv")
+    if on_path or importlib.util.find_spec("uv") is None:
+        return on_path
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else None
+
+
 def folder_size(folder: Path) -> int:
     """The bytes of all files below a folder."""
     total = 0
@@ -60,7 +69,7 @@ def folder_size(folder: Path) -> int:
 
 
 def _commands(python: Path, requirements: list[str], folder: Path) -> list[list[str]]:
-    uv = _find_uv()
+    uv = find_uv()
     target = str(folder / "bin" / "python")
     if uv is None:
         return [
@@ -71,14 +80,6 @@ def _commands(python: Path, requirements: list[str], folder: Path) -> list[list[
         [uv, "venv", "--python", str(python), "--no-project", str(folder)],
         [uv, "pip", "install", "--python", target, *requirements],
     ]
-
-
-def _find_uv() -> str | None:
-    on_path = shutil.which("uv")
-    if on_path or importlib.util.find_spec("uv") is None:
-        return on_path
-    beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else None
 
 
 def _run(title: str, command: list[str], folder: Path, report: Report, begun: float) -> None:

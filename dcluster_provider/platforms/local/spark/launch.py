@@ -10,10 +10,12 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.spark.conf import EXIT_ON_FULL_HEAP, daemon_settings
+from dcluster_provider.engines.spark.dependencies import dependency_settings
 from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
-from dcluster_provider.platforms.local.checks import application_location
+from dcluster_provider.platforms.local.checks import application_location, location
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
+from dcluster_provider.platforms.local.installation.job_environment import JobEnvironment
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.ports import HOST, chosen_port
@@ -138,7 +140,7 @@ class _DaemonCommands:
             "--properties-file",
             str(self._properties),
         ]
-        env = _environment(self._plan, self._place.conf, scratch)
+        env = _environment(self._plan, self._place.conf, scratch, engine.python)
         return Command((*argv, *last), env, scratch, self._place.log(role), wait_for)
 
 
@@ -151,6 +153,7 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     scratch = own.conf / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     settings = driver_settings(plan, cluster, job)
+    settings |= dependency_settings(job.spec, lambda each: location(each, own.conf / "packed"))
     write_properties(own.conf / "spark.properties", settings | _secret(plan))
     write_text(own.conf / "log4j2.properties", _DRIVER_LOGGING.format(facts=own.facts))
     write_text(
@@ -161,12 +164,14 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     argv += ["--properties-file", str(own.conf / "spark.properties")]
     argv += ["--class", job.spec.main_class] if job.spec.main_class else []
     argv += [application_location(job.spec), *job.spec.args]
-    env = _environment(plan, own.conf, scratch) | handed_environment(job, cluster)
+    environment = JobEnvironment.of(place, plan.engine, job.spec)
+    python = environment.python if environment else plan.engine.python
+    env = _environment(plan, own.conf, scratch, python) | handed_environment(job, cluster)
     if "spark.driver.extraLibraryPath" in settings:
         env["LD_LIBRARY_PATH"] = settings["spark.driver.extraLibraryPath"]
-    return Command(
-        tuple(argv), env, scratch, own.log, (plan.host, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS)
-    )
+    wait = (plan.host, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS)
+    command = environment.command(place, job, tuple(argv)) if environment else tuple(argv)
+    return Command(command, env, scratch, own.log, wait)
 
 
 def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str]) -> list[str]:
@@ -185,18 +190,18 @@ def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str
     return [*options, "-cp", ":".join(part for part in classpath if part)]
 
 
-def _environment(plan: ClusterPlan, conf: Path, scratch: Path) -> dict[str, str]:
+def _environment(plan: ClusterPlan, conf: Path, scratch: Path, python: Path) -> dict[str, str]:
     engine = plan.engine
     env = clean_environment(("SPARK_", "PYSPARK_"))
     return env | {
-        "PATH": f"{engine.python.parent}:{env.get('PATH', '/usr/bin:/bin')}",
+        "PATH": f"{python.parent}:{env.get('PATH', '/usr/bin:/bin')}",
         "JAVA_HOME": str(engine.java.resolve().parent.parent),
         "SPARK_HOME": str(engine.home),
         "SPARK_SCALA_VERSION": _scala_version(engine.home),
         "SPARK_CONF_DIR": str(conf),
         **({"SPARK_LOCAL_IP": HOST} if plan.host == HOST else {}),
         "SPARK_LOCAL_DIRS": str(scratch),
-        "PYSPARK_PYTHON": str(engine.python),
+        "PYSPARK_PYTHON": str(python),
         "PYTHONUNBUFFERED": "1",
     }
 

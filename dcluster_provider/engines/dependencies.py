@@ -1,0 +1,176 @@
+"""What a job brings beside its application: files and folders of this machine, or addresses that its engine reads."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic.alias_generators import to_camel
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.spec import JobSpec
+
+_FIELDS = ("py_files", "jars", "files", "archives", "requirements")
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*:")
+_FOLDERS = {"py_files", "archives"}
+_SUFFIXES = {
+    "py_files": (".py", ".zip", ".egg", ".whl"),
+    "jars": (".jar",),
+    "archives": (".zip", ".tar", ".tar.gz", ".tgz", ".jar"),
+    "requirements": (".txt", ".whl"),
+}
+_OWN_FOLDER = re.compile(r"[./~]")
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """A file or folder that a job brings.
+
+    :param field: of the specification.
+    :param number: its place among all that the job brings.
+    :param address: where it is, without what it is to be called.
+    :param alias: of an archive: the folder that it is unpacked into; empty means its own name.
+    """
+
+    field: str
+    number: int
+    address: str
+    alias: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its field by the name that messages have."""
+        return to_camel(self.field)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is not of this machine."""
+        return bool(_ADDRESS.match(self.address)) and not self.address.startswith("file:")
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, which its name tells: whoever starts the job may not have it."""
+        return self.field in _FOLDERS and not self.address.lower().endswith(_SUFFIXES[self.field])
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether it is a wheel."""
+        return self.field == "py_files" and self.address.lower().endswith(".whl")
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it becomes a zip file on its way: a folder, and a wheel, since Spark knows it by no other name."""
+        return self.is_folder or self.is_wheel
+
+    @property
+    def path(self) -> Path:
+        """Where it is on this machine."""
+        return Path(self.address.removeprefix("file://").removeprefix("file:")).expanduser().absolute()
+
+    @property
+    def place(self) -> str:
+        """Where it is kept on its way, apart from others of the same name: a relative path."""
+        name = re.sub(r"[^A-Za-z0-9._+-]", "_", self.path.name)
+        return f"{self.number}/{name}{'.zip' if self.is_packed else ''}"
+
+    def named(self, location: str) -> str:
+        """A location with what the dependency is to be called there."""
+        return f"{location}#{self.alias}" if self.alias else location
+
+
+def dependencies_of(spec: JobSpec) -> Iterator[Dependency]:
+    """What a job brings, field by field, in the order in which it names them."""
+    named = ((field, address) for field in _FIELDS for address in getattr(spec, field))
+    named = (each for each in named if each[0] != "requirements" or names_file(each[1]))
+    for number, (field, address) in enumerate(named):
+        base, _, alias = address.partition("#") if field == "archives" else (address, "", "")
+        yield Dependency(field, number, base, alias)
+
+
+def names_file(requirement: str) -> bool:
+    """Whether a requirement is a file of requirements or a wheel, and not a package by its name."""
+    is_path = requirement.lower().endswith(_SUFFIXES["requirements"]) or _OWN_FOLDER.match(requirement)
+    return bool(is_path) and "@" not in requirement
+
+
+def check_named_once(spec: JobSpec, settings: Mapping[str, str], of_python: Iterable[str]) -> None:
+    """Refuse a dependency that is named by its field and by a setting, and Python for a jar.
+
+    :param settings: of the engine, by field.
+    :param of_python: the fields that mean something to Python alone.
+    :raises InvalidSpec: naming the field.
+    """
+    for field, setting in settings.items():
+        if getattr(spec, field) and setting in spec.extra_cmd:
+            raise InvalidSpec(
+                f"JobSpec: field {to_camel(field)}: extraCmd says the same in another way, in {setting}; give one of "
+                "them"
+            )
+    if spec.application.lower().endswith(".jar"):
+        for field in of_python:
+            if getattr(spec, field):
+                raise InvalidSpec(
+                    f"JobSpec: field {to_camel(field)}: the application is a jar, which runs no Python"
+                )
+
+
+def check_dependencies(spec: JobSpec) -> None:
+    """Refuse dependencies that are not on this machine, or are not what their field is for.
+
+    :raises InvalidSpec: naming the field and the file.
+    """
+    for dependency in dependencies_of(spec):
+        if dependency.is_wheel:
+            _check_wheel(dependency)
+        if not dependency.is_remote:
+            _check_file(dependency)
+
+
+def _check_wheel(dependency: Dependency) -> None:
+    name = dependency.address.rpartition("/")[2]
+    if dependency.is_remote:
+        raise InvalidSpec(
+            f"JobSpec: field pyFiles: {name} is a wheel at an address, which no worker finds modules in; name a wheel "
+            "of this machine, or a zip file there"
+        )
+    if not name.lower().endswith("-none-any.whl"):
+        raise InvalidSpec(
+            f"JobSpec: field pyFiles: {name} has compiled modules, which have to be installed; name it in requirements"
+        )
+
+
+def _check_file(dependency: Dependency) -> None:
+    path, field = dependency.path, dependency.title
+    if dependency.is_folder and path.is_dir():
+        return
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else f"missing{_nearest_beside(path)}"
+        wanted = "a file or folder" if dependency.field in _FOLDERS else "a file"
+        raise InvalidSpec(f"JobSpec: field {field}: {path} is {kind}; it has to be {wanted} on this machine")
+    suffixes = _SUFFIXES.get(dependency.field)
+    if suffixes and not path.name.lower().endswith(suffixes):
+        raise InvalidSpec(f"JobSpec: field {field}: {path.name} is none of {', '.join(suffixes)}")
+
+
+def _nearest_beside(path: Path) -> str:
+    beside = {each.name for each in path.parent.iterdir()} if path.parent.is_dir() else set()
+    return nearest(path.name, beside)
+
+
+def pack(dependency: Dependency, folder: Path) -> Path:
+    """A folder or wheel as a zip file below another folder: a package below its own name, an archive without it."""
+    packed, path = folder / dependency.place, dependency.path
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    if dependency.is_wheel:
+        return Path(shutil.copyfile(path, packed))
+    root = path.parent if dependency.field == "py_files" else path
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for each in sorted(path.rglob("*")):
+            if each.is_file() and "__pycache__" not in each.parts:
+                archive.write(each, each.relative_to(root))
+    return packed

@@ -1,0 +1,60 @@
+"""What Spark is told of a job's dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
+
+_FILES = {
+    "py_files": "spark.submit.pyFiles",
+    "jars": "spark.jars",
+    "files": "spark.files",
+    "archives": "spark.archives",
+}
+_NAMES = {
+    "packages": "spark.jars.packages",
+    "repositories": "spark.jars.repositories",
+    "exclude_packages": "spark.jars.excludes",
+}
+_PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
+_INSTALLED = "requirements"  # a folder in the working folder of each executor
+
+
+def check_settings(spec: JobSpec) -> None:
+    """Refuse a dependency that is named by its field and by a setting, and Python for a jar.
+
+    :raises InvalidSpec: naming both.
+    """
+    check_named_once(
+        spec,
+        _FILES | _NAMES | {"requirements": "spark.pyspark.python"},
+        ("py_files", "requirements"),
+    )
+
+
+def dependency_settings(spec: JobSpec, locate: Callable[[Dependency], str]) -> dict[str, str]:
+    """The settings that name a job's dependencies.
+
+    :param locate: where the driver finds a dependency: a path or an address.
+    """
+    settings = {setting: ",".join(getattr(spec, field)) for field, setting in _NAMES.items()}
+    for field, setting in _FILES.items():
+        found = [each.named(locate(each)) for each in dependencies_of(spec) if each.field == field]
+        settings[setting] = ",".join(found)
+    return {name: value for name, value in settings.items() if value}
+
+
+def with_installed_requirements(settings: Mapping[str, str], archive: str) -> dict[str, str]:
+    """A job's settings with which its executors have the requirements that its driver has installed.
+
+    :param archive: what was installed, where the driver finds it.
+    """
+    archives = [settings.get("spark.archives", ""), f"{archive}#{_INSTALLED}"]
+    paths = [_INSTALLED, settings.get(_PYTHON_PATH, "")]
+    return {
+        **settings,
+        "spark.archives": ",".join(each for each in archives if each),
+        _PYTHON_PATH: ":".join(each for each in paths if each),
+    }

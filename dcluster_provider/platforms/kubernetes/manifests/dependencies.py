@@ -1,0 +1,122 @@
+"""What a job brings beside its application, on its way into a pod: one archive, with the application in it."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+from pathlib import Path
+
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.engines.application import is_remote
+from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, pack
+from dcluster_provider.engines.requirements import check_requirements, requirement_lines
+from dcluster_provider.platforms.kubernetes.manifests.pod_templates import SCRATCH
+
+REQUIREMENTS = "requirements.txt"
+INSTALLED, INSTALLED_ARCHIVE = f"{SCRATCH}/requirements", f"{SCRATCH}/requirements.tar"
+_FOLDER = "dependencies"
+# A folder that goes on the path needs nothing of the image but a Python with pip, whose caches may be read-only.
+_INSTALL = f"""\
+export PIP_CACHE_DIR="${{PIP_CACHE_DIR:-{SCRATCH}/pip}}"
+"${{PYSPARK_PYTHON:-python3}}" -m pip install --no-input --disable-pip-version-check \
+    --target {INSTALLED} -r FILE || exit 1
+export PYTHONPATH="{INSTALLED}${{PYTHONPATH:+:$PYTHONPATH}}"
+"""
+
+
+def travelling(spec: JobSpec) -> list[Dependency]:
+    """The dependencies that are files or folders of this machine."""
+    return [each for each in dependencies_of(spec) if not each.is_remote]
+
+
+def check_travelling(spec: JobSpec, max_bytes: int) -> None:
+    """Refuse dependencies that cannot get into a pod.
+
+    :raises InvalidSpec: naming the field.
+    """
+    check_dependencies(spec)
+    check_requirements(spec)
+    for dependency in dependencies_of(spec):
+        _check_place(spec, dependency)
+    size = sum(_size(each.path) for each in travelling(spec))
+    if size > max_bytes:
+        named = ", ".join(dict.fromkeys(each.title for each in travelling(spec)))
+        raise InvalidSpec(
+            f"JobSpec: field {named}: the files have {size // 2**20} MiB, and what travels with the job at most "
+            f"{max_bytes // 2**20}; put them into the image (local:///opt/app/...) or where the engine itself reads "
+            "them from (s3a://, https://)"
+        )
+
+
+def _check_place(spec: JobSpec, dependency: Dependency) -> None:
+    field, title = dependency.title, spec.traits.title
+    is_fetched = spec.traits.fetches_applications or dependency.field == "requirements"  # by pip
+    if dependency.is_remote and not (is_fetched or dependency.address.startswith("local:")):
+        raise InvalidSpec(
+            f"JobSpec: field {field}: {dependency.address!r} cannot be read by {title}'s client; name a file on this "
+            "machine or in the image (local:///opt/app/...)"
+        )
+    is_jar = spec.application.lower().endswith(".jar")
+    if is_jar and not spec.traits.has_drivers and dependency.is_remote is not is_remote(spec):
+        raise InvalidSpec(
+            f"JobSpec: field {field}: {dependency.address!r} and the application have to be both on this machine or "
+            f"both in the image, so that {title} gets them by the same way"
+        )
+
+
+def bundle(spec: JobSpec, application: tuple[str, bytes] | None) -> bytes:
+    """The archive of a job's local dependencies.
+
+    :param application: its file's name and content; none when the pod finds it by itself.
+    """
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive, tempfile.TemporaryDirectory() as packed:
+        if application is not None:
+            _add(archive, application[0], application[1])
+        for dependency in travelling(spec):
+            path = pack(dependency, Path(packed)) if dependency.is_packed else dependency.path
+            _add(archive, f"{_FOLDER}/{dependency.place}", path.read_bytes())
+    return content.getvalue()
+
+
+def unbundled(content: bytes) -> list[bytes]:
+    """The files of such an archive, in the order in which they were put into it."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        files = (archive.extractfile(member) for member in archive)
+        return [file.read() for file in files if file is not None]
+
+
+def location_in_pod(spec: JobSpec, dependency: Dependency) -> str:
+    """Where a driver or client finds a dependency."""
+    if not dependency.is_remote:
+        return f"{SCRATCH}/{_FOLDER}/{dependency.place}"
+    is_spark = spec.traits.fetches_applications and dependency.field != "requirements"
+    return dependency.address if is_spark else dependency.address.removeprefix("local://")
+
+
+def install_requirements(spec: JobSpec, file: str) -> str:
+    """Lines of bash that install what a job's Python requires where its driver or client runs; none for no job.
+
+    :param file: the requirements, as :func:`requirements_file` says.
+    """
+    return _INSTALL.replace("FILE", file) if spec.requirements else ""
+
+
+def requirements_file(spec: JobSpec) -> dict[str, str]:
+    """The file of a job's requirements by its name; none when it has none."""
+    if not spec.requirements:
+        return {}
+    return {REQUIREMENTS: requirement_lines(spec, lambda each: location_in_pod(spec, each))}
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), 0o644
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _size(path: Path) -> int:
+    files = (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files)

@@ -1,0 +1,6 @@
+/** A class that a job brings. */
+public class Greeting {
+    public static String hello() {
+        return "hello from the jar";
+    }
+}

@@ -1,0 +1,2 @@
+CREATE TEMPORARY FUNCTION hello AS 'Hello';
+SELECT hello('Flink') AS greeting;
