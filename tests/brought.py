@@ -8,10 +8,11 @@ from pathlib import Path
 from local_platform import APPLICATIONS, build_jar
 
 
-def spark_dependencies(folder: Path, library: Path) -> dict[str, list[str]]:
+def spark_dependencies(folder: Path, library: Path, repository: Path) -> dict[str, list[str]]:
     """The fields of a job that runs ``brings.py``.
 
     :param library: the folder of Spark's jars.
+    :param repository: a folder that the job sees, too; becomes one of Maven.
     """
     names = folder / "names.txt"
     names.write_text("names of the file\n", encoding="utf-8")
@@ -22,7 +23,21 @@ def spark_dependencies(folder: Path, library: Path) -> dict[str, list[str]]:
         "files": [str(names)],
         "archives": [f"{data(folder)}#data"],
         "jars": [str(jar)],
+        "packages": [maven_package(repository, library)],
+        "repositories": [f"file://{repository}"],
     }
+
+
+def maven_package(repository: Path, library: Path) -> str:
+    """A package of one jar in a Maven repository: its coordinate."""
+    folder = repository / "org" / "acme" / "farewell" / "1.0"
+    folder.mkdir(parents=True)
+    built = build_jar(folder / "built", APPLICATIONS / "Farewell.java", library)
+    built.rename(folder / "farewell-1.0.jar")
+    named = "<groupId>org.acme</groupId><artifactId>farewell</artifactId><version>1.0</version>"
+    pom = f"<project><modelVersion>4.0.0</modelVersion>{named}</project>"
+    (folder / "farewell-1.0.pom").write_text(pom, encoding="utf-8")
+    return "org.acme:farewell:1.0"
 
 
 def flink_dependencies(folder: Path) -> dict[str, list[str]]:

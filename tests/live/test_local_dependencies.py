@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from brought import flink_dependencies, spark_dependencies
 from connections import settings_for_local
-from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, engines_folder
 
 from dcluster_provider.control.connect import connect
-from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.platforms.local.installation.engines import find_engine
+from tests.live.own_cluster import run_alone
 
 
 @pytest.fixture(scope="module")
@@ -18,23 +17,16 @@ def control(tmp_path_factory):
     return connect(settings_for_local(tmp_path_factory.mktemp("home"), engines_folder()))
 
 
-def run_alone(control, application: str, cluster_type: str, **fields):
-    """A job on a cluster of its own, run to its end; its log."""
-    spec = {"client": "team", "module": application, "jobType": cluster_type, **fields}
-    job = control.jobs.submit(spec | {"application": str(APPLICATIONS / application)}, report=print)
-    ended = control.jobs.wait(job.id, timeout=HANG_SECONDS)
-    control.clusters.wait(job.cluster_id, (ClusterState.TERMINATED,), timeout=HANG_SECONDS)
-    assert ended.state is JobState.SUCCEEDED
-    return control.jobs.logs(job.id)
-
-
 def test_spark_brings_packages_files_archives_and_jars(control, tmp_path):
     library = find_engine("spark3", control.platform.settings).home / "jars"
-    log = run_alone(control, "brings.py", "spark3", **spark_dependencies(tmp_path, library))
+    log = run_alone(
+        control, "brings.py", "spark3", **spark_dependencies(tmp_path, library, tmp_path / "maven")
+    )
     told = "names of the file', 'table of the archive"
     assert f"brought [(155, '{told}'), (255, '{told}')]" in log
     assert "driver 555" in log
     assert "jar hello from the jar" in log
+    assert "package bye from the package" in log
 
 
 def test_flink_brings_packages_and_archives(control, tmp_path):
@@ -51,10 +43,3 @@ def test_flink_brings_jars(control, tmp_path):
     )
     assert "hello Flink" in run_alone(control, "brings.sql", "flink", jars=[greeting, hello])
     run_alone(control, greets, "flink", mainClass="Greets", jars=[greeting])
-
-
-def test_spark_fetches_packages(control):
-    log = run_alone(
-        control, "brings_packages.py", "spark3", packages=["org.apache.commons:commons-csv:1.12.0"]
-    )
-    assert "package org.apache.commons.csv.CSVFormat" in log

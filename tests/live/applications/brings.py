@@ -1,4 +1,6 @@
-"""Uses what its Spark job brings, in the driver and in executors: Python modules, a file, an archive and a jar."""
+"""Uses what its Spark job brings, in the driver and in executors: Python modules, a file,
+an archive, a jar and a Maven package.
+"""
 
 from __future__ import annotations
 
@@ -24,3 +26,4 @@ def converted(number: int) -> tuple[int, str, str]:
 print("driver", rates.converted(5) + 10 * wages.amount() + taxes.amount())
 print("brought", context.parallelize([1, 2], 2).map(converted).collect())
 print("jar", context._jvm.Greeting.hello())
+print("package", context._jvm.Farewell.bye())

@@ -13,9 +13,10 @@ from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, running, submit
 
 
-def test_spark_brings_packages_files_archives_and_jars(control, tmp_path):
+def test_spark_brings_packages_files_archives_and_jars(control, bench, tmp_path):
     library = ensure_engine("spark3", local_settings(tmp_path / "home"), print).home / "jars"
-    fields, told = spark_dependencies(tmp_path, library), "names of the file', 'table of the archive"
+    fields = spark_dependencies(tmp_path, library, bench.connection.folder / "maven")
+    told = "names of the file', 'table of the archive"
     alone = submit(control, None, APPLICATIONS / "brings.py", **fields)  # with executors of its own
     cluster = running(control, SMALL)
     for job in (submit(control, cluster, APPLICATIONS / "brings.py", **fields), alone):
@@ -24,6 +25,7 @@ def test_spark_brings_packages_files_archives_and_jars(control, tmp_path):
         assert f"brought [(155, '{told}'), (255, '{told}')]" in log
         assert "driver 555" in log
         assert "jar hello from the jar" in log
+        assert "package bye from the package" in log
 
 
 def test_flink_brings_packages_archives_and_jars(control, tmp_path):
