@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import EXTERNAL, Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
@@ -19,7 +20,6 @@ from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import job
 from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     JOB,
     Place,
-    Role,
     cluster_labels,
     job_name,
 )
@@ -104,7 +104,7 @@ def make_job(cluster: Cluster, **fields: Any) -> Job:
 
 def pod_manifest(
     cluster: Cluster,
-    role: Role,
+    role: PodRole,
     job: Job | None = None,
     *,
     began: float = 0.0,

@@ -76,6 +76,11 @@ JOB_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("repositories", ["central"], ["field repositories.0", "'central'", "https://"]),
     ("requirements", ["-r more.txt"], ["field requirements.0", "option of pip", "environment variables"]),
     ("requirements", ["", "six"], ["field requirements.0", "neither a requirement"]),
+    ("env", {"A-B": "1"}, ["field env", "'A-B'", "letters, digits and underscores"]),
+    ("secrets", [{"env": "A"}], ["field secrets", "number 1", "connection, variable and kubernetes"]),
+    ("secrets", [{"env": "A", "conection": "x"}], ["field secrets", "did you mean 'connection'?"]),
+    ("kubernetes", {"nodeselector": {}}, ["field kubernetes", "did you mean 'node_selector'?"]),
+    ("kubernetes", {"roles": {"workr": {}}}, ["field kubernetes", "did you mean 'worker'?"]),
     ("client", "a\r\nBcc: x", ["field client", "control character"]),
 ]
 TABLE = "bad input and the answer to it"

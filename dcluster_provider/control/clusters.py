@@ -183,7 +183,9 @@ class Clusters:
             self._progress.fail(cluster, refusal.diagnosis, actor)
             with suppress(WaitTimeout):  # the next poll continues
                 self._finish(cluster.id, _REMOVAL_SECONDS)
-            raise ClusterFailed(str(cluster), refusal.diagnosis.without(cluster.spec.secrets)) from refusal
+            raise ClusterFailed(
+                str(cluster), refusal.diagnosis.without(cluster.spec.secret_values)
+            ) from refusal
         begun = self._progress.change(cluster, begin_cluster, actor)
         if begun.state.is_ending:
             # It was terminated while it was being made: delete what was made after that.

@@ -16,6 +16,7 @@ from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.backend import BackendContext
+from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.platforms.base import Platform
 from dcluster_provider.platforms.capabilities import nodes_of
 
@@ -48,25 +49,28 @@ class Control:
 _controls: dict[Settings, Control] = {}
 
 
-def connect(settings: Settings, clients: Mapping[str, Any] | None = None) -> Control:
+def connect(
+    settings: Settings, clients: Mapping[str, Any] | None = None, read_secret: ReadSecret = no_secrets
+) -> Control:
     """The use cases for these settings, created once per process.
 
     :param clients: by the type of an Airflow connection, a function that makes clients with the credentials of such a
         connection; required by platforms and clouds that have some.
+    :param read_secret: gives the value of a secret that is in an Airflow connection or variable.
     :raises PlatformRefused: the platform cannot be used.
     """
     with _lock:
         if settings not in _controls:
-            _controls[settings] = _make(settings, clients or {})
+            _controls[settings] = _make(settings, clients or {}, read_secret)
         return _controls[settings]
 
 
-def _make(settings: Settings, clients: Mapping[str, Any]) -> Control:
+def _make(settings: Settings, clients: Mapping[str, Any], read_secret: ReadSecret) -> Control:
     from dcluster_provider.registry.store import Registry
 
     registry = Registry(settings.registry_url)
     nodes = settings.nodes
-    context = BackendContext(settings.conn_id, lambda: registry.id, clients)
+    context = BackendContext(settings.conn_id, lambda: registry.id, clients, read_secret)
     platform = platforms.get(settings.platform).factory(settings.platform_settings, context)
     cloud = clouds.get(nodes.cloud).factory(nodes.cloud_settings, context)
     launching = NodeLauncher(cloud, nodes_of(platform), nodes, settings.deployment, lambda: registry.id)

@@ -412,7 +412,7 @@ class Jobs:
 def _without_secrets(job: Job, part: LogPart) -> LogPart:
     """A part of a job's log without the values of its secret settings and arguments."""
     text = part.text
-    for secret in job.spec.secrets:
+    for secret in job.spec.secret_values:
         text = text.replace(secret, REDACTED)
     return part if text == part.text else replace(part, text=text)
 

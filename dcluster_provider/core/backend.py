@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dcluster_provider.core.connection_settings import ConnectionSettings
+from dcluster_provider.core.environment import ReadSecret, no_secrets
 
 Settings = TypeVar("Settings", bound=ConnectionSettings)
 Product_co = TypeVar("Product_co", covariant=True)
@@ -19,11 +20,13 @@ class BackendContext:
     :param conn_id: the id of the ``dcluster`` connection, for messages.
     :param registry_id: gives the id of the connection's registry; opens the registry.
     :param clients: by the type of an Airflow connection, what makes clients with the credentials of such a connection.
+    :param read_secret: gives the value of a secret that is in an Airflow connection or variable.
     """
 
     conn_id: str
     registry_id: Callable[[], str]
     clients: Mapping[str, Any]
+    read_secret: ReadSecret = no_secrets
 
     def client(self, conn_type: str) -> Any:
         """What makes clients with the credentials of Airflow connections of a type.

@@ -40,8 +40,12 @@ def _memory(value: str) -> str:
     return value.strip()
 
 
-def _settings(value: Any) -> Any:
-    """Engine settings from JSON text or a mapping, each value as text in the engine's notation."""
+def json_object(value: Any, example: str) -> dict[str, Any]:
+    """An object, or its JSON text; nothing means an empty one.
+
+    :param example: of such text.
+    :raises ValueError: it is something else.
+    """
     if value is None or value == "":
         return {}
     if isinstance(value, str):
@@ -50,10 +54,16 @@ def _settings(value: Any) -> Any:
         except json.JSONDecodeError as error:
             raise ValueError(
                 f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}; "
-                'write an object such as {"spark.executor.instances": 2}'
+                f"write an object such as {example}"
             ) from None
     if not isinstance(value, dict):
-        raise ValueError('is not a JSON object; write one such as {"spark.executor.instances": 2}')
+        raise ValueError(f"is not a JSON object; write one such as {example}")
+    return value
+
+
+def _settings(value: Any) -> Any:
+    """Engine settings from JSON text or a mapping, each value as text in the engine's notation."""
+    value = json_object(value, '{"spark.executor.instances": 2}')
     read = {_setting_name(str(name)): _setting(str(name), item) for name, item in value.items()}
     size = sum(len(text.encode()) for item in read.items() for text in item)
     if size > MAX_SETTINGS:
@@ -74,14 +84,14 @@ def _setting(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (str, int, float)):
-        return _argument(str(value))
+        return check_argument(str(value))
     raise ValueError(f"has a value for {name!r} that is neither text, a number nor a boolean")
 
 
 def _printable(value: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise ValueError("has a control character (a line break, a tab or the like) in it")
-    return _argument(value).strip()
+    return check_argument(value).strip()
 
 
 def _line(value: str) -> str:
@@ -96,14 +106,15 @@ def _not_empty(value: str) -> str:
     return value
 
 
-def _argument(value: str) -> str:
+def check_argument(value: str) -> str:
+    """Text that a program can be given."""
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
         raise ValueError("has a NUL or half a surrogate pair in it, which no program can receive")
     return value
 
 
 def _short_argument(value: str) -> str:
-    size = len(_argument(value).encode())
+    size = len(check_argument(value).encode())
     if size > LONGEST_ARGUMENT:
         raise ValueError(
             f"has {size} bytes; Linux passes a program at most {LONGEST_ARGUMENT} in one argument; put what is longer "

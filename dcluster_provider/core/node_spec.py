@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from dcluster_provider.core.entity import Entity
 from dcluster_provider.core.fields import Count, Line, Name
-from dcluster_provider.core.spec import Entity
 
 _REGION = "Region of the cloud; empty means the connection's."
 

@@ -244,7 +244,7 @@ def _hide_secrets(record: Cluster | Job, *names: str) -> None:
     for name in names:
         diagnosis: Diagnosis | None = getattr(record, name)
         if diagnosis is not None:
-            object.__setattr__(record, name, diagnosis.without(record.spec.secrets))
+            object.__setattr__(record, name, diagnosis.without(record.spec.secret_values))
 
 
 def parse_states(

@@ -8,13 +8,9 @@ this package's own. A field's description (Markdown) is what the Trigger forms, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -22,8 +18,10 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from dcluster_provider.core.engine_traits import ENGINES, TYPES, ClusterType, EngineTraits
+from dcluster_provider.core.entity import Entity
+from dcluster_provider.core.environment import SecretReferences, Variables
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import explain, nearest
+from dcluster_provider.core.explain import explain
 from dcluster_provider.core.fields import (
     LONGEST_TIME,
     Addresses,
@@ -44,6 +42,7 @@ from dcluster_provider.core.fields import (
     Suffix,
     WebAddresses,
 )
+from dcluster_provider.core.kubernetes_pods import PodsBlock
 from dcluster_provider.core.redaction import REDACTED, redaction
 
 Spec = TypeVar("Spec", bound="Entity")
@@ -55,47 +54,16 @@ _ENGINE_VERSION = (
     "Release of the engine (`4.1`, for its newest tested patch) or one of its patches (`4.1.4`); empty means the "
     "connection's default for the type."
 )
+_SECRETS = (
+    "where each is, never its value: `env` or `file` names it for the process, `connection` (with `part`), `variable` "
+    "or `kubernetes` (`NAME/KEY` of a Secret) says where it comes from."
+)
+_PODS = (
+    "fields of the pods beside what the connection says: image, serviceAccount, nodeSelector, tolerations, resources, "
+    "volumes, sidecars, podTemplate and so on; `roles` has those of single roles."
+)
 _DEPENDENCIES = tuple(dict.fromkeys(name for engine in ENGINES.values() for name in engine.dependencies))
 _SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.path")
-
-
-class Entity(BaseModel):
-    """A specification: it rejects unknown fields, naming the nearest known one."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        extra="forbid",
-        frozen=True,
-        validate_default=False,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_fields(cls, value: Any) -> Any:
-        """Reject unknown fields, and drop null ones: answers show fields that were not given as null."""
-        if isinstance(value, dict):
-            known = field_names(cls)
-            for name in value:
-                if name not in known:
-                    hint = nearest(str(name), known) or f"; the fields are {', '.join(cls.model_fields)}"
-                    raise ValueError(f"unknown field {name!r}{hint}")
-            return {name: item for name, item in value.items() if item is not None}
-        return value
-
-    def as_json(self) -> dict[str, Any]:
-        """The specification with the API's camelCase names."""
-        return self.model_dump(mode="json", by_alias=True)
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The values that are secrets by their names, except those too short to search for."""
-        return ()
-
-    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
-        """What pydantic shows of it: no secrets."""
-        rules = redaction()
-        return ((name, rules.json(value, name)) for name, value in self)
 
 
 class ClusterSpec(Entity):
@@ -155,6 +123,13 @@ class ClusterSpec(Entity):
         description="Serve one job at a time; on Kubernetes, its driver may then start its own executors.",
     )
     engine_version: EngineVersion = Field(default="", description=_ENGINE_VERSION)
+    env: Variables = Field(
+        default_factory=dict, description="Environment variables of every process of the cluster."
+    )
+    secrets: SecretReferences = Field(
+        default=(), description=f"Secrets of every process of the cluster: {_SECRETS}"
+    )
+    kubernetes: PodsBlock = Field(default_factory=dict, description=f"Kubernetes: {_PODS}")
 
     @property
     def engine(self) -> str:
@@ -167,9 +142,9 @@ class ClusterSpec(Entity):
         return TYPES[self.type]
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secret_values(self) -> tuple[str, ...]:
         """The values of its settings that are secrets."""
-        return redaction().secrets_in(self.extra_configs)
+        return redaction().secrets_in(self.extra_configs | self.env)
 
 
 class JobSpec(Entity):
@@ -294,6 +269,13 @@ class JobSpec(Entity):
         default="",
         description=f"{_ENGINE_VERSION} A cluster that the job names has to be of the same release.",
     )
+    env: Variables = Field(
+        default_factory=dict,
+        description="Environment variables of the driver or client and of Spark's executors; of Flink's tasks on a "
+        "cluster of the job's own.",
+    )
+    secrets: SecretReferences = Field(default=(), description=f"Secrets of the same processes: {_SECRETS}")
+    kubernetes: PodsBlock = Field(default_factory=dict, description=f"Kubernetes: {_PODS}")
 
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:
@@ -356,9 +338,9 @@ class JobSpec(Entity):
         return TYPES[self.job_type]
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secret_values(self) -> tuple[str, ...]:
         """The values of its settings and arguments that are secrets."""
-        return redaction().secrets_in(self.extra_cmd, self.args)
+        return redaction().secrets_in(self.extra_cmd | self.env, self.args)
 
     @property
     def names_cluster(self) -> bool:
@@ -377,6 +359,8 @@ class JobSpec(Entity):
             "use_external_namespace": self.use_external_namespace,
             "engine_version": self.engine_version,
         }
+        if not self.use_long_living_cluster:  # others use that one, too
+            fields |= {"env": self.env, "secrets": self.secrets, "kubernetes": self.kubernetes}
         if self.worker_mem_gb is not None:
             fields["worker_memory"] = f"{self.worker_mem_gb:g}Gi"
         if self.master_memory is not None:
@@ -411,6 +395,7 @@ def reject_redacted(spec: Spec) -> Spec:
     :raises InvalidSpec: naming the setting, or the field.
     """
     settings: dict[str, str] = getattr(spec, "extra_cmd", None) or getattr(spec, "extra_configs", None) or {}
+    settings = settings | getattr(spec, "env", {})
     copied = [name for name, value in settings.items() if REDACTED in value]
     lists = {name: value for name, value in spec if isinstance(value, tuple)}
     copied += [to_camel(name) for name, texts in lists.items() if any(REDACTED in text for text in texts)]
@@ -420,10 +405,3 @@ def reject_redacted(spec: Spec) -> Spec:
             "write the secret itself"
         )
     return spec
-
-
-@cache
-def field_names(kind: type[Entity]) -> frozenset[str]:
-    """Every accepted name of the fields of an entity, snake_case and camelCase."""
-    names = frozenset(kind.model_fields)
-    return names | {to_camel(name) for name in names}

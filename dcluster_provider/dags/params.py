@@ -8,8 +8,9 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from dcluster_provider.core.entity import Entity
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.dags.configuration import conn_ids
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 
@@ -168,7 +169,9 @@ def _param(name: str, schema: dict[str, Any], *, required: bool, section: str) -
         **{kept: found[kept] for kept in _KEPT if kept in found},
     }
     if found["type"] == "array":
-        details |= {"items": {"type": "string"}, "description": f"{description.rstrip('.')}, one per line."}
+        details["items"] = {"type": found["items"]["type"]}
+    if found["type"] == "array" and found["items"]["type"] == "string":
+        details["description"] = f"{description.rstrip('.')}, one per line."
     if required and found["type"] == "string":
         details["minLength"] = 1
     if required and "default" not in schema:

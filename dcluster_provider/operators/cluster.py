@@ -74,6 +74,9 @@ class DClusterLaunchOperator(DClusterOperator):
         max_lifetime: int | str | timedelta | None = None,
         single_job: bool | str | None = None,
         engine_version: str | None = None,
+        env: dict[str, str] | str | None = None,
+        secrets: Sequence[dict[str, str]] | None = None,
+        kubernetes: dict[str, Any] | str | None = None,
         spec: dict[str, Any] | str | None = None,
         launch_timeout: float | timedelta = 900,
         **kwargs: Any,
@@ -97,6 +100,9 @@ class DClusterLaunchOperator(DClusterOperator):
         self.max_lifetime = max_lifetime
         self.single_job = single_job
         self.engine_version = engine_version
+        self.env = env
+        self.secrets = secrets
+        self.kubernetes = kubernetes
         self.spec = spec
         self.launch_timeout = in_seconds(self.task_id, "launch_timeout", launch_timeout)
         literal = literal_spec(self, ClusterSpec, _FIELDS)

@@ -94,6 +94,9 @@ class DClusterSubmitJobOperator(DClusterOperator):
         exclude_packages: Sequence[str] | str | None = None,
         requirements: Sequence[str] | str | None = None,
         engine_version: str | None = None,
+        env: dict[str, str] | str | None = None,
+        secrets: Sequence[dict[str, str]] | None = None,
+        kubernetes: dict[str, Any] | str | None = None,
         spec: dict[str, Any] | str | None = None,
         job_timeout: float | timedelta | None = None,
         wait_for_completion: bool = True,
@@ -138,6 +141,9 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.exclude_packages = exclude_packages
         self.requirements = requirements
         self.engine_version = engine_version
+        self.env = env
+        self.secrets = secrets
+        self.kubernetes = kubernetes
         self.spec = spec
         self.job_timeout = (
             None if job_timeout is None else in_seconds(self.task_id, "job_timeout", job_timeout)

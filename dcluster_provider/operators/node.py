@@ -14,8 +14,8 @@ from dcluster_provider.operators.ownership import DClusterOperator, ends_own_whe
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
+    from dcluster_provider.core.entity import Entity
     from dcluster_provider.core.identity import Owner
-    from dcluster_provider.core.spec import Entity
 
 _FIELDS = tuple(NodeRequest.model_fields)
 

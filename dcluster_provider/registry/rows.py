@@ -75,10 +75,9 @@ def job_changes(job: Job) -> dict[str, Any]:
 
 def job_of(row: Any) -> Job:
     """The job of a row with all columns."""
-    spec = {name: tuple(value) if isinstance(value, list) else value for name, value in row.spec.items()}
     return Job(
         **_request_of(row),
-        spec=_spec_of(JobSpec, spec),
+        spec=_spec_of(JobSpec, row.spec),
         state=JobState(row.state),
         cluster_id=row.cluster_id,
         owns_cluster=row.owns_cluster,
@@ -158,7 +157,8 @@ def _owner_of(row: Any) -> Owner | None:
     )
 
 
-def _spec_of(kind: Any, fields: dict[str, Any]) -> Any:
+def _spec_of(kind: Any, stored: dict[str, Any]) -> Any:
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
     # It was validated when it was stored; validated again, a later rule could make old rows unreadable.
     known = kind.model_fields.keys()
     if fields.keys() != known:

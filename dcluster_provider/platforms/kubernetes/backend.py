@@ -18,7 +18,7 @@ def make_platform(settings: KubernetesSettings, context: BackendContext) -> Plat
 
     make_client = context.client("kubernetes")
     api = KubernetesApi(lambda: make_client(settings.conn_id))
-    return KubernetesPlatform(settings, api, context.registry_id)
+    return KubernetesPlatform(settings, api, context.registry_id, context.read_secret)
 
 
 KUBERNETES: Backend[KubernetesSettings, Platform] = Backend(KubernetesSettings, make_platform)

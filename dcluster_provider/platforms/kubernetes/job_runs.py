@@ -21,6 +21,7 @@ from dcluster_provider.platforms.kubernetes.manifests.dependencies import travel
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import PART
 from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects
+from dcluster_provider.platforms.kubernetes.secret_files import SecretFiles
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _PARTS = "parts"  # of a job's Secret: how many parts its application travels in
@@ -36,12 +37,15 @@ class JobRuns:
         roots: OwnerObjects,
         job_owner_objects: JobOwnerObjects,
         cpu_limits: CpuLimits,
+        *,
+        secrets: SecretFiles,
     ) -> None:
         self._settings = settings
         self._api = api
         self._owner_objects = roots
         self._job_owner_objects = job_owner_objects
         self._cpu_limits = cpu_limits
+        self._secrets = secrets
 
     def stage(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets.
@@ -55,7 +59,7 @@ class JobRuns:
             else:
                 place = self._owner_objects.place(cluster, str(job))
             settings = self._cpu_limits.settings_in(namespace)
-            texts = pod_engine(cluster.spec).job_files(settings, job, cluster)
+            texts = pod_engine(cluster.spec).job_files(settings, job, cluster) | self._secrets.of(job.spec)
             files = {name: text.encode() for name, text in texts.items()}
             content = pieces(job.spec)
             if len(content) > 1 or travelling(job.spec):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     DClusterError,
@@ -47,11 +48,13 @@ from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.manifests.application_files import check_application
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret
 from dcluster_provider.platforms.kubernetes.manifests.metadata import cluster_labels, selector
+from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import check_blocks
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects, is_going
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 from dcluster_provider.platforms.kubernetes.pods.warning_events import Warnings
 from dcluster_provider.platforms.kubernetes.pods.watch import PodWatch
+from dcluster_provider.platforms.kubernetes.secret_files import SecretFiles
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.nodes import ClusterNodes
 
@@ -69,11 +72,13 @@ class KubernetesPlatform:
         settings: KubernetesSettings,
         api: KubernetesApi,
         registry_id: Callable[[], str] = no_registry,
+        read_secret: ReadSecret = no_secrets,
     ) -> None:
         self.settings = settings
         self.nodes: ClusterNodes = KubernetesNodes(api)
         self._api = api
         self._registry_id = registry_id
+        self._secrets = SecretFiles(read_secret)
         self._server = ServerIdentity(api)
         self._listeners: set[OnChange] = set()
         self._grace_periods = GracePeriods(settings.unschedulable_timeout, settings.mount_timeout)
@@ -86,7 +91,8 @@ class KubernetesPlatform:
         self._owner_objects = OwnerObjects(settings, api, registry_id)
         self._job_owner_objects = JobOwnerObjects(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
-        self._runs = JobRuns(settings, api, self._owner_objects, self._job_owner_objects, self._cpu_limits)
+        owners = (self._owner_objects, self._job_owner_objects)
+        self._runs = JobRuns(settings, api, *owners, self._cpu_limits, secrets=self._secrets)
         self._polls = JobObserver(
             settings,
             api,
@@ -132,6 +138,8 @@ class KubernetesPlatform:
         self.settings.check_namespace(spec)
         self.settings.check_version(spec)
         self.settings.check_image(spec)
+        check_blocks(spec)
+        self._secrets.check(spec)
         engine_of(spec).check_cluster(spec, pod_engine(spec).fixed_cluster_settings)
         if spec.launch_new_node and not self.settings.has_own_nodes(spec):
             _LOG.info("launch_new_node is remembered only: the connection's machines come from no cloud")
@@ -142,6 +150,8 @@ class KubernetesPlatform:
         engine_of(spec).check_job(spec, engine.fixed_job_settings(spec))
         check_application(spec)
         engine.check_arguments(spec)
+        check_blocks(spec)
+        self._secrets.check(spec)
         if spec.use_external_cluster:
             self.settings.check_namespace(spec)
 
@@ -151,7 +161,7 @@ class KubernetesPlatform:
             place = self._owner_objects.ensure(cluster)
             engine, labels = pod_engine(cluster.spec), cluster_labels(cluster)
             # With a new shared secret where there is one: it is made once and then kept.
-            files = engine.cluster_files(self.settings, cluster)
+            files = engine.cluster_files(self.settings, cluster) | self._secrets.of(cluster.spec)
             self._api.ensure(
                 collection("Secret", place.namespace), secret(cluster.name, place, labels, files)
             )

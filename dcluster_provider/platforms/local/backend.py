@@ -15,7 +15,7 @@ def make_platform(settings: LocalSettings, context: BackendContext) -> Platform:
     """The platform of a connection."""
     from dcluster_provider.platforms.local.platform import LocalPlatform
 
-    return LocalPlatform(settings, context.registry_id)
+    return LocalPlatform(settings, context.registry_id, context.read_secret)
 
 
 LOCAL: Backend[LocalSettings, Platform] = Backend(LocalSettings, make_platform)

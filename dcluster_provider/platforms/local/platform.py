@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import (
     ClusterObservation,
@@ -24,6 +26,7 @@ from dcluster_provider.platforms.local.checks import check_application, machine_
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.failures import start_failure
 from dcluster_provider.platforms.local.flink.processes import FlinkProcesses
+from dcluster_provider.platforms.local.given_environment import check_secrets, given_environment
 from dcluster_provider.platforms.local.installation.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.installation.job_environment import prune_environments
 from dcluster_provider.platforms.local.job_process import conclude, settled
@@ -46,8 +49,14 @@ __all__ = ["LocalPlatform", "LocalSettings"]
 _LOG = logging.getLogger(__name__)
 _ENGINES: dict[str, ProcessEngine] = {"spark": SparkProcesses(), "flink": FlinkProcesses()}
 # Fields that mean something only where there are machines, disks, images and namespaces to choose from.
-_CLUSTER_FLAGS = ("use_on_demand_master", "launch_new_node", "launch_dynamic_disk", "use_external_namespace")
-_JOB_FLAGS = ("use_external_namespace", "docker_image_name")
+_CLUSTER_FLAGS = (
+    "use_on_demand_master",
+    "launch_new_node",
+    "launch_dynamic_disk",
+    "use_external_namespace",
+    "kubernetes",
+)
+_JOB_FLAGS = ("use_external_namespace", "docker_image_name", "kubernetes")
 
 _ORPHAN = JobObservation(JobPhase.RUNNING)  # its cluster has gone and it has not noticed yet
 _NOT_INSTALLED = Diagnosis(
@@ -63,12 +72,18 @@ class LocalPlatform:
     name = "local"
     log_pause = 0.0
 
-    def __init__(self, settings: LocalSettings, registry_id: Callable[[], str] = no_registry) -> None:
+    def __init__(
+        self,
+        settings: LocalSettings,
+        registry_id: Callable[[], str] = no_registry,
+        read_secret: ReadSecret = no_secrets,
+    ) -> None:
         # One name for each folder: processes are found by it, whoever asks and from wherever.
         home, engines = settings.home.expanduser().resolve(), settings.engines_folder.expanduser().absolute()
         self.settings = settings.model_copy(update={"home": home, "engines_folder": engines})
         self._told: set[str] = set()
         self._registry_id = registry_id
+        self._read_secret = read_secret
 
     def describe(self) -> str:
         """The engines of the settings, and the Java they run on."""
@@ -92,12 +107,14 @@ class LocalPlatform:
         _ENGINES[spec.engine].wanted_ports(spec)  # which rejects a setting that is no port
         self.settings.check_version(spec)
         check_engine(spec.type, self.settings, spec.engine_version)
+        check_secrets(spec, self._read_secret)
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot be run."""
         self._tell_of_flags(spec, _JOB_FLAGS)
         engine_of(spec).check_job(spec)
         check_application(spec)
+        check_secrets(spec, self._read_secret)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         """Install the engine, unless it is installed, and tell of a cluster that is larger than this machine."""
@@ -112,8 +129,9 @@ class LocalPlatform:
         try:
             with ending.while_not_ended(place, str(cluster)):
                 plan = read_plan(place) or self._plan(place, cluster, engine)
+                own = given_environment([cluster.spec], place.conf / "secrets", self._read_secret)
                 for role, command in engine.commands(place, plan, cluster).items():
-                    place.process(role).start(command)
+                    place.process(role).start(replace(command, env={**command.env, **own}))
         except (StartFailed, OSError) as error:
             raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
         ending.prune(self.settings.home, self.settings.keep_logs_days)
@@ -136,7 +154,9 @@ class LocalPlatform:
         if cluster.is_external:
             remove_old_configurations(place)
         try:
-            engine.start_job(place, plan, cluster, job)
+            folder = place.job(job).conf / "secrets"
+            own = given_environment([cluster.spec, job.spec], folder, self._read_secret)
+            engine.start_job(place, plan, cluster, job, own)
         except ValueError as error:  # of a setting that is read only now
             raise PlatformRefused(str(job), _invalid_setting(error)) from error
         except (StartFailed, OSError) as error:

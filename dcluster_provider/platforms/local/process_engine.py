@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from dcluster_provider.core.observation import ClusterObservation, JobObservation
@@ -45,9 +46,12 @@ class ProcessEngine(Protocol):
     def commands(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
         """What to run for the cluster, by role, after its configuration was written."""
 
-    def start_job(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
+    def start_job(
+        self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]
+    ) -> None:
         """Start a job, unless it was started or stopped before.
 
+        :param given: variables of its driver or client and, where the engine can, of its executors.
         :raises PlatformRefused: it can never run so.
         """
 

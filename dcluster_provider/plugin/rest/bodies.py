@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcluster_provider.core.entity import Entity
 from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 _SIZES = {
     "tenant": "my-team",

@@ -15,6 +15,7 @@ from kubernetes_connection import KubernetesConnection, remove_volume, share_fol
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.external_clusters import ExternalCluster
+from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Bench:
         client: Callable[[str], Any] | None = None,
         external_clusters: tuple[ExternalCluster, ...] = (),
         registry: str = "registry",
+        read_secret: ReadSecret = no_secrets,
         **fields: Any,
     ) -> Control:
         """The use cases of a connection with these fields of its own.
 
         :param client: makes its client; none means one with the rights of Airflow.
         :param registry: the name of its registry.
+        :param read_secret: gives secrets in the place of Airflow.
         """
         settings = settings_for_kubernetes(
             self.home,
@@ -53,7 +56,7 @@ class Bench:
             conn_id="kubernetes-tests",
             external_clusters=external_clusters,
         )
-        return connect(settings, {"kubernetes": client or self.connection.client})
+        return connect(settings, {"kubernetes": client or self.connection.client}, read_secret)
 
     def left(self, namespace: str = "", *, everywhere: bool = False) -> list[str]:
         """The names of everything of clusters that is there: in a namespace, in that of the tests, or everywhere."""

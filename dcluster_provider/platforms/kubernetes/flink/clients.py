@@ -74,9 +74,8 @@ def client(
         secrets={job_name(job): FOLDER},
         parts=(PARTS_FOLDER, part_names(job, parts)),
     )
-    template = pod_template(
-        settings, cluster, "client", container, job_labels(job, cluster, "client"), grace_seconds=10
-    )
+    labels = job_labels(job, cluster, "client")
+    template = pod_template(settings, cluster, "client", container, labels, job=job, grace_seconds=10)
     return client_job(job, cluster, place, template)
 
 

@@ -6,10 +6,10 @@ import base64
 import json
 from typing import Any
 
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     Place,
-    Role,
     cluster_labels,
     job_labels,
     job_name,
@@ -92,7 +92,7 @@ def disruption_budget(cluster: Cluster, place: Place) -> Manifest:
     }
 
 
-def deployment(cluster: Cluster, place: Place, role: Role, template: Manifest) -> Manifest:
+def deployment(cluster: Cluster, place: Place, role: PodRole, template: Manifest) -> Manifest:
     """The pods of one role. A Deployment: it replaces the pods of a lost node by itself, and its name may be long."""
     return {
         "apiVersion": "apps/v1",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from dcluster_provider.core.identity import LABEL_PREFIX, label_value, labels
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
-
-Role = Literal["master", "worker", "driver", "client", "executor"]
 
 PREFIX = LABEL_PREFIX
 DEPLOYMENT, REGISTRY, CLUSTER, CLUSTER_ID, CLUSTER_TYPE, ROLE, JOB = (
@@ -31,7 +30,7 @@ def registry_of(found: Mapping[str, Any]) -> str:
     return str((found["metadata"].get("labels") or {}).get(REGISTRY, ""))
 
 
-def cluster_labels(cluster: Cluster, role: Role | None = None) -> dict[str, str]:
+def cluster_labels(cluster: Cluster, role: PodRole | None = None) -> dict[str, str]:
     """The labels of an object of a cluster."""
     own = labels(
         cluster.deployment, cluster.registry_id, cluster.id, cluster.name, cluster.key, cluster.owner
@@ -39,14 +38,14 @@ def cluster_labels(cluster: Cluster, role: Role | None = None) -> dict[str, str]
     return _MANAGED | own | {CLUSTER_TYPE: cluster.spec.type} | ({ROLE: role} if role else {})
 
 
-def job_labels(job: Job, cluster: Cluster, role: Role | None = None) -> dict[str, str]:
+def job_labels(job: Job, cluster: Cluster, role: PodRole | None = None) -> dict[str, str]:
     """The labels of an object of a job: its cluster's, with the job's own key and owner."""
     own = labels(cluster.deployment, cluster.registry_id, cluster.id, cluster.name, job.key, job.owner)
     typed = {CLUSTER_TYPE: cluster.spec.type, JOB: str(job.id)}
     return _MANAGED | own | typed | ({ROLE: role} if role else {})
 
 
-def pod_selector(cluster: Cluster, role: Role | None = None) -> dict[str, str]:
+def pod_selector(cluster: Cluster, role: PodRole | None = None) -> dict[str, str]:
     """The labels that tell a cluster's pods from every other."""
     own = cluster_labels(cluster, role)
     names = (DEPLOYMENT, CLUSTER, CLUSTER_ID, *((ROLE,) if role else ()))

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dcluster_provider.core.identity import NODES_OF
-from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.kubernetes_pods import PodRole
+from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB
-from dcluster_provider.platforms.kubernetes.manifests.metadata import PREFIX, Role
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.kubernetes.manifests.metadata import PREFIX, job_name
 from dcluster_provider.platforms.kubernetes.manifests.overlay import overlaid
+from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import environment_patch, with_blocks
 from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -56,15 +59,19 @@ class EngineContainer:
 def pod_template(
     settings: KubernetesSettings,
     cluster: Cluster,
-    role: Role,
+    role: PodRole,
     container: EngineContainer,
     labels: Mapping[str, str],
     *,
+    job: Job | None = None,
     service_account: str = "",
     grace_seconds: int = 5,
 ) -> dict[str, Any]:
-    """The template of a pod that restricted Pod Security admits, with what the connection lays over it.
+    """The template of a pod that restricted Pod Security admits, with what is laid over it.
 
+    First what the connection says of all pods, then what the specifications of the cluster and of the job say.
+
+    :param job: whose pod it is; none for those of the cluster itself.
     :param service_account: one whose token the pod needs; empty means the connection's, without a token.
     :param grace_seconds: that its processes have to leave by themselves.
     """
@@ -107,7 +114,11 @@ def pod_template(
         _name_user(template, unnamed)
     if settings.has_own_nodes(cluster.spec) and role in {"master", "worker"}:
         template = overlaid(template, _own_nodes(cluster))
-    return overlaid(overlaid(template, settings.common_pod), settings.overlay)
+    template = overlaid(overlaid(template, settings.common_pod), settings.overlay)
+    specs: dict[str, ClusterSpec | JobSpec] = {cluster.name: cluster.spec}
+    if job is not None:
+        specs[job_name(job)] = job.spec
+    return overlaid(with_blocks(template, role, *specs.values()), environment_patch(specs))
 
 
 def _engine(settings: KubernetesSettings, container: EngineContainer) -> dict[str, Any]:
@@ -175,7 +186,7 @@ def _parts(names: Sequence[str]) -> dict[str, Any]:
     return {"name": "parts", "projected": {"sources": sources, "defaultMode": 0o440}}
 
 
-def _scratch(settings: KubernetesSettings, cluster: Cluster, role: Role) -> dict[str, Any]:
+def _scratch(settings: KubernetesSettings, cluster: Cluster, role: PodRole) -> dict[str, Any]:
     if not cluster.spec.launch_dynamic_disk or role not in {"worker", "executor"}:
         return {"emptyDir": {}}
     claim: dict[str, Any] = {

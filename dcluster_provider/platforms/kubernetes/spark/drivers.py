@@ -10,6 +10,7 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.spark.conf import Worker, job_settings, properties_text
 from dcluster_provider.engines.spark.dependencies import dependency_settings, with_installed_requirements
+from dcluster_provider.engines.spark.environment import executor_environment
 from dcluster_provider.engines.spark.sizes import driver_size, overhead
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     EXECUTOR_POD,
@@ -27,6 +28,7 @@ from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     requirements_file,
 )
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
+from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import image_in_blocks
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
     EngineContainer,
@@ -57,6 +59,13 @@ PREPARE\
 exec {SPARK_HOME}/bin/spark-submit --properties-file /tmp/spark.properties --conf spark.driver.host="$POD_IP" \
 --conf spark.kubernetes.driver.pod.name="$POD_NAME" "$@"
 """
+# Only the pod knows the values of secrets; written as Java reads properties.
+_TELL_EXECUTORS = """\
+for name in NAMES; do
+    value=${!name}; value=${value//\\\\/\\\\\\\\}; value=${value//$'\\n'/\\\\n}; value=${value//$'\\r'/\\\\r}
+    printf 'spark.executorEnv.%s=%s\\n' "$name" "${value/#' '/\\\\ }"
+done >>/tmp/spark.properties || exit 1
+"""
 # For executors, which unpack no entry that is called "./".
 _PACK = f"""\
 (mkdir -p {INSTALLED} && cd {INSTALLED} && find . -mindepth 1 -maxdepth 1 -printf '%P\\0' |
@@ -80,7 +89,7 @@ def driver(
     own_files = {job_name(job): FOLDER}
     container = EngineContainer(
         image=_image(settings, job, cluster),
-        script=_submit(cluster, spec),
+        script=_submit(cluster, spec, own_executors=own),
         arguments=(*arguments, application, *spec.args),
         cpu=str(size.cores),
         mib=size.mib,
@@ -102,6 +111,7 @@ def driver(
         "driver",
         container,
         job_labels(job, cluster, "driver"),
+        job=job,
         service_account=settings.driver_service_account if own else "",
         grace_seconds=10,
     )
@@ -125,6 +135,7 @@ def driver_settings(job: Job, cluster: Cluster) -> dict[str, str]:
         "spark.master": f"spark://{cluster.name}:{MASTER_PORT}",
         "spark.submit.deployMode": "client",
     }
+    wanted = executor_environment(wanted, job.spec.env, _secret_variables(job.spec))
     return wanted | (external_driver_settings(cluster) if cluster.is_external else {})
 
 
@@ -155,7 +166,8 @@ def own_executor_settings(
             "spark.master": "k8s://https://kubernetes.default.svc",
             "spark.submit.deployMode": "client",
             "spark.kubernetes.namespace": settings.namespace_of(cluster.spec),
-            "spark.kubernetes.container.image": _image(settings, job, cluster),
+            "spark.kubernetes.container.image": image_in_blocks("executor", cluster.spec, job.spec)
+            or _image(settings, job, cluster),
             "spark.kubernetes.executor.podNamePrefix": job_name(job),
             "spark.kubernetes.executor.podTemplateFile": f"{FOLDER}/{EXECUTOR_POD}",
             "spark.kubernetes.executor.podTemplateContainerName": ENGINE_CONTAINER,
@@ -183,7 +195,8 @@ def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         mib=worker.mib + overhead(worker.mib),
         env={"HOME": "/tmp"},  # noqa: S108
     )
-    template = pod_template(settings, cluster, "executor", container, job_labels(job, cluster, "executor"))
+    labels = job_labels(job, cluster, "executor")
+    template = pod_template(settings, cluster, "executor", container, labels, job=job)
     (engine,) = (each for each in template["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
     # An executor does not read the file that the driver reads: it would have to know its master for that.
     secret = {"secretKeyRef": {"name": cluster.name, "key": ENCODED_SECRET}}
@@ -193,10 +206,16 @@ def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
     return {"apiVersion": "v1", "kind": "Pod", **template}
 
 
-def _submit(cluster: Cluster, spec: JobSpec) -> str:
+def _secret_variables(spec: JobSpec) -> list[str]:
+    return [each["env"] for each in spec.secrets if "env" in each]
+
+
+def _submit(cluster: Cluster, spec: JobSpec, *, own_executors: bool) -> str:
     """The script of a driver's pod; whoever runs an external cluster knows what its processes know each other by."""
     files = [f"{FOLDER}/{SPARK_SETTINGS}", *([] if cluster.is_external else [_SECURED])]
     prepared = put_together(spec) + (_PACK if spec.requirements else "")
+    if not own_executors and _secret_variables(spec):  # own executors have them from their pods
+        prepared += _TELL_EXECUTORS.replace("NAMES", " ".join(_secret_variables(spec)))
     return _SUBMIT.replace("SETTINGS", " ".join(files), 1).replace("PREPARE", prepared, 1)
 
 

@@ -10,6 +10,7 @@ from typing import IO
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_environment, local_path
+from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink.conf import (
     CLIENT_LOGGING,
     DAEMON_LOGGING,
@@ -101,9 +102,12 @@ def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) 
     return DEFAULTS | with_default_folder(spec.extra_configs, f"file://{place.savepoints}") | fixed
 
 
-def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> Command:
+def client_command(
+    place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str] = NO_SETTINGS
+) -> Command:
     """What to run for a PyFlink or SQL job, after its configuration was written.
 
+    :param given: variables of the client.
     :raises OSError: the configuration cannot be written.
     """
     own, engine = place.job(job), plan.engine
@@ -137,7 +141,7 @@ def client_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
         if application.suffix.lower() == ".sql"
         else ["-py", str(application)]
     )
-    env = _environment(plan, own.conf) | handed_environment(job, cluster)
+    env = _environment(plan, own.conf) | dict(given) | handed_environment(job, cluster)
     wait = (plan.host, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
     command = (*argv, *job.spec.args)
     command = environment.command(place, job, command) if environment else command

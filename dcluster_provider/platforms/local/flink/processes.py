@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.errors import PlatformRefused
@@ -45,7 +46,9 @@ class FlinkProcesses:
         """The JobManager and the TaskManagers."""
         return flink_launch.commands(place, plan, cluster)
 
-    def start_job(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
+    def start_job(
+        self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]
+    ) -> None:
         """Start a PyFlink or SQL client, or hand a jar to the JobManager.
 
         :raises PlatformRefused: it can never run so.
@@ -58,7 +61,7 @@ class FlinkProcesses:
             _hand_over(place.job(job), plan, cluster, job)
             return
         with while_not_ended(place, str(job)):
-            place.job(job).process.start(flink_launch.client_command(place, plan, cluster, job))
+            place.job(job).process.start(flink_launch.client_command(place, plan, cluster, job, given))
 
     def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:
         """Cancel what the job has running in Flink, and end its client."""

@@ -9,8 +9,10 @@ from pathlib import Path
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_environment
+from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.spark.conf import EXIT_ON_FULL_HEAP, daemon_settings
 from dcluster_provider.engines.spark.dependencies import dependency_settings
+from dcluster_provider.engines.spark.environment import executor_environment
 from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
 from dcluster_provider.platforms.local.checks import application_location, location
 from dcluster_provider.platforms.local.files import write_text
@@ -144,9 +146,12 @@ class _DaemonCommands:
         return Command((*argv, *last), env, scratch, self._place.log(role), wait_for)
 
 
-def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> Command:
+def driver_command(
+    place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str] = NO_SETTINGS
+) -> Command:
     """What to run for a job, after its configuration was written.
 
+    :param given: variables of the driver and its executors.
     :raises OSError: the configuration cannot be written.
     """
     own = place.job(job)
@@ -154,6 +159,8 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     scratch.mkdir(parents=True, exist_ok=True)
     settings = driver_settings(plan, cluster, job)
     settings |= dependency_settings(job.spec, lambda each: location(each, own.conf / "packed"))
+    named = [each["env"] for each in (*cluster.spec.secrets, *job.spec.secrets) if "env" in each]
+    settings = executor_environment(settings, given, named)
     write_properties(own.conf / "spark.properties", settings | _secret(plan))
     write_text(own.conf / "log4j2.properties", _DRIVER_LOGGING.format(facts=own.facts))
     write_text(
@@ -166,7 +173,7 @@ def driver_command(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job
     argv += [application_location(job.spec), *job.spec.args]
     environment = JobEnvironment.of(place, plan.engine, job.spec)
     python = environment.python if environment else plan.engine.python
-    env = _environment(plan, own.conf, scratch, python) | handed_environment(job, cluster)
+    env = _environment(plan, own.conf, scratch, python) | dict(given) | handed_environment(job, cluster)
     if "spark.driver.extraLibraryPath" in settings:
         env["LD_LIBRARY_PATH"] = settings["spark.driver.extraLibraryPath"]
     wait = (plan.host, plan.ports[MASTER_PORT], _MASTER_WAIT_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.errors import PlatformRefused
@@ -37,7 +38,9 @@ class SparkProcesses:
         """The master and the workers."""
         return spark_launch.commands(place, plan, cluster)
 
-    def start_job(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
+    def start_job(
+        self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]
+    ) -> None:
         """Start the driver.
 
         :raises PlatformRefused: no worker could ever hold one of its executors.
@@ -47,7 +50,7 @@ class SparkProcesses:
         if diagnosis:
             raise PlatformRefused(str(job), diagnosis)
         with while_not_ended(place, str(job)):
-            place.job(job).process.start(spark_launch.driver_command(place, plan, cluster, job))
+            place.job(job).process.start(spark_launch.driver_command(place, plan, cluster, job, given))
 
     def stop_job(self, place: ClusterPlace, plan: ClusterPlan, job: Job) -> None:  # noqa: ARG002
         """End the driver; its executors go with it."""

@@ -1,0 +1,24 @@
+"""The environment of Spark's executors, which a driver's settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+_PREFIX = "spark.executorEnv."
+_REDACTION = "spark.redaction.regex"
+_SPARKS_OWN = "(?i)secret|password|token|access[.]?key"  # what Spark hides in its page and logs by itself
+
+
+def executor_environment(
+    settings: Mapping[str, str], variables: Mapping[str, str], secrets: Iterable[str] = ()
+) -> dict[str, str]:
+    """A job's settings with which its executors have variables.
+
+    :param settings: the job's; one that names such a variable stays.
+    :param secrets: the variables whose values Spark is to hide.
+    """
+    wanted = {f"{_PREFIX}{name}": value for name, value in variables.items()} | dict(settings)
+    names = "|".join(f"^{_PREFIX.replace('.', '[.]')}{name}$" for name in secrets)
+    if names:
+        wanted[_REDACTION] = f"{settings.get(_REDACTION, _SPARKS_OWN)}|{names}"
+    return wanted
