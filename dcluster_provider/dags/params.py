@@ -26,7 +26,9 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "launch_new_node",
             "launch_dynamic_disk",
             "use_external_namespace",
+            "engine_version",
         ),
+        "Environment": ("env", "secrets", "kubernetes"),
     },
     JobSpec: {
         "Job": ("client", "module", "job_type", "application", "main_class", "args"),
@@ -46,6 +48,17 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "worker_daemon_memory",
             "master_memory",
         ),
+        "Dependencies": (
+            "py_files",
+            "requirements",
+            "jars",
+            "packages",
+            "repositories",
+            "exclude_packages",
+            "files",
+            "archives",
+        ),
+        "Environment": ("env", "secrets", "kubernetes", "docker_image_name"),
         "Passed to the application": (
             "pipeline_version",
             "pipeline_config",
@@ -54,7 +67,6 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
         ),
         "More": (
             "extra_cmd",
-            "docker_image_name",
             "savepoint",
             "email_recipients",
             "allow_duplicate",

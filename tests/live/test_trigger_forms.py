@@ -30,6 +30,8 @@ FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
     ids.SUBMIT_JOB: (
         {
             "Cluster": {"cluster_id": 12},
+            "Dependencies": {"requirements": "pandas==2.2.3\npyarrow"},
+            "Environment": {"secrets": '[{"env": "DB_PASSWORD", "connection": "warehouse"}]'},
             "Job": {
                 "client": "sales",
                 "module": "report",
@@ -37,7 +39,14 @@ FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
                 "args": "--day\n2026-01-31",
             },
         },
-        {"client": "sales", "module": "report", "cluster_id": 12, "args": ["--day", "2026-01-31"]},
+        {
+            "client": "sales",
+            "module": "report",
+            "cluster_id": 12,
+            "args": ["--day", "2026-01-31"],
+            "requirements": ["pandas==2.2.3", "pyarrow"],
+            "secrets": [{"env": "DB_PASSWORD", "connection": "warehouse"}],
+        },
     ),
     ids.TERMINATE_JOB: ({"Job": {"job_id": 34, "savepoint": True}}, {"job_id": 34, "savepoint": True}),
     ids.LAUNCH_NODES: (
@@ -120,7 +129,10 @@ def _fill(page: Page, form: Locator, name: str, value: Any) -> None:
     expect(form.locator(f"[name=element_{name}]:visible, [id=element_{name}]:visible").first).to_be_visible()
     if field.count() == 0 or not field.is_visible():
         form.locator(f"#element_{name} .cm-content, [id=element_{name}]").first.click()
+        page.keyboard.press("Control+A")  # an editor of JSON has its default in it
         page.keyboard.insert_text(str(value))
+        page.keyboard.press("Control+Shift+End")  # what the editor has closed by itself
+        page.keyboard.press("Delete")
     else:
         field.fill(str(value))
         field.blur()

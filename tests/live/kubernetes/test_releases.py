@@ -9,7 +9,11 @@ from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running
 from tests.live.release_trials import TABLE, Release, try_flink, try_spark
 
-IMAGES = {"spark4_image": "apache/spark:{version}", "flink_image": "flink:{version}"}
+IMAGES = {
+    "spark3_image": "apache/spark:{version}",
+    "spark4_image": "apache/spark:{version}",
+    "flink_image": "flink:{version}",
+}
 
 
 @pytest.fixture
