@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.arguments import flag, record_id
-from dcluster_provider.core.engine_traits import types_of
+from dcluster_provider.core.engine_traits import TYPES, types_of
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink
@@ -50,8 +50,8 @@ class DClusterLaunchOperator(DClusterOperator):
     operator_extra_links = (EngineUILink(), GrafanaLink())
     engine_ui_url: str = ""
     grafana_url: str = ""
-    default_type: ClassVar[str]
-    types: ClassVar[tuple[str, ...]]
+    default_type: ClassVar[str] = "spark3"
+    types: ClassVar[tuple[str, ...]] = tuple(TYPES)
 
     def __init__(
         self,

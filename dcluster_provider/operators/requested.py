@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from dcluster_provider.core.engine_traits import TYPES
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, JobFailed
 from dcluster_provider.core.identity import derived_key
 from dcluster_provider.core.record import ClusterState, JobState
@@ -36,8 +35,6 @@ class DClusterRequestedLaunchOperator(DClusterLaunchOperator):
     """
 
     template_fields: Sequence[str] = (*DClusterLaunchOperator.template_fields, "request_key")
-    default_type = "spark3"
-    types: ClassVar[tuple[str, ...]] = tuple(TYPES)
 
     def __init__(self, *, request_key: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)

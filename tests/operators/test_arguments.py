@@ -24,6 +24,12 @@ from dcluster_provider.operators.upkeep import DClusterCheckClustersOperator
 JOB = {"task_id": "t", "client": "c", "module": "m", "application": "a.py"}
 
 
+def test_the_launch_of_any_type_needs_no_operator_of_its_own():
+    for given, expected in (({}, "spark3"), ({"type": "flink"}, "flink")):
+        launch = DClusterLaunchOperator(task_id="t", tenant="a", **given)
+        assert build_spec(launch, ClusterSpec, tuple(ClusterSpec.model_fields)).type == expected
+
+
 @pytest.mark.parametrize(
     ("operator", "spec"), [(DClusterLaunchOperator, ClusterSpec), (DClusterSubmitJobOperator, JobSpec)]
 )
