@@ -16,12 +16,22 @@ _CAPITAL = re.compile(r"([A-Z])")
 
 def is_remote(spec: JobSpec) -> bool:
     """Whether the application is not a file of this machine."""
-    return bool(_REMOTE.match(spec.application)) and not spec.application.startswith("file:")
+    return is_remote_address(spec.application)
 
 
 def local_path(spec: JobSpec) -> Path:
     """The application's file, absolute."""
-    return Path(spec.application.removeprefix("file://").removeprefix("file:")).expanduser().absolute()
+    return path_at(spec.application)
+
+
+def is_remote_address(address: str) -> bool:
+    """Whether an address is of something that is not on this machine."""
+    return bool(_REMOTE.match(address)) and not address.startswith("file:")
+
+
+def path_at(address: str) -> Path:
+    """The file of this machine at an address, absolute."""
+    return Path(address.removeprefix("file://").removeprefix("file:")).expanduser().absolute()
 
 
 def check_file(spec: JobSpec, elsewhere: str = "") -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from pydantic.alias_generators import to_camel
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.explain import nearest
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.engines.application import is_remote_address, path_at
 
 _FIELDS = ("py_files", "jars", "files", "archives", "requirements")
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*:")
 _FOLDERS = {"py_files", "archives"}
 _SUFFIXES = {
     "py_files": (".py", ".zip", ".egg", ".whl"),
@@ -50,7 +50,7 @@ class Dependency:
     @property
     def is_remote(self) -> bool:
         """Whether it is not of this machine."""
-        return bool(_ADDRESS.match(self.address)) and not self.address.startswith("file:")
+        return is_remote_address(self.address)
 
     @property
     def is_folder(self) -> bool:
@@ -70,13 +70,17 @@ class Dependency:
     @property
     def path(self) -> Path:
         """Where it is on this machine."""
-        return Path(self.address.removeprefix("file://").removeprefix("file:")).expanduser().absolute()
+        return path_at(self.address)
 
     @property
     def place(self) -> str:
         """Where it is kept on its way, apart from others of the same name: a relative path."""
         name = re.sub(r"[^A-Za-z0-9._+-]", "_", self.path.name)
         return f"{self.number}/{name}{'.zip' if self.is_packed else ''}"
+
+    def is_fetched(self, spec: JobSpec) -> bool:
+        """Whether an address of it is read where the job runs: by the engine, or by pip."""
+        return spec.traits.fetches_applications or self.field == "requirements"
 
     def named(self, location: str) -> str:
         """A location with what the dependency is to be called there."""
@@ -98,14 +102,14 @@ def names_file(requirement: str) -> bool:
     return bool(is_path) and "@" not in requirement
 
 
-def check_named_once(spec: JobSpec, settings: Mapping[str, str], of_python: Iterable[str]) -> None:
+def check_named_once(spec: JobSpec, settings: Iterable[tuple[str, str]], of_python: Iterable[str]) -> None:
     """Refuse a dependency that is named by its field and by a setting, and Python for a jar.
 
-    :param settings: of the engine, by field.
+    :param settings: each field with a setting of the engine that says the same.
     :param of_python: the fields that mean something to Python alone.
     :raises InvalidSpec: naming the field.
     """
-    for field, setting in settings.items():
+    for field, setting in settings:
         if getattr(spec, field) and setting in spec.extra_cmd:
             raise InvalidSpec(
                 f"JobSpec: field {to_camel(field)}: extraCmd says the same in another way, in {setting}; give one of "

@@ -8,6 +8,12 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
 
 _SETTINGS = {"py_files": "python.files", "archives": "python.archives"}
+# Settings that say the same as a field, which reaches Flink in another way.
+_ALSO = (
+    ("jars", "pipeline.jars"),
+    ("requirements", "python.requirements"),
+    ("requirements", "python.executable"),
+)
 
 
 def check_settings(spec: JobSpec) -> None:
@@ -15,11 +21,7 @@ def check_settings(spec: JobSpec) -> None:
 
     :raises InvalidSpec: naming the field.
     """
-    named = _SETTINGS | {"jars": "pipeline.jars"}
-    for requirements in ("python.requirements", "python.executable"):
-        check_named_once(
-            spec, named | {"requirements": requirements}, ("py_files", "archives", "requirements")
-        )
+    check_named_once(spec, (*_SETTINGS.items(), *_ALSO), ("py_files", "archives", "requirements"))
 
 
 def dependency_settings(

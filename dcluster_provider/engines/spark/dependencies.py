@@ -27,11 +27,8 @@ def check_settings(spec: JobSpec) -> None:
 
     :raises InvalidSpec: naming both.
     """
-    check_named_once(
-        spec,
-        _FILES | _NAMES | {"requirements": "spark.pyspark.python"},
-        ("py_files", "requirements"),
-    )
+    named = _FILES | _NAMES | {"requirements": "spark.pyspark.python"}
+    check_named_once(spec, named.items(), ("py_files", "requirements"))
 
 
 def dependency_settings(spec: JobSpec, locate: Callable[[Dependency], str]) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from dcluster_provider.engines.spark.conf import REDACTION, redaction_regex
+
 _PREFIX = "spark.executorEnv."
-_REDACTION = "spark.redaction.regex"
-_SPARKS_OWN = "(?i)secret|password|token|access[.]?key"  # what Spark hides in its page and logs by itself
 
 
 def executor_environment(
@@ -20,5 +20,5 @@ def executor_environment(
     wanted = {f"{_PREFIX}{name}": value for name, value in variables.items()} | dict(settings)
     names = "|".join(f"^{_PREFIX.replace('.', '[.]')}{name}$" for name in secrets)
     if names:
-        wanted[_REDACTION] = f"{settings.get(_REDACTION, _SPARKS_OWN)}|{names}"
+        wanted[REDACTION] = f"{settings.get(REDACTION) or redaction_regex()}|{names}"
     return wanted

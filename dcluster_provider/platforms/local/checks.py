@@ -37,8 +37,7 @@ def check_application(spec: JobSpec) -> None:
 
 
 def _check_place(spec: JobSpec, dependency: Dependency) -> None:
-    is_fetched = spec.traits.fetches_applications or dependency.field == "requirements"  # by pip
-    if dependency.is_remote and not is_fetched:
+    if dependency.is_remote and not dependency.is_fetched(spec):
         raise InvalidSpec(
             f"JobSpec: field {dependency.title}: {dependency.address!r} is not on this machine; the local platform "
             f"runs {spec.traits.title} jobs with files of it"

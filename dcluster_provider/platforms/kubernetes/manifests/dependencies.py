@@ -52,8 +52,8 @@ def check_travelling(spec: JobSpec, max_bytes: int) -> None:
 
 def _check_place(spec: JobSpec, dependency: Dependency) -> None:
     field, title = dependency.title, spec.traits.title
-    is_fetched = spec.traits.fetches_applications or dependency.field == "requirements"  # by pip
-    if dependency.is_remote and not (is_fetched or dependency.address.startswith("local:")):
+    is_read = dependency.is_fetched(spec) or dependency.address.startswith("local:")
+    if dependency.is_remote and not is_read:
         raise InvalidSpec(
             f"JobSpec: field {field}: {dependency.address!r} cannot be read by {title}'s client; name a file on this "
             "machine or in the image (local:///opt/app/...)"
