@@ -10,8 +10,8 @@ import dcluster_provider
 from dcluster_provider.control.backends import Backends, clouds, platforms
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.core.connection_settings import ConnectionSettings
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.connection_fields import ConnectionSettings
+from dcluster_provider.core.diagnosis import DiagnosisCode
 from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
 from dcluster_provider.hooks.form import default_of
 from dcluster_provider.platforms.settings import PlatformSettings

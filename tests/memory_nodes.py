@@ -11,8 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import NodeCode
+from dcluster_provider.core.diagnosis import Diagnosis, NodeCode
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed, PlatformUnavailable
 from dcluster_provider.core.machines import Capacity, Machine, MachineState, NodeOrder
 from dcluster_provider.platforms.nodes import Eviction

@@ -14,8 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dcluster_provider.core.backend import Backend
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.nodes.table import CLOUDS
 from dcluster_provider.platforms.table import PLATFORMS
 

@@ -13,8 +13,7 @@ from dcluster_provider.control.location import remote_error
 from dcluster_provider.control.observation_errors import ObservationErrors, Unobservable
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.termination import after_cluster, without_platform
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ClusterCode
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     Diagnosed,

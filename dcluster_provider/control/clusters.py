@@ -17,8 +17,7 @@ from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.termination import cluster_terminated, in_use
 from dcluster_provider.control.waiting import Wait
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ConnectionCode
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
 
 

@@ -16,8 +16,7 @@ from dcluster_provider.control.location import remote_error
 from dcluster_provider.control.observation_errors import ObservationErrors, Unobservable
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.termination import after_cluster
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     InvalidSpec,

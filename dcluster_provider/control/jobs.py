@@ -20,8 +20,7 @@ from dcluster_provider.control.savepoints import check_savepoint, stop_with_save
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.waiting import Wait
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import (
     DuplicateJob,
     InvalidSpec,

@@ -6,10 +6,9 @@ running where they were made.
 
 from __future__ import annotations
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ClusterCode
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.core.location import is_same_location
+from dcluster_provider.core.identity import is_same_location
 from dcluster_provider.core.observation import ObservationError
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.base import Platform

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.control.job_progress import JobProgress
 from dcluster_provider.control.location import require_same_location
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode, SavepointCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode, SavepointCode
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.core.state import stop_job_with_savepoint

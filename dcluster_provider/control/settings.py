@@ -14,15 +14,15 @@ from dcluster_provider.control.application_template import ApplicationTemplate
 from dcluster_provider.control.external_clusters import ExternalCluster
 from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.control.nodes.settings import NodeSettings
-from dcluster_provider.core.connection_fields import Duration, Text
-from dcluster_provider.core.connection_settings import (
+from dcluster_provider.core.connection_fields import (
     DEFAULT_DEPLOYMENT,
     PREFILLED,
     ConnectionSettings,
     Deployment,
+    Duration,
+    Text,
 )
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.lifetime import Limits
 from dcluster_provider.platforms.settings import PlatformSettings
 

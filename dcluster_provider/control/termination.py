@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ClusterCode
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis
 from dcluster_provider.core.observation import JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.core.state import advance_job, fail_job

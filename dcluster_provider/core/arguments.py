@@ -7,8 +7,7 @@ from datetime import timedelta
 from inspect import signature
 from typing import Any
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 
 _FLAGS = {
     "true": True,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from dcluster_provider.core.connection_settings import ConnectionSettings
+from dcluster_provider.core.connection_fields import ConnectionSettings
 from dcluster_provider.core.environment import ReadSecret, no_secrets
 
 Settings = TypeVar("Settings", bound=ConnectionSettings)

@@ -1,6 +1,7 @@
-"""The types of a connection's fields, whose values come from a form as text or from a person as JSON.
+"""The fields of a connection: their types, and what the settings made of them have in common.
 
-Each error says what was given and what to write instead; the field and the connection are added by the reader.
+Their values come from a form as text or from a person as JSON. Each error says what was given and what to write
+instead; the field and the connection are added by the reader.
 """
 
 from __future__ import annotations
@@ -9,15 +10,22 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import nearest
 from dcluster_provider.core.fields import LONGEST_TIME
+
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
+    from pydantic.fields import FieldInfo
 
 _PAIRS_EXAMPLE = '{"team": "data"}'
 _NO_WHOLE_NUMBER = -1
+# For ``json_schema_extra``: a new connection holds the default as its value, instead of following the package's.
+PREFILLED: JsonDict = {"prefilled": True}
+DEFAULT_DEPLOYMENT = "airflow"
 
 
 def rejected(value: Any, why: str) -> ValueError:
@@ -169,3 +177,34 @@ Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 # A JSON object of texts, or its text.
 Pairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)]
+Deployment = Annotated[
+    Text,
+    Field(
+        title="Deployment",
+        description="Tells this Airflow's clusters from another's on the same platform.",
+        json_schema_extra=PREFILLED,
+    ),
+]
+
+
+class ConnectionSettings(BaseModel):
+    """Settings that come from the fields of a ``dcluster`` connection.
+
+    A field with a title is a field of the connection, called by its alias where it has one: its title, description,
+    type and default make the connection form, the reader and the table in the documentation. A field without a title
+    is filled in by the reader, which knows ``connection`` (the connection's id), ``home`` (the folder of what is kept
+    on this machine), ``engines_folder`` and ``new_node_timeout``; a model declares those that it needs.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        defer_build=True,  # the form needs the fields alone, and most processes read no connection
+    )
+
+    @classmethod
+    def connection_fields(cls) -> dict[str, FieldInfo]:
+        """The fields of a connection that these settings come from, by their names there."""
+        return {field.alias or name: field for name, field in cls.model_fields.items() if field.title}

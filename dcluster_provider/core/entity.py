@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import nearest
 from dcluster_provider.core.redaction import redaction
 
 

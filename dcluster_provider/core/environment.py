@@ -9,8 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationError, model_validator
 
 from dcluster_provider.core.entity import Entity
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import explain
+from dcluster_provider.core.errors import InvalidSpec, explain
 from dcluster_provider.core.fields import Line, check_argument, json_object
 
 SECRETS_FOLDER = "DCLUSTER_SECRETS"  # the variable that says where secrets are that are files

@@ -1,4 +1,4 @@
-"""Keys, names and labels: a repeated request leads to the same cluster or job."""
+"""Keys, names, labels, epochs and locations: a repeated request leads to the same cluster or job."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 MAX_NAME = 52  # a StatefulSet's pods append to it and must stay below 63
 LABEL_PREFIX = "dcluster.io/"
 NODES_OF = LABEL_PREFIX + "nodes-of"  # label and taint of nodes that one cluster has for itself
+_SERVER = ", Kubernetes "
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Owner:
     """The Airflow task that requests a cluster, a job or nodes.
 
     :param epoch: the number of the attempt that began it: it changes when a person clears the task, and not when
-        Airflow retries it. See :mod:`dcluster_provider.core.epochs`.
+        Airflow retries it. See :class:`Epoch`.
     """
 
     deployment: str
@@ -124,3 +125,77 @@ def labels(  # noqa: PLR0917  # each is one label
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The attempts of an Airflow task that belong together: those without a clear between them.
+
+    What is stored of an epoch is the attempt that began it: its number, and what Airflow reported in it. The fields are
+    those of :class:`Attempt`.
+
+    Airflow does not report to a task that it was cleared. A clear sets ``max_tries`` to the attempts until then plus
+    the retries that the task has at that moment, and nothing else changes it; but neither number alone is an epoch.
+    ``max_tries`` less the task's retries changes when the DAG is deployed with other retries. ``max_tries`` itself
+    stays, falls or returns to an old value when a task is cleared that was deployed with fewer.
+
+    A retry and a clear are indistinguishable when the DAG was deployed with exactly as many retries fewer as were used
+    up, and tasks of the run were cleared meanwhile. Then a clear is assumed: running twice is better than ignoring a
+    person.
+    """
+
+    number: int
+    max_tries: int
+    run_clears: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt of a task, as Airflow reports it to the task.
+
+    :param number: 1 for the first.
+    :param max_tries: of the task instance.
+    :param retries: of the task as it is deployed now.
+    :param run_clears: how often tasks of the run were cleared, whichever they were.
+    """
+
+    number: int
+    max_tries: int
+    retries: int
+    run_clears: int = 0
+
+    def begins(self) -> Epoch:
+        """The epoch that this attempt begins; None when it belongs to an earlier one."""
+        return Epoch(self.number, self.max_tries, self.run_clears)
+
+    def goes_on_with(self, epoch: Epoch) -> bool:
+        """Whether no clear lies between the first attempt of an epoch and this one."""
+        if self.number == epoch.number:
+            return True
+        if self.max_tries != epoch.max_tries:
+            return False
+        return self.run_clears == epoch.run_clears or not self._is_as_after_a_clear()
+
+    def _is_as_after_a_clear(self) -> bool:
+        """Whether a clear would have set this ``max_tries``, or a retry would have exceeded it."""
+        before = self.number - 1
+        return self.max_tries - self.retries == before or before > self.max_tries
+
+
+def namespace_location(namespace: str, server: str) -> str:
+    """The location of what is in a namespace.
+
+    :param server: the identity of the Kubernetes cluster behind the API server; empty while it is unknown.
+    """
+    return f"namespace {namespace}" + (f"{_SERVER}{server}" if server else "")
+
+
+def is_same_location(one: str, other: str) -> bool:
+    """Whether two locations may be the same one: a location without a server matches any server."""
+    (name, _, server), (other_name, _, other_server) = one.partition(_SERVER), other.partition(_SERVER)
+    return name == other_name and (not server or not other_server or server == other_server)
+
+
+def is_more_precise(known: str, observed: str) -> bool:
+    """Whether an observed location is the known one, with the server that the known one does not name."""
+    return observed != known and _SERVER not in known and is_same_location(known, observed)

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcluster_provider.core.cause_patterns import short
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 
 _MAX_PARTS = 1000
 _MAX_PART = 1000  # characters

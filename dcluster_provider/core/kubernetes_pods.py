@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from dcluster_provider.core.entity import Entity
-from dcluster_provider.core.explain import explain, nearest
+from dcluster_provider.core.errors import explain, nearest
 from dcluster_provider.core.fields import Line, json_object
 
 PodRole = Literal["master", "worker", "driver", "executor", "client"]

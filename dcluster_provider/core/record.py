@@ -10,8 +10,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.identity import Owner, derived_key
 from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.spec import ClusterSpec, JobSpec

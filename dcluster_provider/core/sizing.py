@@ -1,4 +1,4 @@
-"""Quantities of processor and memory as Kubernetes and the JVM write them."""
+"""Quantities as Kubernetes and the JVM write them: of processor and memory, and of anything."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ GIB = 2**30
 MIN_CORES = Decimal("0.001")
 MAX_CORES = 1024
 MAX_MEMORY = 4096 * GIB
+_ALL_UNITS = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("0.001"),
+    "": Decimal(1),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
+}
+_ANY_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([numkKMGTPE]?i?)")
 
 
 def cpu_cores(text: str) -> Decimal:
@@ -66,3 +75,19 @@ def memory_bytes(text: str) -> int:
 def _nearest_memory(text: str) -> str | None:
     found = re.match(r"^\s*(\d+(?:\.\d+)?)\s*([KMGTkmgt])[iI]?(?:[bB](?:ytes?)?)?\s*$", text)
     return f"{found[1]}{found[2].upper()}i" if found else None
+
+
+def is_quantity(value: object) -> bool:
+    """Whether Kubernetes takes it for a quantity: a number, or its text with or without a unit."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return True
+    found = _ANY_QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
+    return found is not None and found[2] in _ALL_UNITS
+
+
+def amount(text: str) -> Decimal:
+    """The number that a quantity means; 0 for what is none."""
+    found = _ANY_QUANTITY.fullmatch(text.strip())
+    if found is None or found[2] not in _ALL_UNITS:
+        return Decimal(0)
+    return Decimal(found[1]) * _ALL_UNITS[found[2]]

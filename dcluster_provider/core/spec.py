@@ -20,8 +20,7 @@ from pydantic.alias_generators import to_camel
 from dcluster_provider.core.engine_traits import ENGINES, TYPES, ClusterType, EngineTraits
 from dcluster_provider.core.entity import Entity
 from dcluster_provider.core.environment import SecretReferences, Variables
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import explain
+from dcluster_provider.core.errors import InvalidSpec, explain
 from dcluster_provider.core.fields import (
     LONGEST_TIME,
     Addresses,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ClusterCode, JobCode
-from dcluster_provider.core.location import is_more_precise
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis, JobCode
+from dcluster_provider.core.identity import is_more_precise
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 

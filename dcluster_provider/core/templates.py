@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from string import Formatter
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 
 
 def check_template(field: str, text: str, placeholders: Collection[str]) -> None:

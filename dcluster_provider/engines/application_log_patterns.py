@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcluster_provider.core.diagnosis_codes import CodeTrait, ConnectionCode, DiagnosisCode
+from dcluster_provider.core.diagnosis import CodeTrait, ConnectionCode, DiagnosisCode
 from dcluster_provider.engines.log_patterns import LogPattern
 
 _CREDENTIALS = "Give the job credentials that may do it, or correct the address."

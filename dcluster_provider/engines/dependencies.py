@@ -11,8 +11,7 @@ from pathlib import Path
 
 from pydantic.alias_generators import to_camel
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import is_remote_address, path_at
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dcluster_provider.core.cause_patterns import short
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.engines.known_causes import cause_anywhere, cause_of_failure, cause_that_decides
 from dcluster_provider.engines.root_cause import Failure, Log
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dcluster_provider.core.cause_patterns import CausePattern
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import DiagnosisCode
 
 _MEMORY = "Give it more memory (driverMemGb for a driver, workerMemGb or workerMemory for a worker)"
 _JVM_OPTIONS = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ConnectionCode
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.hooks.connection_type import require_type
 

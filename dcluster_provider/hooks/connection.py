@@ -11,7 +11,7 @@ from dcluster_provider.hooks.connection_type import require_dcluster
 
 if TYPE_CHECKING:
     from dcluster_provider.control.settings import Settings
-    from dcluster_provider.core.connection_settings import ConnectionSettings
+    from dcluster_provider.core.connection_fields import ConnectionSettings
     from dcluster_provider.hooks.connection_reader import ConnectionReader
 
 DEFAULT_CONN_ID = "dcluster_default"

@@ -9,9 +9,8 @@ from pydantic import ValidationError
 
 from dcluster_provider.control.backends import Backends
 from dcluster_provider.core.backend import Backend
-from dcluster_provider.core.connection_settings import ConnectionSettings
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import explain, nearest
+from dcluster_provider.core.connection_fields import ConnectionSettings
+from dcluster_provider.core.errors import InvalidSpec, explain, nearest
 from dcluster_provider.hooks.form import all_fields, own_fields
 
 Model = TypeVar("Model", bound=ConnectionSettings)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ConnectionCode
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 from dcluster_provider.control.backends import clouds, platforms
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.control.settings import Settings
-from dcluster_provider.core.connection_settings import PREFILLED, ConnectionSettings
+from dcluster_provider.core.connection_fields import PREFILLED, ConnectionSettings
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

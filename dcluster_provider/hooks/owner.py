@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.epochs import Attempt
-from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.identity import Attempt, Owner
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ConnectionCode
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.environment import SecretReference
 from dcluster_provider.core.errors import PlatformRefused
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from dcluster_provider.core.connection_fields import Names, at_most, one_of
-from dcluster_provider.core.connection_settings import DEFAULT_DEPLOYMENT, ConnectionSettings, Deployment
+from dcluster_provider.core.connection_fields import (
+    DEFAULT_DEPLOYMENT,
+    ConnectionSettings,
+    Deployment,
+    Names,
+    at_most,
+    one_of,
+)
 
 MARKETS = Literal["on-demand", "spot", "spot, then on-demand"]
 # How machines are paid for; the last one tries every kind of machine as spot first.

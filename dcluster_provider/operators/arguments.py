@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel, to_snake
 
 from dcluster_provider.core.arguments import is_literal
 from dcluster_provider.core.errors import InvalidSpec, NotFound
-from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
+from dcluster_provider.core.machines import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, Spec, parse
 
 if TYPE_CHECKING:

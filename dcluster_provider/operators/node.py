@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from dcluster_provider.core.arguments import listed
-from dcluster_provider.core.node_spec import NodeRequest
+from dcluster_provider.core.machines import NodeRequest
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.ownership import DClusterOperator, ends_own_when_killed, in_seconds
 
@@ -68,7 +68,7 @@ class DClusterLaunchNodesOperator(_WaitingOperator):
     :param request_key: the key of an earlier request (of the REST API), templated; None means the task's own.
     :param timeout: seconds, or a timedelta, for the whole wait; None means as long as the connection's timeouts allow.
 
-    The other arguments are the fields of :class:`~dcluster_provider.core.node_spec.NodeRequest`, templated, and those
+    The other arguments are the fields of :class:`~dcluster_provider.core.machines.NodeRequest`, templated, and those
     of :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
     :raises InvalidSpec: while the DAG file is parsed, when a literal argument is invalid.
@@ -172,8 +172,7 @@ class DClusterDestroyNodesOperator(_WaitingOperator):
         return self._released(finished_progress(event))
 
     def _released(self, progress: dict[str, Any]) -> list[str]:
-        from dcluster_provider.core.diagnosis import Diagnosis
-        from dcluster_provider.core.diagnosis_codes import NodeCode
+        from dcluster_provider.core.diagnosis import Diagnosis, NodeCode
         from dcluster_provider.core.errors import NodesFailed
 
         ids: list[str] = progress["released"]

@@ -66,7 +66,7 @@ class Platform(Protocol):
     def location_of(self, spec: ClusterSpec) -> str:
         """The location where a cluster is made and observed.
 
-        What cannot be determined now is left out; see :func:`~dcluster_provider.core.location.is_same_location`.
+        What cannot be determined now is left out; see :func:`~dcluster_provider.core.identity.is_same_location`.
         """
 
     def check_cluster(self, spec: ClusterSpec) -> None:

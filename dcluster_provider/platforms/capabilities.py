@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec

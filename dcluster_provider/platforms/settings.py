@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from dcluster_provider.core.connection_fields import Flag
-from dcluster_provider.core.connection_settings import DEFAULT_DEPLOYMENT, ConnectionSettings, Deployment
+from dcluster_provider.core.connection_fields import DEFAULT_DEPLOYMENT, ConnectionSettings, Deployment, Flag
 from dcluster_provider.core.fields import EngineVersion
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.releases import (

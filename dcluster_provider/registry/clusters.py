@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from dcluster_provider.core.errors import NotFound
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import NotFound, nearest
 from dcluster_provider.core.identity import Owner, cluster_name
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select
 
-from dcluster_provider.core.epochs import Attempt, Epoch
-from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.identity import Attempt, Epoch, Owner
 from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.models import epoch_table as table

@@ -12,8 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from dcluster_provider.cli import clusters, jobs, printing, session
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec

@@ -19,8 +19,7 @@ from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from hanging import HANG_SECONDS
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ConnectionCode
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,

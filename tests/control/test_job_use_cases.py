@@ -12,8 +12,7 @@ from result_lines import result_lines
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import (
     ClusterFailed,
     DuplicateJob,

@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from dcluster_provider.core import identity
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import (
+    Attempt,
+    Epoch,
     Owner,
     cluster_name,
     derived_key,
     dns_label,
     flink_job_id,
     fresh_key,
+    is_more_precise,
+    is_same_location,
+    namespace_location,
 )
 from dcluster_provider.core.spec import ClusterSpec, parse
 
@@ -28,6 +33,7 @@ LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?")
 TYPES = st.sampled_from(["spark", "spark3", "flink"])
 SUFFIXES = st.from_regex(r"([a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?)?", fullmatch=True)
 MOMENTS = st.integers(0, 4_102_444_800_000_000).map(lambda number: EPOCH + timedelta(microseconds=number))
+FIRST = Epoch(number=1, max_tries=2, run_clears=0)
 
 
 @given(TYPES, st.text(max_size=300), st.text(min_size=1, max_size=300), MOMENTS, SUFFIXES)
@@ -134,3 +140,41 @@ def test_owner_is_told_in_words():
 def test_name_taken_moves_on_by_a_millisecond():
     later = AT + timedelta(milliseconds=1)
     assert cluster_name("spark", "dev", "team", AT) < cluster_name("spark", "dev", "team", later)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "goes_on"),
+    [
+        (Attempt(1, 2, 2), True),
+        (Attempt(1, 2, 2, run_clears=1), True),  # deferred, while another task of the run was cleared
+        (Attempt(2, 2, 2), True),
+        (Attempt(2, 2, 1), True),  # deployed with other retries
+        (Attempt(2, 2, 5), True),
+        (Attempt(3, 2, 2), True),
+        (Attempt(4, 2, 2), True),  # the scheduler died, and its heir starts what it had begun
+        (Attempt(2, 2, 2, run_clears=1), True),  # of another task
+        (Attempt(2, 3, 2), False),
+        (Attempt(2, 1, 0), False),  # fewer retries, then a clear
+        (Attempt(2, 2, 1, run_clears=1), False),
+        (Attempt(4, 2, 2, run_clears=1), False),  # cleared while it ran, and lost
+    ],
+)
+def test_which_tries_no_clear_lies_between(attempt, goes_on):
+    assert attempt.goes_on_with(FIRST) == goes_on
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same", "better"),
+    [
+        ("folder /a", "folder /a", True, False),
+        ("folder /a", "folder /b", False, False),
+        (namespace_location("data", ""), namespace_location("data", "one"), True, True),
+        (namespace_location("data", "one"), namespace_location("data", ""), True, False),
+        (namespace_location("data", "one"), namespace_location("data", "two"), False, False),
+        (namespace_location("data", "one"), namespace_location("other", "one"), False, False),
+        (namespace_location("data", ""), namespace_location("other", ""), False, False),
+        ("", namespace_location("data", "one"), False, False),
+    ],
+)
+def test_places_are_the_same_as_far_as_both_tell(one, other, same, better):
+    assert (is_same_location(one, other), is_more_precise(one, other)) == (same, better)

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from result_lines import result_lines
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.job_result import ResultReader, ReturnedResult, without_result_lines
 
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.core.errors import InvalidSpec, RegistryUnusable
 from dcluster_provider.core.redaction import REDACTED, Redaction, count_as_secret, redaction
 from dcluster_provider.core.spec import JobSpec, parse

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.sizing import GIB, MIB, cpu_cores, memory_bytes, whole_cores
+from dcluster_provider.core.sizing import GIB, MIB, amount, cpu_cores, is_quantity, memory_bytes, whole_cores
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,35 @@ def test_any_text_is_read_as_an_amount_or_refused(text):
     for read in (cpu_cores, memory_bytes):
         with suppress(InvalidSpec):
             assert read(text) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("2", 2),
+        ("500m", Decimal("0.5")),
+        ("1.5", Decimal("1.5")),
+        ("2Gi", 2 * 2**30),
+        ("5G", 5 * 10**9),
+        ("1e3", 1000),
+        ("12E", 12 * 10**18),
+        ("128Ki", 128 * 1024),
+        ("100u", Decimal("0.0001")),
+        ("-1", -1),
+        ("much", 0),
+        ("1i", 0),
+    ],
+)
+def test_amounts(text, number):
+    assert amount(text) == number
+
+
+@pytest.mark.parametrize("value", ["500m", "2", "0.5", "8Gi", "1e3", 2, 0.5])
+def test_what_kubernetes_takes_for_a_quantity(value):
+    assert is_quantity(value)
+
+
+@pytest.mark.parametrize("value", ["lots", "8GB", "", "1 Gi", True, None, ["1"]])
+def test_what_is_no_quantity(value):
+    assert not is_quantity(value)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
+from dcluster_provider.core.machines import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
 from dcluster_provider.dags import ids
 from dcluster_provider.dags.bundle import FOLDER, DClusterDagBundle

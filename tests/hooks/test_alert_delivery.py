@@ -13,8 +13,7 @@ from local_platform import NOW, make_cluster, make_job
 from mail_server import mail_server, text_of
 
 from dcluster_provider.core.alert import Alert
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import JobState
 from dcluster_provider.hooks import delivery

@@ -11,8 +11,7 @@ from connections import settings_for_local
 from local_platform import make_cluster, make_job
 from openlineage.client.serde import Serde
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.record import JobState
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.hooks.lineage import job_facets, with_lineage

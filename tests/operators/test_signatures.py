@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import XComArg
 
 from dcluster_provider.core.fields import Seconds
-from dcluster_provider.core.node_spec import NodeRequest
+from dcluster_provider.core.machines import NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.operators.cluster import DClusterLaunchOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator

@@ -11,8 +11,7 @@ import pytest
 from dcluster_provider.cli import clusters as cluster_commands
 from dcluster_provider.cli import jobs as job_commands
 from dcluster_provider.core.alert import FAILED, Alert
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.core.errors import ClusterFailed, InvalidSpec, JobFailed
 from dcluster_provider.core.redaction import REDACTED
 from dcluster_provider.core.state import fail_cluster, fail_job

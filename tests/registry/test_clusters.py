@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ClusterCode
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis
 from dcluster_provider.core.errors import InvalidSpec, NotFound, StaleRecord
 from dcluster_provider.core.record import ClusterState
 from dcluster_provider.registry.store import Registry

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dcluster_provider.core.epochs import Attempt
+from dcluster_provider.core.identity import Attempt
 from dcluster_provider.registry.store import Registry
 
 

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import DuplicateJob, NotFound, StaleRecord
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.registry import jobs as jobs_module

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from dcluster_provider.core.epochs import Attempt
+from dcluster_provider.core.identity import Attempt
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.registry.store import MachineMark, Registry, Scope
 

@@ -17,8 +17,7 @@ import pytest
 from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control.observation_errors import Unobservable
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from dcluster_provider.control.nodes.drainer import DrainProgress, NodeDrainer, drain_started, left_mark
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.cluster_nodes import ClusterNode
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.platforms.nodes import ClusterNodes
 
 

@@ -12,9 +12,9 @@ from dcluster_provider.control.nodes.drainer import STARTED, WAS_CORDONED
 from dcluster_provider.control.nodes.machine_use import REMOVING, Fleet, MachineUse
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.upkeep.report import MaintenanceReport, Notes
+from dcluster_provider.core.cluster_nodes import work_by_node
 from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable
 from dcluster_provider.core.machines import Machine, MachineState
-from dcluster_provider.core.node_use import work_by_node
 
 if TYPE_CHECKING:
     from dcluster_provider.control.settings import Settings

@@ -9,8 +9,7 @@ from dcluster_provider.control.nodes.launcher import NodeLauncher
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import NODES_OF, derived_key
-from dcluster_provider.core.node_count import for_pods, nodes_needed, pods_of
-from dcluster_provider.core.node_spec import NodeRequest
+from dcluster_provider.core.machines import NodeRequest, for_pods, nodes_needed, pods_of
 from dcluster_provider.core.record import ClusterState
 from dcluster_provider.nodes.on_premises import OnPremises
 

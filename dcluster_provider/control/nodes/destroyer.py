@@ -12,7 +12,7 @@ from dcluster_provider.core.machines import Machine, MachineState
 
 if TYPE_CHECKING:
     from dcluster_provider.core.cluster_nodes import ClusterNode
-    from dcluster_provider.core.node_spec import DestroyRequest
+    from dcluster_provider.core.machines import DestroyRequest
     from dcluster_provider.nodes.base import Cloud
     from dcluster_provider.platforms.nodes import ClusterNodes
 

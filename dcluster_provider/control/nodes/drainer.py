@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from dcluster_provider.core.cluster_nodes import why_not_evicted, work_by_node
 from dcluster_provider.core.identity import LABEL_PREFIX
-from dcluster_provider.core.node_use import why_not_evicted, work_by_node
 
 if TYPE_CHECKING:
     from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.saving import utc_now
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import NodeCode
+from dcluster_provider.core.diagnosis import Diagnosis, NodeCode
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 from dcluster_provider.platforms.base import no_registry
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from dcluster_provider.control.nodes.settings import NodeSettings
     from dcluster_provider.core.cluster_nodes import ClusterNode
-    from dcluster_provider.core.node_spec import NodeRequest
+    from dcluster_provider.core.machines import NodeRequest
     from dcluster_provider.nodes.base import Cloud
     from dcluster_provider.platforms.nodes import ClusterNodes
 

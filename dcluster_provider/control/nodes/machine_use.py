@@ -9,9 +9,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.nodes.drainer import drain_started
+from dcluster_provider.core.cluster_nodes import KEEP_NODE, is_kept
 from dcluster_provider.core.identity import LABEL_PREFIX
 from dcluster_provider.core.machines import Machine, MachineState
-from dcluster_provider.core.node_use import KEEP_NODE, is_kept
 
 if TYPE_CHECKING:
     from dcluster_provider.control.nodes.settings import NodeSettings

@@ -16,8 +16,7 @@ from dcluster_provider.control.nodes.progress import wait_for
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.core.identity import derived_key, fresh_key
-from dcluster_provider.core.machines import NodeOrder
-from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
+from dcluster_provider.core.machines import DestroyRequest, NodeOrder, NodeRequest
 from dcluster_provider.core.spec import parse
 from dcluster_provider.platforms.base import silent
 

@@ -7,8 +7,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dcluster_provider.core.connection_fields import Duration, Names, Text, whole_number
-from dcluster_provider.core.connection_settings import PREFILLED, ConnectionSettings
+from dcluster_provider.core.connection_fields import (
+    PREFILLED,
+    ConnectionSettings,
+    Duration,
+    Names,
+    Text,
+    whole_number,
+)
 from dcluster_provider.core.fields import Cpu, Memory
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.core.sizing import cpu_cores, memory_bytes

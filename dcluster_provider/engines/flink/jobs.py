@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import SavepointCode
+from dcluster_provider.core.diagnosis import Diagnosis, SavepointCode
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import savepoint_trigger
 from dcluster_provider.core.observation import JobObservation, JobPhase

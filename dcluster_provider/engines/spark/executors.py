@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.engines.evidence import explain_exit
 from dcluster_provider.engines.spark.log_patterns import SparkCode
 

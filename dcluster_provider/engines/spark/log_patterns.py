@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import DiagnosisCode
 from dcluster_provider.engines.application_log_patterns import ApplicationCode
 from dcluster_provider.engines.log_patterns import LogCode, LogPattern
 

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.engines.evidence import explain_exit

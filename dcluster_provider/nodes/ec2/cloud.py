@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from dcluster_provider.core.errors import CloudUnavailable, DClusterError, InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import CloudUnavailable, DClusterError, InvalidSpec, nearest
 from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
 from dcluster_provider.nodes.ec2.attempts import AttemptsByOrder
 from dcluster_provider.nodes.ec2.backoff import Backoff

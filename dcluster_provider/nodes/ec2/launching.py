@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import NodeCode
+from dcluster_provider.core.diagnosis import Diagnosis, NodeCode
 from dcluster_provider.core.errors import NodesFailed, PlatformRefused
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 from dcluster_provider.nodes.ec2.attempts import Attempts

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode, NodeCode
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis, DiagnosisCode, NodeCode
 from dcluster_provider.core.errors import (
     CloudUnavailable,
     CredentialsRefused,

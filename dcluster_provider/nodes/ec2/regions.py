@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 
 
 def check_region(region: str, field: str) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cachetools import TTLCache
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.nodes.gke.api import GkeApi
 from dcluster_provider.nodes.gke.faults import ResourceNotFound

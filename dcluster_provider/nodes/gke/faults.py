@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
-from dcluster_provider.core.diagnosis_codes import ConnectionCode, DiagnosisCode
+from dcluster_provider.core.diagnosis import ConnectionCode, DiagnosisCode
 from dcluster_provider.core.errors import (
     CloudUnavailable,
     CredentialsRefused,

@@ -13,10 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode, NodeCode
-from dcluster_provider.core.errors import CloudUnavailable, NodesFailed, PlatformRefused
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode, NodeCode
+from dcluster_provider.core.errors import CloudUnavailable, NodesFailed, PlatformRefused, nearest
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
 from dcluster_provider.nodes.gke import naming
 from dcluster_provider.nodes.gke.api import GkeApi

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TypeVar
 
-from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
+from dcluster_provider.core.cluster_nodes import POD_ANNOTATIONS, ClusterNode, NodePod
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
-from dcluster_provider.core.node_use import POD_ANNOTATIONS
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import ALL_PODS, NODES, collection
 from dcluster_provider.platforms.kubernetes.api.refusals import NAMESPACE_TERMINATING, ApiRefused

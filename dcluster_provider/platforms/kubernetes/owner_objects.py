@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ClusterCode
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import label_value
 from dcluster_provider.core.record import Cluster

@@ -13,7 +13,7 @@ from dcluster_provider.core.errors import (
     DClusterError,
     PlatformUnavailable,
 )
-from dcluster_provider.core.location import namespace_location
+from dcluster_provider.core.identity import namespace_location
 from dcluster_provider.core.observation import (
     ClusterObservation,
     ClusterPhase,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import DiagnosisCode
 
 
 class LocalCode(DiagnosisCode):

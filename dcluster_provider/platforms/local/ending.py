@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import ClusterCode
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.local.files import locked, locked_if_free, mark
 from dcluster_provider.platforms.local.layout import ClusterPlace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dcluster_provider.core.entity import Entity
-from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
+from dcluster_provider.core.machines import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 _SIZES = {

@@ -8,7 +8,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from fastapi import APIRouter, Query, Response
 
 from dcluster_provider.core.identity import derived_key, fresh_key
-from dcluster_provider.core.node_spec import NodeRequest
+from dcluster_provider.core.machines import NodeRequest
 from dcluster_provider.dags.ids import DESTROY_NODES, INSTANCE_SYNC, LAUNCH_NODES
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
+from dcluster_provider.core.errors import InvalidSpec, nearest
 
 if TYPE_CHECKING:
     from fastapi import Request

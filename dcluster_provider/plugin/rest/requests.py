@@ -8,8 +8,7 @@ from typing import Annotated, Any, NoReturn
 from fastapi import Depends, Header, Path, Query, Request
 from pydantic import TypeAdapter, ValidationError
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import explain
+from dcluster_provider.core.errors import InvalidSpec, explain
 from dcluster_provider.core.fields import Name
 from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.record import Cluster, Job

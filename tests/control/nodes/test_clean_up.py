@@ -19,9 +19,9 @@ from dcluster_provider.control.nodes.machine_use import REMOVING
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.control.upkeep.report import MaintenanceReport
+from dcluster_provider.core.cluster_nodes import KEEP_NODE
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.machines import MachineState
-from dcluster_provider.core.node_use import KEEP_NODE
 from dcluster_provider.core.record import ClusterState
 
 SETTINGS = NodeSettings(cloud="ec2", unused_after=timedelta(minutes=10))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.node_spec import NodeRequest
+from dcluster_provider.core.machines import NodeRequest
 from dcluster_provider.core.spec import parse
 
 REQUEST = {"nodeCount": 3, "instanceType": "m5.large", "region": "us-west-2"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hanging import HANG_SECONDS
 
 from dcluster_provider.control.connect import Control
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import DiagnosisCode
 from dcluster_provider.core.errors import ClusterFailed, Diagnosed, JobFailed
 from dcluster_provider.core.record import Cluster, Job
 

@@ -12,8 +12,7 @@ from nodes.gke.orders import MARK, order, settle
 from dcluster_provider.control.nodes.launcher import NodeLauncher
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.core.errors import CloudUnavailable, NodesFailed
-from dcluster_provider.core.machines import Capacity, MachineState
-from dcluster_provider.core.node_spec import NodeRequest
+from dcluster_provider.core.machines import Capacity, MachineState, NodeRequest
 
 TAINT = {"key": "dcluster.io/cluster-name", "value": "spark3-1", "effect": "NoSchedule"}
 

@@ -6,9 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
+from dcluster_provider.core.cluster_nodes import SAFE_TO_EVICT, ClusterNode, NodePod
 from dcluster_provider.core.errors import PlatformUnavailable
-from dcluster_provider.core.node_use import SAFE_TO_EVICT
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 

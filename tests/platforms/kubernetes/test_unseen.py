@@ -11,8 +11,7 @@ from hanging import HANG_SECONDS, wait_until
 from kubernetes.client import ApiClient, Configuration
 from kubernetes_platform import make_cluster, make_job, pod_manifest
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import JobState

@@ -11,7 +11,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.core.node_spec import DestroyRequest, NodeRequest
+from dcluster_provider.core.machines import DestroyRequest, NodeRequest
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.core.state import end_cluster

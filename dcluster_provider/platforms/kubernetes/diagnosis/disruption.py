@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dcluster_provider.core.cause_patterns import CausePattern, first_cause
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
     cpu_field,

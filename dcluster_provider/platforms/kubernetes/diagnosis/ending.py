@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dcluster_provider.core.cause_patterns import CausePattern
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode, ProcessCode
+from dcluster_provider.core.diagnosis import CodeTrait, Diagnosis, DiagnosisCode, ProcessCode
 from dcluster_provider.engines.evidence import explain_exit, last_words
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import DisruptionCode, taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dcluster_provider.core.cause_patterns import CausePattern
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     age,
     container_in_words,

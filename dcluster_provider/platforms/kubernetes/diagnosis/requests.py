@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcluster_provider.core.cause_patterns import CausePattern, KnownCause
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.api.refusals import NAMESPACE_TERMINATING, ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis.admission import explain_refusal
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import POD_TEMPLATE, sentence, short

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dcluster_provider.core.cause_patterns import CausePattern, KnownCause
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode
+from dcluster_provider.core.diagnosis import CodeTrait, Diagnosis, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
     cpu_field,

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import CANNOT_START, crashed_container
 from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods

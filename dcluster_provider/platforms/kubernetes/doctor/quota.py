@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
+from dcluster_provider.core.sizing import amount
 from dcluster_provider.platforms.check import Check
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
-from dcluster_provider.platforms.kubernetes.api.quantity import amount
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cpu_limits import demands_cpu_limit
 from dcluster_provider.platforms.kubernetes.doctor.image_trial import trial_cluster

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.explain import nearest
-from dcluster_provider.platforms.kubernetes.api.quantity import is_quantity
+from dcluster_provider.core.errors import InvalidSpec, nearest
+from dcluster_provider.core.sizing import is_quantity
 from dcluster_provider.platforms.kubernetes.manifests.metadata import PREFIX
 from dcluster_provider.platforms.kubernetes.manifests.strategic_merge import (
     MERGE_KEYS,

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.engines.known_causes import cause_that_decides

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import DiagnosisCode
+from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark.conf import NAMED_BY_US, Worker

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 from kubernetes_platform import AT, make_cluster, make_job, make_pod
 
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import JobCode, ProcessCode
+from dcluster_provider.core.diagnosis import Diagnosis, JobCode, ProcessCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark.conf import Worker, application_name

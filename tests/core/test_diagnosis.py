@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 import dcluster_provider
-from dcluster_provider.core.diagnosis import Diagnosis
-from dcluster_provider.core.diagnosis_codes import CodeTrait, DiagnosisCode, ProcessCode
+from dcluster_provider.core.diagnosis import CodeTrait, Diagnosis, DiagnosisCode, ProcessCode
 
 PACKAGE = Path(dcluster_provider.__file__).parent
 SOURCES = {path: path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}

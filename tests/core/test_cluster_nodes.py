@@ -4,11 +4,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
-from dcluster_provider.core.node_use import (
+from dcluster_provider.core.cluster_nodes import (
     KEEP_NODE,
     SAFE_TO_EVICT,
     SAFE_VOLUMES,
+    ClusterNode,
+    NodePod,
     is_kept,
     is_work,
     why_not_evicted,

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.machines import Capacity
-from dcluster_provider.core.node_count import for_pods, nodes_needed, pods_of
+from dcluster_provider.core.machines import Capacity, for_pods, nodes_needed, pods_of
 from dcluster_provider.core.sizing import GIB, MIB
 from dcluster_provider.core.spec import ClusterSpec
 
