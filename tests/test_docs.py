@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from local_platform import make_cluster, make_job
 
-from dcluster_provider.control import application_template, log_links
+from dcluster_provider.control import templates
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.record import ClusterState, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
@@ -192,7 +192,7 @@ def test_everything_that_applications_are_told_is_explained():
 
 def test_every_placeholder_is_explained():
     text = page("jobs.md")
-    names = {*application_template.PLACEHOLDERS, *log_links.PLACEHOLDERS}
+    names = {*templates.APPLICATION_PLACEHOLDERS, *templates.LOG_PLACEHOLDERS}
     assert {name for name in names if f"`{{{name}}}`" not in text} == set()
 
 

@@ -8,9 +8,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dcluster_provider.control.isolation import isolate_errors
-from dcluster_provider.control.location import remote_error
-from dcluster_provider.control.observation_errors import ObservationErrors, Unobservable
+from dcluster_provider.control.observation_errors import (
+    ObservationErrors,
+    Unobservable,
+    isolate_errors,
+    remote_error,
+)
 from dcluster_provider.control.saving import save_change, utc_now
 from dcluster_provider.control.termination import after_cluster, without_platform
 from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis

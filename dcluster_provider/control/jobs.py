@@ -9,13 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.clusters import Clusters
-from dcluster_provider.control.empty_log import why_empty
 from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
+from dcluster_provider.control.job_logs import read_at_once, why_empty
 from dcluster_provider.control.job_progress import JobProgress
-from dcluster_provider.control.location import remote_error, require_same_location
-from dcluster_provider.control.log_reading import read_at_once
-from dcluster_provider.control.observation_errors import Unobservable, raise_if_given_up
+from dcluster_provider.control.observation_errors import (
+    Unobservable,
+    raise_if_given_up,
+    remote_error,
+    require_same_location,
+)
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcluster_provider.control.job_progress import JobProgress
-from dcluster_provider.control.location import require_same_location
+from dcluster_provider.control.observation_errors import require_same_location
 from dcluster_provider.core.diagnosis import Diagnosis, JobCode, SavepointCode
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.record import Job, JobState

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, InstanceOf, model_validator
 
-from dcluster_provider.control.application_template import ApplicationTemplate
 from dcluster_provider.control.external_clusters import ExternalCluster
-from dcluster_provider.control.log_links import GrafanaLinks
 from dcluster_provider.control.nodes.settings import NodeSettings
+from dcluster_provider.control.templates import ApplicationTemplate, GrafanaLinks
 from dcluster_provider.core.connection_fields import (
     DEFAULT_DEPLOYMENT,
     PREFILLED,

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
-from dcluster_provider.control.retry_budget import RetryBudget
 from dcluster_provider.core.errors import (
     CredentialsRefused,
     PlatformUnavailable,
@@ -19,6 +18,7 @@ from dcluster_provider.platforms.base import Platform
 from dcluster_provider.platforms.capabilities import reconnect
 
 _LOG = logging.getLogger(__name__)
+_RETRY_SECONDS = 60.0
 
 Record = TypeVar("Record", bound=Cluster | Job)
 
@@ -102,3 +102,21 @@ def _log_changes() -> Callable[[Cluster | Job], None]:
         logged = record.state
 
     return log
+
+
+class RetryBudget:
+    """Allows polls to fail in a row for a minute."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def allows_retry(self) -> bool:
+        """Record a failed poll; whether there is time for another one."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        return now - self._since < _RETRY_SECONDS
+
+    def reset(self) -> None:
+        """Record a successful poll, which ends a row of failed ones."""
+        self._since = None

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from dcluster_provider.control.upkeep.owners import GONE, OwnerState
+from dcluster_provider.control.upkeep.maintenance_run import GONE, OwnerState
 from dcluster_provider.core.identity import Owner
 
 _LOG = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from dcluster_provider.control.retry_budget import RetryBudget
+from dcluster_provider.control.waiting import RetryBudget
 from dcluster_provider.core.errors import CredentialsRefused
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.capabilities import SupportsChangeNotification, reconnect

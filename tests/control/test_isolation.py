@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from hanging import HANG_SECONDS
 
-from dcluster_provider.control import observation_errors, retry_budget
+from dcluster_provider.control import observation_errors, waiting
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -192,7 +192,7 @@ def test_a_wait_is_given_up_after_a_minute_of_them(control, platform, jobs, monk
         raise RegistryUnusable("the registry is gone")
 
     monkeypatch.setattr(platform, "observe_clusters", fail)
-    monkeypatch.setattr(retry_budget, "_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "_RETRY_SECONDS", 0.05)
     number = jobs[0].id if wait == "jobs" else jobs[0].cluster_id
     with pytest.raises(RegistryUnusable, match="is gone"):
         getattr(control, wait).wait(number, (), timeout=HANG_SECONDS, poll_interval=0.01)

@@ -9,7 +9,7 @@ from hanging import HANG_SECONDS
 
 from dcluster_provider.control import observation_errors
 from dcluster_provider.control.external_clusters import ExternalCluster
-from dcluster_provider.control.upkeep.owners import OwnerState
+from dcluster_provider.control.upkeep.maintenance_run import OwnerState
 from dcluster_provider.core.errors import ClusterFailed, PlatformRefused
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import JobPhase

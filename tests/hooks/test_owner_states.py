@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.execution_time import task_runner
 
-from dcluster_provider.control.upkeep.owners import GONE, OwnerState
+from dcluster_provider.control.upkeep.maintenance_run import GONE, OwnerState
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.hooks.owner_states import owner_states
 

@@ -11,7 +11,7 @@ import pytest
 from hanging import HANG_SECONDS, wait_until
 from local_platform import make_cluster, make_job
 
-from dcluster_provider.control import observation_errors, retry_budget
+from dcluster_provider.control import observation_errors, waiting
 from dcluster_provider.control.observation_errors import Unobservable
 from dcluster_provider.core.errors import NotFound, PlatformUnavailable
 from dcluster_provider.core.record import ClusterState, Job, JobState
@@ -199,7 +199,7 @@ def test_looks_that_go_on_failing_are_told_and_a_few_are_borne(calls, monkeypatc
         calls.fails = False
         await wait
         calls.fails = True
-        monkeypatch.setattr(retry_budget, "_SECONDS", 0.1)
+        monkeypatch.setattr(waiting, "_RETRY_SECONDS", 0.1)
         with pytest.raises(ConnectionError, match="does not answer"):
             await wait_for(watch, 99)
 
@@ -271,7 +271,7 @@ def test_clusters_that_end_are_looked_at_between_two_looks_at_all(calls):
 
 @pytest.mark.usefixtures("quick_terminations")
 def test_clusters_that_cannot_be_looked_at_fail_no_wait(calls, monkeypatch):
-    monkeypatch.setattr(retry_budget, "_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "_RETRY_SECONDS", 0.0)
     calls.own_clusters = True
 
     class Silent(EndingClusters):

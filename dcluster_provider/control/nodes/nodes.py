@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.nodes.by_name import NamedNodes
 from dcluster_provider.control.nodes.clean_up import NodeCleanUp
 from dcluster_provider.control.nodes.destroyer import DestroyProgress, NodeDestroyer
-from dcluster_provider.control.nodes.drainer import DrainProgress
+from dcluster_provider.control.nodes.drainer import DrainProgress, NamedNodes
 from dcluster_provider.control.nodes.instances import check_instance, sync_instances
 from dcluster_provider.control.nodes.launcher import NodeLaunch, NodeLauncher
 from dcluster_provider.control.nodes.progress import wait_for

@@ -1,9 +1,9 @@
-"""What all steps of one cluster check share."""
+"""What all steps of one cluster check share: what it works on, and what Airflow reports of the tasks that own it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.control.location import remote_error
-from dcluster_provider.control.observation_errors import Unobservable
-from dcluster_provider.control.upkeep.owners import OwnerState, OwnerStates
+from dcluster_provider.control.observation_errors import Unobservable, remote_error
 from dcluster_provider.control.upkeep.report import Notes
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError
 from dcluster_provider.core.identity import Owner
@@ -28,9 +26,51 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 1000
+_OVER = ("success", "failed")
+GONE = "gone"
 ACTOR = "cluster check"
 
 Record = TypeVar("Record", Cluster, Job)
+
+
+@dataclass(frozen=True)
+class OwnerState:
+    """The states of an owner's DAG run and task.
+
+    :param run: Airflow's state of the run, or ``gone`` when the run was deleted; None when unknown.
+    :param task: Airflow's state of the task; None when unknown, or when the task has none.
+    """
+
+    run: str | None = None
+    task: str | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether Airflow has reported the state of the run."""
+        return self.run is not None
+
+    @property
+    def run_is_over(self) -> bool:
+        """Whether the run has ended or was deleted, so that none of its tasks starts any more."""
+        return self.run in (*_OVER, GONE)
+
+    @property
+    def task_failed(self) -> bool:
+        """Whether the task has failed for good; a task that will be retried is in another state."""
+        return self.task == "failed"
+
+    @property
+    def task_succeeded(self) -> bool:
+        """Whether the task has succeeded, so that what it left running is there on purpose."""
+        return self.task == "success"
+
+
+OwnerStates = Callable[[Collection[Owner]], Mapping[Owner, OwnerState]]
+
+
+def no_owner_states(_owners: Collection[Owner]) -> Mapping[Owner, OwnerState]:
+    """Report no owner's state, for use without Airflow."""
+    return {}
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.alerts import Alerts, Delivery
-from dcluster_provider.control.upkeep.cluster_check import check_clusters
-from dcluster_provider.control.upkeep.job_check import check_jobs
-from dcluster_provider.control.upkeep.maintenance_run import MaintenanceRun
-from dcluster_provider.control.upkeep.owners import OwnerStates, no_owner_states
+from dcluster_provider.control.upkeep.cluster_check import check_clusters, check_jobs
+from dcluster_provider.control.upkeep.maintenance_run import MaintenanceRun, OwnerStates, no_owner_states
 from dcluster_provider.control.upkeep.platform_check import check_platform, remove_remains
 from dcluster_provider.control.upkeep.report import MaintenanceReport, Notes
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable

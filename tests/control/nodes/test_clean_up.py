@@ -36,7 +36,7 @@ class Bench:
         self.registry = registry
         self.settings = settings.model_copy(update={"nodes": nodes})
         self.now = datetime.now(timezone.utc)
-        for module in ("clean_up", "nodes", "destroyer", "by_name"):
+        for module in ("clean_up", "nodes", "destroyer", "drainer"):
             monkeypatch.setattr(f"dcluster_provider.control.nodes.{module}.utc_now", lambda: self.now)
 
     def add(self, *machine_ids: str, **changes) -> None:

@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    for module in ("nodes", "destroyer", "by_name"):
+    for module in ("nodes", "destroyer", "drainer"):
         monkeypatch.setattr(f"dcluster_provider.control.nodes.{module}.utc_now", clock)
     return clock
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from dcluster_provider.control.upkeep.owners import GONE, OwnerState
+from dcluster_provider.control.upkeep.maintenance_run import GONE, OwnerState
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner

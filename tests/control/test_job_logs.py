@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dcluster_provider.control.empty_log import why_empty
+from dcluster_provider.control.job_logs import why_empty
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import ClusterState, JobState
 
