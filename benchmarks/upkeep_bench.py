@@ -36,7 +36,7 @@ from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.hooks.owner_states import owner_states
+from dcluster_provider.hooks.upkeep import owner_states
 from dcluster_provider.platforms.settings import PlatformSettings
 from dcluster_provider.registry.engine import Database
 from dcluster_provider.registry.models import cluster_table, job_table

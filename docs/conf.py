@@ -13,7 +13,7 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.core.connection_fields import ConnectionSettings
 from dcluster_provider.core.diagnosis import DiagnosisCode
 from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
-from dcluster_provider.hooks.form import default_of
+from dcluster_provider.hooks.connection_form import default_of
 from dcluster_provider.platforms.settings import PlatformSettings
 
 project = "dcluster-provider"

@@ -21,7 +21,7 @@ from dcluster_provider.engines.application import handed_environment, handed_ove
 from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.connection import settings_from
-from dcluster_provider.hooks.form import default_of, own_fields
+from dcluster_provider.hooks.connection_form import default_of, own_fields
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

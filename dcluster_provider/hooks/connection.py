@@ -1,20 +1,40 @@
-"""Reading a ``dcluster`` connection into settings."""
+"""Reading a ``dcluster`` connection into settings, with the address of the registry that it names."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dcluster_provider.core.errors import InvalidSpec, NotFound
-from dcluster_provider.hooks.connection_type import require_dcluster
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
+from dcluster_provider.core.errors import InvalidSpec, NotFound, PlatformRefused, nearest
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from dcluster_provider.control.settings import Settings
     from dcluster_provider.core.connection_fields import ConnectionSettings
-    from dcluster_provider.hooks.connection_reader import ConnectionReader
+    from dcluster_provider.hooks.connection_form import ConnectionReader
 
 DEFAULT_CONN_ID = "dcluster_default"
+CONN_TYPE = "dcluster"
+# What a connection string of PostgreSQL may name beside server, database and user.
+_LIBPQ = frozenset(
+    """
+    hostaddr passfile require_auth channel_binding connect_timeout client_encoding options application_name
+    fallback_application_name keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout
+    replication gssencmode sslmode requiressl sslnegotiation sslcompression sslcert sslkey sslkeylogfile sslpassword
+    sslcertmode sslrootcert sslcrl sslcrldir sslsni requirepeer ssl_min_protocol_version ssl_max_protocol_version
+    krbsrvname gsslib gssdelegation service target_session_attrs load_balance_hosts
+    """.split()  # noqa: SIM905  # to be read and compared with PostgreSQL's own list
+)
+# What Airflow's own hook does with its connections and the registry does not need.
+_OF_AIRFLOW = frozenset({"cursor", "dialect", "enable_log_db_messages", "placeholder"})
+_OF_AIRFLOW |= {"sqlalchemy_query", "sqlalchemy_scheme"}
+# How Airflow's own hook gets a password elsewhere, which the registry does not.
+_SIGN_IN = frozenset({"aws_conn_id", "azure_conn_id", "azure_oauth_scope", "cluster-identifier", "iam"})
+_SIGN_IN |= {"redshift", "redshift-serverless", "workgroup-name"}
 
 Model = TypeVar("Model", bound="ConnectionSettings")
 
@@ -95,7 +115,7 @@ def settings_from(conn_id: str, extra: dict[str, Any]) -> Settings:
 
 
 def _fields(conn_id: str, extra: dict[str, Any]) -> ConnectionReader:
-    from dcluster_provider.hooks.connection_reader import ConnectionReader
+    from dcluster_provider.hooks.connection_form import ConnectionReader
 
     home = _folder("home", _airflow_home() / "dcluster", extra.get("home"))
     return ConnectionReader(conn_id, extra, home, _folder("engines_folder", home / "engines"))
@@ -105,8 +125,6 @@ def _registry_url(conn_id: str, registry_conn_id: str, home: Path) -> str:
     if not registry_conn_id:
         return f"sqlite:///{home / 'registry.db'}"
     from airflow.sdk import BaseHook
-
-    from dcluster_provider.hooks.registry_connection import postgresql_url
 
     connection = BaseHook.get_connection(registry_conn_id)
     if connection.conn_type not in ("postgres", "postgresql"):
@@ -141,3 +159,75 @@ def _own_log_page(conn_id: str) -> str:
 
 def _airflow_home() -> Path:
     return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+
+
+def postgresql_url(conn_id: str, connection: Connection) -> str:
+    """SQLAlchemy's address of the database that a connection of type ``postgres`` leads to.
+
+    :param conn_id: of that connection, for errors.
+    :raises InvalidSpec: an extra of it would have to be heeded and is not, or is unknown to PostgreSQL's client.
+    """
+    from importlib.util import find_spec
+
+    from sqlalchemy.engine import URL
+
+    driver = "psycopg2" if find_spec("psycopg2") else "psycopg"
+    url = URL.create(
+        f"postgresql+{driver}",
+        username=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        database=connection.schema,
+        query=_parameters(conn_id, connection.extra_dejson),
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def _parameters(conn_id: str, extra: dict[str, Any]) -> dict[str, str]:
+    for name, value in extra.items():
+        if name in _SIGN_IN and value not in (None, "", False, "false", "False"):
+            raise InvalidSpec(
+                f"connection {conn_id!r}: extra {name}: the registry signs in by login and password alone; name a "
+                "connection that has them in registry_conn_id"
+            )
+        if name not in _LIBPQ | _OF_AIRFLOW | _SIGN_IN:
+            raise InvalidSpec(
+                f"connection {conn_id!r}: extra {name}: is unknown to PostgreSQL's client{nearest(name, _LIBPQ)}; name "
+                "a connection without it in registry_conn_id"
+            )
+    return {name: str(value) for name, value in extra.items() if name in _LIBPQ}
+
+
+def require_dcluster(conn_id: str, connection: Connection) -> None:
+    """Refuse a connection that is none of a deployment of clusters.
+
+    :raises InvalidSpec: naming it, its type, and what to do.
+    """
+    if connection.conn_type != CONN_TYPE:
+        raise InvalidSpec(
+            f"connection {conn_id!r} is of type {connection.conn_type or ''!r}, not {CONN_TYPE!r}; name one of type "
+            f"{CONN_TYPE!r} in dcluster_conn_id, or make one (airflow connections add NAME --conn-type {CONN_TYPE})"
+        )
+
+
+def require_type(conn_id: str, types: Sequence[str], field: str) -> None:
+    """Refuse a connection that a ``dcluster`` connection names and that is of another type.
+
+    One that does not exist is for its own provider to judge, which may do without.
+
+    :param types: those that it may be of; the first is told.
+    :param field: of the ``dcluster`` connection, which names it.
+    :raises PlatformRefused: naming it, its type, and what to do.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        found = BaseHook.get_connection(conn_id).conn_type or ""
+    except AirflowNotFoundException:
+        return
+    if found not in types:
+        cause = f"It is of type {found!r}, and the field {field} takes one of type {types[0]!r}."
+        remedy = f"Name another connection in the field {field}, or correct the type of this one."
+        raise PlatformRefused(f"connection {conn_id!r}", Diagnosis(ConnectionCode.WRONG_TYPE, cause, remedy))

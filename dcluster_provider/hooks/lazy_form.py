@@ -14,7 +14,7 @@ class LazyForm(dict[str, Any]):
 
     def _filled(self) -> dict[str, Any]:
         if not super().__len__():
-            from dcluster_provider.hooks.form import connection_form
+            from dcluster_provider.hooks.connection_form import connection_form
 
             self.update(connection_form())
         return self

@@ -1,11 +1,24 @@
-"""The protocol of clouds: machines, without any knowledge of Kubernetes."""
+"""The protocol of clouds: machines, without any knowledge of Kubernetes; and what the settings of all of them have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args
 
+from dcluster_provider.core.connection_fields import (
+    DEFAULT_DEPLOYMENT,
+    ConnectionSettings,
+    Deployment,
+    Names,
+    at_most,
+    one_of,
+)
 from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
+
+MARKETS = Literal["on-demand", "spot", "spot, then on-demand"]
+# How machines are paid for; the last one tries every kind of machine as spot first.
+Market = Annotated[MARKETS, one_of(*get_args(MARKETS))]
+Alternatives = Annotated[Names, at_most(59)]  # an order has room for 60 types
 
 
 class Cloud(Protocol):
@@ -69,3 +82,11 @@ class Cloud(Protocol):
 
     def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
         """The id and description (JSON) of every machine of the account, whoever launched it, page by page."""
+
+
+class CloudSettings(ConnectionSettings):
+    """What a connection says to its cloud."""
+
+    can_launch: ClassVar[bool] = True  # whether machines are launched and terminated there
+
+    deployment: Deployment = DEFAULT_DEPLOYMENT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from dcluster_provider.core.backend import Backend, BackendContext
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
-from dcluster_provider.nodes.settings import CloudSettings
+from dcluster_provider.nodes.base import CloudSettings
 
 if TYPE_CHECKING:
     from dcluster_provider.nodes.base import Cloud

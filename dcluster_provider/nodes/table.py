@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.nodes.ec2.backend import EC2
-from dcluster_provider.nodes.gke.backend import GKE
+from dcluster_provider.nodes.ec2.settings import EC2
+from dcluster_provider.nodes.gke.settings import GKE
 from dcluster_provider.nodes.on_premises import ON_PREMISES
 
 if TYPE_CHECKING:

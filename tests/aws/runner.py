@@ -16,8 +16,8 @@ import boto3
 from aws.server import make_client
 from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.core.machines import NodeOrder
-from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.cloud import Ec2
+from dcluster_provider.nodes.ec2.instances import Backoff
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 SESSION = boto3.session.Session(aws_access_key_id="key", aws_secret_access_key="secret")

@@ -23,7 +23,7 @@ from dcluster_provider.core.backend import Backend
 from dcluster_provider.core.connection_fields import Text
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase
 from dcluster_provider.nodes.on_premises import OnPremises
-from dcluster_provider.nodes.settings import CloudSettings
+from dcluster_provider.nodes.base import CloudSettings
 from dcluster_provider.platforms.settings import PlatformSettings
 
 

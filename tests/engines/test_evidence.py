@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcluster_provider.engines.evidence import explain_exit, last_words
-from dcluster_provider.engines.known_causes import PATTERNS
+from dcluster_provider.engines.evidence import PATTERNS, explain_exit, last_words
 
 TRACEBACK = [
     "starting",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from dcluster_provider.core.errors import InvalidSpec, NotFound
-from dcluster_provider.hooks.connection import read_settings, settings_from
+from dcluster_provider.core.errors import InvalidSpec, NotFound, PlatformRefused
+from dcluster_provider.hooks.clients import ec2_client, kubernetes_client
+from dcluster_provider.hooks.connection import read_settings, require_type, settings_from
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.local.settings import LocalSettings
 
@@ -118,3 +120,31 @@ def test_an_extra_that_the_registry_does_not_heed_is_named(monkeypatch, extra, m
 def test_a_time_that_no_clock_holds_is_refused():
     with pytest.raises(InvalidSpec, match="field idle_timeout"):
         settings_from("mine", {"idle_timeout": 10**30})
+
+
+@pytest.mark.parametrize("conn_type", ["smtp", "generic", "kubernetes", ""])
+@pytest.mark.parametrize("conn_id", ["mine", "dcluster_default"])
+def test_only_a_dcluster_connection_is_one(monkeypatch, conn_id, conn_type):
+    connection = {"conn_type": conn_type, "host": "mail", "extra": {"platform": "local"}}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    with pytest.raises(
+        InvalidSpec, match=f"connection '{conn_id}' is of type '{conn_type}', not 'dcluster'; name"
+    ):
+        read_settings(conn_id)
+
+
+@pytest.mark.parametrize(
+    ("use", "field"),
+    [
+        (kubernetes_client, "kubernetes_conn_id takes one of type 'kubernetes'"),
+        (lambda conn_id: ec2_client(conn_id, "eu-west-1", True), "aws_conn_id takes one of type 'aws'"),
+    ],
+)
+def test_a_connection_that_it_names_is_of_the_type_that_it_is_named_for(monkeypatch, use, field):
+    monkeypatch.setenv("AIRFLOW_CONN_NAMED", json.dumps({"conn_type": "smtp", "host": "mail"}))
+    with pytest.raises(PlatformRefused, match=f"connection 'named'.*'smtp', and the field {field}"):
+        use("named")
+
+
+def test_one_that_does_not_exist_is_for_its_provider_to_judge():
+    require_type("no_such_connection", ("kubernetes",), "kubernetes_conn_id")

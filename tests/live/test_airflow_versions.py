@@ -20,7 +20,7 @@ from hanging import ANSWER_SECONDS, wait_until
 from testbed.cache import engines_folder
 
 from dcluster_provider.control.connect import connect
-from dcluster_provider.hooks.form import own_fields
+from dcluster_provider.hooks.connection_form import own_fields
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 from demo.standalone import Standalone

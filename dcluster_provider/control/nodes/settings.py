@@ -18,8 +18,8 @@ from dcluster_provider.core.connection_fields import (
 from dcluster_provider.core.fields import Cpu, Memory
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.core.sizing import cpu_cores, memory_bytes
+from dcluster_provider.nodes.base import CloudSettings
 from dcluster_provider.nodes.on_premises import OnPremisesSettings
-from dcluster_provider.nodes.settings import CloudSettings
 
 
 class NodeSettings(ConnectionSettings):

@@ -14,7 +14,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.evidence import explain_exit
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import run_request
-from dcluster_provider.engines.flink.job_phases import FINAL_PHASES, job_phase
+from dcluster_provider.engines.flink.rest import FINAL_PHASES, job_phase
 from dcluster_provider.engines.flink.savepoints import go_on_stopping
 from dcluster_provider.engines.rest import EngineRest, ErrorResponse, NoAnswer
 

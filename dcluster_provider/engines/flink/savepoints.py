@@ -13,7 +13,7 @@ from dcluster_provider.core.identity import savepoint_trigger
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job
 from dcluster_provider.engines.flink import rest as flink_rest
-from dcluster_provider.engines.flink.job_phases import FINAL_PHASES
+from dcluster_provider.engines.flink.rest import FINAL_PHASES
 from dcluster_provider.engines.rest import EngineRest, ErrorResponse
 
 SAVEPOINT_FOLDER = "execution.checkpointing.savepoint-dir"

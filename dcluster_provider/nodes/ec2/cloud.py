@@ -8,16 +8,12 @@ from typing import Any
 
 from dcluster_provider.core.errors import CloudUnavailable, DClusterError, InvalidSpec, nearest
 from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
-from dcluster_provider.nodes.ec2.attempts import AttemptsByOrder
-from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.catalog import Ec2Catalog
-from dcluster_provider.nodes.ec2.clients import Ec2Clients
+from dcluster_provider.nodes.ec2.clients import Ec2Clients, check_region
+from dcluster_provider.nodes.ec2.instances import Backoff, as_json, descriptions, own_instances
 from dcluster_provider.nodes.ec2.launching import InstanceLaunch
-from dcluster_provider.nodes.ec2.listing import descriptions, own_instances
-from dcluster_provider.nodes.ec2.reading import as_json
-from dcluster_provider.nodes.ec2.regions import check_region
 from dcluster_provider.nodes.ec2.release import InstanceRelease
-from dcluster_provider.nodes.ec2.requests import user_data
+from dcluster_provider.nodes.ec2.requests import AttemptsByOrder, user_data
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 _ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")

@@ -8,15 +8,17 @@ from datetime import datetime, timedelta, timezone
 from dcluster_provider.core.diagnosis import Diagnosis, NodeCode
 from dcluster_provider.core.errors import NodesFailed, PlatformRefused
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder
-from dcluster_provider.nodes.ec2.attempts import Attempts
-from dcluster_provider.nodes.ec2.backoff import Backoff
-from dcluster_provider.nodes.ec2.capacity_pools import CapacityPool, InstanceRequest, candidates
 from dcluster_provider.nodes.ec2.clients import Ec2Clients
-from dcluster_provider.nodes.ec2.listing import own_instances
-from dcluster_provider.nodes.ec2.reading import LaunchedInstance, read_instance
+from dcluster_provider.nodes.ec2.instances import Backoff, LaunchedInstance, own_instances, read_instance
 from dcluster_provider.nodes.ec2.refusals import CAPACITY, code_of, launch_refusal
 from dcluster_provider.nodes.ec2.release import InstanceRelease
-from dcluster_provider.nodes.ec2.requests import run_instances
+from dcluster_provider.nodes.ec2.requests import (
+    Attempts,
+    CapacityPool,
+    InstanceRequest,
+    candidates,
+    run_instances,
+)
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 _MAX_GENERATIONS = 100

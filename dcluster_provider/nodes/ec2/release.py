@@ -7,12 +7,9 @@ from collections.abc import Sequence
 
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.core.machines import MachineState
-from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.clients import Ec2Clients
-from dcluster_provider.nodes.ec2.listing import described
-from dcluster_provider.nodes.ec2.reading import read_instance
+from dcluster_provider.nodes.ec2.instances import Backoff, described, is_ours, read_instance
 from dcluster_provider.nodes.ec2.refusals import code_of
-from dcluster_provider.nodes.ec2.tags import is_ours
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 50

@@ -1,18 +1,121 @@
-"""Makes the arguments of RunInstances."""
+"""The requests for an order's instances: where to ask, in order, and the arguments of RunInstances."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+import time
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.machines import NodeOrder
-from dcluster_provider.nodes.ec2.capacity_pools import InstanceRequest
+from dcluster_provider.nodes.ec2.instances import launch_tags
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
-from dcluster_provider.nodes.ec2.tags import launch_tags
 
+MAX_TYPES = 60
+_MARKETS = {
+    "on-demand": ("on-demand",),
+    "spot": ("spot",),
+    "spot, then on-demand": ("spot", "on-demand"),
+}
+_KEPT_SECONDS = 180.0
 # The characters that Kubernetes allows in labels and taints; none of them means anything to a shell.
 _PLAIN = re.compile(r"[A-Za-z0-9./_-]*")
+
+
+@dataclass(frozen=True)
+class CapacityPool:
+    """A combination of instance type, market and subnet that may have capacity.
+
+    :param market: ``spot`` or ``on-demand``.
+    :param subnet: empty means the launch template's, or the default one.
+    """
+
+    market: str
+    instance_type: str
+    subnet: str
+
+    def __str__(self) -> str:
+        return f"{self.instance_type} {self.market}" + (f" in {self.subnet}" if self.subnet else "")
+
+
+@dataclass(frozen=True)
+class InstanceRequest:
+    """One RunInstances request: however often it is sent, EC2 answers with the same instances.
+
+    :param count: the number of instances.
+    :param generation: incremented when the instances of an earlier request have ended.
+    """
+
+    mark: str
+    candidate: CapacityPool
+    count: int
+    generation: int = 0
+
+    @property
+    def token(self) -> str:
+        """The ClientToken, 64 characters: the same for every attempt of the same request."""
+        return hashlib.sha256(f"{self.mark}\n{self.name}".encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The request's name within its order, as the tag of its instances; see :meth:`named`."""
+        it = self.candidate
+        return f"{self.generation}/{self.count}/{it.market}/{it.instance_type}/{it.subnet}"
+
+    @classmethod
+    def named(cls, mark: str, name: str) -> InstanceRequest | None:
+        """The request whose instances carry a tag; None when the tag has another format."""
+        parts = name.split("/")
+        if len(parts) != 5 or not (parts[0].isdigit() and parts[1].isdigit()):
+            return None
+        return cls(mark, CapacityPool(*parts[2:]), int(parts[1]), int(parts[0]))
+
+
+def candidates(order: NodeOrder, settings: Ec2Settings) -> list[CapacityPool]:
+    """Every candidate of an order, the first choice first, with at most 60 types."""
+    types = tuple(dict.fromkeys((*order.instance_types, *settings.alternatives)))[:MAX_TYPES]
+    return [
+        CapacityPool(market, instance_type, subnet)
+        for market in _MARKETS[settings.market]
+        for instance_type in types
+        for subnet in settings.subnets or ("",)
+    ]
+
+
+@dataclass
+class Attempts:
+    """The failed candidates of one order, each with EC2's message.
+
+    :param at: seconds of the monotonic clock at the first attempt.
+    """
+
+    failed: dict[CapacityPool, str] = field(default_factory=dict)
+    at: float = field(default_factory=time.monotonic)
+
+
+class AttemptsByOrder:
+    """The failed candidates of current orders, so that a repeated launch does not start over with the first one."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Attempts] = {}
+        self._lock = Lock()
+
+    def of(self, mark: str) -> Attempts:
+        """The failed candidates of an order in the last three minutes."""
+        with self._lock:
+            now = time.monotonic()
+            self._orders = {
+                mark: attempts for mark, attempts in self._orders.items() if now - attempts.at < _KEPT_SECONDS
+            }
+            return self._orders.setdefault(mark, Attempts())
+
+    def forget(self, mark: str) -> None:
+        """Start over with all candidates: the order was filled, or failed."""
+        with self._lock:
+            self._orders.pop(mark, None)
 
 
 def run_instances(order: NodeOrder, asking: InstanceRequest, settings: Ec2Settings) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.errors import CloudUnavailable
-from dcluster_provider.nodes.gke.compute import Compute
-from dcluster_provider.nodes.gke.container import container_client
+from dcluster_provider.nodes.gke.clients import Compute, container_client
 from dcluster_provider.nodes.gke.faults import RequestRejected, asking
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _ANSWER = 30.0  # seconds for one response
 _OPERATION_POLLS = 20
+# kube-env and the like contain the credentials with which a machine joins its cluster.
+_SECRET = ("metadata", "instanceEncryptionKey", "sourceMachineImageEncryptionKey")
 
 
 class GkeApi:
@@ -190,3 +191,20 @@ class GkeApi:
     @cached_property
     def _container(self) -> container_v1.ClusterManagerClient:
         return container_client(self._settings.container_endpoint, self._credentials)
+
+
+def described(api: GkeApi, zones: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name and description of every instance in these zones, page by page, without secrets.
+
+    An instance whose name exists in another zone, too, gets its zone appended to the name.
+    """
+    names: set[str] = set()
+    for zone, instance in api.every_instance():
+        if zone not in zones:
+            continue
+        description = {field: value for field, value in instance.items() if field not in _SECRET}
+        for disk in description.get("disks", ()):
+            disk.pop("diskEncryptionKey", None)
+        name = instance["name"]
+        yield f"{name}.{zone}" if name in names else name, description
+        names.add(name)

@@ -9,10 +9,9 @@ from typing import Any
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec
 from dcluster_provider.core.machines import Capacity, Machine, MachineState, NodeOrder
 from dcluster_provider.nodes.gke import naming
-from dcluster_provider.nodes.gke.api import GkeApi
+from dcluster_provider.nodes.gke.api import GkeApi, described
 from dcluster_provider.nodes.gke.catalog import GkeCatalog
 from dcluster_provider.nodes.gke.fleet import Pool, parse_time, read_pools
-from dcluster_provider.nodes.gke.instances import described
 from dcluster_provider.nodes.gke.node_pool_resize import NodePoolResize
 from dcluster_provider.nodes.gke.pools import candidates
 from dcluster_provider.nodes.gke.removal import release

@@ -10,7 +10,7 @@ from pathlib import Path
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
 from dcluster_provider.core.observation import JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import Cluster, Job, JobState
-from dcluster_provider.engines.flink.job_phases import FINAL_PHASES
+from dcluster_provider.engines.flink.rest import FINAL_PHASES
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi

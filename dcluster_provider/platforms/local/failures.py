@@ -11,8 +11,7 @@ from pathlib import Path
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.sizing import MIB
-from dcluster_provider.engines.evidence import explain_exit, last_words
-from dcluster_provider.engines.known_causes import cause_anywhere
+from dcluster_provider.engines.evidence import cause_anywhere, explain_exit, last_words
 from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.layout import ClusterPlace

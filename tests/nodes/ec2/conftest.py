@@ -7,8 +7,8 @@ from aws.behaviour import IMAGE
 from aws.server import REGION, running
 
 from dcluster_provider.core.machines import NodeOrder
-from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.cloud import Ec2
+from dcluster_provider.nodes.ec2.instances import Backoff
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 SETTINGS = Ec2Settings(conn_id="aws_test", deployment="prod", region=REGION, image=IMAGE)

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import DClusterError, InvalidSpec
-from dcluster_provider.nodes.ec2.backoff import Backoff
 from dcluster_provider.nodes.ec2.cloud import Ec2
+from dcluster_provider.nodes.ec2.instances import Backoff
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
 
 MARK = "0" * 32

@@ -11,8 +11,8 @@ from nodes.gke.orders import order
 from dcluster_provider.control.backends import clouds
 from dcluster_provider.core.backend import BackendContext
 from dcluster_provider.core.errors import CloudUnavailable, CredentialsRefused, InvalidSpec, PlatformRefused
+from dcluster_provider.hooks.clients import google_credentials
 from dcluster_provider.hooks.connection import settings_from
-from dcluster_provider.hooks.google_credentials import google_credentials
 from dcluster_provider.nodes.gke.settings import GkeSettings
 
 GKE = {"cloud": "gke", "gke_project": "analytics-1234", "gke_location": REGION, "gke_cluster": "main"}

@@ -11,13 +11,13 @@ from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.engines.application import is_remote
 from dcluster_provider.engines.flink.conf import unique_name
-from dcluster_provider.engines.flink.job_phases import (
+from dcluster_provider.engines.flink.jobs import FlinkJobs
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
+from dcluster_provider.engines.flink.rest import (
     LEFT_ALONE,
     after_client,
     while_client_runs,
 )
-from dcluster_provider.engines.flink.jobs import FlinkJobs
-from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.platforms.kubernetes.diagnosis import is_another_since, restart_evidence
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod

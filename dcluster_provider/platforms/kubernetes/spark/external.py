@@ -9,7 +9,7 @@ from typing import Any
 from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.engines.known_causes import cause_that_decides
+from dcluster_provider.engines.evidence import cause_that_decides
 from dcluster_provider.engines.spark.conf import Worker
 from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod

@@ -13,14 +13,14 @@ from dcluster_provider.core.record import Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import slots
-from dcluster_provider.engines.flink.job_phases import (
+from dcluster_provider.engines.flink.jobs import FlinkJobs
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
+from dcluster_provider.engines.flink.rest import (
     FINAL_PHASES,
     LEFT_ALONE,
     after_client,
     while_client_runs,
 )
-from dcluster_provider.engines.flink.jobs import FlinkJobs
-from dcluster_provider.engines.flink.log_patterns import FlinkCode
 from dcluster_provider.engines.flink.savepoints import savepoint_folder
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.observation import JobPhase
-from dcluster_provider.engines.flink.job_phases import job_phase
+from dcluster_provider.engines.flink.rest import job_phase
 
 
 @pytest.mark.parametrize(

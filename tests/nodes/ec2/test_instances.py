@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from aws.server import ELSEWHERE, REGION
 
 from dcluster_provider.core.errors import CloudUnavailable
 from dcluster_provider.core.machines import Capacity
-from dcluster_provider.nodes.ec2 import listing
+from dcluster_provider.nodes.ec2 import instances
+from dcluster_provider.nodes.ec2 import instances as module
 from dcluster_provider.nodes.ec2.catalog import Ec2Catalog
 from dcluster_provider.nodes.ec2.clients import Ec2Clients
+from dcluster_provider.nodes.ec2.instances import Backoff
 
 OURS = {"dcluster.io/deployment": "prod"}
 
 
 def test_a_thousand_nodes_are_listed_by_pages(aws, ec2, monkeypatch):
-    monkeypatch.setattr(listing, "_PAGE", 100)
+    monkeypatch.setattr(instances, "_PAGE", 100)
     ids = [it for _ in range(5) for it in aws.add_instances(200, OURS)]
     aws.add_instances(30, {"dcluster.io/deployment": "test"})
     assert sorted(it.id for it in ec2.machines(REGION)) == sorted(ids)
@@ -29,7 +32,7 @@ def test_a_thousand_nodes_are_listed_by_pages(aws, ec2, monkeypatch):
 
 
 def test_a_listing_that_breaks_off_is_no_listing(aws, ec2, monkeypatch):
-    monkeypatch.setattr(listing, "_PAGE", 10)
+    monkeypatch.setattr(instances, "_PAGE", 10)
     aws.add_instances(30, OURS)
 
     def break_off(call):
@@ -102,3 +105,19 @@ def test_a_region_that_cannot_be_reached_is_told(aws, make_ec2):
 
     with pytest.raises(CloudUnavailable, match="EC2 in eu-west-1 cannot be reached"):
         Ec2("dcluster_test", ec2._settings, nowhere).machines(REGION)
+
+
+@pytest.mark.parametrize(("answer_seconds", "looks"), [(0.0, 14), (1.0, 9), (60.0, 6)])
+def test_there_are_looks_until_the_time_is_over_and_some_in_any_case(monkeypatch, answer_seconds, looks):
+    now = 0.0
+
+    def pass_(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now, sleep=pass_))
+    seen = []
+    for look in Backoff(20.0, 0.2).polls():
+        pass_(answer_seconds)
+        seen.append(look)
+    assert seen == list(range(looks))

@@ -10,7 +10,7 @@ from aws.behaviour import IMAGE
 from aws.server import REGION, running
 
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.hooks.aws_client import decoded_message, ec2_client
+from dcluster_provider.hooks.clients import decoded_message, ec2_client
 from dcluster_provider.hooks.dcluster import DClusterHook
 
 

@@ -1,24 +1,51 @@
-"""Requests to the Compute Engine API.
-
-Google's own client library for it takes seconds of CPU time and a hundred megabytes to import, in every task that
-launches nodes; the nine methods needed here are called over plain HTTP.
-"""
+"""The clients of the GKE API and of the Compute Engine API, at Google's addresses or at private ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.auth.transport.requests import AuthorizedSession
+    from google.cloud import container_v1
 
 _GOOGLES = "compute.googleapis.com"
 
 
+def container_client(endpoint: str, credentials: Any) -> container_v1.ClusterManagerClient:
+    """A client of the GKE API.
+
+    :param endpoint: empty means Google's; with ``http://`` the connection is not encrypted.
+    """
+    from google.cloud import container_v1
+
+    make = container_v1.ClusterManagerClient
+    scheme, host = _scheme_and_host(endpoint)
+    if not host:
+        return make(credentials=credentials)
+    transport = make.get_transport_class("grpc")
+    if scheme == "http":
+        import grpc
+
+        return make(transport=transport(channel=grpc.insecure_channel(host)))
+    return make(transport=transport(host=host, credentials=credentials))
+
+
+def _scheme_and_host(endpoint: str) -> tuple[str, str]:
+    if "://" not in endpoint:
+        endpoint = f"https://{endpoint}"
+    parts = urlsplit(endpoint)
+    return parts.scheme, parts.netloc
+
+
 class Compute:
     """One project of Compute Engine; errors are those of google.api_core, as Google's clients raise them.
+
+    Google's own client library for it takes seconds of CPU time and a hundred megabytes to import, in every task that
+    launches nodes; the nine methods needed here are called over plain HTTP.
 
     :param endpoint: address of the API; empty means Google's, and without a scheme it is https.
     :param credentials: makes credentials of Google's client libraries.

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from dcluster_provider.hooks.form import connection_form, own_fields
+from dcluster_provider.hooks.connection_form import connection_form, own_fields
 from dcluster_provider.hooks.lazy_form import LazyForm
 from dcluster_provider.provider_info import get_provider_info
 

@@ -7,7 +7,7 @@ from airflow.sdk.execution_time import task_runner
 
 from dcluster_provider.control.upkeep.maintenance_run import GONE, OwnerState
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.hooks.owner_states import owner_states
+from dcluster_provider.hooks.upkeep import owner_states
 
 
 class TaskInterface:
