@@ -85,7 +85,7 @@ def connected(testbed: BuiltTestbed, namespace: str, home: Path, pods: dict[str,
 
     from dcluster_provider.control.connect import connect
     from dcluster_provider.control.settings import Settings
-    from dcluster_provider.platforms.kubernetes.rbac import DRIVER_ACCOUNT, Subject, rbac_manifest
+    from dcluster_provider.platforms.kubernetes.permissions import DRIVER_ACCOUNT, Subject, rbac_manifest
     from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
     testbed.apply(*rbac_manifest([namespace], [Subject("ServiceAccount", "default", namespace)]))

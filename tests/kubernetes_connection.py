@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.platforms.kubernetes.rbac import DRIVER_ACCOUNT, Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.permissions import DRIVER_ACCOUNT, Subject, rbac_manifest
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 if TYPE_CHECKING:

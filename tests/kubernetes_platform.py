@@ -12,16 +12,20 @@ from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import EXTERNAL, Cluster, ClusterState, Job, JobState
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.platforms.kubernetes.cluster_access import as_seen_by
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
-from dcluster_provider.platforms.kubernetes.external import as_seen_by, job_policy, job_root
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
 from dcluster_provider.platforms.kubernetes.flink import manifests as flink_manifests
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import job_secret, root, secret
-from dcluster_provider.platforms.kubernetes.manifests.metadata import (
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     JOB,
     Place,
     cluster_labels,
     job_name,
+    job_policy,
+    job_root,
+    job_secret,
+    root,
+    secret,
 )
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod, read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings

@@ -14,7 +14,7 @@ from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.diagnosis import Diagnosis, NodeCode
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed, PlatformUnavailable
 from dcluster_provider.core.machines import Capacity, Machine, MachineState, NodeOrder
-from dcluster_provider.platforms.nodes import Eviction
+from dcluster_provider.platforms.capabilities import Eviction
 
 REGION = "here-1"
 DEPLOYMENT = "airflow"

@@ -9,8 +9,7 @@ from dcluster_provider.cli.printing import print_table_or_json
 from dcluster_provider.cli.session import command, print_progress
 from dcluster_provider.core.errors import DClusterError, Diagnosed
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.platforms.capabilities import SupportsExamination
-from dcluster_provider.platforms.check import Check
+from dcluster_provider.platforms.capabilities import Check, SupportsExamination
 
 
 @command

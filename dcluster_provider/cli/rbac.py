@@ -8,7 +8,7 @@ from typing import Any
 from dcluster_provider.cli.session import command
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.hooks.dcluster import DClusterHook
-from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.permissions import Subject, rbac_manifest
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 

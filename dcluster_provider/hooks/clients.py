@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.hooks.connection import require_type
-from dcluster_provider.nodes.ec2.settings import AwsClients
+from dcluster_provider.nodes.ec2.clients import AwsClients
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient

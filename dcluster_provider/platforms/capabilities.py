@@ -2,25 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.base import Platform, Report
-from dcluster_provider.platforms.check import Check
-from dcluster_provider.platforms.nodes import ClusterNodes
+
+Outcome = Literal["ok", "warning", "failed"]
+OnChange = Callable[[int | None], None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of one check.
+
+    :param name: what was looked at.
+    :param outcome: ``warning`` means that clusters can be made, and something is missing or could not be looked at.
+    :param found: what was found, in a sentence.
+    :param remedy: what to do; empty where there is nothing to do.
+    """
+
+    name: str
+    outcome: Outcome
+    found: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        return {"check": self.name, "outcome": self.outcome, "found": self.found, "remedy": self.remedy}
+
+
+@dataclass(frozen=True)
+class Eviction:
+    """What became of a request to evict a pod.
+
+    :param result: ``begun``: it is ending; ``gone``: it was not there any more, or another of its name is;
+        ``blocked``: a PodDisruptionBudget forbids it for the moment.
+    :param why: what the API server said.
+    """
+
+    result: Literal["begun", "gone", "blocked"]
+    why: str = ""
+
+
+class ClusterNodes(Protocol):
+    """The nodes of one Kubernetes cluster; every call may be repeated."""
+
+    def nodes(self) -> list[ClusterNode]:
+        """Every node, all pages.
+
+        :raises PlatformUnavailable: the listing is not complete.
+        """
+
+    def pods(self, nodes: Sequence[str] = ()) -> list[NodePod]:
+        """Every pod that is bound to a node.
+
+        :param nodes: only those on these; none means all of them in one listing.
+        :raises PlatformUnavailable: the listing is not complete.
+        """
+
+    def cordon(self, node: ClusterNode, annotations: Mapping[str, str | None] | None = None) -> bool:
+        """Let it take no new pods.
+
+        :param annotations: to set in the same request; none as a value removes one.
+        :returns: whether this very node is still there.
+        """
+
+    def uncordon(self, node: ClusterNode, annotations: Mapping[str, str | None] | None = None) -> bool:
+        """Let it take new pods again; see :meth:`cordon`."""
+
+    def label(
+        self, node: ClusterNode, labels: Mapping[str, str], taints: Sequence[Mapping[str, str]]
+    ) -> bool:
+        """Give it labels and taints beside those it has; returns whether it is still there."""
+
+    def evict(self, pod: NodePod) -> Eviction:
+        """Ask for this very pod (its uid) to be ended, as its PodDisruptionBudgets allow."""
 
 
 class CapabilityCode(DiagnosisCode):
     """What a platform has no means for."""
 
     NOT_SUPPORTED = "NotSupported", "The platform of the connection cannot do what was asked for."
-
-
-OnChange = Callable[[int | None], None]
 
 
 @runtime_checkable

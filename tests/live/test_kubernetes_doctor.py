@@ -17,8 +17,14 @@ from kubernetes import client, config
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.doctor import examine
-from dcluster_provider.platforms.kubernetes.permissions import DRIVER, PLATFORM, PROXY, check_access
-from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.permissions import (
+    DRIVER,
+    PLATFORM,
+    PROXY,
+    Subject,
+    check_access,
+    rbac_manifest,
+)
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.releases import default_version
 from dcluster_provider.engines.table import engine_of
-from dcluster_provider.platforms.kubernetes.external import as_seen_by
+from dcluster_provider.platforms.kubernetes.cluster_access import as_seen_by
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
 from dcluster_provider.platforms.kubernetes.flink import manifests as flink_manifests
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dcluster_provider.control.settings import Settings
     from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
     from dcluster_provider.nodes.base import Cloud
-    from dcluster_provider.platforms.nodes import ClusterNodes
+    from dcluster_provider.platforms.capabilities import ClusterNodes
     from dcluster_provider.registry.machines import MachineMark
     from dcluster_provider.registry.store import Registry
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dcluster_provider.core.cluster_nodes import ClusterNode
     from dcluster_provider.core.machines import DestroyRequest
     from dcluster_provider.nodes.base import Cloud
-    from dcluster_provider.platforms.nodes import ClusterNodes
+    from dcluster_provider.platforms.capabilities import ClusterNodes
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.cluster_nodes import ClusterNode, why_not_evicted, work_by_node
 from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.identity import LABEL_PREFIX
-from dcluster_provider.platforms.nodes import ClusterNodes
+from dcluster_provider.platforms.capabilities import ClusterNodes
 
 if TYPE_CHECKING:
     from dcluster_provider.core.cluster_nodes import NodePod

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dcluster_provider.core.cluster_nodes import ClusterNode
     from dcluster_provider.core.machines import NodeRequest
     from dcluster_provider.nodes.base import Cloud
-    from dcluster_provider.platforms.nodes import ClusterNodes
+    from dcluster_provider.platforms.capabilities import ClusterNodes
 
 _RETRY_SECONDS = 60.0
 STARTING, JOINING, NOT_READY, READY = "starting", "joining", "not ready", "ready"

@@ -22,7 +22,7 @@ from dcluster_provider.platforms.base import silent
 if TYPE_CHECKING:
     from dcluster_provider.control.settings import Settings
     from dcluster_provider.nodes.base import Cloud
-    from dcluster_provider.platforms.nodes import ClusterNodes
+    from dcluster_provider.platforms.capabilities import ClusterNodes
     from dcluster_provider.registry.store import Registry
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,20 @@ from dcluster_provider.nodes.ec2.refusals import refusal
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
+
+
+@dataclass(frozen=True)
+class AwsClients:
+    """What makes clients of AWS with the credentials of Airflow connections of type ``aws``.
+
+    :param ec2: from the id of a connection, a region and whether each request is made once only (as launches are) to
+        a boto3 client of EC2.
+    :param decode: from the id of a connection, a region and an encoded message about a missing permission to JSON, or
+        nothing when that is not allowed.
+    """
+
+    ec2: Callable[[str, str, bool], Any]
+    decode: Callable[[str, str, str], str] | None = None
 
 
 class Ec2Clients:

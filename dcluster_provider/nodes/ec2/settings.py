@@ -1,20 +1,14 @@
-"""The settings of a connection for EC2, and the cloud that is made of them."""
+"""The settings of a connection for EC2."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from dcluster_provider.core.backend import Backend, BackendContext
 from dcluster_provider.core.connection_fields import Names, Pairs, Text, each_matching, matching
 from dcluster_provider.core.identity import LABEL_PREFIX
 from dcluster_provider.nodes.base import Alternatives, CloudSettings, Market
-
-if TYPE_CHECKING:
-    from dcluster_provider.nodes.base import Cloud
 
 _MAX_TAGS = 40  # of the 50 that AWS allows, ours are a few
 _MAX_USER_DATA = 16 * 1024 - 2048  # bytes; the rest is for labels and taints
@@ -138,28 +132,3 @@ class Ec2Settings(CloudSettings):
         title="EC2 tags",
         description="Further tags of instances and volumes, a JSON object.",
     )
-
-
-@dataclass(frozen=True)
-class AwsClients:
-    """What makes clients of AWS with the credentials of Airflow connections of type ``aws``.
-
-    :param ec2: from the id of a connection, a region and whether each request is made once only (as launches are) to
-        a boto3 client of EC2.
-    :param decode: from the id of a connection, a region and an encoded message about a missing permission to JSON, or
-        nothing when that is not allowed.
-    """
-
-    ec2: Callable[[str, str, bool], Any]
-    decode: Callable[[str, str, str], str] | None = None
-
-
-def make_cloud(settings: Ec2Settings, context: BackendContext) -> Cloud:
-    """The cloud of a connection."""
-    from dcluster_provider.nodes.ec2.cloud import Ec2
-
-    clients: AwsClients = context.client("aws")
-    return Ec2(context.conn_id, settings, clients.ec2, clients.decode)
-
-
-EC2: Backend[Ec2Settings, Cloud] = Backend(Ec2Settings, make_cloud)

@@ -1,21 +1,18 @@
-"""The settings of a connection for GKE, and the cloud that is made of them."""
+"""The settings of a connection for GKE."""
 
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dcluster_provider.core.backend import Backend, BackendContext
 from dcluster_provider.core.connection_fields import Names, Pairs, Text, each_matching, matching
 from dcluster_provider.nodes.base import Alternatives, CloudSettings, Market
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from dcluster_provider.nodes.base import Cloud
 
 _MAX_LABELS = 40  # of the 64 that Google allows, ours and GKE's are some
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -130,15 +127,3 @@ class GkeSettings(CloudSettings):
 
     def __str__(self) -> str:
         return f"GKE cluster {self.cluster!r} in {self.location} of project {self.project!r}"
-
-
-def make_cloud(settings: GkeSettings, context: BackendContext) -> Cloud:
-    """The cloud of a connection; its credentials are read when Google is asked something first."""
-    from dcluster_provider.nodes.gke.api import GkeApi
-    from dcluster_provider.nodes.gke.gke import Gke
-
-    credentials = partial(context.client("google_cloud_platform"), settings.conn_id)
-    return Gke(context.conn_id, settings, GkeApi(settings, credentials))
-
-
-GKE: Backend[GkeSettings, Cloud] = Backend(GkeSettings, make_cloud)

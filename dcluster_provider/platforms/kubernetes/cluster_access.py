@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
-from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.rest import TIMEOUT, EngineRest, ErrorResponse, HttpRest, NoAnswer, read_answer
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import service_proxy
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused, ApiUnavailable
-from dcluster_provider.platforms.kubernetes.cluster_view import Addresses
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
-from dcluster_provider.platforms.kubernetes.external import external_rest
+from dcluster_provider.platforms.kubernetes.observations import Addresses
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 # The master of drivers that make their executors themselves.
@@ -95,3 +95,20 @@ def engine_rest(
     if settings.engine_access == "direct":
         return HttpRest(f"{service}.{namespace}.svc", port)
     return ProxiedRest(api, namespace, service, port)
+
+
+def as_seen_by(job: Job, cluster: Cluster) -> Cluster:
+    """The cluster of a job, in the namespace that the job's objects are in.
+
+    One of ours is in a namespace itself; to one that somebody else runs, each job says its own.
+    """
+    if not cluster.is_external:
+        return cluster
+    placed = {"use_external_namespace": job.spec.use_external_namespace}
+    return replace(cluster, spec=cluster.spec.model_copy(update=placed))
+
+
+def external_rest(cluster: Cluster) -> EngineRest:
+    """The HTTP interface of the cluster's master or JobManager, at its address itself."""
+    address = urlsplit(cluster.ui_url)
+    return HttpRest(address.hostname or "", address.port or 80)

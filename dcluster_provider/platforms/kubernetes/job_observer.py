@@ -18,14 +18,14 @@ from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.cluster_access import cluster_addresses, master_rest
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.engine_table import POD_ENGINES, pod_engine
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
-from dcluster_provider.platforms.kubernetes.manifests.metadata import VERDICT, job_name
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import VERDICT, job_name
+from dcluster_provider.platforms.kubernetes.observations import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.pods.ended_logs import EndedLogs
 from dcluster_provider.platforms.kubernetes.pods.logs import read_end, read_pod_log, read_stamped_end
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
-from dcluster_provider.platforms.kubernetes.pods.warning_events import Warnings
+from dcluster_provider.platforms.kubernetes.pods.watch import Warnings
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _LOG = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from typing import TypeVar
 from dcluster_provider.core.cluster_nodes import POD_ANNOTATIONS, ClusterNode, NodePod
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
+from dcluster_provider.platforms.capabilities import Eviction
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import ALL_PODS, NODES, collection
 from dcluster_provider.platforms.kubernetes.api.refusals import NAMESPACE_TERMINATING, ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import RequestCode
 from dcluster_provider.platforms.kubernetes.pods.pod import read_time
-from dcluster_provider.platforms.nodes import Eviction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MIRROR = "kubernetes.io/config.mirror"
@@ -26,7 +26,7 @@ Read = TypeVar("Read")
 
 
 class KubernetesNodes:
-    """The nodes of one Kubernetes cluster; see :class:`~dcluster_provider.platforms.nodes.ClusterNodes`.
+    """The nodes of one Kubernetes cluster; see :class:`~dcluster_provider.platforms.capabilities.ClusterNodes`.
 
     Every method raises ``PlatformRefused`` when the credentials lack the right, naming it.
     """

@@ -26,37 +26,32 @@ from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, no_registry
-from dcluster_provider.platforms.capabilities import OnChange
-from dcluster_provider.platforms.check import Check
+from dcluster_provider.platforms.capabilities import Check, ClusterNodes, OnChange
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection, collection_of
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.api.server_identity import ServerIdentity
 from dcluster_provider.platforms.kubernetes.cluster_access import (
+    as_seen_by,
     cluster_addresses,
     master_rest,
 )
-from dcluster_provider.platforms.kubernetes.cluster_view import ClusterView
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods, RequestCode
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
-from dcluster_provider.platforms.kubernetes.external import as_seen_by
 from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
-from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.manifests.application_files import check_application
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret
-from dcluster_provider.platforms.kubernetes.manifests.metadata import cluster_labels, selector
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import cluster_labels, secret, selector
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import check_blocks
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
-from dcluster_provider.platforms.kubernetes.owner_objects import OwnerObjects, is_going
+from dcluster_provider.platforms.kubernetes.observations import ClusterView
+from dcluster_provider.platforms.kubernetes.owner_objects import JobOwnerObjects, OwnerObjects, is_going
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
-from dcluster_provider.platforms.kubernetes.pods.warning_events import Warnings
-from dcluster_provider.platforms.kubernetes.pods.watch import PodWatch
+from dcluster_provider.platforms.kubernetes.pods.watch import PodWatch, Warnings
 from dcluster_provider.platforms.kubernetes.secret_files import SecretFiles
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.nodes import ClusterNodes
 
 _LOG = logging.getLogger(__name__)
 

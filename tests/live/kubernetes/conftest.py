@@ -137,6 +137,6 @@ def until(holds: Callable[[], Any]) -> bool:
 
 def external_role(namespace: str, account_namespace: str) -> list[dict[str, Any]]:
     """What lets the connection's account work in another namespace, as ``airflow dcluster rbac`` prints it."""
-    from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+    from dcluster_provider.platforms.kubernetes.permissions import Subject, rbac_manifest
 
     return rbac_manifest([namespace], [Subject("ServiceAccount", "airflow", account_namespace)])

@@ -17,7 +17,7 @@ from dcluster_provider.control.connect import Control
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import ClusterState
 from dcluster_provider.hooks.connection import settings_from
-from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.permissions import Subject, rbac_manifest
 from tests.live.kubernetes.conftest import SMALL, Bench, until
 from tests.live.kubernetes.failures import Failure, Table, failed_cluster
 

@@ -24,8 +24,7 @@ from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused, WaitTimeout
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
-from dcluster_provider.platforms.kubernetes.permissions import NODES
-from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.permissions import NODES, Subject, rbac_manifest
 from dcluster_provider.registry.store import Registry
 from tests.live.trials import long_except
 

@@ -21,7 +21,7 @@ from dcluster_provider.core.identity import NODES_OF
 from dcluster_provider.core.machines import Machine, MachineState
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.nodes.ec2.settings import Ec2Settings
-from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.permissions import Subject, rbac_manifest
 from tests.live.kubernetes.conftest import GONE, Bench, until
 
 SPEC = {"tenant": "team", "workers": 2, "workerMemory": "1Gi", "masterMemory": "512Mi", "launchNewNode": True}

@@ -15,16 +15,16 @@ from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.flink.jobs import FlinkJobs
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.engines.spark.conf import application_name
+from dcluster_provider.platforms.kubernetes.cluster_access import as_seen_by, external_rest
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
-from dcluster_provider.platforms.kubernetes.external import as_seen_by, external_rest
 from dcluster_provider.platforms.kubernetes.flink import job_observer
-from dcluster_provider.platforms.kubernetes.flink.external import observe_without_jobmanager
+from dcluster_provider.platforms.kubernetes.flink.job_observer import observe_without_jobmanager
 from dcluster_provider.platforms.kubernetes.flink.jobs import JobManagerJobs
 from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
-from dcluster_provider.platforms.kubernetes.pods.warning_events import Warnings
+from dcluster_provider.platforms.kubernetes.observations import ClientPod
+from dcluster_provider.platforms.kubernetes.pods.watch import Warnings
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.kubernetes.spark.external import observe_on_external
+from dcluster_provider.platforms.kubernetes.spark.job_observer import observe_on_external
 
 SPARK, FLINK = make_external(), make_external(type="flink")
 SUBMITTED = replace(make_job(SPARK), state=JobState.SUBMITTED)

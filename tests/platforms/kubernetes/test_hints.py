@@ -16,8 +16,8 @@ from dcluster_provider.platforms.kubernetes.deployments import Deployments
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.flink import job_observer
 from dcluster_provider.platforms.kubernetes.flink.job_observer import RestartHints
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.observations import ClientPod
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark import hints as driver_hints

@@ -9,9 +9,8 @@ from kubernetes_platform import make_cluster, make_external, make_job
 
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import check_strangers
-from dcluster_provider.platforms.kubernetes.external import job_root
-from dcluster_provider.platforms.kubernetes.job_owner_objects import JobOwnerObjects
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import job_root, root
+from dcluster_provider.platforms.kubernetes.owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from dcluster_provider.platforms.local.failures import cluster_failure
-from dcluster_provider.platforms.local.flink import view as flink_view
+from dcluster_provider.platforms.local.flink import processes as flink_view
 from dcluster_provider.platforms.local.layout import ClusterPlace
-from dcluster_provider.platforms.local.spark import view as spark_view
+from dcluster_provider.platforms.local.spark import processes as spark_view
 
 PLAN = SimpleNamespace(workers=2, worker_roles=("worker-0", "worker-1"), ports={})
 TERMS = {"spark": spark_view._TERMS, "flink": flink_view._TERMS}

@@ -2,11 +2,14 @@
 
 from dcluster_provider.platforms.kubernetes.diagnosis.admission import refused_pods
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import silent_node, taken_away
-from dcluster_provider.platforms.kubernetes.diagnosis.ending import ended_pod, is_out_of_memory
-from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
+from dcluster_provider.platforms.kubernetes.diagnosis.ending import (
+    ended_pod,
+    is_another_since,
+    is_out_of_memory,
+    restart_evidence,
+)
 from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode, refused_request
-from dcluster_provider.platforms.kubernetes.diagnosis.restart import is_another_since, restart_evidence
-from dcluster_provider.platforms.kubernetes.diagnosis.starting import broken_pod
+from dcluster_provider.platforms.kubernetes.diagnosis.starting import GracePeriods, broken_pod
 
 __all__ = [
     "GracePeriods",

@@ -10,7 +10,7 @@ from datetime import datetime
 from dcluster_provider.core.cause_patterns import CausePattern, KnownCause, first_cause, resolve_cause
 from dcluster_provider.core.diagnosis import CodeTrait, Diagnosis, DiagnosisCode
 from dcluster_provider.core.sizing import amount
-from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
+from dcluster_provider.platforms.kubernetes.diagnosis.starting import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     POD_TEMPLATE,
     event_lines,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from dcluster_provider.core.cause_patterns import CausePattern, resolve_cause
 from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.platforms.kubernetes.diagnosis.disruption import taken_away
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import CANNOT_START, crashed_container
-from dcluster_provider.platforms.kubernetes.diagnosis.grace_periods import GracePeriods
 from dcluster_provider.platforms.kubernetes.diagnosis.images import IMAGE_REASONS, image_problem
 from dcluster_provider.platforms.kubernetes.diagnosis.scheduling import unschedulable
 from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
@@ -25,6 +25,32 @@ from dcluster_provider.platforms.kubernetes.diagnosis.subject import (
     warnings_about,
 )
 from dcluster_provider.platforms.kubernetes.pods.pod import Container, KubernetesEvent, Pod
+
+_CONTAINER_SECONDS = 10.0  # what a container refers to may be made a moment after it
+_NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_NOT_MOUNTED = {"FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"}
+_MISSING = r'(?i:(secret|configmap|persistentvolumeclaim)s?) "([^"]+)" not found'
+_IMAGE_OR_TEMPLATE = f"Correct {{field}}, or what {POD_TEMPLATE} says of it."
+_USER = (
+    "Give it a numerical user other than 0 (spark_user or flink_user of the connection, or runAsUser in "
+    f"{POD_TEMPLATE}), or correct {{field}}."
+)
+_VOLUMES = (
+    f"Make what is missing, correct the volumes in {POD_TEMPLATE}, or look at the storage class's driver "
+    "(kubectl describe pod {pod})."
+)
+
+
+@dataclass(frozen=True)
+class GracePeriods:
+    """How long what may come by itself is waited for.
+
+    :param unschedulable: seconds for a node; an autoscaler needs minutes.
+    :param mount: seconds for volumes, the network, and a registry or webhook that is out of order.
+    """
+
+    unschedulable: float
+    mount: float
 
 
 class StartCode(DiagnosisCode):
@@ -43,19 +69,6 @@ class StartCode(DiagnosisCode):
     )
 
 
-_CONTAINER_SECONDS = 10.0  # what a container refers to may be made a moment after it
-_NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
-_NOT_MOUNTED = {"FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"}
-_MISSING = r'(?i:(secret|configmap|persistentvolumeclaim)s?) "([^"]+)" not found'
-_IMAGE_OR_TEMPLATE = f"Correct {{field}}, or what {POD_TEMPLATE} says of it."
-_USER = (
-    "Give it a numerical user other than 0 (spark_user or flink_user of the connection, or runAsUser in "
-    f"{POD_TEMPLATE}), or correct {{field}}."
-)
-_VOLUMES = (
-    f"Make what is missing, correct the volumes in {POD_TEMPLATE}, or look at the storage class's driver "
-    "(kubectl describe pod {pod})."
-)
 # Searched in the kubelet's word for why a container is not there, and its message.
 _CONTAINER_PATTERNS = (
     CausePattern(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from dcluster_provider.core.errors import DClusterError
-from dcluster_provider.platforms.check import Check
+from dcluster_provider.platforms.capabilities import Check
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused, ApiUnavailable
 from dcluster_provider.platforms.kubernetes.api.server_identity import read_uid

@@ -13,7 +13,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.engine_traits import ClusterType
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.platforms.check import Check, Outcome
+from dcluster_provider.platforms.capabilities import Check, Outcome
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
@@ -24,13 +24,13 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     refused_pods,
     refused_request,
 )
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
-from dcluster_provider.platforms.kubernetes.manifests.metadata import (
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     CLUSTER,
     PREFIX,
     Place,
     cluster_labels,
     metadata,
+    root,
 )
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import EngineContainer, pod_template
 from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod, read_event, read_pod

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from dcluster_provider.core.sizing import amount
-from dcluster_provider.platforms.check import Check
+from dcluster_provider.platforms.capabilities import Check
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cpu_limits import demands_cpu_limit
 from dcluster_provider.platforms.kubernetes.doctor.image_trial import trial_cluster
-from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark import manifests as spark_manifests
 

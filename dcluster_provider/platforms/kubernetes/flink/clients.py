@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.flink.conf import (
     CLIENT_LOGGING,
+    DEFAULTS,
+    JVM_OPTIONS,
     client_target,
     configuration_text,
     job_settings,
@@ -14,10 +18,6 @@ from dcluster_provider.engines.flink.conf import (
 from dcluster_provider.engines.flink.dependencies import dependency_settings, jars_of
 from dcluster_provider.engines.flink.jars import JOIN_JARS
 from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
-from dcluster_provider.platforms.kubernetes.flink.external import (
-    external_client_fixed,
-    external_client_settings,
-)
 from dcluster_provider.platforms.kubernetes.flink.manifests import (
     FLINK_HOME,
     cluster_settings,
@@ -30,13 +30,19 @@ from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     path_in_pod,
     put_together,
 )
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
+    Manifest,
+    Place,
+    client_job,
+    job_labels,
+    job_name,
+    part_names,
+)
 from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     INSTALLED,
     location_in_pod,
     requirements_file,
 )
-from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
     EngineContainer,
@@ -50,6 +56,7 @@ _RUN = f'exec {FLINK_HOME}/bin/flink run "$@"\n'
 _JOINED = f"{SCRATCH}/joined.jar"
 _PYTHON = {"python.executable": "python3", "python.client.executable": "python3"}
 _OVERHEAD_MIB = 512  # of the client's JVM and of the Python beside it
+_WAIT = "table.dml-sync"
 
 
 def client(
@@ -125,3 +132,14 @@ def _jars(spec: JobSpec) -> list[str]:
 def is_sql(job: Job) -> bool:
     """Whether the application is a file of SQL statements."""
     return job.spec.application.lower().endswith(".sql")
+
+
+def external_client_settings() -> dict[str, str]:
+    """The Flink settings of a client before its job's own: few, for the cluster has settings of its own."""
+    return {"env.java.opts.all": " ".join(JVM_OPTIONS), _WAIT: DEFAULTS[_WAIT]}
+
+
+def external_client_fixed(cluster: Cluster) -> dict[str, str]:
+    """The Flink settings of a client that the cluster decides, after its job's own."""
+    address = urlsplit(cluster.ui_url)
+    return {"rest.address": address.hostname or "", "rest.port": str(address.port or 80)}

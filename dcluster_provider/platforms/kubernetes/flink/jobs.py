@@ -19,7 +19,7 @@ from dcluster_provider.engines.flink.rest import (
     while_client_runs,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis import is_another_since, restart_evidence
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.observations import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 
 _AVAILABLE = "Give the connection flink_storage and flink_ha, so that jobs go on after a restart."

@@ -1,10 +1,11 @@
-"""A Flink session cluster as Kubernetes objects."""
+"""A Flink session cluster as Kubernetes objects, and where the savepoints of its jobs go."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dcluster_provider.core.record import Cluster
+from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import memory_bytes
 from dcluster_provider.engines.flink.conf import (
     DAEMON_LOGGING,
@@ -15,15 +16,16 @@ from dcluster_provider.engines.flink.conf import (
     slots,
     slots_per_worker,
 )
-from dcluster_provider.engines.flink.savepoints import with_default_folder
+from dcluster_provider.engines.flink.savepoints import SAVEPOINT_FOLDER, savepoint_folder, with_default_folder
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
+    Place,
+    cluster_labels,
     deployment,
     disruption_budget,
     network_policy,
     service,
 )
-from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
     EngineContainer,
@@ -191,3 +193,19 @@ def environment() -> dict[str, str]:
         "FLINK_LOG_DIR": "/tmp/log",  # noqa: S108 - a volume of the pod's own
         "HOME": "/tmp",  # noqa: S108
     }
+
+
+def job_savepoint_folder(settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:
+    """The folder that savepoints of a job go to: the connection's flink_storage, unless a setting names one.
+
+    :raises InvalidSpec: a setting names one that cannot be, or none does and somebody else runs the cluster.
+    """
+    if not cluster.is_external:
+        return savepoint_folder(job, cluster_settings(settings, cluster))
+    folder = savepoint_folder(job, {})
+    if not folder:
+        raise InvalidSpec(
+            f"field savepoint: nothing says where savepoints of {job} go, and somebody else runs its cluster; set "
+            f"{SAVEPOINT_FOLDER} in extraCmd of the job"
+        )
+    return folder

@@ -1,4 +1,4 @@
-"""The pods of a deployment in one namespace, kept current by one LIST and one WATCH for everybody in the process."""
+"""The pods of a deployment in one namespace, by one LIST and one WATCH, and its warnings, for all in the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dcluster_provider.platforms.capabilities import OnChange
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused, ApiUnavailable
-from dcluster_provider.platforms.kubernetes.pods.pod import Pod, read_pod
+from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod, read_event, read_pod
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _MAX_PAUSE = 5.0
 _MAX_ENDED = 1000
 _SIGNALLED = {137, 143}  # exit codes of what was ended from outside, of which its Kubernetes Job tells more
 _EXPECTED = (PlatformUnavailable, ApiRefused)  # after which the watch goes on from where it was
+_FRESH_SECONDS = 5.0  # for which warnings are not listed again
 
 
 class _Gone(Exception):
@@ -225,3 +226,31 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     for block in blocks:
         *whole, rest = (rest + block).split(b"\n")
         yield from (line for line in whole if line)
+
+
+class Warnings:
+    """The warning events of one namespace."""
+
+    def __init__(self, api: KubernetesApi, namespace: str) -> None:
+        self._api = api
+        self._path = collection("Event", namespace)
+        self._lock = threading.Lock()
+        self._listed_at = 0.0
+        self._events: tuple[KubernetesEvent, ...] = ()
+
+    def about(self, *names: str) -> tuple[KubernetesEvent, ...]:
+        """The warnings about objects whose names begin so, oldest first; none where events may not be read."""
+        with self._lock:
+            if time.monotonic() - self._listed_at >= _FRESH_SECONDS:
+                self._events = self._list()
+                self._listed_at = time.monotonic()
+        return tuple(event for event in self._events if event.name.startswith(names))
+
+    def _list(self) -> tuple[KubernetesEvent, ...]:
+        try:
+            items, _ = self._api.list(self._path, {"fieldSelector": "type=Warning"})
+        except ApiRefused as refusal:
+            if refusal.status == 403:
+                return ()
+            raise
+        return tuple(sorted((read_event(item) for item in items), key=lambda event: event.last_at))

@@ -20,14 +20,20 @@ from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     path_in_pod,
     put_together,
 )
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, client_job, part_names
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
+    Manifest,
+    Place,
+    client_job,
+    job_labels,
+    job_name,
+    part_names,
+)
 from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     INSTALLED,
     INSTALLED_ARCHIVE,
     location_in_pod,
     requirements_file,
 )
-from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import image_in_blocks
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
@@ -36,7 +42,6 @@ from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
 )
 from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.kubernetes.spark.external import DRIVER_PORTS, external_driver_settings
 from dcluster_provider.platforms.kubernetes.spark.manifests import (
     CONF,
     DRIVER_UI_PORT,
@@ -71,6 +76,11 @@ _PACK = f"""\
 (mkdir -p {INSTALLED} && cd {INSTALLED} && find . -mindepth 1 -maxdepth 1 -printf '%P\\0' |
     tar -cf {INSTALLED_ARCHIVE} --null --files-from=-) || exit 1
 """
+DRIVER_PORTS = {"driver": 7078, "blocks": 7079}  # by which executors reach a driver
+DRIVER_PORT_SETTINGS = {
+    "spark.driver.port": str(DRIVER_PORTS["driver"]),
+    "spark.driver.blockManager.port": str(DRIVER_PORTS["blocks"]),
+}
 
 
 def driver(
@@ -221,3 +231,8 @@ def _submit(cluster: Cluster, spec: JobSpec, *, own_executors: bool) -> str:
 
 def _image(settings: KubernetesSettings, job: Job, cluster: Cluster) -> str:
     return job.spec.docker_image_name or settings.image(cluster.spec)
+
+
+def external_driver_settings(cluster: Cluster) -> dict[str, str]:
+    """The Spark settings of a driver that the cluster decides, and the ports at which executors come to its pod."""
+    return {"spark.master": cluster.master_url} | DRIVER_PORT_SETTINGS

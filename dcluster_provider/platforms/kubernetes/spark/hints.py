@@ -12,7 +12,7 @@ from dcluster_provider.core.observation import ApplicationEnd
 from dcluster_provider.engines.spark.main_end import after_stop, has_begun
 from dcluster_provider.engines.spark.master import application_end, find_ended_application
 from dcluster_provider.platforms.kubernetes.diagnosis.admission import explain_refusal
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.observations import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.logs import Line
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 from dcluster_provider.platforms.kubernetes.spark.jobs import ids_of_applications

@@ -30,7 +30,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     is_out_of_memory,
     restart_evidence,
 )
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.observations import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 
 _WHOLE_HEAD_BYTES = (

@@ -13,12 +13,11 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.spark.conf import Worker, never_fits
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
-from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, Place
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, listed
 from dcluster_provider.platforms.kubernetes.spark import drivers, manifests
-from dcluster_provider.platforms.kubernetes.spark.external import DRIVER_PORT_SETTINGS, DRIVER_PORTS
+from dcluster_provider.platforms.kubernetes.spark.drivers import DRIVER_PORT_SETTINGS, DRIVER_PORTS
 from dcluster_provider.platforms.kubernetes.spark.job_observer import SparkJobObserver
 
 _ON_OURS = manifests.PORT_SETTINGS | {"spark.network.crypto.enabled": "true"}

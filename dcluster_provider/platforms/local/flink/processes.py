@@ -1,31 +1,65 @@
-"""Flink session clusters and their jobs."""
+"""Flink session clusters and their jobs: how they are started and stopped, and what they are doing."""
 
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Mapping
+from functools import cached_property
 from urllib.parse import urlsplit
 
+from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.identity import flink_job_id
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import local_path
 from dcluster_provider.engines.flink import rest as flink_rest
-from dcluster_provider.engines.flink.conf import never_fits
-from dcluster_provider.engines.flink.jobs import run_jar_once
+from dcluster_provider.engines.flink.conf import never_fits, slots
+from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
+from dcluster_provider.engines.flink.log_patterns import FlinkCode
+from dcluster_provider.engines.flink.rest import (
+    FINAL_PHASES,
+    LEFT_ALONE,
+    after_client,
+    while_client_runs,
+)
 from dcluster_provider.engines.flink.savepoints import savepoint_folder
-from dcluster_provider.engines.rest import HttpRest
+from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.platforms.local.ending import while_not_ended
+from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.files import mark
 from dcluster_provider.platforms.local.flink import launch as flink_launch
-from dcluster_provider.platforms.local.flink.launch import REST_PORT, RPC_PORT, cluster_settings
-from dcluster_provider.platforms.local.flink.view import FlinkView, submitted_ids
-from dcluster_provider.platforms.local.job_process import STOP_GRACE
+from dcluster_provider.platforms.local.flink.launch import (
+    PORT_SETTINGS,
+    REST_PORT,
+    RPC_PORT,
+    cluster_settings,
+)
+from dcluster_provider.platforms.local.job_process import (
+    STOP_GRACE,
+    conclude,
+    read_outcome,
+    settled,
+    write_outcome,
+)
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
+from dcluster_provider.platforms.local.logs import first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.processes.process import Command
+from dcluster_provider.platforms.local.processes.process import Command, Life
 from dcluster_provider.platforms.local.processes.termination import end
+
+_TERMS = Terms(
+    "The JobManager",
+    "The TaskManager",
+    worker_name=None,
+    joined="Registering TaskManager with ResourceID {name} (",
+    port_settings=PORT_SETTINGS,
+)
+_SUBMITTED = re.compile(r"Submitting job '.*' \(([0-9a-f]{32})\)")
+_CLIENT = "The client"
 
 
 class FlinkProcesses:
@@ -91,3 +125,137 @@ def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> 
     mark(own.submitted)
     if own.process.is_stopped():  # the stop may have come before there was anything to cancel
         flink_rest.cancel(rest, job_id)
+
+
+class FlinkView:
+    """One look at a Flink cluster; each of its two accounts is asked for at most once."""
+
+    def __init__(self, place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> None:
+        self._place, self._plan, self._spec = place, plan, spec
+        self._rest = HttpRest(plan.host, plan.ports[REST_PORT])
+
+    def cluster(self) -> ClusterObservation:
+        """The cluster as it is."""
+        try:
+            answer = flink_rest.overview(self._rest)
+        except (NoAnswer, ErrorResponse):
+            answer = {}
+        failure = cluster_failure(self._place, self._plan, _TERMS)
+        phase = ClusterPhase.STARTING
+        if failure:
+            phase = ClusterPhase.BROKEN
+        elif answer.get("slots-total", 0) >= slots(self._spec) and self._all_live():
+            phase = ClusterPhase.READY
+        return ClusterObservation(
+            phase,
+            master_url=self._url,
+            ui_url=self._url,
+            workers_ready=answer.get("taskmanagers", 0),
+            diagnosis=failure,
+        )
+
+    def busy(self) -> bool | None:
+        """Whether the JobManager has a job that has not ended; none when it does not answer."""
+        try:
+            return flink_rest.is_busy(self._rest)
+        except (NoAnswer, ErrorResponse):
+            return None
+
+    def job(self, job: Job) -> JobObservation | None:
+        """A job as it is; none when the JobManager gives no account just now."""
+        own = self._place.job(job)
+        verdict = read_outcome(own)
+        # Somebody who did not know of the wish for a savepoint may have seen the job end by it.
+        is_settled = not job.savepoint_requested or (verdict and verdict.phase is not JobPhase.SUCCEEDED)
+        if verdict is not None and (is_settled or verdict.savepoint or self._jobs is None):
+            return verdict
+        seen = verdict or (self._client_job(own) if own.has_process else self._submitted_job(own, job))
+        if seen is not None and job.savepoint_requested and self._jobs is not None:
+            seen = self._stopped_with_savepoint(own, job, seen)
+        if seen is not None and seen.phase in FINAL_PHASES and seen.phase is not JobPhase.LOST:
+            self._keep(own, flink_job_id(job.platform_key, job.generation), seen)
+        return seen
+
+    @property
+    def _url(self) -> str:
+        return f"http://{self._plan.address(REST_PORT)}"
+
+    @cached_property
+    def _jobs(self) -> FlinkJobs | None:
+        return FlinkJobs.poll(self._rest, self._url)
+
+    @cached_property
+    def _master_failure(self) -> Diagnosis | None:
+        if not self._place.process("master").state().is_over:
+            return None
+        return cluster_failure(self._place, self._plan, _TERMS)
+
+    def _submitted_job(self, own: JobPlace, job: Job) -> JobObservation | None:
+        """A jar that was handed to the JobManager."""
+        job_id = flink_job_id(job.platform_key, job.generation)
+        submitted = own.submitted.exists()
+        if self._jobs is None:
+            return self._lost() if submitted and self._master_failure else None
+        if job_id in self._jobs:
+            return self._jobs.observe(job_id)
+        if own.process.is_stopped():
+            return JobObservation(JobPhase.KILLED)
+        return JobObservation(JobPhase.LOST if submitted else JobPhase.ABSENT)
+
+    def _client_job(self, own: JobPlace) -> JobObservation | None:
+        """A PyFlink program or SQL file, which may submit several jobs, waited for by its client or not."""
+        ids = submitted_ids(own)
+        seen = settled(own, _CLIENT)
+        if self._jobs is None:
+            if self._master_failure and (seen is None or (ids and seen.phase is not JobPhase.ABSENT)):
+                return conclude(own, self._lost()) if seen is None else self._lost()
+            return seen if seen is None or seen.phase is not JobPhase.SUCCEEDED else None
+        jobs = [self._jobs.observe(job_id) for job_id in ids if job_id in self._jobs]
+        if seen is None:
+            return while_client_runs(jobs)
+        if seen.phase is JobPhase.SUCCEEDED:
+            lost = JobObservation(JobPhase.LOST, exit_code=seen.exit_code)
+            return lost if ids and not jobs and _went_on_without(own) else after_client(jobs) or seen
+        self._jobs.cancel_live(ids)  # again at the next poll, if it has not come through
+        return self._jobs.after_failed_client(seen, jobs)
+
+    def _stopped_with_savepoint(self, own: JobPlace, job: Job, seen: JobObservation) -> JobObservation | None:
+        """A job that is to be stopped with a savepoint; that is asked for unless Flink is at it already."""
+        assert self._jobs is not None
+        ids = submitted_ids(own) if own.has_process else [flink_job_id(job.platform_key, job.generation)]
+        folder = savepoint_folder(job, cluster_settings(self._place, self._plan, self._spec))
+        stopped = self._jobs.stop_with_savepoint(job, ids, folder, seen)
+        return conclude(own, stopped) if stopped is not None and stopped.savepoint else stopped
+
+    def _lost(self) -> JobObservation:
+        cause = self._master_failure
+        assert cause is not None
+        lost = Diagnosis(
+            FlinkCode.JOB_MANAGER_ENDED,
+            f"The JobManager ended while it had the job, so whether the job finished cannot be told: {cause.cause}",
+            "Check the job's output; if it has to run again, clear the task.",
+            cause.evidence,
+        )
+        return JobObservation(JobPhase.LOST, diagnosis=lost)
+
+    def _keep(self, own: JobPlace, job_id: str, seen: JobObservation) -> None:
+        """Keep an outcome: the JobManager and its memory of it go with the cluster."""
+        own.folder.mkdir(parents=True, exist_ok=True)
+        if not own.has_process and seen.phase is JobPhase.FAILED:
+            own.log.write_text(flink_rest.root_exception(self._rest, job_id), encoding="utf-8")
+        write_outcome(own, seen)
+
+    def _all_live(self) -> bool:
+        """The JobManager needs seconds to notice a lost TaskManager."""
+        return all(self._place.process(role).state().life is Life.RUNNING for role in self._plan.worker_roles)
+
+
+def submitted_ids(own: JobPlace) -> list[str]:
+    """The Flink jobs that the job's client submitted, or was about to."""
+    return _SUBMITTED.findall(first_text(own.facts))
+
+
+def _went_on_without(own: JobPlace) -> bool:
+    """Whether a job had Flink jobs at work after its client's end; one that waits for them ends with the last."""
+    ended = own.process.ended_at()
+    return ended is not None and time.time() - ended > LEFT_ALONE.total_seconds()

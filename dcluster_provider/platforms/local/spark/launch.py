@@ -1,4 +1,4 @@
-"""The commands and configuration of a Spark standalone cluster and of its drivers."""
+"""The commands, configuration and settings of a Spark standalone cluster and of its drivers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.base import NO_SETTINGS
-from dcluster_provider.engines.spark.conf import EXIT_ON_FULL_HEAP, daemon_settings
+from dcluster_provider.engines.spark.conf import (
+    EXIT_ON_FULL_HEAP,
+    daemon_settings,
+    job_settings,
+    properties_text,
+)
 from dcluster_provider.engines.spark.dependencies import dependency_settings
 from dcluster_provider.engines.spark.environment import executor_environment
 from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
@@ -22,16 +27,10 @@ from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.ports import HOST, chosen_port
 from dcluster_provider.platforms.local.processes.process import Command
-from dcluster_provider.platforms.local.spark.settings import (
-    MASTER_PORT,
-    PORT_SETTINGS,
-    UI_PORT,
-    driver_settings,
-    write_properties,
-)
 
+MASTER_PORT, UI_PORT = "master", "ui"
+PORT_SETTINGS = {MASTER_PORT: "spark.master.port", UI_PORT: "spark.master.ui.port"}
 _MASTER_WAIT_SECONDS = 90
-
 _OPENED = (
     "java.lang java.lang.invoke java.lang.reflect java.io java.net java.nio java.util java.util.concurrent "
     "java.util.concurrent.atomic jdk.internal.ref sun.nio.ch sun.nio.cs sun.security.action sun.util.calendar"
@@ -45,7 +44,6 @@ _JVM = (
 )
 # A master and a worker do little for long: they had better start soon.
 _DAEMON_JVM = (EXIT_ON_FULL_HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
-
 # The driver's log tells the application's id, the port of its page, what becomes of its executors and when it stops;
 # this keeps those lines findable however much the application prints, and whatever log level it chooses.
 _DRIVER_LOGGING = """\
@@ -75,6 +73,27 @@ logger.services.appenderRef.facts.ref = facts
 logger.jetty.name = org.sparkproject.jetty
 logger.jetty.level = warn
 """
+
+
+def driver_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, str]:
+    """The Spark settings of a job: what is fixed here, the cluster's, then the job's own.
+
+    Without the secret.
+    """
+    defaults = {"spark.ui.port": "0"}
+    if plan.host == HOST:  # to a cluster elsewhere, this machine has another address
+        defaults |= {"spark.driver.host": HOST, "spark.driver.bindAddress": HOST}
+    settings = defaults | job_settings(job, cluster, frozenset(PORT_SETTINGS.values()))
+    return settings | {
+        "spark.master": f"spark://{plan.address(MASTER_PORT)}",
+        "spark.submit.deployMode": "client",
+    }
+
+
+def write_properties(path: Path, settings: Mapping[str, str]) -> None:
+    """Write settings as Spark reads them, for the owner's eyes alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, properties_text(settings))
 
 
 def wanted_ports(spec: ClusterSpec) -> dict[str, int | None]:

@@ -16,7 +16,7 @@ from dcluster_provider.engines.flink.jobs import FlinkJobs
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.flink.jobs import JobManagerJobs, submitted_ids
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod
+from dcluster_provider.platforms.kubernetes.observations import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.pod import read_pod
 
 NOBODY = HttpRest("127.0.0.1", 1)  # an empty overview is all that was answered

@@ -11,7 +11,7 @@ from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark.conf import Worker, application_name
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
-from dcluster_provider.platforms.kubernetes.job_outcome import ClientPod, verdict_annotation
+from dcluster_provider.platforms.kubernetes.observations import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.pods.pod import Container
 from dcluster_provider.platforms.kubernetes.spark.jobs import (
     observe_on_standalone,

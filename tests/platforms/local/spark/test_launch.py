@@ -14,8 +14,7 @@ from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.spark.launch import driver_command, wanted_ports
-from dcluster_provider.platforms.local.spark.settings import driver_settings
+from dcluster_provider.platforms.local.spark.launch import driver_command, driver_settings, wanted_ports
 
 
 def plan_of(cluster):

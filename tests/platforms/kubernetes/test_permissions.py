@@ -3,8 +3,15 @@ from __future__ import annotations
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.platforms.kubernetes.permissions import DRIVER, FLINK, NODES, PLATFORM, PROXY
-from dcluster_provider.platforms.kubernetes.rbac import Subject, rbac_manifest
+from dcluster_provider.platforms.kubernetes.permissions import (
+    DRIVER,
+    FLINK,
+    NODES,
+    PLATFORM,
+    PROXY,
+    Subject,
+    rbac_manifest,
+)
 
 AIRFLOW = Subject.service_account("airflow:airflow-worker")
 

@@ -15,7 +15,7 @@ from local_platform import make_cluster, make_job, until
 
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.platforms.local.flink.launch import REST_PORT
-from dcluster_provider.platforms.local.flink.view import FlinkView
+from dcluster_provider.platforms.local.flink.processes import FlinkView
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import make_plan

@@ -16,8 +16,8 @@ from dcluster_provider.platforms.local.job_process import conclude
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import make_plan
 from dcluster_provider.platforms.local.processes.process import Command
-from dcluster_provider.platforms.local.spark.settings import MASTER_PORT, UI_PORT
-from dcluster_provider.platforms.local.spark.view import SparkView
+from dcluster_provider.platforms.local.spark.launch import MASTER_PORT, UI_PORT
+from dcluster_provider.platforms.local.spark.processes import SparkView
 
 CLUSTER = make_cluster()
 JOB = make_job(CLUSTER)
