@@ -1,10 +1,11 @@
-"""The options of the bundled DAGs, from the ``[dcluster]`` section of Airflow's configuration."""
+"""The options of the bundled DAGs, from Airflow's configuration, and the connections that their runs maintain."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from airflow.sdk import task
 from airflow.sdk.configuration import conf
 
 from dcluster_provider.dags.options import OPTIONS
@@ -49,3 +50,13 @@ def _for_all() -> dict[str, Any]:
         # A retry continues what a killed attempt has begun.
         "default_args": {"retries": 2, "retry_delay": timedelta(seconds=15)},
     }
+
+
+def each_connection() -> Any:
+    """A task that returns the connections of the run's parameters, for mapping other tasks over them."""
+
+    @task
+    def connections(params: dict[str, Any] | None = None) -> list[str]:
+        return list((params or {})["dcluster_conn_ids"])
+
+    return connections()

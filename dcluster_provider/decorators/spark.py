@@ -89,8 +89,7 @@ class DClusterSparkDecoratedOperator(DecoratedOperator, DClusterSubmitJobOperato
         return self.hook.settings.home / "functions" / f"{owner.key}.py"
 
     def _write(self, file: Path, context: Context) -> None:
-        from dcluster_provider.decorators.function_call import application_text, check_complete
-        from dcluster_provider.decorators.function_files import write_private
+        from dcluster_provider.decorators.function_call import application_text, check_complete, write_private
 
         known: Mapping[str, Any] = context
         parameters = inspect.signature(self.python_callable).parameters

@@ -1,4 +1,4 @@
-"""The alerts about jobs: each is sent once, however many processes send at once and whichever is killed.
+"""The alerts about jobs, and which clients want them: each is sent once, whoever sends at once and is killed.
 
 A sender claims an alert first and confirms it afterwards. A claim that is neither confirmed nor released expires, so
 that the alert of a killed sender is sent by the next one.
@@ -6,19 +6,19 @@ that the alert of a killed sender is sent by the next one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from dcluster_provider.core.alert import FAILED, MAIL
 from dcluster_provider.core.record import Job, JobState
 from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
-from dcluster_provider.registry.models import alert_table as table
-from dcluster_provider.registry.models import job_table
-from dcluster_provider.registry.queries import insert_row
+from dcluster_provider.registry.models import alert_table, client_setting_table, job_table
+from dcluster_provider.registry.queries import chunks, insert_row
 from dcluster_provider.registry.records import Scope
 
 if TYPE_CHECKING:
@@ -26,6 +26,53 @@ if TYPE_CHECKING:
 
 CLAIM_LAPSES = timedelta(minutes=10)  # longer than any delivery takes
 _FAILURES = (JobState.FAILED, JobState.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class ClientSetting:
+    """How a client's jobs are monitored.
+
+    :param monitored: whether long-running jobs of the client raise an alert.
+    :param alert_after: seconds that a job may run before the alert; None means the connection's default.
+    """
+
+    client: str
+    monitored: bool = True
+    alert_after: int | None = None
+
+
+class ClientSettingStore(Store):
+    """The client settings of a registry, with defaults for the others."""
+
+    def get(self, client: str) -> ClientSetting:
+        """The setting of a client; a client without one is monitored."""
+        return self.get_many([client])[client]
+
+    def get_many(self, clients: Iterable[str]) -> dict[str, ClientSetting]:
+        """The settings of several clients, by client; one without a setting has the defaults."""
+        found = {client: ClientSetting(client) for client in clients}
+        with self._read() as connection:
+            for chunk in chunks(found):
+                query = select(client_setting_table).where(client_setting_table.c.client.in_(chunk))
+                found.update(
+                    {row.client: ClientSetting(**row._asdict()) for row in connection.execute(query)}
+                )
+        return found
+
+    def is_monitored(self, client: str) -> bool:
+        """Whether long-running jobs of the client raise an alert."""
+        return self.get(client).monitored
+
+    def save(self, client: str, *, monitored: bool, alert_after: int | None = None) -> None:
+        """Replace a client's setting; the arguments are those of :class:`ClientSetting`."""
+        values = {"monitored": monitored, "alert_after": alert_after}
+        with self._write() as connection:
+            lock(connection, (client_setting_table.name, client))
+            found = connection.execute(
+                update(client_setting_table).where(client_setting_table.c.client == client), values
+            )
+            if not found.rowcount:
+                connection.execute(insert(client_setting_table), {"client": client, **values})
 
 
 @dataclass(frozen=True)
@@ -63,12 +110,14 @@ class AlertStore(Store):
         """
         filters = {"job_id": job_id, "kind": kind, "threshold": threshold, "channel": channel}
         with self._write() as connection:
-            lock(connection, (table.name, str(job_id), kind))
+            lock(connection, (alert_table.name, str(job_id), kind))
             latest = _latest(connection, filters)
             if not _is_due(latest, kind, repeat, now):
                 return None
             if latest is not None and latest.sent_at is None:
-                connection.execute(update(table).where(table.c.id == latest.id), {"claimed_at": now})
+                connection.execute(
+                    update(alert_table).where(alert_table.c.id == latest.id), {"claimed_at": now}
+                )
                 return AlertClaim(latest.id, now)
             number = 1 if latest is None else latest.number + 1
             added = _add(connection, {**filters, "number": number, "due_at": now, "claimed_at": now})
@@ -105,7 +154,7 @@ class AlertStore(Store):
         :param since: alerts due before this moment have expired.
         :param after_id: the last alert of the previous page.
         """
-        columns, jobs = table.c, job_table.c
+        columns, jobs = alert_table.c, job_table.c
         query = (
             select(columns.id, columns.job_id)
             .join(job_table, jobs.id == columns.job_id)
@@ -118,9 +167,9 @@ class AlertStore(Store):
             return [(row.id, row.job_id) for row in connection.execute(query)]
 
     def _settle(self, claim: AlertClaim, values: dict[str, Any]) -> None:
-        mine = [table.c.id == claim.alert_id, table.c.claimed_at == claim.claimed_at]
+        mine = [alert_table.c.id == claim.alert_id, alert_table.c.claimed_at == claim.claimed_at]
         with self._write() as connection:
-            connection.execute(update(table).where(*mine), values)
+            connection.execute(update(alert_table).where(*mine), values)
 
 
 def make_failure_due(connection: Connection, job: Job) -> None:
@@ -131,9 +180,9 @@ def make_failure_due(connection: Connection, job: Job) -> None:
 
 
 def _latest(connection: Connection, filters: dict[str, Any]) -> Any:
-    conditions = [table.c[name] == value for name, value in filters.items()]
+    conditions = [alert_table.c[name] == value for name, value in filters.items()]
     return connection.execute(
-        select(table).where(*conditions).order_by(table.c.number.desc()).limit(1)
+        select(alert_table).where(*conditions).order_by(alert_table.c.number.desc()).limit(1)
     ).first()
 
 
@@ -146,4 +195,4 @@ def _is_due(latest: Any, kind: str, repeat: timedelta | None, now: datetime) -> 
 
 
 def _add(connection: Connection, values: dict[str, Any]) -> int:
-    return insert_row(connection, table, {**values, "sent_at": None})
+    return insert_row(connection, alert_table, {**values, "sent_at": None})

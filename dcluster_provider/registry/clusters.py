@@ -1,4 +1,4 @@
-"""The cluster store: claims, reads and saves the clusters of the registry."""
+"""The cluster store: claims, reads and saves the clusters of the registry, and records orphaned ones."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 
 from dcluster_provider.core.errors import NotFound, nearest
 from dcluster_provider.core.identity import Owner, cluster_name
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.core.state import end_cluster
+from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.identity import registry_id_of
-from dcluster_provider.registry.leases import Termination, live_jobs_on
 from dcluster_provider.registry.models import cluster_table as table
+from dcluster_provider.registry.models import orphaned_cluster_table as orphan_table
 from dcluster_provider.registry.queries import chunks, insert_row, latest_of_key, row_of
-from dcluster_provider.registry.records import Claim, RecordStore, conditions_of_owner, iterate
+from dcluster_provider.registry.records import (
+    Claim,
+    RecordStore,
+    Scope,
+    Termination,
+    conditions_of_owner,
+    in_scope,
+    iterate,
+    live_jobs_on,
+)
 from dcluster_provider.registry.rows import cluster_changes, cluster_of, cluster_values
 
 if TYPE_CHECKING:
@@ -223,3 +233,41 @@ def _free_name(connection: Connection, spec: ClusterSpec, env: str, now: datetim
         if connection.execute(select(table.c.id).where(table.c.name == name)).first() is None:
             return name
         at += timedelta(milliseconds=1)
+
+
+class OrphanStore(Store):
+    """The orphaned clusters that cluster checks have recorded."""
+
+    def list(self, scope: Scope) -> dict[str, datetime]:
+        """Each orphaned cluster's name, with the time it was first found."""
+        query = select(orphan_table.c.name, orphan_table.c.first_seen_at).where(
+            *in_scope(orphan_table, scope)
+        )
+        with self._read() as connection:
+            return {row.name: row.first_seen_at for row in connection.execute(query)}
+
+    def record(self, scope: Scope, names: Iterable[str], now: datetime) -> dict[str, datetime]:
+        """Record orphaned clusters; those recorded before keep their time.
+
+        :returns: when each of them was first found.
+        """
+        unique = list(dict.fromkeys(names))
+        with self._write() as connection:
+            lock(connection, (orphan_table.name, scope.deployment, scope.conn_id))
+            query = select(orphan_table.c.name, orphan_table.c.first_seen_at).where(
+                *in_scope(orphan_table, scope)
+            )
+            known = {row.name: row.first_seen_at for row in connection.execute(query)}
+            fresh = [name for name in unique if name not in known]
+            if fresh:
+                same = {"deployment": scope.deployment, "conn_id": scope.conn_id, "first_seen_at": now}
+                connection.execute(insert(orphan_table), [{**same, "name": name} for name in fresh])
+        return {name: known.get(name, now) for name in unique}
+
+    def remove(self, scope: Scope, names: Iterable[str]) -> None:
+        """Remove clusters that are gone from the platform, or that the registry knows by now."""
+        with self._write() as connection:
+            for chunk in chunks(names):
+                connection.execute(
+                    delete(orphan_table).where(*in_scope(orphan_table, scope), orphan_table.c.name.in_(chunk))
+                )

@@ -1,4 +1,7 @@
-"""The recorded instances: what a cloud lists of each or it reported of itself, and what has changed."""
+"""The recorded instances of a cloud, and what node clean-ups record of its machines from run to run.
+
+Of an instance: what the cloud lists or it reported of itself, and what has changed.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from dcluster_provider.core.errors import NotFound
 from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
-from dcluster_provider.registry.models import instance_table
+from dcluster_provider.registry.models import instance_table, machine_table
 from dcluster_provider.registry.queries import chunks
+from dcluster_provider.registry.records import Scope, in_scope
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -121,3 +125,82 @@ def _record_chunk(
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
     names = dict.fromkeys([*old, *new])
     return {name: [old.get(name), new.get(name)] for name in names if old.get(name) != new.get(name)}
+
+
+@dataclass(frozen=True)
+class MachineMark:
+    """What a clean-up recorded of a machine.
+
+    :param was_node: whether it has been a node of Kubernetes.
+    :param unused_since: since when nothing uses it; None while something does.
+    """
+
+    was_node: bool = False
+    unused_since: datetime | None = None
+
+
+class MachineStore(Store):
+    """The recorded machines of a registry."""
+
+    def list(self, scope: Scope) -> dict[str, MachineMark]:
+        """The mark of each machine, by its id."""
+        with self._read() as connection:
+            return _marks(connection, scope)
+
+    def replace_all(self, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+        """Replace the marks of all machines in one transaction, or in none when nothing changed.
+
+        A machine that was unused before keeps its time, and one that was a node stays marked as one.
+        """
+        if self.list(scope) == marks:
+            return
+        with self._write() as connection:
+            lock(connection, (machine_table.name, scope.deployment, scope.conn_id))
+            known = _marks(connection, scope)
+            merged = {it: _merged(known.get(it, mark), mark) for it, mark in marks.items()}
+            _delete(connection, scope, [it for it in known if it not in merged])
+            _update(
+                connection, scope, {it: merged[it] for it in known if merged.get(it, known[it]) != known[it]}
+            )
+            _insert(connection, scope, {it: mark for it, mark in merged.items() if it not in known})
+
+
+def _merged(known: MachineMark, mark: MachineMark) -> MachineMark:
+    since = (known.unused_since or mark.unused_since) if mark.unused_since else None
+    return MachineMark(known.was_node or mark.was_node, since)
+
+
+def _marks(connection: Connection, scope: Scope) -> dict[str, MachineMark]:
+    query = select(machine_table.c.machine_id, machine_table.c.was_node, machine_table.c.unused_since).where(
+        *in_scope(machine_table, scope)
+    )
+    return {row.machine_id: MachineMark(row.was_node, row.unused_since) for row in connection.execute(query)}
+
+
+def _delete(connection: Connection, scope: Scope, ids: list[str]) -> None:
+    for chunk in chunks(ids):
+        connection.execute(
+            delete(machine_table).where(
+                *in_scope(machine_table, scope), machine_table.c.machine_id.in_(chunk)
+            )
+        )
+
+
+def _update(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+    if marks:
+        connection.execute(
+            update(machine_table)
+            .where(*in_scope(machine_table, scope), machine_table.c.machine_id == bindparam("of"))
+            .values(was_node=bindparam("node"), unused_since=bindparam("since")),
+            [{"of": it, "node": mark.was_node, "since": mark.unused_since} for it, mark in marks.items()],
+        )
+
+
+def _insert(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+    if marks:
+        same = {"deployment": scope.deployment, "conn_id": scope.conn_id}
+        rows: list[dict[str, Any]] = [
+            {**same, "machine_id": it, "was_node": mark.was_node, "unused_since": mark.unused_since}
+            for it, mark in marks.items()
+        ]
+        connection.execute(insert(machine_table), rows)

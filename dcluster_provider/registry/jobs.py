@@ -18,11 +18,16 @@ from dcluster_provider.registry.alerts import make_failure_due
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
 from dcluster_provider.registry.identity import registry_id_of
-from dcluster_provider.registry.leases import reject_terminating_cluster
 from dcluster_provider.registry.models import cluster_table
 from dcluster_provider.registry.models import job_table as table
 from dcluster_provider.registry.queries import chunks, insert_row, latest_of_key, live_rows, page_of
-from dcluster_provider.registry.records import Claim, RecordStore, conditions_of_owner, iterate
+from dcluster_provider.registry.records import (
+    Claim,
+    RecordStore,
+    conditions_of_owner,
+    iterate,
+    reject_terminating_cluster,
+)
 from dcluster_provider.registry.rows import job_changes, job_of, job_values
 
 if TYPE_CHECKING:

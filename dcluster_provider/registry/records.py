@@ -1,4 +1,9 @@
-"""What the stores of clusters and jobs share."""
+"""What the stores of clusters and jobs share, and leases: a live job is a lease of its cluster.
+
+A cluster is not terminated as idle while a lease is held. Both sides lock the cluster's row before they decide: either
+a job is claimed on the cluster, which then cannot be terminated without force, or the cluster is terminating and takes
+no more jobs; never both.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +17,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from sqlalchemy import Table, select, update
 from typing_extensions import NamedTuple
 
-from dcluster_provider.core.errors import NotFound, StaleRecord
+from dcluster_provider.core.errors import ClusterTerminating, NotFound, StaleRecord
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState, Job
 from dcluster_provider.registry.database import Store
+from dcluster_provider.registry.models import cluster_table, job_table
 from dcluster_provider.registry.queries import (
     latest_of_key,
+    live_rows,
     live_rows_of_older_epochs,
     page_of,
     row_of,
     rows_of,
 )
+from dcluster_provider.registry.rows import cluster_of, job_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
@@ -180,3 +188,33 @@ def iterate(page: Callable[[int], Sequence[Record]]) -> Iterator[Record]:
     while found := page(last):
         yield from found
         last = found[-1].id
+
+
+class Termination(NamedTuple):
+    """The answer to a request to terminate a cluster unless it is used.
+
+    :param cluster: the cluster as it is now: TERMINATING or final, unless ``users`` keep it.
+    :param users: the live jobs that keep it, newest first.
+    """
+
+    cluster: Cluster
+    users: tuple[Job, ...]
+
+
+def reject_terminating_cluster(connection: Connection, cluster_id: int) -> None:
+    """Keep a cluster from being terminated as idle until the transaction ends.
+
+    :raises ClusterTerminating: the cluster is terminating or has ended.
+    """
+    row = row_of(connection, cluster_table, cluster_id, locked=True)
+    if row is not None and ClusterState(row.state).is_ending:
+        cluster = cluster_of(row)
+        raise ClusterTerminating(
+            f"{cluster} is {cluster.state.value} and takes no new job; name one that is live"
+        )
+
+
+def live_jobs_on(connection: Connection, cluster_id: int, run: tuple[str, str] | None) -> tuple[Job, ...]:
+    """The live jobs on a cluster, newest first, without those of a DAG run (``dag_id``, ``run_id``)."""
+    rows = live_rows(connection, job_table, {"cluster_id": cluster_id}, LIVE_JOB_STATES)
+    return tuple(job_of(row) for row in rows if run is None or (row.owner_dag_id, row.owner_run_id) != run)

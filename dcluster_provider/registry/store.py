@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dcluster_provider.registry.alerts import AlertClaim, AlertStore
-from dcluster_provider.registry.client_settings import ClientSetting, ClientSettingStore
-from dcluster_provider.registry.clusters import ClusterStore
+from dcluster_provider.registry.alerts import AlertClaim, AlertStore, ClientSetting, ClientSettingStore
+from dcluster_provider.registry.clusters import ClusterStore, OrphanStore
 from dcluster_provider.registry.database import MigratedDatabase
-from dcluster_provider.registry.epochs import EpochStore
 from dcluster_provider.registry.events import Event, EventStore
-from dcluster_provider.registry.identity import IdentityStore
-from dcluster_provider.registry.instances import Instance, InstanceStore
+from dcluster_provider.registry.identity import EpochStore, IdentityStore
+from dcluster_provider.registry.instances import Instance, InstanceStore, MachineMark, MachineStore
 from dcluster_provider.registry.jobs import JobStore
-from dcluster_provider.registry.leases import Termination
-from dcluster_provider.registry.machines import MachineMark, MachineStore
-from dcluster_provider.registry.orphans import OrphanStore
-from dcluster_provider.registry.records import Claim, Scope
+from dcluster_provider.registry.records import Claim, Scope, Termination
 
 __all__ = [
     "AlertClaim",

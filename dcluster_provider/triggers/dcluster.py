@@ -14,11 +14,10 @@ from airflow.triggers.base import TriggerEvent
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.job_result import without_result_lines
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.triggers.log_channel import turn, wait_for_room
 from dcluster_provider.triggers.owned import OwnedTrigger
 from dcluster_provider.triggers.poll_result import PollResult, Subscription
 from dcluster_provider.triggers.shared_watch import SharedWatch
-from dcluster_provider.triggers.task_log import describe_change, is_news
+from dcluster_provider.triggers.task_log import describe_change, is_news, turn, wait_for_room
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control

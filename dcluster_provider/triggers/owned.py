@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger
 
 from dcluster_provider.core.errors import ClusterInUse
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.triggers.log_channel import wait_until_read
+from dcluster_provider.triggers.task_log import wait_until_read
 
 if TYPE_CHECKING:
     from dcluster_provider.control.connect import Control

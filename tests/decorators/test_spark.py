@@ -13,8 +13,12 @@ from airflow.sdk.exceptions import AirflowFailException
 from connections import connection_variable
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.decorators.function_call import application_text, check_complete, named_arguments
-from dcluster_provider.decorators.function_files import write_private
+from dcluster_provider.decorators.function_call import (
+    application_text,
+    check_complete,
+    named_arguments,
+    write_private,
+)
 from dcluster_provider.decorators.spark import dcluster_spark_task
 
 

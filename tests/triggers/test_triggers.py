@@ -217,7 +217,7 @@ def test_lines_that_no_event_carries_are_logged_in_pieces_before_it(monkeypatch)
     async def pause(seconds):
         logged_at_pauses.append((len(told), seconds))
 
-    monkeypatch.setattr("dcluster_provider.triggers.log_channel.asyncio.sleep", pause)
+    monkeypatch.setattr("dcluster_provider.triggers.task_log.asyncio.sleep", pause)
     trigger.trigger_id = 1
     trigger._held_lines = [f"{number:04} {100 * '.'}" for number in range(500)]
     event = asyncio.run(trigger._event("state", None, None))

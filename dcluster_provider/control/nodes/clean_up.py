@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
     from dcluster_provider.nodes.base import Cloud
     from dcluster_provider.platforms.capabilities import ClusterNodes
-    from dcluster_provider.registry.machines import MachineMark
+    from dcluster_provider.registry.instances import MachineMark
     from dcluster_provider.registry.store import Registry
 
 _LOG = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class NodeCleanUp:
         )
 
     def _remember(self, fleet: Fleet, unused: set[str], now: datetime) -> None:
-        from dcluster_provider.registry.machines import MachineMark
+        from dcluster_provider.registry.instances import MachineMark
 
         are_nodes = (fleet.nodes or {}).keys()
         marks = {

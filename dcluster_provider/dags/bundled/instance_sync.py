@@ -5,8 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from dcluster_provider.core.machines import NodeRequest
-from dcluster_provider.dags.configuration import for_upkeep, schedule
-from dcluster_provider.dags.connections import each_connection
+from dcluster_provider.dags.configuration import each_connection, for_upkeep, schedule
 from dcluster_provider.dags.ids import INSTANCE_SYNC
 from dcluster_provider.dags.params import conn_ids_param, spec_param
 from dcluster_provider.operators.node import DClusterSyncInstancesOperator

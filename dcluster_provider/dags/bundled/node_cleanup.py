@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from dcluster_provider.dags.configuration import for_upkeep, schedule
-from dcluster_provider.dags.connections import each_connection
+from dcluster_provider.dags.configuration import each_connection, for_upkeep, schedule
 from dcluster_provider.dags.ids import NODE_CLEANUP
 from dcluster_provider.dags.params import conn_ids_param, dry_run_param
 from dcluster_provider.operators.upkeep import DClusterCleanupNodesOperator

@@ -11,8 +11,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request
 
-from dcluster_provider.plugin.rest.parameters import reject_unknown_parameters
-from dcluster_provider.plugin.rest.paths import IS_HEAD
+from dcluster_provider.plugin.rest.paths import IS_HEAD, reject_unknown_parameters
 
 
 def may_read(dag_id: str) -> Any:

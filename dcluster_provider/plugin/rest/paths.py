@@ -1,4 +1,7 @@
-"""Paths as the API's routes need them: names with a slash, HEAD, and the service without its trailing slash."""
+"""Paths and queries as the API's routes need them.
+
+Names with a slash, HEAD, the service without its trailing slash, and no parameter that a call does not have.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from dcluster_provider.core.errors import InvalidSpec, nearest
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+
+    from fastapi import Request
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -70,3 +77,20 @@ class ServiceWithoutSlash:
         # Relative, so that it works behind any proxy.
         await send({"type": "http.response.start", "status": 307, "headers": [(b"location", b"dcluster/")]})
         await send({"type": "http.response.body", "body": b""})
+
+
+def reject_unknown_parameters(request: Request) -> None:
+    """Reject query parameters that a call does not have, since a misspelt one must not be ignored.
+
+    :raises InvalidSpec: a parameter is unknown; the error names the nearest one.
+    """
+    known = _query_names(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            hint = nearest(name, known) or f"; this call has {', '.join(sorted(known)) or 'none'}"
+            raise InvalidSpec(f"query parameter {name}: is unknown{hint}")
+
+
+def _query_names(dependant: Any) -> set[str]:
+    names = {str(param.alias) for param in dependant.query_params}
+    return names.union(*(_query_names(each) for each in dependant.dependencies))
