@@ -90,21 +90,18 @@ _ENGINE_VERSION = _argument(
     "--engine-version", default="", help="a release such as 4.1, or one of its patches; else the connection's"
 )
 
-# The module of a command or of a group of them; another group has the module of its own name.
-_MODULES = {"check": "upkeep", "alert": "upkeep", "clients": "upkeep"}
-_MODULES |= {"doctor": "setup", "rbac": "setup", "engines": "setup", "registry": "setup"}
-
 _LISTED = (_DAG, _SINCE, _UNTIL, _LIMIT, _CONN_ID, _OUTPUT)  # of clusters and of jobs
 _REQUESTED = (_SPEC, _KEY, _WAIT, _TIMEOUT, _CONN_ID, _OUTPUT)
 
 
 def _command(group: str, name: str, text: str, *args: Arg) -> ActionCommand:
-    path = f"dcluster_provider.cli.{_MODULES.get(group, group)}.{name.replace('-', '_')}_{group}"
+    module = group if group in {"clusters", "jobs"} else "admin"
+    path = f"dcluster_provider.cli.{module}.{name.replace('-', '_')}_{group}"
     return ActionCommand(name=name, help=text, func=lazy_load_command(path), args=args)
 
 
 def _single(name: str, text: str, *args: Arg) -> ActionCommand:
-    path = f"dcluster_provider.cli.{_MODULES[name]}.{name}"
+    path = f"dcluster_provider.cli.admin.{name}"
     return ActionCommand(name=name, help=text, func=lazy_load_command(path), args=args)
 
 

@@ -1,14 +1,16 @@
-"""The instance types that EC2 offers in a region, cached for an hour."""
+"""The regions of EC2, and the instance types that it offers in each, cached for an hour."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from threading import Lock
 from typing import Any
 
 from cachetools import TTLCache
 
+from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.machines import Capacity
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.nodes.ec2.clients import Ec2Clients
@@ -67,3 +69,32 @@ class Ec2Catalog:
                 for page in pages.paginate(Filters=filters, PaginationConfig={"PageSize": 100})
                 for it in page["InstanceTypes"]
             }
+
+
+def check_region(region: str, field: str) -> None:
+    """Reject a region that AWS does not have, by botocore's own list, without a request.
+
+    :param field: the field that names it, for the error.
+    :raises InvalidSpec: the region is unknown; the error names the nearest one.
+    """
+    known = _regions()
+    if known and region not in known:
+        raise InvalidSpec(
+            f"{field}: AWS has no region {region[:40]!r}{nearest(region, set(known))} (botocore knows the regions; "
+            "one that is new may need a newer botocore)"
+        )
+
+
+@cache
+def _regions() -> frozenset[str]:
+    """Every region of every partition; none when botocore is missing, which the first call then reports."""
+    try:
+        from botocore.session import Session
+    except ImportError:
+        return frozenset()
+    session = Session()
+    return frozenset(
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("ec2", partition)
+    )

@@ -1,15 +1,14 @@
-"""EC2's regions, its clients, one for reads and one for launches in each, and the translation of their errors."""
+"""EC2's clients, one for reads and one for launches in each region, and the translation of their errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.errors import CredentialsRefused, DClusterError, InvalidSpec, nearest
+from dcluster_provider.core.errors import CredentialsRefused, DClusterError
 from dcluster_provider.nodes.ec2.refusals import refusal
 
 if TYPE_CHECKING:
@@ -94,32 +93,3 @@ class Ec2Clients:
             if (region, once) not in self._clients:
                 self._clients[region, once] = self._make(self._conn_id, region, once)
             return self._clients[region, once]
-
-
-def check_region(region: str, field: str) -> None:
-    """Reject a region that AWS does not have, by botocore's own list, without a request.
-
-    :param field: the field that names it, for the error.
-    :raises InvalidSpec: the region is unknown; the error names the nearest one.
-    """
-    known = _regions()
-    if known and region not in known:
-        raise InvalidSpec(
-            f"{field}: AWS has no region {region[:40]!r}{nearest(region, set(known))} (botocore knows the regions; "
-            "one that is new may need a newer botocore)"
-        )
-
-
-@cache
-def _regions() -> frozenset[str]:
-    """Every region of every partition; none when botocore is missing, which the first call then reports."""
-    try:
-        from botocore.session import Session
-    except ImportError:
-        return frozenset()
-    session = Session()
-    return frozenset(
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("ec2", partition)
-    )

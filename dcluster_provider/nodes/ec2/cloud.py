@@ -8,8 +8,8 @@ from typing import Any
 
 from dcluster_provider.core.errors import CloudUnavailable, DClusterError, InvalidSpec, nearest
 from dcluster_provider.core.machines import Capacity, Machine, NodeOrder
-from dcluster_provider.nodes.ec2.catalog import Ec2Catalog
-from dcluster_provider.nodes.ec2.clients import Ec2Clients, check_region
+from dcluster_provider.nodes.ec2.catalog import Ec2Catalog, check_region
+from dcluster_provider.nodes.ec2.clients import Ec2Clients
 from dcluster_provider.nodes.ec2.instances import Backoff, as_json, descriptions, own_instances
 from dcluster_provider.nodes.ec2.launching import InstanceLaunch
 from dcluster_provider.nodes.ec2.release import InstanceRelease

@@ -20,8 +20,8 @@ from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import roo
 from dcluster_provider.platforms.kubernetes.observations import ClientPod
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
-from dcluster_provider.platforms.kubernetes.spark import hints as driver_hints
-from dcluster_provider.platforms.kubernetes.spark.hints import DriverHints
+from dcluster_provider.platforms.kubernetes.spark import job_observer as driver_hints
+from dcluster_provider.platforms.kubernetes.spark.job_observer import DriverHints
 
 CLUSTER = make_cluster()
 JOB = make_job(CLUSTER)

@@ -1,4 +1,4 @@
-"""The commands that prepare for clusters: ``airflow dcluster doctor``, ``rbac``, ``engines`` and ``registry``."""
+"""The commands of whoever runs Airflow: what is checked, granted, installed, maintained and alerted of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dcluster_provider.cli.printing import print_table_or_json
+from dcluster_provider.cli.printing import print_report, print_table_or_json
 from dcluster_provider.cli.session import command, print_progress
 from dcluster_provider.core.errors import DClusterError, Diagnosed, InvalidSpec, NotFound
 from dcluster_provider.core.spec import ClusterSpec, parse
@@ -26,12 +26,12 @@ from dcluster_provider.platforms.local.settings import LocalSettings
 def doctor(args: Namespace, hook: DClusterHook) -> None:
     """Check the registry and the platform, and exit with 1 when clusters cannot run."""
     checks = []
-    for check in _checks(args, hook):
-        print_progress(f"{check.name}: {check.outcome}")
-        checks.append(check)
-    rows = [(check.name, check.outcome, check.found, check.remedy) for check in checks]
+    for each in _checks(args, hook):
+        print_progress(f"{each.name}: {each.outcome}")
+        checks.append(each)
+    rows = [(each.name, each.outcome, each.found, each.remedy) for each in checks]
     print_table_or_json(("CHECK", "OUTCOME", "FOUND", "REMEDY"), rows, args.output)
-    if any(check.outcome == "failed" for check in checks):
+    if any(each.outcome == "failed" for each in checks):
         raise SystemExit(1)
 
 
@@ -163,3 +163,31 @@ def check_registry(args: Namespace, hook: DClusterHook) -> None:  # noqa: ARG001
     if not works:
         raise SystemExit(message)
     print(message)  # noqa: T201  # a command's output
+
+
+@command
+def check(args: Namespace, hook: DClusterHook) -> None:
+    """Make one cluster check, and print its report."""
+    report = hook.upkeep.check_clusters(dry_run=args.dry_run, unknown_after=args.unknown_after)
+    print_report(report, args.output)
+
+
+@command
+def alert(args: Namespace, hook: DClusterHook) -> None:
+    """Notify of long-running jobs, and print the report."""
+    print_report(hook.upkeep.alert_long_running(dry_run=args.dry_run), args.output)
+
+
+@command
+def show_clients(args: Namespace, hook: DClusterHook) -> None:
+    """Print whether a client's long-running jobs raise an alert, and after how many seconds."""
+    setting = hook.jobs.monitoring(args.client)
+    row = (setting.client, setting.monitored, setting.alert_after)
+    print_table_or_json(("CLIENT", "MONITORED", "ALERT_AFTER"), [row], args.output)
+
+
+@command
+def monitor_clients(args: Namespace, hook: DClusterHook) -> None:
+    """Enable or disable the alert about a client's long-running jobs, and print the new setting."""
+    hook.jobs.set_monitoring(args.client, not args.off, args.alert_after)
+    show_clients(args)
