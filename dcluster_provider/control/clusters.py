@@ -9,14 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.cluster_progress import ClusterProgress
-from dcluster_provider.control.info import cluster_info
 from dcluster_provider.control.nodes.dedicated import DedicatedNodes, without_a_cloud
 from dcluster_provider.control.observation_errors import (
     Unobservable,
     raise_if_given_up,
     require_same_location,
 )
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import cluster_info, utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.termination import cluster_terminated, in_use
 from dcluster_provider.control.waiting import Wait

@@ -17,7 +17,7 @@ from dcluster_provider.control.observation_errors import (
     isolate_errors,
     remote_error,
 )
-from dcluster_provider.control.saving import save_change, utc_now
+from dcluster_provider.control.records import save_change, utc_now
 from dcluster_provider.control.termination import after_cluster
 from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import (

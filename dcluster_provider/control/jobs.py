@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.clusters import Clusters
-from dcluster_provider.control.info import job_info
 from dcluster_provider.control.job_clusters import JobClusters, JobRequest
 from dcluster_provider.control.job_logs import read_at_once, why_empty
 from dcluster_provider.control.job_progress import JobProgress
@@ -19,8 +18,8 @@ from dcluster_provider.control.observation_errors import (
     remote_error,
     require_same_location,
 )
+from dcluster_provider.control.records import job_info, utc_now
 from dcluster_provider.control.savepoints import check_savepoint, stop_with_savepoint
-from dcluster_provider.control.saving import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.waiting import Wait
 from dcluster_provider.core.diagnosis import Diagnosis, JobCode

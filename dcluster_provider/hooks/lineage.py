@@ -6,7 +6,7 @@ import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.info import job_info
+from dcluster_provider.control.records import job_info
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

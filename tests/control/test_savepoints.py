@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed, savepoint_of
-from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.diagnosis import Diagnosis, SavepointCode
 from dcluster_provider.core.errors import InvalidSpec, SavepointFailed
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase

@@ -13,8 +13,8 @@ from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.connect import Control, connect
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.savepoints import raise_if_savepoint_failed
-from dcluster_provider.control.saving import utc_now
 from dcluster_provider.core.errors import JobFailed, SavepointFailed
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobPhase

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dcluster_provider.control.nodes.destroyer import nodes_of_machines
 from dcluster_provider.control.nodes.drainer import STARTED, WAS_CORDONED
 from dcluster_provider.control.nodes.machine_use import REMOVING, Fleet, MachineUse
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.upkeep.report import MaintenanceReport, Notes
 from dcluster_provider.core.cluster_nodes import work_by_node
 from dcluster_provider.core.errors import CredentialsRefused, PlatformUnavailable

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.nodes.drainer import DrainProgress, NodeDrainer
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.core.machines import Machine, MachineState
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.core.cluster_nodes import ClusterNode, why_not_evicted, work_by_node
 from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.identity import LABEL_PREFIX

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.core.diagnosis import Diagnosis, NodeCode
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec, NodesFailed
 from dcluster_provider.core.machines import Machine, MachineState, NodeOrder

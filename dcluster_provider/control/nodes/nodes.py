@@ -12,7 +12,7 @@ from dcluster_provider.control.nodes.drainer import DrainProgress, NamedNodes
 from dcluster_provider.control.nodes.instances import check_instance, sync_instances
 from dcluster_provider.control.nodes.launcher import NodeLaunch, NodeLauncher
 from dcluster_provider.control.nodes.progress import wait_for
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.machines import DestroyRequest, NodeOrder, NodeRequest

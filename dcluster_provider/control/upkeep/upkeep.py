@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.alerts import Alerts, Delivery
 from dcluster_provider.control.upkeep.cluster_check import check_clusters, check_jobs

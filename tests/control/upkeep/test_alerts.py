@@ -44,7 +44,7 @@ def later(monkeypatch):
     """Have a pass begin so much later."""
 
     def move(by):
-        from dcluster_provider.control.saving import utc_now
+        from dcluster_provider.control.records import utc_now
 
         monkeypatch.setattr("dcluster_provider.control.upkeep.upkeep.utc_now", lambda: utc_now() + by)
 

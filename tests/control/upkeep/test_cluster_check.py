@@ -32,7 +32,7 @@ def lines(report):
 @pytest.fixture
 def later(control, monkeypatch):
     """Have a pass begin so much later than the test did, however long the test takes."""
-    from dcluster_provider.control.saving import utc_now
+    from dcluster_provider.control.records import utc_now
 
     began = utc_now()
 

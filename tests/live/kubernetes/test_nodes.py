@@ -19,7 +19,7 @@ from memory_nodes import LONG_AGO, MemoryCloud
 from dcluster_provider.control.nodes.drainer import LEFT, STARTED
 from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.nodes.settings import NodeSettings
-from dcluster_provider.control.saving import utc_now
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused, WaitTimeout
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
