@@ -145,7 +145,7 @@ class MachineStore(Store):
     def list(self, scope: Scope) -> dict[str, MachineMark]:
         """The mark of each machine, by its id."""
         with self._read() as connection:
-            return _marks(connection, scope)
+            return _marks_of_machines(connection, scope)
 
     def replace_all(self, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
         """Replace the marks of all machines in one transaction, or in none when nothing changed.
@@ -156,28 +156,28 @@ class MachineStore(Store):
             return
         with self._write() as connection:
             lock(connection, (machine_table.name, scope.deployment, scope.conn_id))
-            known = _marks(connection, scope)
-            merged = {it: _merged(known.get(it, mark), mark) for it, mark in marks.items()}
-            _delete(connection, scope, [it for it in known if it not in merged])
-            _update(
+            known = _marks_of_machines(connection, scope)
+            merged = {it: _merged_marks(known.get(it, mark), mark) for it, mark in marks.items()}
+            _delete_machines(connection, scope, [it for it in known if it not in merged])
+            _update_machines(
                 connection, scope, {it: merged[it] for it in known if merged.get(it, known[it]) != known[it]}
             )
-            _insert(connection, scope, {it: mark for it, mark in merged.items() if it not in known})
+            _insert_machines(connection, scope, {it: mark for it, mark in merged.items() if it not in known})
 
 
-def _merged(known: MachineMark, mark: MachineMark) -> MachineMark:
+def _merged_marks(known: MachineMark, mark: MachineMark) -> MachineMark:
     since = (known.unused_since or mark.unused_since) if mark.unused_since else None
     return MachineMark(known.was_node or mark.was_node, since)
 
 
-def _marks(connection: Connection, scope: Scope) -> dict[str, MachineMark]:
+def _marks_of_machines(connection: Connection, scope: Scope) -> dict[str, MachineMark]:
     query = select(machine_table.c.machine_id, machine_table.c.was_node, machine_table.c.unused_since).where(
         *in_scope(machine_table, scope)
     )
     return {row.machine_id: MachineMark(row.was_node, row.unused_since) for row in connection.execute(query)}
 
 
-def _delete(connection: Connection, scope: Scope, ids: list[str]) -> None:
+def _delete_machines(connection: Connection, scope: Scope, ids: list[str]) -> None:
     for chunk in chunks(ids):
         connection.execute(
             delete(machine_table).where(
@@ -186,7 +186,7 @@ def _delete(connection: Connection, scope: Scope, ids: list[str]) -> None:
         )
 
 
-def _update(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+def _update_machines(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
     if marks:
         connection.execute(
             update(machine_table)
@@ -196,7 +196,7 @@ def _update(connection: Connection, scope: Scope, marks: Mapping[str, MachineMar
         )
 
 
-def _insert(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
+def _insert_machines(connection: Connection, scope: Scope, marks: Mapping[str, MachineMark]) -> None:
     if marks:
         same = {"deployment": scope.deployment, "conn_id": scope.conn_id}
         rows: list[dict[str, Any]] = [

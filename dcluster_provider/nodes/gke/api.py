@@ -193,7 +193,7 @@ class GkeApi:
         return container_client(self._settings.container_endpoint, self._credentials)
 
 
-def described(api: GkeApi, zones: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def described_instances(api: GkeApi, zones: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The name and description of every instance in these zones, page by page, without secrets.
 
     An instance whose name exists in another zone, too, gets its zone appended to the name.

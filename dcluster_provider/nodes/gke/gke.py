@@ -9,7 +9,7 @@ from typing import Any
 from dcluster_provider.core.errors import CloudUnavailable, InvalidSpec
 from dcluster_provider.core.machines import Capacity, Machine, MachineState, NodeOrder
 from dcluster_provider.nodes.gke import naming
-from dcluster_provider.nodes.gke.api import GkeApi, described
+from dcluster_provider.nodes.gke.api import GkeApi, described_instances
 from dcluster_provider.nodes.gke.catalog import GkeCatalog
 from dcluster_provider.nodes.gke.fleet import Pool, parse_time, read_pools
 from dcluster_provider.nodes.gke.node_pool_resize import NodePoolResize
@@ -140,7 +140,7 @@ class Gke:
 
     def list_instances(self, region: str) -> Iterable[tuple[str, dict[str, Any]]]:
         """The name and description of every instance of the project in a region, page by page."""
-        return described(self._api, set(self._catalog.zones_of(region)))
+        return described_instances(self._api, set(self._catalog.zones_of(region)))
 
     def _existing(self, names: Sequence[str], zones: Sequence[str]) -> set[str]:
         """The names that instances of other owners have."""
