@@ -1,7 +1,7 @@
 """Removes secrets from what people and programs are shown: settings, arguments, JSON and text.
 
-A value is a secret by its name, as Spark and Flink decide it for their own pages and logs. Only the standard library is
-used: the program that runs SQL files contains this module (``engines/sql_program.py``).
+A value is a secret by its name, as Spark and Flink decide it for their own pages and logs. Only the standard library
+of Python 3.8 is used: the programs that run SQL on the engines contain this module (``engines/sql_program.py``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"(?P<before>\b(?i:bearer|basic)\s+)(?=\S*[\d=])[\w.~+/=-]{8,}")
+_IN_QUOTES = r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*\""""  # of SQL
 _SHORTEST = 6  # characters: shorter values occur within words that are no secrets
 
 
@@ -52,6 +53,17 @@ class Redaction:
             re.compile(rf"(?P<before>{before}){_VALUE}", re.IGNORECASE | re.MULTILINE)
             for before in (assigned, yaml, flag)
         ]
+        # OPTIONS (password 'x'), and SET, whose value Spark reads to the end of the statement.
+        name = rf"(?P<mark>['\"`])?{start}{rest}(?(mark)(?P=mark))"
+        value = rf"(?P<value>{_IN_QUOTES}|[^\s;'\"][^;]*)"
+        self._sql_assignments = [
+            re.compile(rf"(?P<before>\bSET\s+{name}\s*=\s*){value}", re.IGNORECASE),
+            re.compile(rf"(?P<before>{name}\s+)(?P<value>{_IN_QUOTES})", re.IGNORECASE),
+        ]
+        # In lists of properties alone: a value that a column is compared with occurs elsewhere, too.
+        self._sql_property = re.compile(
+            rf"[(,]\s*{name}(?:\s*=>?\s*|\s+)(?P<value>{_IN_QUOTES})", re.IGNORECASE
+        )
 
     def is_secret(self, name: str) -> bool:
         """Whether a setting or argument of this name has a secret value."""
@@ -78,10 +90,28 @@ class Redaction:
                 text = assignment.sub(_without_value, text)
         return _ADDRESS.sub(rf"\g<before>{REDACTED}", text) if "://" in text else text
 
+    def sql(self, text: str, secrets: Iterable[str] = ()) -> str:
+        """SQL without secrets: those that :meth:`text` knows, ``OPTIONS (password 'x')`` and ``SET x.secret = y z``.
+
+        :param secrets: values to remove wherever they occur.
+        """
+        if self.is_secret(text):
+            for assignment in self._sql_assignments:
+                text = assignment.sub(_without_value, text)
+        return self.text(text, secrets)
+
+    def secrets_in_sql(self, text: str) -> tuple[str, ...]:
+        """The secret values that SQL sets, the longest first; those too short to search for are left out."""
+        if not self.is_secret(text):
+            return ()
+        found = {_unquoted(each["value"]) for each in self._sql_assignments[0].finditer(text)}
+        found |= {_unquoted(each["value"]) for each in self._sql_property.finditer(text)}
+        return tuple(sorted((it for it in found if len(it) >= _SHORTEST), key=len, reverse=True))
+
     def json(self, value: Any, name: str = "") -> Any:
         """A JSON value without secrets, however deep they are.
 
-        :param name: the name of the value, if it has one.
+        :param name: the name of the value, if it has one; one called ``sql`` is SQL.
         """
         if isinstance(value, Mapping):
             return self.fields(value)
@@ -106,6 +136,8 @@ class Redaction:
         return tuple(sorted((it for it in found if len(it) >= _SHORTEST), key=len, reverse=True))
 
     def _value(self, name: str, value: str) -> str:
+        if name == "sql":
+            return self.sql(value)
         return REDACTED if value and self.is_secret(name) else self.text(value)
 
     def _arguments(self, arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -128,6 +160,11 @@ def _without_value(found: re.Match[str]) -> str:
     mark = re.match(r"\\*['\"]?", value)
     quote = mark[0] if mark else ""
     return f"{found['before']}{quote}{REDACTED}{quote}"
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    return value[1:-1].replace("''", "'") if value[:1] in ("'", '"') else value
 
 
 class _InForce:

@@ -96,6 +96,50 @@ def test_other_text_stays_as_it_is(text):
     assert RULES.text(text) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "secrets"),
+    [
+        (
+            f"OPTIONS (user 'me', password '{SECRET}')",
+            f"OPTIONS (user 'me', password '{REDACTED}')",
+            (SECRET,),
+        ),
+        (f'OPTIONS (`password` "{SECRET}")', f'OPTIONS (`password` "{REDACTED}")', (SECRET,)),
+        (
+            f"WITH ('a' = 'b', 'password' = '{SECRET}')",
+            f"WITH ('a' = 'b', 'password' = '{REDACTED}')",
+            (SECRET,),
+        ),
+        (f"CALL f(token => '{SECRET}')", f"CALL f(token => '{REDACTED}')", (SECRET,)),
+        (
+            f"SET a.secret={SECRET}, with more;\nSELECT 1",
+            f"SET a.secret={REDACTED};\nSELECT 1",
+            (f"{SECRET}, with more",),
+        ),
+        (f"set 'a.secret' = '{SECRET}'", f"set 'a.secret' = '{REDACTED}'", (SECRET,)),
+        (f"SET a.secret={SECRET}; SELECT 1", f"SET a.secret={REDACTED}; SELECT 1", (SECRET,)),
+        ("SET a.secret = 1234", f"SET a.secret = {REDACTED}", ()),
+        (
+            "SELECT * FROM t WHERE token_type = 'refresh'",
+            f"SELECT * FROM t WHERE token_type = '{REDACTED}'",
+            (),
+        ),
+        (
+            "CREATE TABLE t (token STRING COMMENT 'a word')",
+            "CREATE TABLE t (token STRING COMMENT 'a word')",
+            (),
+        ),
+        ("SELECT max_tokens, 'password' FROM t", "SELECT max_tokens, 'password' FROM t", ()),
+        ("SELECT count(*) FROM t", "SELECT count(*) FROM t", ()),
+    ],
+)
+def test_what_sql_sets_by_the_name_of_a_secret_is_taken_out_of_it(text, shown, secrets):
+    assert RULES.sql(text) == shown
+    assert RULES.sql(shown) == shown
+    assert RULES.secrets_in_sql(text) == secrets
+    assert RULES.json({"sql": text, "n": 1}) == {"sql": shown, "n": 1}
+
+
 def test_arguments_after_a_flag_of_a_secret_are_secrets():
     given_arguments = ["--user", "me", "--password", SECRET, f"--api-key={SECRET}", "--token", "--rows", "3"]
     assert RULES.arguments(given_arguments) == [
