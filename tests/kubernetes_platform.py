@@ -229,6 +229,12 @@ def combinations() -> dict[str, list[dict[str, Any]]]:
         "job-spark-single": job_objects(own, single, replace(make_job(single), owns_cluster=True)),
         "job-flink-python": job_objects(plain, flink, make_job(flink, num_workers=1)),
         "job-flink-sql": job_objects(_FULL, flink, make_job(flink, application="local:///opt/app/etl.sql")),
+        "job-spark-sql": job_objects(
+            plain, spark, make_job(spark, application="", sql="SET a=b;\nSELECT 1 /* ; */;", worker_mem_gb=1)
+        ),
+        "job-spark-single-sql": job_objects(
+            own, single, replace(make_job(single, application="s3a://bucket/etl.sql"), owns_cluster=True)
+        ),
         "job-spark-external": job_objects(plain, theirs, make_job(theirs, num_workers=2, worker_cpu=1)),
         "job-spark-external-everything": job_objects(
             _FULL,

@@ -65,7 +65,14 @@ JOB_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("extraCmd", "--conf a=b", ["field extraCmd", "not JSON"]),
     ("jobType", "storm", ["field jobType", "'flink'", "'storm'"]),
     ("application", "report.rb", ["field application", ".py", ".jar", ".sql"]),
-    ("application", "query.sql", ["field application", "runs on Flink", "'spark3'"]),
+    ("sql", "", ["field sql", "has no statement"]),
+    ("sql", " -- later;\n/* ; */ ;", ["field sql", "has no statement"]),
+    ("sql", "SELECT 'x; SELECT 2", ["field sql", "the quote ' on line 1 is never closed"]),
+    ("sql", "SELECT 1;\n/* x", ["field sql", "the comment that begins on line 2 is never closed"]),
+    ("sql", "reports/daily.sql", ["field sql", "'reports/daily.sql'", "name of a file", "application"]),
+    ("sql", "SELECT 1;" * 8000, ["field sql", "72000 bytes", "65536", "application"]),
+    ("sql", ["SELECT 1"], ["field sql", "text"]),
+    ("sqls", "SELECT 1", ["unknown field 'sqls'", "did you mean 'sql'?"]),
     ("args", "a b", ["field args", "list"]),
     ("args", ["a\0b"], ["field args.0", "NUL"]),
     ("pyfiles", ["a.py"], ["unknown field 'pyfiles'", "did you mean 'py_files'?"]),
@@ -144,6 +151,9 @@ def test_misfits_are_refused(tables):
     for fields, parts in [
         ({"application": "a.py", "mainClass": "A"}, ["field mainClass", "leave it out"]),
         ({"clusterId": 1, "clusterName": "x"}, ["field clusterId", "one of them"]),
+        ({"application": "a.py", "sql": "SELECT 1"}, ["field sql", "application", "one of them"]),
+        ({"sql": "SELECT 1", "mainClass": "A"}, ["field mainClass", "leave it out"]),
+        ({"application": "a.sql", "args": ["x"]}, ["field args", "template", "${env:NAME}"]),
     ]:
         body = {"client": "team", "module": "report"} | fields
         _refused(lambda body=body: parse(JobSpec, body), _shown(fields), parts, tables, InvalidSpec)

@@ -162,18 +162,18 @@ class ApplicationTemplate:
             )
 
     def fill(self, spec: JobSpec) -> JobSpec:
-        """The job with an application: its own, or the template's if it names none.
+        """The job with an application: its own, or the template's if it has none.
 
         The job's own main class and arguments, if any, replace those of the templates.
 
         :raises InvalidSpec: there is no template, a field that it needs is empty, or a field that becomes part of the
             path is not the name of a single file or folder.
         """
-        if spec.application:
+        if spec.application or spec.sql is not None:
             return spec
         if not self.application:
             raise InvalidSpec(
-                "JobSpec: field application: missing; name the .py, .jar or .sql file to run, or set "
+                "JobSpec: field application: missing; name the .py, .jar or .sql file to run, write sql, or set "
                 "application_template on the connection"
             )
         application = _filled_with("application_template", self.application, spec, _path_part)
@@ -181,7 +181,7 @@ class ApplicationTemplate:
         if self.main_class and not spec.main_class and application.lower().endswith(".jar"):
             filled["main_class"] = _filled_with("main_class_template", self.main_class, spec, _anything)
         changes: dict[str, object] = dict(filled)
-        if self.args and not spec.args:
+        if self.args and not spec.args and not application.lower().endswith(".sql"):
             changes["args"] = [_filled_with("args_template", text, spec, _anything) for text in self.args]
         return parse(JobSpec, spec.model_dump() | changes)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from dcluster_provider.core.sql_statements import FLINK_SQL, SPARK_SQL, SqlDialect
+
 
 @dataclass(frozen=True)
 class EngineTraits:
@@ -16,6 +18,7 @@ class EngineTraits:
     :param title: the name in a sentence.
     :param master_scheme: of the address that drivers connect to; empty when an engine is reached by REST alone.
     :param application_kinds: the suffixes of the files that it runs.
+    :param sql: how it reads SQL.
     :param fetches_applications: reads applications from addresses (``s3a://``, ``https://``) by itself.
     :param has_drivers: each job has a process of its own that can outlive its application.
     :param has_savepoints: a job can be stopped with a savepoint and started from one.
@@ -30,6 +33,7 @@ class EngineTraits:
     title: str
     master_scheme: str
     application_kinds: tuple[str, ...]
+    sql: SqlDialect
     fetches_applications: bool
     has_drivers: bool
     has_savepoints: bool
@@ -43,7 +47,8 @@ _SPARK = EngineTraits(
     name="spark",
     title="Spark",
     master_scheme="spark",
-    application_kinds=("py", "jar"),
+    application_kinds=("py", "jar", "sql"),
+    sql=SPARK_SQL,
     fetches_applications=True,
     has_drivers=True,
     has_savepoints=False,
@@ -66,6 +71,7 @@ _FLINK = EngineTraits(
     title="Flink",
     master_scheme="",
     application_kinds=("py", "jar", "sql"),
+    sql=FLINK_SQL,
     fetches_applications=False,
     has_drivers=False,
     has_savepoints=True,

@@ -17,6 +17,7 @@ LONGEST_LINE = 253  # characters
 LONGEST_ARGUMENT = 128 * 1024 - 1
 MAX_ARGUMENTS = 512 * 1024
 MAX_SETTINGS = 64 * 1024  # bytes; they share an object with the application
+MAX_SQL = 64 * 1024  # bytes; it stands in the specification, which rows, answers and forms hold
 LONGEST_TIME = 2**31 - 1  # seconds; the most that databases and clocks hold
 _ENGINE_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
 _MODULE = re.compile(r"[\w.-]+:[\w.-]+", re.ASCII)
@@ -133,6 +134,20 @@ def _few_arguments(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _sql(value: str) -> str:
+    size = len(check_argument(value).encode())
+    if size > MAX_SQL:
+        raise ValueError(
+            f"has {size} bytes; the most is {MAX_SQL}; put it into a .sql file that application names"
+        )
+    name = value.strip()
+    if name.lower().endswith(".sql") and len(name.split()) == 1:
+        raise ValueError(
+            f"{name[-80:]!r} is the name of a file; write the SQL itself, or name the file in application"
+        )
+    return value
+
+
 def _several(value: Any) -> Any:
     """A list, or text with commas as spark-submit takes it."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -214,6 +229,7 @@ Suffix = Annotated[str, AfterValidator(_suffix)]
 EngineVersion = Annotated[str, AfterValidator(_engine_version)]
 Argument = Annotated[str, BeforeValidator(_scalar_text), AfterValidator(_short_argument)]
 Arguments = Annotated[tuple[Argument, ...], AfterValidator(_few_arguments)]
+Sql = Annotated[str, Field(json_schema_extra={"format": "multiline"}), AfterValidator(_sql)]
 Path = Annotated[str, Field(max_length=4096), AfterValidator(_printable)]
 Addresses = Annotated[tuple[Annotated[Path, AfterValidator(_not_empty)], ...], BeforeValidator(_several)]
 WebAddresses = Annotated[tuple[Annotated[Path, AfterValidator(_web_address)], ...], BeforeValidator(_several)]

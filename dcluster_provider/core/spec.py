@@ -38,11 +38,13 @@ from dcluster_provider.core.fields import (
     Requirements,
     Seconds,
     Settings,
+    Sql,
     Suffix,
     WebAddresses,
 )
 from dcluster_provider.core.kubernetes_pods import PodsBlock
 from dcluster_provider.core.redaction import REDACTED, redaction
+from dcluster_provider.core.sql_statements import split_statements
 
 Spec = TypeVar("Spec", bound="Entity")
 
@@ -208,7 +210,12 @@ class JobSpec(Entity):
     )
     application: Path = Field(
         default="",
-        description="File to run: `.py`, `.jar` or, on Flink, `.sql`; empty means the connection's template.",
+        description="File to run: `.py`, `.jar` or `.sql`; empty means `sql`, or else the connection's template.",
+    )
+    sql: Sql | None = Field(
+        default=None,
+        description="SQL to run instead of a file: statements that semicolons separate. As an argument of the operator "
+        "also the name of a `.sql` file, a template that Airflow finds and renders.",
     )
     main_class: Line = Field(default="", description="Class to run in a jar whose manifest names none.")
     args: Arguments = Field(default=(), description="Arguments of the application.")
@@ -278,21 +285,31 @@ class JobSpec(Entity):
 
     @model_validator(mode="after")
     def _check_application(self) -> JobSpec:
-        kind = self.application.rsplit(".", 1)[-1].lower()
-        engines = [engine for engine in ENGINES.values() if kind in engine.application_kinds]
-        if self.application and not engines:
+        kind, kinds = self.application_kind, self.traits.application_kinds
+        if self.application and self.sql is not None:
+            raise ValueError("field sql: application names a file to run, too; give one of them")
+        if self.application and kind not in kinds:
+            named = " nor ".join(f"a .{each}" for each in kinds)
+            raise ValueError(f"field application: {self.application!r} is neither {named} file")
+        if self.main_class and kind in ("py", "sql"):
+            raise ValueError(f"field mainClass: a .{kind} application has no main class; leave it out")
+        if self.args and kind == "sql":
             raise ValueError(
-                f"field application: {self.application!r} is neither a .py, a .jar nor a .sql file"
+                "field args: SQL takes no arguments; write the values into it, by a template or as ${env:NAME} from env"
             )
-        if self.application and self.traits not in engines:
-            raise ValueError(
-                f"field application: a .{kind} file runs on {engines[0].title}; jobType is {self.job_type!r}, write "
-                f"{engines[0].name!r}"
-            )
-        if self.main_class and kind == "py":
-            raise ValueError("field mainClass: a .py application has no main class; leave it out")
         if self.cluster_id is not None and self.cluster_name:
             raise ValueError("field clusterId: clusterName names a cluster too; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sql(self) -> JobSpec:
+        if self.sql is not None:
+            try:
+                statements = split_statements(self.sql, self.traits.sql)
+            except ValueError as error:
+                raise ValueError(f"field sql: {error}") from None
+            if not statements:
+                raise ValueError("field sql: has no statement in it")
         return self
 
     @model_validator(mode="after")
@@ -337,9 +354,16 @@ class JobSpec(Entity):
         return TYPES[self.job_type]
 
     @property
+    def application_kind(self) -> str:
+        """What its application is: ``py``, ``jar`` or ``sql``; the suffix as it is of another file."""
+        return "sql" if self.sql is not None else self.application.rsplit(".", 1)[-1].lower()
+
+    @property
     def secret_values(self) -> tuple[str, ...]:
-        """The values of its settings and arguments that are secrets."""
-        return redaction().secrets_in(self.extra_cmd | self.env, self.args)
+        """The values of its settings, arguments and SQL that are secrets."""
+        rules = redaction()
+        found = rules.secrets_in(self.extra_cmd | self.env, self.args)
+        return (*found, *rules.secrets_in_sql(self.sql or ""))
 
     @property
     def names_cluster(self) -> bool:
@@ -396,6 +420,7 @@ def reject_redacted(spec: Spec) -> Spec:
     settings: dict[str, str] = getattr(spec, "extra_cmd", None) or getattr(spec, "extra_configs", None) or {}
     settings = settings | getattr(spec, "env", {})
     copied = [name for name, value in settings.items() if REDACTED in value]
+    copied += ["sql"] if REDACTED in (getattr(spec, "sql", None) or "") else []
     lists = {name: value for name, value in spec if isinstance(value, tuple)}
     copied += [to_camel(name) for name, texts in lists.items() if any(REDACTED in text for text in texts)]
     if copied:

@@ -31,7 +31,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
         "Environment": ("env", "secrets", "kubernetes"),
     },
     JobSpec: {
-        "Job": ("client", "module", "job_type", "application", "main_class", "args"),
+        "Job": ("client", "module", "job_type", "application", "sql", "main_class", "args"),
         "Cluster": (
             "cluster_id",
             "cluster_name",
@@ -76,7 +76,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
     NodeRequest: {"Nodes": ("node_count", "instance_type", "region", "alternative_types")},
     DestroyRequest: {"Nodes": ("node_ids", "region")},
 }
-_KEPT = ("minimum", "maximum", "enum", "maxLength", "minItems", "maxItems")
+_KEPT = ("format", "minimum", "maximum", "enum", "maxLength", "minItems", "maxItems")
 _WORDS = {"cpu": "CPU", "mem": "memory", "gb": "(GiB)", "id": "id"}
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Arguments that the function replaces, or that it depends on.
 _NOT_TAKEN = (
     "application",
+    "sql",
     "main_class",
     "args",
     "savepoint",

@@ -9,6 +9,7 @@ from pathlib import Path
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.sql_statements import split_statements
 
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:")
 _CAPITAL = re.compile(r"([A-Z])")
@@ -48,6 +49,8 @@ def check_file(spec: JobSpec, elsewhere: str = "") -> Path:
         )
     if path.suffix.lower() == ".jar":
         _check_jar(path, spec)
+    if path.suffix.lower() == ".sql":
+        _check_sql(path, spec)
     return path
 
 
@@ -61,6 +64,15 @@ def _check_jar(path: Path, spec: JobSpec) -> None:
         raise InvalidSpec(f"field application: {path} is not a jar that can be read: {error}") from None
     if not spec.main_class and not re.search(r"^(Main-Class|program-class):", manifest, re.MULTILINE):
         raise InvalidSpec(f"field mainClass: is empty, and {path} names no class to run")
+
+
+def _check_sql(path: Path, spec: JobSpec) -> None:
+    try:
+        statements = split_statements(path.read_text(encoding="utf-8"), spec.traits.sql)
+    except (OSError, ValueError) as error:  # text of another encoding is a ValueError, too
+        raise InvalidSpec(f"field application: {path} is no SQL that can be read: {error}") from None
+    if not statements:
+        raise InvalidSpec(f"field application: {path} has no statement in it")
 
 
 def handed_over(job: Job, cluster: Cluster) -> dict[str, str]:

@@ -27,6 +27,7 @@ class ApplicationCode(DiagnosisCode):
     PATH_EXISTS = "PathExists", "A job writes to a path that exists already."
     PATH_MISSING = "PathMissing", "There is no such file or folder where the job runs."
     REQUIREMENT_MISSING = "RequirementMissing", "pip cannot install what the requirements of a job name."
+    SQL_STATEMENT_FAILED = "SqlStatementFailed", "A statement of a SQL text failed."
     UNKNOWN_HOST = "UnknownHost", "A host name cannot be resolved where the job runs.", CodeTrait.UNREACHABLE
 
 

@@ -7,17 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dcluster_provider.core.cause_patterns import KnownCause, short
 from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
-from dcluster_provider.engines.application_log_patterns import APPLICATION_PATTERNS
-from dcluster_provider.engines.flink.log_patterns import FLINK_PATTERNS, SQL_PATTERNS
+from dcluster_provider.engines.application_log_patterns import APPLICATION_PATTERNS, ApplicationCode
+from dcluster_provider.engines.flink.log_patterns import FLINK_PATTERNS
 from dcluster_provider.engines.log_patterns import PROCESS_PATTERNS, LogPattern
 from dcluster_provider.engines.root_cause import Failure, Log
 from dcluster_provider.engines.spark.log_patterns import SPARK_PATTERNS
 
 # Frames within the archives of the engine's library.
 _LIBRARY = re.compile(r'^  File "[^"]*/(?:pyspark|py4j|pyflink|cloudpickle)[\w.-]*\.zip/')
+_PYTHON_TYPE = re.compile(r"^(?:pyspark|pyflink|py4j)[\w.]*: ")
 _MAX_LINES = 14
 _MAX_WORDS = 3  # lines of what a program said last, beside the failure that ended it
-PATTERNS = (*FLINK_PATTERNS, *SPARK_PATTERNS, *PROCESS_PATTERNS, *APPLICATION_PATTERNS, *SQL_PATTERNS)
+PATTERNS = (*FLINK_PATTERNS, *SPARK_PATTERNS, *PROCESS_PATTERNS, *APPLICATION_PATTERNS)
 _ANYWHERE = tuple(each for each in PATTERNS if each.anywhere)
 _DECIDING = tuple(each for each in PATTERNS if each.decides)
 
@@ -42,7 +43,9 @@ def explain_exit(what: str, code: int | None, lines: Sequence[str]) -> Diagnosis
     known = known or cause_anywhere(log.severe)
     if known is not None:
         told = _told(failure, known.text)
-        return known.diagnosis(_evidence(code, told, _after(failure, log)))
+        statement = failure.statement if failure else ""
+        subject = f"{statement} failed: " if statement else ""
+        return known.diagnosis(_evidence(code, told, _after(failure, log)), subject=subject)
     if failure is None or failure.follows:
         return _plain(what, code, signal, log)
     borne = cause_anywhere(log.lines)
@@ -63,6 +66,13 @@ def last_words(lines: Sequence[str]) -> tuple[str, ...]:
 def _thrown(what: str, code: int | None, failure: Failure, told: Sequence[str], log: Log) -> Diagnosis:
     root = short(failure.root.strip())
     evidence = _evidence(code, told, _after(failure, log))
+    if failure.statement:
+        return Diagnosis(
+            ApplicationCode.SQL_STATEMENT_FAILED,
+            f"{failure.statement} failed: {_PYTHON_TYPE.sub('', root)}",
+            "Correct the statement, or what it needs; the job's log has the whole error.",
+            evidence,
+        )
     if failure.tracebacks:
         return Diagnosis(
             ProcessCode.PYTHON_EXCEPTION,

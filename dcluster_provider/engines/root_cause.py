@@ -20,6 +20,7 @@ _LOGGED = re.compile(
     r"^(?:\[?\d[\dTZ:.,/+\- ]{1,40}\]? +)?(?:\[[^\]]{0,100}\] +)?"
     r"(TRACE|DEBUG|INFO|WARN|ERROR|FATAL|CRITICAL)(?:ING)?(?: +|:[\w.]+:)(.*)"
 )
+_STATEMENT = re.compile(r'^  File "([^"]+)", line (\d+), in statement (\d+)$')
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):\s*$")
 _PYTHON_ERROR = re.compile(r"^[A-Za-z_][\w.]*(?::(?: .*)?)?$")
 _JAVA_ERROR = re.compile(r"(?:[a-z]\w*\.)+[\w$]*(?:Exception|Error|Throwable|Failure)\b.*")
@@ -94,6 +95,12 @@ class Failure:
         """Each Python traceback in it: from its first line to that of its exception."""
         starts = [number for number, line in enumerate(self.lines) if _TRACEBACK.search(line)]
         return tuple(_traceback(self.lines[number:]) for number in starts)
+
+    @cached_property
+    def statement(self) -> str:
+        """The statement of a SQL text that failed, as the programs that run SQL tell of it; empty without one."""
+        found = [each for line in self.lines if (each := _STATEMENT.match(line))]
+        return f"Statement {found[0][3]} of {found[0][1]} (line {found[0][2]})" if found else ""
 
     @cached_property
     def root(self) -> str:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.control.records import job_info
+from dcluster_provider.core.redaction import redaction
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,7 +26,7 @@ def job_facets(job: Job, cluster: Cluster, settings: Settings) -> Any:
     if not _is_installed():
         return None
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from openlineage.client.facet_v2 import error_message_run, external_query_run, job_type_job
+    from openlineage.client.facet_v2 import error_message_run, external_query_run, job_type_job, sql_job
 
     from dcluster_provider.hooks.lineage_facets import DClusterJobRunFacet
 
@@ -56,7 +57,10 @@ def job_facets(job: Job, cluster: Cluster, settings: Settings) -> Any:
         integration=_INTEGRATION,
         jobType=f"{job.spec.engine.upper()}_JOB",
     )
-    return OperatorLineage(run_facets=run, job_facets={"jobType": kind})
+    of_job: dict[str, Any] = {"jobType": kind}
+    if job.spec.sql is not None:
+        of_job["sql"] = sql_job.SQLJobFacet(query=redaction().sql(job.spec.sql))
+    return OperatorLineage(run_facets=run, job_facets=of_job)
 
 
 def with_lineage(spec: JobSpec, context: Context) -> JobSpec:

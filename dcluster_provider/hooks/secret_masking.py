@@ -13,7 +13,8 @@ from dcluster_provider.core.redaction import redaction
 def mask_secrets(arguments: Iterable[Any]) -> None:
     """Have Airflow mask what is a secret by its name in the rendered arguments of an operator.
 
-    :param arguments: mappings of settings, lists of a program's arguments, and JSON text of either.
+    :param arguments: mappings of settings, lists of a program's arguments, and JSON text of either; what a mapping
+        has below ``sql`` is SQL.
     """
     from airflow.sdk.log import mask_secret
 
@@ -32,6 +33,8 @@ def secrets_of(argument: Any) -> Iterator[str]:
             yield from secrets_of(json.loads(argument))
     elif isinstance(argument, Mapping):
         yield from redaction().secrets_in({str(k): str(v) for k, v in argument.items() if _is_scalar(v)})
+        if isinstance(argument.get("sql"), str):
+            yield from redaction().secrets_in_sql(argument["sql"])
         for item in argument.values():
             yield from secrets_of(item)
     elif isinstance(argument, (list, tuple)):

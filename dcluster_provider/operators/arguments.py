@@ -44,11 +44,13 @@ def given_fields(operator: BaseOperator, kind: type[Spec], names: Iterable[str])
 
 
 def literal_spec(operator: BaseOperator, kind: type[Spec], names: Iterable[str]) -> Spec | None:
-    """The specification while the DAG file is parsed; None while a part of it waits for templating.
+    """The specification while the DAG file is parsed; None while a part of it waits for templating or for its file.
 
     :raises InvalidSpec: the specification is invalid.
     """
     fields = given_fields(operator, kind, names)
+    if isinstance(fields, dict) and str(fields.get("sql")).endswith(tuple(operator.template_ext)):
+        return None
     return _parsed(operator, kind, fields) if fields and is_literal(fields) else None
 
 

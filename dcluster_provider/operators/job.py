@@ -17,6 +17,7 @@ from dcluster_provider.operators.ownership import (
     in_seconds,
     states_named,
 )
+from dcluster_provider.operators.sql_templates import SqlTemplates
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _FIELDS = tuple(JobSpec.model_fields)
 
 
-class DClusterSubmitJobOperator(DClusterOperator):
+class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
     """Runs an application on a cluster and waits until it has succeeded, copying its log to the task's.
 
     Returns the job's integer id. A retry of the task adopts a job that is live or has succeeded; a clear stops it and
@@ -47,7 +48,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
     """
 
     template_fields: Sequence[str] = ("spec", "dcluster_conn_id", *_FIELDS)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_cmd": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "extra_cmd": "json", "sql": "sql"}
     operator_extra_links = (EngineUILink(), LogLink(), GrafanaLink())
     engine_ui_url: str = ""
     log_url: str = ""
@@ -79,6 +80,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         docker_image_name: str | None = None,
         cluster_id: int | str | XComArg | None = None,
         application: str | None = None,
+        sql: str | XComArg | None = None,
         main_class: str | None = None,
         args: Sequence[Any] | None = None,
         allow_duplicate: bool | str | None = None,
@@ -126,6 +128,7 @@ class DClusterSubmitJobOperator(DClusterOperator):
         self.docker_image_name = docker_image_name
         self.cluster_id = cluster_id
         self.application = application
+        self.sql = sql
         self.main_class = main_class
         self.args = args
         self.allow_duplicate = allow_duplicate

@@ -65,7 +65,7 @@ class DClusterOperator(BaseOperator):
         # Both tasks and mapped tasks are rendered by this method. Airflow stores and shows what was rendered, and knows
         # secrets by fewer names and not within JSON text.
         super()._do_render_template_fields(*args, **kwargs)
-        mask_secrets(getattr(self, name, None) for name in self.template_fields)
+        mask_secrets({name: getattr(self, name, None)} for name in self.template_fields)
 
     @cached_property
     def hook(self) -> DClusterHook:

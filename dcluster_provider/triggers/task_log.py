@@ -36,7 +36,7 @@ def describe_launch(cluster: Cluster) -> str:
 def describe_submission(job: Job) -> str:
     """A submitted job: its application and cluster."""
     whose = "its own cluster" if job.owns_cluster else "cluster"
-    return f"{job}: {job.spec.application} on {whose} {job.cluster_id}, generation {job.generation}"
+    return f"{job}: {job.spec.application or 'SQL'} on {whose} {job.cluster_id}, generation {job.generation}"
 
 
 def is_news(before: Cluster | Job | None, after: Cluster | Job) -> bool:

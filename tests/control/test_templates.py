@@ -138,13 +138,19 @@ def test_no_value_leads_out_of_its_folder(name, value):
             "field moduleType: is empty, and args_temp",
         ),
         (ApplicationTemplate(), job(), "field application: missing; .* application_template"),
-        (ApplicationTemplate("/apps/{module}"), job(), "neither a .py, a .jar nor a .sql"),
-        (ApplicationTemplate("{module}.sql"), job(), "runs on Flink"),
+        (ApplicationTemplate("/apps/{module}"), job(), r"neither a \.py nor a \.jar nor a \.sql"),
     ],
 )
 def test_what_cannot_be_filled_is_refused(template, spec, message):
     with pytest.raises(InvalidSpec, match=message):
         template.fill(spec)
+
+
+def test_sql_of_a_job_comes_before_the_template_and_takes_no_arguments_of_it():
+    template = ApplicationTemplate("/apps/{module}.sql", args=("--config",))
+    assert template.fill(job(sql="SELECT 1")) == job(sql="SELECT 1")
+    filled = template.fill(job())
+    assert (filled.application, filled.args) == ("/apps/etl.sql", ())
 
 
 @pytest.mark.parametrize(

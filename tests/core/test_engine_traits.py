@@ -24,10 +24,7 @@ def test_every_type_has_an_engine():
 @pytest.mark.parametrize("kind", ["py", "jar", "sql"])
 def test_an_engine_takes_what_it_runs(name, kind):
     job = {"client": "sales", "module": "daily", "job_type": name, "application": f"local:///app.{kind}"}
-    if kind in TYPES[name].application_kinds:
-        assert parse(JobSpec, job).traits is TYPES[name]
-        return
-    with pytest.raises(
-        InvalidSpec, match=r"a \.sql file runs on Flink; jobType is 'spark[34]?', write 'flink'"
-    ):
-        parse(JobSpec, job)
+    assert parse(JobSpec, job).traits is TYPES[name]
+    assert parse(JobSpec, job).application_kind == kind
+    with pytest.raises(InvalidSpec, match=r"neither a \.py nor a \.jar nor a \.sql file"):
+        parse(JobSpec, job | {"application": f"local:///app.{kind}.txt"})

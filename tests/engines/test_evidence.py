@@ -98,9 +98,7 @@ NO_CLASS = "The program's entry point class 'no.Such' was not found in the jar f
         ),
         (
             1,
-            [
-                f"SQL statement failed: Failed to rollback to checkpoint/savepoint file:/s/savepoint-1. {NOT_MAPPED}"
-            ],
+            [f"Py4JJavaError: Failed to rollback to checkpoint/savepoint file:/s/savepoint-1. {NOT_MAPPED}"],
             "SavepointDoesNotFit",
             "does not fit the savepoint file:/s/savepoint-1: Cannot map checkpoint/savepoint state for operator b7",
         ),
@@ -204,7 +202,6 @@ NO_CLASS = "The program's entry point class 'no.Such' was not found in the jar f
             "MasterLost",
             "could not reach the Spark master",
         ),
-        (31, ["SQL statement failed: Object 't' not found"], "SqlStatementFailed", "Object 't' not found"),
         (3, ["one", "two"], "ExitCode", "The driver ended with exit code 3."),
         (None, [], "ExitCode", "The driver ended in an unknown way."),
     ],

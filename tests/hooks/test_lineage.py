@@ -55,6 +55,13 @@ def test_a_failure_is_told_with_its_diagnosis():
     assert sent(found.job_facets)["jobType"]["jobType"] == "FLINK_JOB"
 
 
+def test_the_sql_of_a_job_is_told_without_its_secrets():
+    cluster = make_cluster()
+    job = make_job(cluster, sql="SET a.secret = hidden-one; SELECT 1")
+    facet = sent(job_facets(job, cluster, SETTINGS).job_facets)["sql"]
+    assert facet["query"] == "SET a.secret = *********(redacted); SELECT 1"
+
+
 def test_nothing_is_told_and_nothing_changed_without_openlineage(monkeypatch):
     for name in [it for it in sys.modules if it.startswith("airflow.providers.openlineage")]:
         monkeypatch.setitem(sys.modules, name, None)

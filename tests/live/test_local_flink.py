@@ -186,9 +186,10 @@ def test_a_statement_that_fails_ends_a_sql_file(platform, cluster, sql):
     job = submit(platform, cluster, application=sql("SELECT 1;\nSELECT nothing FROM nowhere;\nSELECT 3;\n"))
     seen = outcome(platform, job, cluster)
     assert (seen.phase, seen.diagnosis.code) == (JobPhase.FAILED, "SqlStatementFailed")
+    assert "Statement 2 of statements.sql (line 2) failed:" in seen.diagnosis.cause
     assert "'nowhere' not found" in seen.diagnosis.cause
     log = whole_log(platform, job, cluster)
-    assert "statements.sql, line 2: the statement failed" in log
+    assert '  File "statements.sql", line 2, in statement 2\n    SELECT nothing FROM nowhere' in log
     assert "SELECT 3" not in log
 
 

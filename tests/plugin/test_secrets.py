@@ -33,6 +33,11 @@ JOB = {
     "extraCmd": SETTINGS,
     "args": ["--password", SECRET],
 }
+SQL = {
+    "client": "team",
+    "module": "report",
+    "sql": f"SET a.secret.key = {SECRET}; CREATE TABLE t USING jdbc OPTIONS (password '{SECRET}')",
+}
 # What engines print of their own settings when they fail.
 ECHO = Diagnosis(
     ProcessCode.PYTHON_EXCEPTION,
@@ -69,6 +74,27 @@ def test_no_answer_of_rest_has_a_secret(failed):
         assert SECRET not in answer.text, answer.request.url
     assert REDACTED in answers[-1].text
     assert answers[-2].json()["jobId"] == job.id
+
+
+def test_the_sql_of_a_job_is_shown_without_its_secrets(api):
+    api.become("admin")
+    answers = [
+        api.client.post("/job/submit", json=SQL),
+        api.client.post("/job/submit", json=SQL),  # refused as a duplicate
+        api.client.post("/job/submit", json=SQL | {"application": "a.py"}),
+        api.client.post("/job/submit", json=SQL | {"sql": [SQL["sql"]]}),
+        api.client.get("/job/list"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 400, 400, 400, 200]
+    for answer in answers:
+        assert SECRET not in answer.text
+    assert f"SET a.secret.key = {REDACTED}; CREATE TABLE t" in answers[-1].text
+    job = api.control.registry.jobs.get(answers[0].json()["jobId"])
+    assert job.spec.sql == SQL["sql"]
+    assert SECRET in job.spec.secret_values
+    assert SECRET not in f"{job!r} {api.runs(ids.SUBMIT_JOB)}"
+    with pytest.raises(InvalidSpec, match="sql: the value is not there"):
+        api.control.jobs.request(SQL | {"sql": f"SET a.secret = {REDACTED}"})
 
 
 def test_no_run_that_rest_makes_has_a_secret_in_its_parameters(failed, api):

@@ -31,7 +31,6 @@ class FlinkCode(DiagnosisCode):
     )
     SLOTS_MISSING = "SlotsMissing", "The cluster has fewer free slots than the job needs."
     START_TIMED_OUT = "StartTimedOut", "A process of Flink did not start in time."
-    SQL_STATEMENT_FAILED = "SqlStatementFailed", "A statement of a SQL file failed."
     WORKER_LOST = "WorkerLost", "The job lost a TaskManager while it worked."
 
 
@@ -103,16 +102,5 @@ FLINK_PATTERNS = (
         r"The TaskExecutor is shutting down|TaskManager (\S+) (?:has )?disconnected",
         "The job lost a TaskManager while it worked ({0}).",
         "Read that TaskManager's end in the cluster's diagnosis or log: it ran out of memory, or its machine went.",
-    ),
-)
-
-# Of the SQL runner, which says it of whatever failed: only when nothing more special is known.
-SQL_PATTERNS = (
-    LogPattern(
-        FlinkCode.SQL_STATEMENT_FAILED,
-        r"SQL statement failed: (.+)",
-        "A SQL statement failed: {0}.",
-        "Correct the statement; the log shows it with its line.",
-        anywhere=True,
     ),
 )

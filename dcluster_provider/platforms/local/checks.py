@@ -21,12 +21,14 @@ def check_application(spec: JobSpec) -> None:
 
     :raises InvalidSpec: naming the field.
     """
-    if not spec.application:
-        raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
+    if not spec.application and spec.sql is None:
+        raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run, or write sql")
     check_dependencies(spec)
     check_requirements(spec)
     for dependency in dependencies_of(spec):
         _check_place(spec, dependency)
+    if spec.sql is not None:
+        return
     if not is_remote(spec):
         check_file(spec)
     elif not spec.traits.fetches_applications:

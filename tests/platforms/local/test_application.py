@@ -46,14 +46,26 @@ def test_spark_fetches_what_is_elsewhere_and_flink_does_not(remote):
 def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "text.jar").write_text("no jar")
+    (tmp_path / "empty.sql").write_text("-- nothing; yet\n")
+    (tmp_path / "open.sql").write_text("SELECT 1;\nSELECT 'x")
+    (tmp_path / "latin.sql").write_bytes("SELECT 'é'".encode("latin-1"))
     for written, message in (
         ("", "is empty"),
         (tmp_path / "none.py", "is missing"),
         (tmp_path / "folder.py", "is a folder"),
         (tmp_path / "text.jar", "not a jar that can be read"),
+        (tmp_path / "empty.sql", "has no statement in it"),
+        (tmp_path / "open.sql", "no SQL that can be read: the quote ' on line 2 is never closed"),
+        (tmp_path / "latin.sql", "no SQL that can be read: 'utf-8' codec can't decode"),
     ):
-        with pytest.raises(InvalidSpec, match=f"field application: .*{message}"):
-            check_application(spec(written))
+        for engine in ("spark3", "flink"):
+            with pytest.raises(InvalidSpec, match=f"field application: .*{message}"):
+                check_application(spec(written, job_type=engine))
+
+
+@pytest.mark.parametrize("engine", ["spark3", "flink"])
+def test_sql_needs_no_file(engine):
+    check_application(spec("", sql="SELECT 1", job_type=engine))
 
 
 def test_a_jar_has_to_name_its_class_or_the_job_has_to(tmp_path):

@@ -17,7 +17,7 @@ from dcluster_provider.engines.flink.conf import (
 )
 from dcluster_provider.engines.flink.dependencies import dependency_settings, jars_of
 from dcluster_provider.engines.flink.jars import JOIN_JARS
-from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
+from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.flink.manifests import (
     FLINK_HOME,
     cluster_settings,
@@ -102,15 +102,15 @@ def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
         wanted |= external_client_fixed(cluster)
     files = {FLINK_SETTINGS: configuration_text(wanted), "log4j-cli.properties": CLIENT_LOGGING}
     files |= requirements_file(job.spec)
-    if is_sql(job):
-        files[SQL_PROGRAM] = sql_program()
+    if job.spec.application_kind == "sql":
+        files[SQL_PROGRAM] = sql_program(job.spec)
     return files
 
 
 def _program(job: Job, application: str) -> tuple[str, ...]:
-    if is_sql(job):
+    if job.spec.application_kind == "sql":
         return ("-py", f"program/{SQL_PROGRAM}", application)
-    if application.lower().endswith(".jar"):  # of the image; others are handed to the JobManager
+    if job.spec.application_kind == "jar":  # of the image; others are handed to the JobManager
         return (*(("-c", job.spec.main_class) if job.spec.main_class else ()), application)
     return ("-py", application)
 
@@ -127,11 +127,6 @@ def _jars(spec: JobSpec) -> list[str]:
     handed = ["--jarfile", _JOINED] if any(not each.is_remote for each in jars) else []
     of_image = [f"file://{location_in_pod(spec, each)}" for each in jars if each.is_remote]
     return handed + [part for each in of_image for part in ("--classpath", each)]
-
-
-def is_sql(job: Job) -> bool:
-    """Whether the application is a file of SQL statements."""
-    return job.spec.application.lower().endswith(".sql")
 
 
 def external_client_settings() -> dict[str, str]:

@@ -8,7 +8,7 @@ from socket import gethostname
 from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import check_file, is_remote, local_path
-from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM
+from dcluster_provider.engines.sql_program import SQL_FILE, SQL_PROGRAM
 from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     REQUIREMENTS,
     bundle,
@@ -30,9 +30,11 @@ def check_application(spec: JobSpec) -> None:
 
     :raises InvalidSpec: naming the field and what can be done.
     """
-    if not spec.application:
-        raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run")
+    if not spec.application and spec.sql is None:
+        raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run, or write sql")
     check_travelling(spec, MAX_BYTES)
+    if spec.sql is not None:
+        return
     if is_remote(spec):
         _check_remote(spec)
         return
@@ -65,7 +67,7 @@ def pieces(spec: JobSpec) -> list[bytes]:
     :raises PlatformUnavailable: it cannot be read on this machine, though it can be on another, perhaps.
     """
     try:
-        content = b"" if is_remote(spec) else local_path(spec).read_bytes()
+        content = b"" if is_remote(spec) else _content(spec)
         if travelling(spec):
             content = bundle(spec, None if is_remote(spec) else (file_name(spec), content))
     except OSError as error:
@@ -74,6 +76,10 @@ def pieces(spec: JobSpec) -> list[bytes]:
             "brought to the cluster from a machine that has it: run the task again there"
         ) from error
     return [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
+
+
+def _content(spec: JobSpec) -> bytes:
+    return local_path(spec).read_bytes() if spec.sql is None else spec.sql.encode()
 
 
 def put_together(spec: JobSpec) -> str:
@@ -85,6 +91,8 @@ def put_together(spec: JobSpec) -> str:
 
 def file_name(spec: JobSpec) -> str:
     """The name of the application's file in a pod: its own as far as a Secret can keep it, since tracebacks show it."""
+    if spec.sql is not None:
+        return SQL_FILE
     name = re.sub(r"[^A-Za-z0-9._-]", "_", local_path(spec).name).lstrip(".")
     return f"application-{name}" if name in _OURS else name
 

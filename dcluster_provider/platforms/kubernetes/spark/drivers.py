@@ -12,6 +12,7 @@ from dcluster_provider.engines.spark.conf import Worker, job_settings, propertie
 from dcluster_provider.engines.spark.dependencies import dependency_settings, with_installed_requirements
 from dcluster_provider.engines.spark.environment import executor_environment
 from dcluster_provider.engines.spark.sizes import driver_size, overhead
+from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     EXECUTOR_POD,
     FOLDER,
@@ -93,14 +94,15 @@ def driver(
     application = path_in_pod(job.spec, parts)
     own = settings.makes_own_executors(cluster.spec)
     spec = job.spec
-    is_python = not spec.application.lower().endswith(".jar")
+    is_python, is_sql = spec.application_kind != "jar", spec.application_kind == "sql"
     size = driver_size(job_settings(job, cluster, _OF_DAEMONS), is_python=is_python)
     arguments = ["--class", spec.main_class] if spec.main_class else []
+    program = [f"{FOLDER}/{SQL_PROGRAM}"] if is_sql else []
     own_files = {job_name(job): FOLDER}
     container = EngineContainer(
         image=_image(settings, job, cluster),
         script=_submit(cluster, spec, own_executors=own),
-        arguments=(*arguments, application, *spec.args),
+        arguments=(*arguments, *program, application, *spec.args),
         cpu=str(size.cores),
         mib=size.mib,
         env=handed_environment(job, cluster)
@@ -131,6 +133,8 @@ def driver(
 def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
     """The files of a driver's Secret but its application."""
     files = requirements_file(job.spec)
+    if job.spec.application_kind == "sql":
+        files[SQL_PROGRAM] = sql_program(job.spec)
     if not settings.makes_own_executors(cluster.spec):
         return files | {SPARK_SETTINGS: properties_text(driver_settings(job, cluster))}
     executor = executor_pod(settings, job, cluster)

@@ -28,7 +28,6 @@ from dcluster_provider.engines.flink.dependencies import dependency_settings, ja
 from dcluster_provider.engines.flink.jars import join_jars
 from dcluster_provider.engines.flink.memory import Division
 from dcluster_provider.engines.flink.savepoints import with_default_folder
-from dcluster_provider.engines.flink.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.local.checks import location
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
@@ -37,6 +36,7 @@ from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.ports import HOST, chosen_port
 from dcluster_provider.platforms.local.processes.process import Command
+from dcluster_provider.platforms.local.sql_files import write_sql_program
 
 REST_PORT, RPC_PORT = "rest", "rpc"
 PORT_SETTINGS = {REST_PORT: "rest.port", RPC_PORT: "jobmanager.rpc.port"}
@@ -132,15 +132,11 @@ def client_command(
         "org.apache.flink.client.cli.CliFrontend",
         "run",
     ]
-    application = local_path(job.spec)
     if jars_of(job.spec):
         with jar_to_hand_over(own, job) as jar:
             argv += ["--jarfile", jar.name]
-    argv += (
-        ["-py", _sql_program(own.conf), str(application)]
-        if application.suffix.lower() == ".sql"
-        else ["-py", str(application)]
-    )
+    is_sql = job.spec.application_kind == "sql"
+    argv += ["-py", *(write_sql_program(job.spec, own.conf) if is_sql else [str(local_path(job.spec))])]
     env = _environment(plan, own.conf) | dict(given) | handed_environment(job, cluster)
     wait = (plan.host, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
     command = (*argv, *job.spec.args)
@@ -155,7 +151,7 @@ def jar_to_hand_over(own: JobPlace, job: Job) -> Iterator[IO[bytes]]:
     :raises OSError: one cannot be read, or the joined one cannot be written.
     """
     path, jars = local_path(job.spec), [each.path for each in jars_of(job.spec)]
-    is_jar = path.suffix.lower() == ".jar"
+    is_jar = job.spec.application_kind == "jar"
     if is_jar and not jars:
         with path.open("rb") as jar:
             yield jar
@@ -180,14 +176,6 @@ def _own_options(conf: Path, settings: Mapping[str, str], role: str) -> str:
 
 def _with(division: Division, options: str) -> Division:
     return Division((*division.java, options), division.settings)
-
-
-def _sql_program(conf: Path) -> str:
-    """The program that runs a SQL file, alone in a folder: Python looks for modules beside a program first."""
-    program = conf / "program" / SQL_PROGRAM
-    program.parent.mkdir(exist_ok=True)
-    write_text(program, sql_program())
-    return str(program)
 
 
 def _daemon(place: ClusterPlace, plan: ClusterPlan, role: str, main: str, division: Division) -> Command:

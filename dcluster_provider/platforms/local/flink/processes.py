@@ -15,7 +15,6 @@ from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.engines.application import local_path
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import never_fits, slots
 from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
@@ -91,7 +90,7 @@ class FlinkProcesses:
         diagnosis = never_fits(cluster, job) if plan.is_ours else None
         if diagnosis:
             raise PlatformRefused(str(job), diagnosis)
-        if local_path(job.spec).suffix.lower() == ".jar":
+        if job.spec.application_kind == "jar":
             _hand_over(place.job(job), plan, cluster, job)
             return
         with while_not_ended(place, str(job)):

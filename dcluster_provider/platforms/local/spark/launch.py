@@ -27,6 +27,7 @@ from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.ports import HOST, chosen_port
 from dcluster_provider.platforms.local.processes.process import Command
+from dcluster_provider.platforms.local.sql_files import write_sql_program
 
 MASTER_PORT, UI_PORT = "master", "ui"
 PORT_SETTINGS = {MASTER_PORT: "spark.master.port", UI_PORT: "spark.master.ui.port"}
@@ -189,7 +190,10 @@ def driver_command(
     argv = [str(plan.engine.java), f"@{own.conf / 'java.options'}", "org.apache.spark.deploy.SparkSubmit"]
     argv += ["--properties-file", str(own.conf / "spark.properties")]
     argv += ["--class", job.spec.main_class] if job.spec.main_class else []
-    argv += [application_location(job.spec), *job.spec.args]
+    if job.spec.application_kind == "sql":
+        argv += write_sql_program(job.spec, own.conf)
+    else:
+        argv += [application_location(job.spec), *job.spec.args]
     environment = JobEnvironment.of(place, plan.engine, job.spec)
     python = environment.python if environment else plan.engine.python
     env = _environment(plan, own.conf, scratch, python) | dict(given) | handed_environment(job, cluster)
