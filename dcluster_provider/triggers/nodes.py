@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from dcluster_provider.control.nodes.progress import ProgressPoller
+from dcluster_provider.control.waiting import ProgressPoller
 from dcluster_provider.core.errors import NodesFailed
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.triggers.owned import OwnedTrigger

@@ -11,9 +11,9 @@ from dcluster_provider.control.nodes.destroyer import DestroyProgress, NodeDestr
 from dcluster_provider.control.nodes.drainer import DrainProgress, NamedNodes
 from dcluster_provider.control.nodes.instances import check_instance, sync_instances
 from dcluster_provider.control.nodes.launcher import NodeLaunch, NodeLauncher
-from dcluster_provider.control.nodes.progress import wait_for
 from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.upkeep.report import MaintenanceReport
+from dcluster_provider.control.waiting import wait_for
 from dcluster_provider.core.identity import derived_key, fresh_key
 from dcluster_provider.core.machines import DestroyRequest, NodeOrder, NodeRequest
 from dcluster_provider.core.spec import parse

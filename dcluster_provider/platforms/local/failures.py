@@ -14,8 +14,8 @@ from dcluster_provider.core.sizing import MIB
 from dcluster_provider.engines.evidence import cause_anywhere, explain_exit, last_words
 from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.platforms.local.codes import LocalCode
+from dcluster_provider.platforms.local.files import contains, first_text, last_lines
 from dcluster_provider.platforms.local.layout import ClusterPlace
-from dcluster_provider.platforms.local.logs import contains, first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.ports import holder
 from dcluster_provider.platforms.local.processes.process import Life, ProcessState

@@ -25,13 +25,13 @@ from dcluster_provider.platforms.local import ending
 from dcluster_provider.platforms.local.checks import check_application, machine_memory, too_large
 from dcluster_provider.platforms.local.codes import LocalCode
 from dcluster_provider.platforms.local.failures import start_failure
+from dcluster_provider.platforms.local.files import read_part
 from dcluster_provider.platforms.local.flink.processes import FlinkProcesses
 from dcluster_provider.platforms.local.given_environment import check_secrets, given_environment
 from dcluster_provider.platforms.local.installation.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.installation.job_environment import prune_environments
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
-from dcluster_provider.platforms.local.logs import read_part
 from dcluster_provider.platforms.local.plan import (
     ClusterPlan,
     external_plan,

@@ -29,7 +29,7 @@ from dcluster_provider.engines.flink.savepoints import savepoint_folder
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
-from dcluster_provider.platforms.local.files import mark
+from dcluster_provider.platforms.local.files import first_text, mark
 from dcluster_provider.platforms.local.flink import launch as flink_launch
 from dcluster_provider.platforms.local.flink.launch import (
     PORT_SETTINGS,
@@ -45,7 +45,6 @@ from dcluster_provider.platforms.local.job_process import (
     write_outcome,
 )
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
-from dcluster_provider.platforms.local.logs import first_text
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.process import Command, Life
 from dcluster_provider.platforms.local.processes.termination import end

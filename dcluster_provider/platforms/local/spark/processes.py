@@ -30,9 +30,9 @@ from dcluster_provider.engines.spark.master import (
 )
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
+from dcluster_provider.platforms.local.files import first_text, last_lines
 from dcluster_provider.platforms.local.job_process import STOP_GRACE, conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
-from dcluster_provider.platforms.local.logs import first_text, last_lines
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.process import Command
 from dcluster_provider.platforms.local.processes.termination import end

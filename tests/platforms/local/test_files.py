@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcluster_provider.platforms.local.logs import contains, last_lines, read_part
+from dcluster_provider.platforms.local.files import contains, last_lines, read_part
 
 
 @pytest.fixture
