@@ -82,7 +82,8 @@ def manifests(control: Control, namespace: str) -> tuple[list[dict[str, Any]], s
     from dcluster_provider.core.spec import ClusterSpec
     from dcluster_provider.platforms.kubernetes.doctor.image_trial import trial_cluster
     from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
-    from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Place, cluster_labels, secret
+    from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret
+    from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels
 
     settings = control.platform.settings.model_copy(update={"namespace": namespace})  # type: ignore[attr-defined]
     cluster = replace(trial_cluster(settings, "spark3"), spec=ClusterSpec(**SPEC))

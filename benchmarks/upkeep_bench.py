@@ -363,11 +363,7 @@ def _passes_on(
 
 def _pod(cluster: Cluster, role: Any, root_uid: str) -> dict[str, Any]:
     """A pod as kwok plays it: it is ready as soon as it has a node, and goes with its root."""
-    from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
-        Place,
-        cluster_labels,
-        metadata,
-    )
+    from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels, metadata
 
     return {
         "apiVersion": "v1",

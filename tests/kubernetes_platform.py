@@ -17,16 +17,13 @@ from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
 from dcluster_provider.platforms.kubernetes.flink import manifests as flink_manifests
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
-    JOB,
-    Place,
-    cluster_labels,
-    job_name,
     job_policy,
     job_root,
     job_secret,
     root,
     secret,
 )
+from dcluster_provider.platforms.kubernetes.manifests.metadata import JOB, Place, cluster_labels, job_name
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod, read_pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark import drivers as driver_manifests

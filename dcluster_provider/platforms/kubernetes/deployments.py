@@ -11,7 +11,7 @@ from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Place
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _SECONDS = 15.0  # between two questions about one cluster

@@ -19,7 +19,7 @@ from dcluster_provider.platforms.kubernetes.cluster_access import cluster_addres
 from dcluster_provider.platforms.kubernetes.diagnosis import GracePeriods
 from dcluster_provider.platforms.kubernetes.engine_table import POD_ENGINES, pod_engine
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import VERDICT, job_name
+from dcluster_provider.platforms.kubernetes.manifests.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.observations import ClientPod, verdict_annotation
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.pods.ended_logs import EndedLogs

@@ -16,13 +16,12 @@ from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.manifests.application_files import file_name, pieces
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
-    Place,
-    job_name,
     job_policy,
     job_secret,
     part_names,
 )
 from dcluster_provider.platforms.kubernetes.manifests.dependencies import travelling
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import PART
 from dcluster_provider.platforms.kubernetes.owner_objects import JobOwnerObjects, OwnerObjects
 from dcluster_provider.platforms.kubernetes.secret_files import SecretFiles

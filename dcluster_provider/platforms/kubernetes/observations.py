@@ -20,7 +20,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     taken_away,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import VERDICT, job_name
+from dcluster_provider.platforms.kubernetes.manifests.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.pods.logs import Line
 from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod
 

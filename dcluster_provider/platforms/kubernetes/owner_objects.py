@@ -16,16 +16,15 @@ from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.diagnosis import refused_request
 from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import job_root, root
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
     DEPLOYMENT,
     JOB,
     KEY,
     Place,
     job_name,
-    job_root,
     registry_of,
-    root,
     selector,
 )
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings

@@ -43,7 +43,8 @@ from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.job_observer import JobObserver
 from dcluster_provider.platforms.kubernetes.job_runs import JobRuns
 from dcluster_provider.platforms.kubernetes.manifests.application_files import check_application
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import cluster_labels, secret, selector
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret
+from dcluster_provider.platforms.kubernetes.manifests.metadata import cluster_labels, selector
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import check_blocks
 from dcluster_provider.platforms.kubernetes.nodes import KubernetesNodes
 from dcluster_provider.platforms.kubernetes.observations import ClusterView

@@ -12,7 +12,8 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, Place
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.observations import ClientPod
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings

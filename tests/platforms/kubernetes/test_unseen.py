@@ -16,12 +16,7 @@ from dcluster_provider.core.errors import CredentialsRefused, PlatformRefused, P
 from dcluster_provider.core.observation import ClusterPhase, JobObservation, JobPhase, ObservationError
 from dcluster_provider.core.record import JobState
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
-    JOB,
-    VERDICT,
-    cluster_labels,
-    job_name,
-)
+from dcluster_provider.platforms.kubernetes.manifests.metadata import JOB, VERDICT, cluster_labels, job_name
 from dcluster_provider.platforms.kubernetes.observations import verdict_annotation
 from dcluster_provider.platforms.kubernetes.permissions import RequiredPermission, check_access
 from dcluster_provider.platforms.kubernetes.platform import KubernetesPlatform

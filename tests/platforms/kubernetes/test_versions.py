@@ -9,7 +9,7 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Place
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 

@@ -24,13 +24,13 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     refused_pods,
     refused_request,
 )
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
     PREFIX,
     Place,
     cluster_labels,
     metadata,
-    root,
 )
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import EngineContainer, pod_template
 from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod, read_event, read_pod

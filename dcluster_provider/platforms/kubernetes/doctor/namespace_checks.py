@@ -8,7 +8,7 @@ from dcluster_provider.platforms.capabilities import Check
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import CLUSTER, registry_of, selector
+from dcluster_provider.platforms.kubernetes.manifests.metadata import CLUSTER, registry_of, selector
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, listed
 
 _LEVEL = "pod-security.kubernetes.io/enforce"

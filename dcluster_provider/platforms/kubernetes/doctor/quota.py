@@ -12,7 +12,7 @@ from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesAp
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cpu_limits import demands_cpu_limit
 from dcluster_provider.platforms.kubernetes.doctor.image_trial import trial_cluster
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Place
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.kubernetes.spark import manifests as spark_manifests
 

@@ -19,13 +19,12 @@ from dcluster_provider.engines.flink.conf import (
 from dcluster_provider.engines.flink.savepoints import SAVEPOINT_FOLDER, savepoint_folder, with_default_folder
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
-    Place,
-    cluster_labels,
     deployment,
     disruption_budget,
     network_policy,
     service,
 )
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
     EngineContainer,

@@ -22,8 +22,9 @@ from dcluster_provider.platforms.kubernetes.flink import clients, manifests
 from dcluster_provider.platforms.kubernetes.flink.job_observer import FlinkJobObserver
 from dcluster_provider.platforms.kubernetes.flink.jobs import is_jar, submitted_ids
 from dcluster_provider.platforms.kubernetes.flink.manifests import job_savepoint_folder
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, Place
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.manifests.dependencies import travelling, unbundled
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 

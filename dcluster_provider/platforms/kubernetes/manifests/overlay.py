@@ -8,7 +8,7 @@ from typing import Any
 
 from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.sizing import is_quantity
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import PREFIX
+from dcluster_provider.platforms.kubernetes.manifests.metadata import PREFIX
 from dcluster_provider.platforms.kubernetes.manifests.strategic_merge import (
     MERGE_KEYS,
     PATCH,

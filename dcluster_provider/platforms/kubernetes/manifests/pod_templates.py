@@ -11,7 +11,7 @@ from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import PREFIX, job_name
+from dcluster_provider.platforms.kubernetes.manifests.metadata import PREFIX, job_name
 from dcluster_provider.platforms.kubernetes.manifests.overlay import overlaid
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import environment_patch, with_blocks
 from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER

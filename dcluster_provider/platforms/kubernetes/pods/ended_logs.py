@@ -21,7 +21,7 @@ from pathlib import Path
 from dcluster_provider.core.record import Job
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import job_name
+from dcluster_provider.platforms.kubernetes.manifests.metadata import job_name
 from dcluster_provider.platforms.kubernetes.pods.logs import whole_log
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 from dcluster_provider.platforms.kubernetes.pods.stamped_log import StampedLog

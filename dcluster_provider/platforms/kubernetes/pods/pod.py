@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from sys import intern
 from typing import Any
 
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
     CLUSTER_ID,
     CLUSTER_TYPE,

@@ -21,20 +21,14 @@ from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     path_in_pod,
     put_together,
 )
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
-    Manifest,
-    Place,
-    client_job,
-    job_labels,
-    job_name,
-    part_names,
-)
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, client_job, part_names
 from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     INSTALLED,
     INSTALLED_ARCHIVE,
     location_in_pod,
     requirements_file,
 )
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import image_in_blocks
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,

@@ -11,13 +11,12 @@ from dcluster_provider.engines.spark.conf import EXIT_ON_FULL_HEAP, Worker, daem
 from dcluster_provider.engines.spark.sizes import worker_heap_mib, worker_pod_mib
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
-    Place,
-    cluster_labels,
     deployment,
     disruption_budget,
     network_policy,
     service,
 )
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
     EngineContainer,

@@ -13,7 +13,8 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.spark.conf import Worker, never_fits
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
-from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest, Place
+from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
+from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings, listed
 from dcluster_provider.platforms.kubernetes.spark import drivers, manifests
