@@ -1,4 +1,4 @@
-"""The monitoring of clients from a terminal."""
+"""Checks, roles and the monitoring of clients from a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a connection to settings."""
+"""From a connection to settings; one of another type is refused by name, whoever names it."""
 
 from __future__ import annotations
 

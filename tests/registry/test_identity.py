@@ -1,4 +1,4 @@
-"""The id of a registry, by which its clusters are told from another registry's."""
+"""The id of a registry, by which its clusters are told from another registry's, and the epochs of tasks."""
 
 from __future__ import annotations
 

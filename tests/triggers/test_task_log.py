@@ -1,4 +1,4 @@
-"""What the task's log says of a change of state."""
+"""What the task's log says of a change of state; a trigger whose last lines nobody has read yet does not end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What EC2 tells: machines, all instances, instance types."""
+"""What EC2 tells: machines, all instances, instance types; over some time, and some however long each takes."""
 
 from __future__ import annotations
 
