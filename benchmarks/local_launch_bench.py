@@ -22,7 +22,7 @@ from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.rest import HttpRest, NoAnswer
-from dcluster_provider.platforms.local.installation.engines import Engine, ensure_engine
+from dcluster_provider.platforms.local.installation.engines import LocalEngine, ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
 from dcluster_provider.platforms.local.processes.ports import HOST, free_ports
 
@@ -94,7 +94,7 @@ def launch(platform: LocalPlatform, engine: str, workers: int) -> float:
         platform.delete_cluster(replace(cluster))
 
 
-def spark_by_hand(engine: Engine, workers: int) -> float:
+def spark_by_hand(engine: LocalEngine, workers: int) -> float:
     """Seconds to a ready cluster with Spark's ``spark-class``, master and workers started at once."""
     port, page = free_ports(2, ())
     env = os.environ | {"SPARK_HOME": str(engine.home), "SPARK_LOCAL_IP": "127.0.0.1"}
@@ -116,7 +116,7 @@ def spark_by_hand(engine: Engine, workers: int) -> float:
             return time.monotonic() - begun
 
 
-def flink_by_hand(engine: Engine, workers: int) -> float:
+def flink_by_hand(engine: LocalEngine, workers: int) -> float:
     """Seconds to a ready cluster with Flink's ``start-cluster.sh``, configured to find one another as fast."""
     rest, rpc = free_ports(2, ())
     with scratch() as folder:
