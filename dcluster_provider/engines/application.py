@@ -44,8 +44,9 @@ def check_file(spec: JobSpec, elsewhere: str = "") -> Path:
     path = local_path(spec)
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "missing"
+        hint = "; a template of Airflow is named in sql" if path.suffix.lower() == ".sql" else ""
         raise InvalidSpec(
-            f"field application: {path} is {kind}; it has to be a file on this machine{elsewhere}"
+            f"field application: {path} is {kind}; it has to be a file on this machine{elsewhere}{hint}"
         )
     if path.suffix.lower() == ".jar":
         _check_jar(path, spec)

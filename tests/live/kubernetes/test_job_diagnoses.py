@@ -208,7 +208,7 @@ def test_a_sql_file_that_fails_on_its_own_cluster_failed_by_itself(bench, table,
     statement = tmp_path / "missing.sql"
     statement.write_text("SELECT * FROM no_such_table;")
     failure = failed_job(control, lambda: submit(control, None, statement, jobType="flink", workerMemGb=1.25))
-    parts = ("Statement 1 of missing.sql (line 1) failed:", "no_such_table")
+    parts = ("statement 1 of missing.sql (line 1) failed:", "no_such_table")
     table.check("SQL file that names a missing table", failure, "SqlStatementFailed", parts)
     until(lambda: bench.left() == [])
 

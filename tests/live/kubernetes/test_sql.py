@@ -34,7 +34,7 @@ def test_sql_runs_on_spark_with_and_without_a_cluster(control, tmp_path):
     with pytest.raises(JobFailed) as failed:
         control.jobs.wait(failing.id, timeout=HANG_SECONDS)
     assert failed.value.diagnosis.code == "TableMissing"
-    assert "Statement 2 of statements.sql (line 2) failed: There is no table" in failed.value.diagnosis.cause
+    assert "statement 2 of statements.sql (line 2) failed: There is no table" in failed.value.diagnosis.cause
 
 
 @pytest.mark.long

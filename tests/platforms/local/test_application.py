@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 
 import pytest
 from local_platform import make_cluster, make_job
@@ -14,6 +15,7 @@ from dcluster_provider.platforms.local.checks import (
     application_location,
     check_application,
 )
+from dcluster_provider.platforms.local.sql_files import write_sql_program
 
 
 def spec(application, **more):
@@ -66,6 +68,25 @@ def test_what_is_no_file_is_refused(tmp_path):
 @pytest.mark.parametrize("engine", ["spark3", "flink"])
 def test_sql_needs_no_file(engine):
     check_application(spec("", sql="SELECT 1", job_type=engine))
+
+
+def test_a_missing_file_of_sql_may_be_meant_as_a_template(tmp_path):
+    with pytest.raises(
+        InvalidSpec, match=r"none\.sql is missing; .*; a template of Airflow is named in sql$"
+    ):
+        check_application(spec(tmp_path / "none.sql"))
+
+
+@pytest.mark.parametrize("engine", ["spark3", "flink"])
+def test_sql_and_what_runs_it_become_files_that_nobody_else_reads(tmp_path, engine):
+    given = spec("", sql="SELECT 'é'", job_type=engine)
+    program, file = (Path(each) for each in write_sql_program(given, tmp_path))
+    assert (program.name, file.read_text(encoding="utf-8")) == ("sql_runner.py", given.sql)
+    assert [path.name for path in program.parent.iterdir()] == [program.name]
+    assert file.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "a.sql").write_text("SELECT 1")
+    named = write_sql_program(spec(tmp_path / "a.sql", job_type=engine), tmp_path)
+    assert named == (str(program), str(tmp_path / "a.sql"))
 
 
 def test_a_jar_has_to_name_its_class_or_the_job_has_to(tmp_path):

@@ -33,6 +33,21 @@ def test_a_small_file_is_one_piece_and_keeps_its_name(tmp_path):
     assert path_in_pod(job_spec(path), 0) == "/etc/dcluster/job/etl_job.py"
 
 
+@pytest.mark.parametrize("job_type", ["spark4", "flink"])
+def test_sql_is_a_file_in_the_pod(job_type):
+    spec = job_spec("", sql="SELECT 'é'", job_type=job_type)
+    check_application(spec)
+    assert pieces(spec) == ["SELECT 'é'".encode()]
+    assert path_in_pod(spec, 0) == "/etc/dcluster/job/statements.sql"
+
+
+def test_sql_without_a_statement_is_refused(tmp_path):
+    path = tmp_path / "empty.sql"
+    path.write_text("-- nothing")
+    with pytest.raises(InvalidSpec, match=r"field application: .* has no statement in it"):
+        check_application(job_spec(path))
+
+
 def test_a_large_file_travels_in_pieces_that_make_it_up(tmp_path):
     path = tmp_path / "etl.py"
     path.write_bytes(bytes(range(256)) * 8000)
