@@ -77,7 +77,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
     DestroyRequest: {"Nodes": ("node_ids", "region")},
 }
 _KEPT = ("format", "minimum", "maximum", "enum", "maxLength", "minItems", "maxItems")
-_WORDS = {"cpu": "CPU", "mem": "memory", "gb": "(GiB)", "id": "id"}
+_WORDS = {"cpu": "CPU", "sql": "SQL", "mem": "memory", "gb": "(GiB)", "id": "id"}
 
 
 def spec_params(kind: type[Entity], **defaults: Any) -> dict[str, Param]:

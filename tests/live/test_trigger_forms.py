@@ -35,15 +35,14 @@ FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
             "Job": {
                 "client": "sales",
                 "module": "report",
-                "application": "/opt/jobs/report.py",
-                "args": "--day\n2026-01-31",
+                "sql": "SET spark.sql.shuffle.partitions = 8;\nSELECT 1",
             },
         },
         {
             "client": "sales",
             "module": "report",
             "cluster_id": 12,
-            "args": ["--day", "2026-01-31"],
+            "sql": "SET spark.sql.shuffle.partitions = 8;\nSELECT 1",
             "requirements": ["pandas==2.2.3", "pyarrow"],
             "secrets": [{"env": "DB_PASSWORD", "connection": "warehouse"}],
         },
@@ -80,7 +79,7 @@ def browser(server) -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         # As high as the longest section, so that a picture has all of it.
-        context = chromium.new_context(viewport={"width": 1100, "height": 1600})
+        context = chromium.new_context(viewport={"width": 1100, "height": 1900})
         context.set_default_timeout(1000 * ANSWER_SECONDS)
         expect.set_options(timeout=1000 * ANSWER_SECONDS)
         page = context.new_page()
