@@ -17,6 +17,7 @@ from dcluster_provider.core.sql_statements import SqlDialect, Statement, split_s
 
 _VARIABLE = re.compile(r"\$\{env:(\w+)\}")
 _MAX_STATEMENT = 2000  # characters that are shown of one
+_MAX_TITLE = 200
 _MAX_ERROR = 20_000  # characters that are shown of an error, most of which are stack frames
 
 
@@ -38,7 +39,7 @@ class SqlScript:
             raise SystemExit(f"{name} has no statement in it")
         self._secrets = _secrets_of(text)
 
-    def run(self, execute: Callable[[str], None], explain: Callable[[Exception], str] = str) -> None:
+    def run(self, execute: Callable[[Statement], None], explain: Callable[[Exception], str] = str) -> None:
         """Execute the statements in order, each when the one before has succeeded.
 
         :param execute: executes one.
@@ -46,12 +47,12 @@ class SqlScript:
         :raises SystemExit: a statement failed.
         """
         for statement in self.statements:
-            place = f"[{statement.number}/{len(self.statements)} {self.name}:{statement.line}]"
+            place = self._place(statement)
             self.print(f"{place} {self._shown(statement)}")
             started = time.monotonic()
             try:
                 _check_variables(statement.text)
-                execute(statement.text)
+                execute(statement)
             except Exception as error:  # noqa: BLE001 - whatever it was, the statement failed
                 raise SystemExit(self._failure(statement, error, explain(error))) from None
             self.print(f"{place} took {time.monotonic() - started:.1f} s")
@@ -60,6 +61,14 @@ class SqlScript:
         """Print text without secrets."""
         sys.stdout.write(redaction().sql(text, self._secrets).rstrip("\n") + "\n")
         sys.stdout.flush()
+
+    def title(self, statement: Statement) -> str:
+        """A statement in one line without secrets, for a page."""
+        line = " ".join(f"{self._place(statement)} {self._shown(statement)}".split())
+        return line if len(line) <= _MAX_TITLE else f"{line[:_MAX_TITLE]}..."
+
+    def _place(self, statement: Statement) -> str:
+        return f"[{statement.number}/{len(self.statements)} {self.name}:{statement.line}]"
 
     def _failure(self, statement: Statement, error: Exception, message: str) -> str:
         """The failure of a statement in the form of a Python traceback, which is how logs are read."""

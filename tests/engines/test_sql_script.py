@@ -28,7 +28,7 @@ def failure_of(text: str, error: Exception) -> str:
     """What a program ends with whose last statement fails."""
 
     def execute(statement):
-        if "fails" in statement:
+        if "fails" in statement.text:
             raise error
 
     with pytest.raises(SystemExit) as failed:
@@ -45,14 +45,16 @@ def test_statements_run_in_order_and_are_shown_without_their_secrets(capsys):
     text = (
         f"SET a.secret = {SECRET};\n-- no; comment\nCREATE TABLE t USING jdbc OPTIONS (password '{SECRET}')"
     )
-    script(text).run(executed.append)
-    assert executed == [
+    made = script(text)
+    made.run(executed.append)
+    assert [each.text for each in executed] == [
         f"SET a.secret = {SECRET}",
         f"CREATE TABLE t USING jdbc OPTIONS (password '{SECRET}')",
     ]
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == f"[1/2 job.sql:1] SET a.secret = {REDACTED}"
     assert shown[1].startswith("[1/2 job.sql:1] took ")
+    assert made.title(executed[1]) == shown[2]
     assert shown[2] == f"[2/2 job.sql:3] CREATE TABLE t USING jdbc OPTIONS (password '{REDACTED}')"
 
 
@@ -94,7 +96,7 @@ def test_variables_stand_in_a_statement_and_secret_ones_in_nothing_that_is_shown
     text = "SELECT '${env:DB_PASSWORD}', '${env:REGION}'; OPTIONS (password '${env:WAREHOUSE}')"
     made = script(text)
     executed = []
-    made.run(lambda statement: executed.append(with_variables(statement)))
+    made.run(lambda statement: executed.append(with_variables(statement.text)))
     assert executed == [f"SELECT '{SECRET}', 'north'", f"OPTIONS (password '{SECRET}-2')"]
     made.print(f"rows of north: {SECRET}, {SECRET}-2")
     shown = capsys.readouterr().out

@@ -193,6 +193,15 @@ def test_a_statement_that_fails_ends_a_sql_file(platform, cluster, sql):
     assert "SELECT 3" not in log
 
 
+def test_sql_of_a_job_has_the_environment_of_its_client(platform, cluster):
+    job = submit(platform, cluster, sql="SELECT '${env:REGION}' AS region;", env={"REGION": "north"})
+    seen = outcome(platform, job, cluster)
+    assert seen.phase is JobPhase.SUCCEEDED, seen.diagnosis.render()
+    log = whole_log(platform, job, cluster)
+    assert "[1/1 statements.sql:1] SELECT '${env:REGION}' AS region" in log
+    assert "| north |" in " ".join(log.split())
+
+
 @pytest.mark.long
 def test_a_statement_that_is_not_waited_for_is_followed_to_its_end(platform, cluster, sql):
     statements = (

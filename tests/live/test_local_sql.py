@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from airflow_databases import AIRFLOW
@@ -76,6 +79,18 @@ def test_the_statement_that_fails_is_named_and_the_next_one_does_not_run(spark, 
         == "Statement 2 of statements.sql (line 2) failed: There is no table or view `nowhere`."
     )
     assert "    SELECT * FROM nowhere" in seen.diagnosis.evidence
+
+
+def test_a_file_at_an_address_is_read_by_the_driver(spark, tmp_path):
+    (tmp_path / "remote.sql").write_text("SELECT 'from afar' AS text")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        seen, log = run(spark, application=f"http://127.0.0.1:{server.server_port}/remote.sql")
+        server.shutdown()
+    assert seen.phase is JobPhase.SUCCEEDED, seen.diagnosis.render()
+    assert "[1/1 remote.sql:1]" in log
+    assert "|from afar|" in log
 
 
 def test_what_fails_in_a_task_fails_its_statement(spark):

@@ -35,7 +35,7 @@ def main(path: Path) -> None:
     """
     script = SqlScript(path.name, path.read_text(encoding="utf-8"), FLINK_SQL)
     environment = _environment(_runtime_mode(statement.text for statement in script.statements))
-    script.run(lambda statement: execute(environment, script, with_variables(statement)), reason)
+    script.run(lambda statement: execute(environment, script, with_variables(statement.text)), reason)
 
 
 def _runtime_mode(statements: Iterable[str]) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.redaction import REDACTED, redaction
-from dcluster_provider.core.sql_statements import SPARK_SQL
+from dcluster_provider.core.sql_statements import SPARK_SQL, Statement
 from dcluster_provider.engines.sql_script import SqlScript
 
 _MAX_ROWS, _MAX_CELL = 100, 200
@@ -59,16 +59,17 @@ def read(session: Any, address: str) -> str:
         return file.read()
 
 
-def execute(session: Any, script: SqlScript, statement: str) -> None:
+def execute(session: Any, script: SqlScript, statement: Statement) -> None:
     """Execute a statement and print its rows."""
-    frame = session.sql(statement)
-    if not frame.columns or _ASSIGNS.match(statement):
+    session.sparkContext.setJobDescription(script.title(statement))  # on Spark's pages
+    frame = session.sql(statement.text)
+    if not frame.columns or _ASSIGNS.match(statement.text):
         return
-    if _IS_TEXT.match(statement) or frame.columns[:2] == _SETTINGS:
+    if _IS_TEXT.match(statement.text) or frame.columns[:2] == _SETTINGS:
         _print_lines(script, frame)
         return
     with redirect_stdout(StringIO()) as shown:
-        frame.show(_MAX_ROWS, truncate=False if _IS_WIDE.match(statement) else _MAX_CELL)
+        frame.show(_MAX_ROWS, truncate=False if _IS_WIDE.match(statement.text) else _MAX_CELL)
     script.print(shown.getvalue())
 
 

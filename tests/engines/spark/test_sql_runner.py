@@ -26,8 +26,13 @@ class Frame:
 
 
 def printed(statement, frame, capsys):
-    script = SqlScript("job.sql", "SELECT 1", SPARK_SQL)
-    execute(SimpleNamespace(sql=lambda given: frame if given == statement else None), script, statement)
+    script, titles = SqlScript("job.sql", statement, SPARK_SQL), []
+    session = SimpleNamespace(
+        sparkContext=SimpleNamespace(setJobDescription=titles.append),
+        sql=lambda given: frame if given == statement else None,
+    )
+    execute(session, script, script.statements[0])
+    assert titles == [f"[1/1 job.sql:1] {statement.replace('m4rker', REDACTED)}"]
     return capsys.readouterr().out.splitlines()
 
 
