@@ -56,7 +56,7 @@ class DClusterHook(BaseHook):
         """The use cases behind this hook."""
         from dcluster_provider.control.connect import connect
         from dcluster_provider.hooks.clients import CLIENTS
-        from dcluster_provider.hooks.secret_reader import read_secret
+        from dcluster_provider.hooks.secrets import read_secret
 
         return connect(self.settings, CLIENTS, read_secret)
 

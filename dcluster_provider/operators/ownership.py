@@ -13,7 +13,7 @@ from airflow.sdk.configuration import conf
 
 from dcluster_provider.core.arguments import reject_unknown_arguments
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
-from dcluster_provider.hooks.secret_masking import mask_secrets
+from dcluster_provider.hooks.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,7 +8,7 @@ import pytest
 
 from dcluster_provider.core.environment import SecretReference
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.hooks.secret_reader import read_secret
+from dcluster_provider.hooks.secrets import read_secret
 
 
 @pytest.fixture(autouse=True)
