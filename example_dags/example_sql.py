@@ -17,7 +17,7 @@ with DAG(
         task_id="report",
         client="examples",
         module="report",
-        job_type="spark4",
+        job_type="spark3",
         sql="applications/report.sql",
         num_workers=1,
         worker_mem_gb=1,

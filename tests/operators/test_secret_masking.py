@@ -40,6 +40,9 @@ def masker():
             )
         },
         {"client": "c", "module": "m", "extra_cmd": {"a.access.key": "{{ key }}"}},
+        {"client": "c", "module": "m", "sql": "SET a.access.key = {{ key }}; SELECT 1"},
+        {"spec": {"client": "c", "module": "m", "sql": f"CREATE TABLE t OPTIONS (password '{SECRET}')"}},
+        {"spec": json.dumps({"client": "c", "module": "m", "sql": f"SET password = '{SECRET}'"})},
     ],
 )
 def test_a_rendered_secret_of_a_job_is_masked(masker, arguments):
