@@ -27,7 +27,10 @@ def settings_for_local(
     :param registry: a file, or SQLAlchemy's address of a database; empty means a file in ``home``.
     """
     local = LocalSettings(
-        home=home, engines_folder=engines_folder, deployment=fields.get("deployment", "airflow")
+        home=home,
+        engines_folder=engines_folder,
+        deployment=fields.get("deployment", "airflow"),
+        maven_repository=fields.pop("maven_repository", ""),
     )
     return _connection(home, registry, {"platform_settings": local} | fields)
 

@@ -24,6 +24,10 @@ def digest(text: str) -> str:
 
 def files_with_secrets(folders: Iterable[Path]) -> list[Path]:
     """The files below folders that have a secret in them, in whatever way it may be written."""
-    marks = [b"it's a\\secret", b"it's a\\\\secret", TOKEN.encode()]
+    return files_with(["it's a\\secret", "it's a\\\\secret", TOKEN], folders)
+
+
+def files_with(marks: Iterable[str], folders: Iterable[Path]) -> list[Path]:
+    """The files below folders that have one of some texts in them."""
     files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
-    return [path for path in files if any(mark in path.read_bytes() for mark in marks)]
+    return [path for path in files if any(mark.encode() in path.read_bytes() for mark in marks)]

@@ -22,6 +22,7 @@ from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.connection import settings_from
 from dcluster_provider.hooks.connection_form import default_of, own_fields
+from dcluster_provider.storage.object_storage import AirflowObjectStorage
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -96,7 +97,7 @@ def test_make_targets_exist(line):
 
 
 @pytest.mark.parametrize("text", blocks("json"))
-def test_json_blocks_are_accepted(text):
+def test_json_blocks_are_accepted(text, monkeypatch):
     value = json.loads(text)
     if "timestamp" in value:
         from dcluster_provider.plugin.rest.errors import ErrorBody
@@ -107,6 +108,9 @@ def test_json_blocks_are_accepted(text):
     elif "Statement" in value:
         assert value["Version"] == "2012-10-17"  # its actions: tests/nodes/ec2/test_policy.py
         assert all(set(it) <= {"Effect", "Action", "Resource", "Condition"} for it in value["Statement"])
+    elif value.get("conn_type") == "aws":
+        monkeypatch.setenv("AIRFLOW_CONN_LAKE", text)
+        assert len(AirflowObjectStorage().access("lake").credentials) == 2
     elif "conn_type" in value:
         value["extra"].pop("registry_conn_id", None)  # names a connection that only exists for the reader
         settings_from("dcluster_default", value["extra"])

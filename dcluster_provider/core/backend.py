@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from dcluster_provider.core.addresses import NO_STORAGE, ObjectStorage
 from dcluster_provider.core.connection_fields import ConnectionSettings
 from dcluster_provider.core.environment import ReadSecret, no_secrets
 
@@ -21,12 +22,14 @@ class BackendContext:
     :param registry_id: gives the id of the connection's registry; opens the registry.
     :param clients: by the type of an Airflow connection, what makes clients with the credentials of such a connection.
     :param read_secret: gives the value of a secret that is in an Airflow connection or variable.
+    :param storage: reads addresses with Airflow's connections.
     """
 
     conn_id: str
     registry_id: Callable[[], str]
     clients: Mapping[str, Any]
     read_secret: ReadSecret = no_secrets
+    storage: ObjectStorage = NO_STORAGE
 
     def client(self, conn_type: str) -> Any:
         """What makes clients with the credentials of Airflow connections of a type.

@@ -130,6 +130,11 @@ class ClusterSpec(Entity):
     secrets: SecretReferences = Field(
         default=(), description=f"Secrets of every process of the cluster: {_SECRETS}"
     )
+    storage_conn_id: Line = Field(
+        default="",
+        description="Airflow connection of type `aws` by which the cluster and its jobs reach S3: endpoint, region and "
+        "credentials. Empty means the role of their machine or pod, and AWS.",
+    )
     kubernetes: PodsBlock = Field(default_factory=dict, description=f"Kubernetes: {_PODS}")
 
     @property
@@ -281,6 +286,11 @@ class JobSpec(Entity):
         "cluster of the job's own.",
     )
     secrets: SecretReferences = Field(default=(), description=f"Secrets of the same processes: {_SECRETS}")
+    storage_conn_id: Line = Field(
+        default="",
+        description="Airflow connection of type `aws` by which the job reaches S3 (Spark; Flink on a cluster of the "
+        "job's own), and by which its files at addresses are read that name none.",
+    )
     kubernetes: PodsBlock = Field(default_factory=dict, description=f"Kubernetes: {_PODS}")
 
     @model_validator(mode="after")
@@ -383,7 +393,12 @@ class JobSpec(Entity):
             "engine_version": self.engine_version,
         }
         if not self.use_long_living_cluster:  # others use that one, too
-            fields |= {"env": self.env, "secrets": self.secrets, "kubernetes": self.kubernetes}
+            fields |= {
+                "env": self.env,
+                "secrets": self.secrets,
+                "storage_conn_id": self.storage_conn_id,
+                "kubernetes": self.kubernetes,
+            }
         if self.worker_mem_gb is not None:
             fields["worker_memory"] = f"{self.worker_mem_gb:g}Gi"
         if self.master_memory is not None:

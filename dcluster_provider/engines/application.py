@@ -6,33 +6,28 @@ import re
 import zipfile
 from pathlib import Path
 
+from dcluster_provider.core.addresses import Reader, path_at, reader_of
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.core.sql_statements import split_statements
 
-_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:")
 _CAPITAL = re.compile(r"([A-Z])")
 
 
-def is_remote(spec: JobSpec) -> bool:
-    """Whether the application is not a file of this machine."""
-    return is_remote_address(spec.application)
+def application_reader(spec: JobSpec) -> Reader:
+    """Who reads the application."""
+    return reader_of(spec.application, by_spark=spec.traits.fetches_applications)
+
+
+def is_found_by_job(spec: JobSpec) -> bool:
+    """Whether the application is where the job runs, or read from there, so that nobody brings it."""
+    return application_reader(spec) in (Reader.IMAGE, Reader.ENGINE)
 
 
 def local_path(spec: JobSpec) -> Path:
     """The application's file, absolute."""
     return path_at(spec.application)
-
-
-def is_remote_address(address: str) -> bool:
-    """Whether an address is of something that is not on this machine."""
-    return bool(_REMOTE.match(address)) and not address.startswith("file:")
-
-
-def path_at(address: str) -> Path:
-    """The file of this machine at an address, absolute."""
-    return Path(address.removeprefix("file://").removeprefix("file:")).expanduser().absolute()
 
 
 def check_file(spec: JobSpec, elsewhere: str = "") -> Path:

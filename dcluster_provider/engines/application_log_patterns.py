@@ -71,20 +71,22 @@ APPLICATION_PATTERNS = (
         ApplicationCode.FILE_SYSTEM_UNKNOWN,
         r"No FileSystem for scheme:? \"?([\w+.-]+)\"?",
         "Spark knows no file system for {0}:// addresses.",
-        "Add the library of that file system (packages, for instance org.apache.hadoop:hadoop-aws for s3a), or correct "
-        "the address.",
+        "Name a connection in storageConnId, which brings the file system of S3 (s3a://); bring the library of another "
+        "one in packages; or correct the address.",
     ),
     LogPattern(
         ApplicationCode.FILE_SYSTEM_UNKNOWN,
         r"Could not find a file system implementation for scheme '([^']+)'",
         "Flink knows no file system for {0}:// addresses.",
-        "Add the plugin of that file system to the image or to the engine's plugins folder, or correct the address.",
+        "Name a connection in storageConnId, which brings the file system of S3; add the plug-in of another one to the "
+        "image or to the engine's plugins folder; or correct the address.",
     ),
     LogPattern(
         ApplicationCode.FILE_SYSTEM_UNKNOWN,
         r"Class (org\.apache\.hadoop\.fs\.[\w.$]+|com\.google\.cloud\.hadoop\.fs\.[\w.$]+) not found",
         "The library with the file system {0} is missing.",
-        "Add it (packages, for instance hadoop-aws in the version of Spark's Hadoop).",
+        "Name a connection in storageConnId, which brings the file system of S3; or bring the library of another one "
+        "in packages.",
     ),
     LogPattern(
         ApplicationCode.CLASS_VERSION,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from dcluster_provider.core.addresses import StorageAccess
 from dcluster_provider.core.engine_traits import ClusterType
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.rest import EngineRest
@@ -31,6 +32,9 @@ class Engine(Protocol):
         :param fixed: the settings that the platform decides, whatever ``extraCmd`` has, by name.
         :raises InvalidSpec: naming ``extraCmd`` and the setting.
         """
+
+    def storage_settings(self, access: StorageAccess) -> dict[str, str]:
+        """The settings by which the engine's own file system reaches S3; credentials are in its environment."""
 
     def own_cluster(self, spec: JobSpec) -> ClusterSpec:
         """The cluster of a job that names none, sized by the job's fields and, before them, by its settings.
@@ -60,6 +64,7 @@ class EngineRelease:
     :param requirements_since: what has to be installed with it from a Python on.
     :param javas: the oldest and the newest Java that it was seen to work with.
     :param repeats_job_ids: Flink: gives every job of a client the id that was meant for its first.
+    :param s3_packages: the Maven packages by which it reads S3.
     :param java_modules: the modules of Java that it loads and that a shortened Java may lack.
     """
 
@@ -74,6 +79,7 @@ class EngineRelease:
     javas: tuple[int, int] = (17, 21)
     java_modules: tuple[str, ...] = ()
     repeats_job_ids: bool = False
+    s3_packages: tuple[str, ...] = ()
 
     def is_of(self, version: str) -> bool:
         """Whether a version is the series or one of its patches."""

@@ -1,4 +1,4 @@
-"""What a job brings beside its application: files and folders of this machine, or addresses that its engine reads."""
+"""What a job brings beside its application: files and folders of this machine, of an image, or at an address."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic.alias_generators import to_camel
 
+from dcluster_provider.core.addresses import Reader, path_at, reader_of, scheme_of
 from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.application import is_remote_address, path_at
 
 _FIELDS = ("py_files", "jars", "files", "archives", "requirements")
 _FOLDERS = {"py_files", "archives"}
@@ -33,12 +33,14 @@ class Dependency:
     :param field: of the specification.
     :param number: its place among all that the job brings.
     :param address: where it is, without what it is to be called.
+    :param reader: who reads it.
     :param alias: of an archive: the folder that it is unpacked into; empty means its own name.
     """
 
     field: str
     number: int
     address: str
+    reader: Reader = Reader.MACHINE
     alias: str = ""
 
     @property
@@ -47,9 +49,9 @@ class Dependency:
         return to_camel(self.field)
 
     @property
-    def is_remote(self) -> bool:
-        """Whether it is not of this machine."""
-        return is_remote_address(self.address)
+    def is_found_by_job(self) -> bool:
+        """Whether it is where the job runs, or read from there, so that nobody brings it."""
+        return self.reader in (Reader.IMAGE, Reader.ENGINE)
 
     @property
     def is_folder(self) -> bool:
@@ -74,12 +76,7 @@ class Dependency:
     @property
     def place(self) -> str:
         """Where it is kept on its way, apart from others of the same name: a relative path."""
-        name = re.sub(r"[^A-Za-z0-9._+-]", "_", self.path.name)
-        return f"{self.number}/{name}{'.zip' if self.is_packed else ''}"
-
-    def is_fetched(self, spec: JobSpec) -> bool:
-        """Whether an address of it is read where the job runs: by the engine, or by pip."""
-        return spec.traits.fetches_applications or self.field == "requirements"
+        return f"{self.number}/{file_name(self.address)}{'.zip' if self.is_packed else ''}"
 
     def named(self, location: str) -> str:
         """A location with what the dependency is to be called there."""
@@ -92,7 +89,19 @@ def dependencies_of(spec: JobSpec) -> Iterator[Dependency]:
     named = (each for each in named if each[0] != "requirements" or names_file(each[1]))
     for number, (field, address) in enumerate(named):
         base, _, alias = address.partition("#") if field == "archives" else (address, "", "")
-        yield Dependency(field, number, base, alias)
+        yield Dependency(field, number, base, _reader(spec, field, base), alias)
+
+
+def file_name(address: str) -> str:
+    """The name of a file or folder, as it can be anywhere."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", path_at(address).name)
+
+
+def _reader(spec: JobSpec, field: str, address: str) -> Reader:
+    is_web = scheme_of(address) in ("http", "https")
+    if field == "requirements" and is_web:
+        return Reader.ENGINE  # pip reads it
+    return reader_of(address, by_spark=spec.traits.fetches_applications and field != "requirements")
 
 
 def names_file(requirement: str) -> bool:
@@ -130,16 +139,16 @@ def check_dependencies(spec: JobSpec) -> None:
     for dependency in dependencies_of(spec):
         if dependency.is_wheel:
             _check_wheel(dependency)
-        if not dependency.is_remote:
+        if dependency.reader is Reader.MACHINE:
             _check_file(dependency)
 
 
 def _check_wheel(dependency: Dependency) -> None:
     name = dependency.address.rpartition("/")[2]
-    if dependency.is_remote:
+    if dependency.is_found_by_job:
         raise InvalidSpec(
-            f"JobSpec: field pyFiles: {name} is a wheel at an address, which no worker finds modules in; name a wheel "
-            "of this machine, or a zip file there"
+            f"JobSpec: field pyFiles: {name} is a wheel that the job itself would read, and no worker finds modules in "
+            "one; name a wheel of this machine or of object storage (s3://), or a zip file there"
         )
     if not name.lower().endswith("-none-any.whl"):
         raise InvalidSpec(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from dcluster_provider.core.addresses import Reader
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.dependencies import Dependency, dependencies_of, names_file
@@ -23,7 +24,7 @@ def check_requirements(spec: JobSpec) -> None:
         if not names_file(text):
             _check(text)
     for dependency in dependencies_of(spec):
-        if dependency.field == "requirements" and not dependency.is_remote:
+        if dependency.field == "requirements" and dependency.reader is Reader.MACHINE:
             _check_file(dependency)
 
 

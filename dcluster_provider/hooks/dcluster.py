@@ -57,8 +57,9 @@ class DClusterHook(BaseHook):
         from dcluster_provider.control.connect import connect
         from dcluster_provider.hooks.clients import CLIENTS
         from dcluster_provider.hooks.secrets import read_secret
+        from dcluster_provider.storage.object_storage import AirflowObjectStorage
 
-        return connect(self.settings, CLIENTS, read_secret)
+        return connect(self.settings, CLIENTS, read_secret, AirflowObjectStorage())
 
     @property
     def clusters(self) -> Clusters:

@@ -76,6 +76,7 @@ class DClusterLaunchOperator(DClusterOperator):
         engine_version: str | None = None,
         env: dict[str, str] | str | None = None,
         secrets: Sequence[dict[str, str]] | None = None,
+        storage_conn_id: str | None = None,
         kubernetes: dict[str, Any] | str | None = None,
         spec: dict[str, Any] | str | None = None,
         launch_timeout: float | timedelta = 900,
@@ -102,6 +103,7 @@ class DClusterLaunchOperator(DClusterOperator):
         self.engine_version = engine_version
         self.env = env
         self.secrets = secrets
+        self.storage_conn_id = storage_conn_id
         self.kubernetes = kubernetes
         self.spec = spec
         self.launch_timeout = in_seconds(self.task_id, "launch_timeout", launch_timeout)

@@ -98,6 +98,7 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
         engine_version: str | None = None,
         env: dict[str, str] | str | None = None,
         secrets: Sequence[dict[str, str]] | None = None,
+        storage_conn_id: str | None = None,
         kubernetes: dict[str, Any] | str | None = None,
         spec: dict[str, Any] | str | None = None,
         job_timeout: float | timedelta | None = None,
@@ -146,6 +147,7 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
         self.engine_version = engine_version
         self.env = env
         self.secrets = secrets
+        self.storage_conn_id = storage_conn_id
         self.kubernetes = kubernetes
         self.spec = spec
         self.job_timeout = (

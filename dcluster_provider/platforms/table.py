@@ -18,7 +18,7 @@ def make_local(settings: LocalSettings, context: BackendContext) -> Platform:
     """The platform of a connection that names this machine, which is the default."""
     from dcluster_provider.platforms.local.platform import LocalPlatform
 
-    return LocalPlatform(settings, context.registry_id, context.read_secret)
+    return LocalPlatform(settings, context.registry_id, context.read_secret, context.storage)
 
 
 def make_kubernetes(settings: KubernetesSettings, context: BackendContext) -> Platform:
@@ -28,7 +28,7 @@ def make_kubernetes(settings: KubernetesSettings, context: BackendContext) -> Pl
 
     make_client = context.client("kubernetes")
     api = KubernetesApi(lambda: make_client(settings.conn_id))
-    return KubernetesPlatform(settings, api, context.registry_id, context.read_secret)
+    return KubernetesPlatform(settings, api, context.registry_id, context.read_secret, context.storage)
 
 
 PLATFORMS: Mapping[str, Backend[Any, Platform]] = {

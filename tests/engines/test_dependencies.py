@@ -80,7 +80,10 @@ def test_files_of_this_machine_have_to_be_there_and_what_their_field_is_for(tmp_
         ),
         ({"jars": [f"{tmp_path}/notes.txt"]}, "field jars: notes.txt is none of .jar"),
         ({"pyFiles": ["x-1-cp311-cp311-linux_x86_64.whl"]}, "field pyFiles: .* name it in requirements"),
-        ({"pyFiles": ["s3a://b/x-1-py3-none-any.whl"]}, "field pyFiles: .* is a wheel at an address"),
+        (
+            {"pyFiles": ["s3a://b/x-1-py3-none-any.whl"]},
+            "field pyFiles: .* is a wheel that the job itself would read",
+        ),
     ):
         with pytest.raises(InvalidSpec, match=told):
             check_dependencies(read(**fields))

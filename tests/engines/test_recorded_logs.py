@@ -123,7 +123,13 @@ ENDED = {
         "for scheme",
         "packages",
     ),
-    "spark_s3a_missing": (1, "FileSystemUnknown", "fs.s3a.S3AFileSystem is missing", "S3AFile", "hadoop-aws"),
+    "spark_s3a_missing": (
+        1,
+        "FileSystemUnknown",
+        "fs.s3a.S3AFileSystem is missing",
+        "S3AFile",
+        "storageConnId",
+    ),
     "spark_jdbc_driver_missing": (
         1,
         "DriverMissing",

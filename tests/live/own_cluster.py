@@ -14,12 +14,13 @@ from dcluster_provider.core.record import ClusterState, JobState
 
 def run_alone(control: Control, application: str | Path, cluster_type: str, **fields: Any) -> str:
     """Run a job on a cluster of its own to its end; its log."""
-    path = APPLICATIONS / application  # unless it is absolute
+    is_address = "://" in str(application)
+    path = Path(application) if is_address else APPLICATIONS / application  # unless it is absolute
     spec = {
         "client": "team",
         "module": path.stem,
         "jobType": cluster_type,
-        "application": str(path),
+        "application": str(application if is_address else path),
         **fields,
     }
     job = control.jobs.submit(spec, report=print)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dcluster_provider.core.addresses import StorageAccess
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
@@ -11,6 +12,7 @@ from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import divisions
 from dcluster_provider.engines.flink.dependencies import check_settings
 from dcluster_provider.engines.flink.known_settings import INSTEAD_IN_CLUSTER, INSTEAD_IN_JOB, KINDS
+from dcluster_provider.engines.flink.storage import storage_settings
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.setting_checks import check_fixed, check_values
 
@@ -39,6 +41,10 @@ class FlinkEngine:
                     f"field extraCmd: {name} is read when a JobManager or TaskManager starts, and those of the "
                     "cluster run already; write it in extraConfigs when the cluster is launched"
                 )
+
+    def storage_settings(self, access: StorageAccess) -> dict[str, str]:
+        """The settings of the file system that reads S3."""
+        return storage_settings(access)
 
     def own_cluster(self, spec: JobSpec) -> ClusterSpec:
         """A cluster with those of the job's settings that its processes read when they start."""

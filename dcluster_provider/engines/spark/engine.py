@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dcluster_provider.core.addresses import StorageAccess
 from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
@@ -14,6 +15,7 @@ from dcluster_provider.engines.spark.dependencies import check_settings
 from dcluster_provider.engines.spark.known_settings import DECIDED, INSTEAD, INSTEAD_ON_OURS, KINDS
 from dcluster_provider.engines.spark.master import is_busy, request_state
 from dcluster_provider.engines.spark.sizes import BESIDE_HEAP, WORKER_HEAP
+from dcluster_provider.engines.spark.storage import storage_settings
 from dcluster_provider.engines.spark.values import core_count, memory_mib
 
 
@@ -35,6 +37,10 @@ class SparkEngine:
         if not spec.use_external_cluster:
             check_fixed("extraCmd", spec.extra_cmd, DECIDED)
             check_values("extraCmd", spec.extra_cmd, {}, INSTEAD_ON_OURS)
+
+    def storage_settings(self, access: StorageAccess) -> dict[str, str]:
+        """The settings of the file system that reads S3."""
+        return storage_settings(access)
 
     def own_cluster(self, spec: JobSpec) -> ClusterSpec:
         """A cluster whose workers are the executors that the settings ask for."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from dcluster_provider.core.addresses import ObjectStorage
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
 from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.engines.fetched_files import fetch_files
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
@@ -42,6 +46,7 @@ class JobRuns:
         cpu_limits: CpuLimits,
         *,
         secrets: SecretFiles,
+        storage: ObjectStorage,
     ) -> None:
         self._settings = settings
         self._api = api
@@ -49,6 +54,7 @@ class JobRuns:
         self._job_owner_objects = job_owner_objects
         self._cpu_limits = cpu_limits
         self._secrets = secrets
+        self._storage = storage
 
     def stage(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets.
@@ -64,7 +70,7 @@ class JobRuns:
             settings = self._cpu_limits.settings_in(namespace)
             texts = pod_engine(cluster.spec).job_files(settings, job, cluster) | self._secrets.of(job.spec)
             files = {name: text.encode() for name, text in texts.items()}
-            content = pieces(job.spec)
+            content = self._pieces(job)
             if len(content) > 1 or travelling(job.spec):
                 for name, piece in zip(part_names(job, len(content)), content, strict=True):
                     part = job_secret(job, cluster, place, {PART: piece}, name)
@@ -131,6 +137,10 @@ class JobRuns:
             wanted = self._client_job(job, cluster, place)
             wanted["spec"]["suspend"] = True
             self._api.ensure(path, wanted)
+
+    def _pieces(self, job: Job) -> list[bytes]:
+        with TemporaryDirectory() as folder:
+            return pieces(fetch_files(job.spec, self._storage, Path(folder)))
 
     def _place(self, job: Job, cluster: Cluster) -> Place:
         if cluster.is_external:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from dcluster_provider.core.addresses import NO_STORAGE, ObjectStorage
 from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -23,6 +24,7 @@ from dcluster_provider.core.observation import (
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
+from dcluster_provider.engines.storage_access import cluster_with_storage, job_with_storage
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, no_registry
@@ -69,12 +71,14 @@ class KubernetesPlatform:
         api: KubernetesApi,
         registry_id: Callable[[], str] = no_registry,
         read_secret: ReadSecret = no_secrets,
+        storage: ObjectStorage = NO_STORAGE,
     ) -> None:
         self.settings = settings
         self.nodes: ClusterNodes = KubernetesNodes(api)
         self._api = api
         self._registry_id = registry_id
-        self._secrets = SecretFiles(read_secret)
+        self._secrets = SecretFiles(read_secret, storage)
+        self._storage = storage
         self._server = ServerIdentity(api)
         self._listeners: set[OnChange] = set()
         self._grace_periods = GracePeriods(settings.unschedulable_timeout, settings.mount_timeout)
@@ -88,7 +92,7 @@ class KubernetesPlatform:
         self._job_owner_objects = JobOwnerObjects(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
         owners = (self._owner_objects, self._job_owner_objects)
-        self._runs = JobRuns(settings, api, *owners, self._cpu_limits, secrets=self._secrets)
+        self._runs = JobRuns(settings, api, *owners, self._cpu_limits, secrets=self._secrets, storage=storage)
         self._polls = JobObserver(
             settings,
             api,
@@ -144,10 +148,10 @@ class KubernetesPlatform:
         """Refuse a job whose application cannot get into a pod, or whose namespace the connection does not have."""
         engine = pod_engine(spec)
         engine_of(spec).check_job(spec, engine.fixed_job_settings(spec))
-        check_application(spec)
+        self._secrets.check(spec)
+        check_application(spec, self._storage)
         engine.check_arguments(spec)
         check_blocks(spec)
-        self._secrets.check(spec)
         if spec.use_external_cluster:
             self.settings.check_namespace(spec)
 
@@ -155,6 +159,7 @@ class KubernetesPlatform:
         """Make the cluster's objects, or those that are missing."""
         try:
             place = self._owner_objects.ensure(cluster)
+            cluster = cluster_with_storage(cluster, self._storage)
             engine, labels = pod_engine(cluster.spec), cluster_labels(cluster)
             # With a new shared secret where there is one: it is made once and then kept.
             files = engine.cluster_files(self.settings, cluster) | self._secrets.of(cluster.spec)
@@ -196,7 +201,8 @@ class KubernetesPlatform:
 
     def stage_job(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets."""
-        self._runs.stage(job, as_seen_by(job, cluster))
+        cluster = cluster_with_storage(as_seen_by(job, cluster), self._storage)
+        self._runs.stage(job_with_storage(job, self._storage), cluster)
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""

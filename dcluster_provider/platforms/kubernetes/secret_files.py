@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dcluster_provider.core.addresses import ObjectStorage
 from dcluster_provider.core.environment import ReadSecret, references
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import stored_key
+from dcluster_provider.engines.storage_access import access_of
+from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import stored_key, variable_key
 
 
 class SecretFiles:
     """Reads secrets.
 
     :param read_secret: gives the value of one that is Airflow's.
+    :param storage: knows the credentials of connections to storage.
     """
 
-    def __init__(self, read_secret: ReadSecret) -> None:
+    def __init__(self, read_secret: ReadSecret, storage: ObjectStorage) -> None:
         self._read = read_secret
+        self._storage = storage
 
     def check(self, spec: ClusterSpec | JobSpec) -> None:
         """Refuse secrets that Airflow does not have; those of Kubernetes are looked for by Kubernetes.
 
         :raises PlatformRefused: naming the secret.
+        :raises InvalidSpec: the connection of its storage is missing, or of another type.
         """
         self.of(spec)
 
@@ -29,4 +34,7 @@ class SecretFiles:
         :raises PlatformRefused: Airflow does not have one.
         """
         own = (each for each in references(spec.secrets) if not each.kubernetes)
-        return {stored_key(each): self._read(each) for each in own}
+        credentials = access_of(spec, self._storage).credentials
+        return {variable_key(name): value for name, value in credentials.items()} | {
+            stored_key(each): self._read(each) for each in own
+        }

@@ -6,49 +6,47 @@ from pathlib import Path
 
 import psutil
 
+from dcluster_provider.core.addresses import ObjectStorage, Reader
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import GIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.application import check_file, is_remote, local_path
+from dcluster_provider.engines.application import application_reader, check_file, is_found_by_job, local_path
 from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, pack
+from dcluster_provider.engines.fetched_files import find_files
 from dcluster_provider.engines.requirements import check_requirements
 
 _LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
-def check_application(spec: JobSpec) -> None:
+def check_application(spec: JobSpec, storage: ObjectStorage) -> None:
     """Refuse a job whose application cannot be run from this machine.
 
     :raises InvalidSpec: naming the field.
+    :raises PlatformRefused: Airflow may not read a file that is in object storage, or lacks what it takes.
     """
     if not spec.application and spec.sql is None:
         raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run, or write sql")
     check_dependencies(spec)
     check_requirements(spec)
     for dependency in dependencies_of(spec):
-        _check_place(spec, dependency)
-    if spec.sql is not None:
-        return
-    if not is_remote(spec):
+        _check_place(spec, dependency.title, dependency.address, dependency.reader)
+    _check_place(spec, "application", spec.application, application_reader(spec))
+    if spec.sql is None and application_reader(spec) is Reader.MACHINE:
         check_file(spec)
-    elif not spec.traits.fetches_applications:
-        raise InvalidSpec(
-            f"field application: {spec.application!r} is not on this machine; the local platform runs "
-            f"{spec.traits.title} applications from files"
-        )
+    find_files(spec, storage)
 
 
-def _check_place(spec: JobSpec, dependency: Dependency) -> None:
-    if dependency.is_remote and not dependency.is_fetched(spec):
+def _check_place(spec: JobSpec, title: str, address: str, reader: Reader) -> None:
+    if reader is Reader.IMAGE and not spec.traits.fetches_applications:
         raise InvalidSpec(
-            f"JobSpec: field {dependency.title}: {dependency.address!r} is not on this machine; the local platform "
-            f"runs {spec.traits.title} jobs with files of it"
+            f"JobSpec: field {title}: {address!r} is a file of an image, and the local platform runs none; name a file "
+            "of this machine, or one at an address (s3://, https://)"
         )
 
 
 def application_location(spec: JobSpec) -> str:
     """What the engine is given as the application."""
-    return spec.application if is_remote(spec) else str(local_path(spec))
+    return spec.application if is_found_by_job(spec) else str(local_path(spec))
 
 
 def location(dependency: Dependency, packed: Path) -> str:
@@ -56,7 +54,7 @@ def location(dependency: Dependency, packed: Path) -> str:
 
     :param packed: a folder for the zip files of those that are packed.
     """
-    if dependency.is_remote:
+    if dependency.is_found_by_job:
         return dependency.address
     return str(pack(dependency, packed) if dependency.is_packed else dependency.path)
 

@@ -15,6 +15,7 @@ class LocalCode(DiagnosisCode):
     ENGINE_INSTALL_FAILED = "EngineInstallFailed", "An engine could not be installed."
     ENGINE_MISSING = "EngineMissing", "The engine of a cluster is not installed any more."
     ENGINE_UNUSABLE = "EngineUnusable", "An engine was installed, and its Java or Python does not run here."
+    FILE_SYSTEM_MISSING = "FileSystemMissing", "What an engine reads S3 by is not on this machine."
     INSTALLER_MISSING = "InstallerMissing", "There is neither uv nor a Python that makes environments."
     JAVA_MISSING = "JavaMissing", "There is no Java on this machine, and none could be installed."
     JAVA_UNSUITABLE = "JavaUnsuitable", "The Java of the setting java_home cannot run the engine."

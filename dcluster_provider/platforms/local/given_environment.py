@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from dcluster_provider.core.addresses import ObjectStorage
 from dcluster_provider.core.environment import SECRETS_FOLDER, ReadSecret, references
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.engines.storage_access import access_of
 from dcluster_provider.platforms.local.files import write_text
 
 
@@ -27,9 +29,9 @@ def check_secrets(spec: ClusterSpec | JobSpec, read_secret: ReadSecret) -> None:
 
 
 def given_environment(
-    specs: Iterable[ClusterSpec | JobSpec], folder: Path, read_secret: ReadSecret
+    specs: Iterable[ClusterSpec | JobSpec], folder: Path, read_secret: ReadSecret, storage: ObjectStorage
 ) -> dict[str, str]:
-    """The variables that specifications name, the later over the earlier, with their secrets in them.
+    """The variables that specifications name, the later over the earlier, with secrets and credentials in them.
 
     :param folder: for the secrets that are files; made if there are some, for the owner's eyes alone.
     :raises PlatformRefused: Airflow no longer has a secret.
@@ -37,6 +39,7 @@ def given_environment(
     """
     found: dict[str, str] = {}
     for spec in specs:
+        found |= access_of(spec, storage).credentials
         found |= spec.env
         for reference in references(spec.secrets):
             if reference.env:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from dcluster_provider.core.addresses import NO_STORAGE, ObjectStorage
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.errors import PlatformRefused
@@ -18,6 +19,8 @@ from dcluster_provider.core.observation import (
 )
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.engines.fetched_files import fetch_files
+from dcluster_provider.engines.storage_access import access_of, cluster_with_storage, job_with_storage
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report, no_registry
@@ -77,6 +80,7 @@ class LocalPlatform:
         settings: LocalSettings,
         registry_id: Callable[[], str] = no_registry,
         read_secret: ReadSecret = no_secrets,
+        storage: ObjectStorage = NO_STORAGE,
     ) -> None:
         # One name for each folder: processes are found by it, whoever asks and from wherever.
         home, engines = settings.home.expanduser().resolve(), settings.engines_folder.expanduser().absolute()
@@ -84,6 +88,7 @@ class LocalPlatform:
         self._told: set[str] = set()
         self._registry_id = registry_id
         self._read_secret = read_secret
+        self._storage = storage
 
     def describe(self) -> str:
         """The engines of the settings, and the Java they run on."""
@@ -108,17 +113,20 @@ class LocalPlatform:
         self.settings.check_version(spec)
         check_engine(spec.type, self.settings, spec.engine_version)
         check_secrets(spec, self._read_secret)
+        access_of(spec, self._storage)
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot be run."""
         self._tell_of_flags(spec, _JOB_FLAGS)
         engine_of(spec).check_job(spec)
-        check_application(spec)
+        access_of(spec, self._storage)
+        check_application(spec, self._storage)
         check_secrets(spec, self._read_secret)
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         """Install the engine, unless it is installed, and tell of a cluster that is larger than this machine."""
-        ensure_engine(spec.type, self.settings, report, spec.engine_version)
+        engine = ensure_engine(spec.type, self.settings, report, spec.engine_version)
+        _ENGINES[spec.engine].prepare(spec, engine, self.settings, report)
         warning = too_large(spec, machine_memory())
         if warning:
             report(warning)
@@ -129,8 +137,11 @@ class LocalPlatform:
         try:
             with ending.while_not_ended(place, str(cluster)):
                 plan = read_plan(place) or self._plan(place, cluster, engine)
-                own = given_environment([cluster.spec], place.conf / "secrets", self._read_secret)
-                for role, command in engine.commands(place, plan, cluster).items():
+                own = given_environment(
+                    [cluster.spec], place.conf / "secrets", self._read_secret, self._storage
+                )
+                told = cluster_with_storage(cluster, self._storage)
+                for role, command in engine.commands(place, plan, told).items():
                     place.process(role).start(replace(command, env={**command.env, **own}))
         except (StartFailed, OSError) as error:
             raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
@@ -155,8 +166,11 @@ class LocalPlatform:
             remove_old_configurations(place)
         try:
             folder = place.job(job).conf / "secrets"
-            own = given_environment([cluster.spec, job.spec], folder, self._read_secret)
-            engine.start_job(place, plan, cluster, job, own)
+            own = given_environment([cluster.spec, job.spec], folder, self._read_secret, self._storage)
+            told = job_with_storage(job, self._storage)
+            spec = fetch_files(told.spec, self._storage, place.job(job).conf / "fetched")
+            cluster = cluster_with_storage(cluster, self._storage)
+            engine.start_job(place, plan, cluster, replace(job, spec=spec), own)
         except ValueError as error:  # of a setting that is read only now
             raise PlatformRefused(str(job), _invalid_setting(error)) from error
         except (StartFailed, OSError) as error:

@@ -8,9 +8,12 @@ from typing import Protocol
 from dcluster_provider.core.observation import ClusterObservation, JobObservation
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.platforms.base import Report
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.process import Command
+from dcluster_provider.platforms.local.settings import LocalSettings
 
 
 class ClusterProcesses(Protocol):
@@ -38,6 +41,14 @@ class ProcessEngine(Protocol):
         """The ports that the cluster needs, by purpose; none means any.
 
         :raises InvalidSpec: a setting chooses one that is none.
+        """
+
+    def prepare(
+        self, spec: ClusterSpec, engine: LocalEngine, settings: LocalSettings, report: Report
+    ) -> None:
+        """Fetch what a cluster wants beside the engine, unless it is there.
+
+        :raises PlatformRefused: it cannot be had.
         """
 
     def external_ports(self, cluster: Cluster) -> dict[str, int]:

@@ -30,4 +30,10 @@ class LocalSettings(PlatformSettings):
         title="Python",
         description="Interpreter that engines are installed for; empty means this one if it fits, or one on the path.",
     )
+    maven_repository: Text = Field(
+        "",
+        title="Maven repository",
+        description="Address that Flink's file system for S3 is fetched from, since its Python package lacks it; empty "
+        "means that somebody puts the jar into the folder plugins of the engines folder.",
+    )
     keep_logs_days: float = 14

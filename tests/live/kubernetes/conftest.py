@@ -15,6 +15,7 @@ from kubernetes_connection import KubernetesConnection, remove_volume, share_fol
 
 from dcluster_provider.control.connect import Control, connect
 from dcluster_provider.control.external_clusters import ExternalCluster
+from dcluster_provider.core.addresses import NO_STORAGE, ObjectStorage
 from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 
@@ -41,6 +42,7 @@ class Bench:
         external_clusters: tuple[ExternalCluster, ...] = (),
         registry: str = "registry",
         read_secret: ReadSecret = no_secrets,
+        storage: ObjectStorage = NO_STORAGE,
         **fields: Any,
     ) -> Control:
         """The use cases of a connection with these fields of its own.
@@ -48,6 +50,7 @@ class Bench:
         :param client: makes its client; none means one with the rights of Airflow.
         :param registry: the name of its registry.
         :param read_secret: gives secrets in the place of Airflow.
+        :param storage: reads addresses.
         """
         settings = settings_for_kubernetes(
             self.home,
@@ -56,7 +59,7 @@ class Bench:
             conn_id="kubernetes-tests",
             external_clusters=external_clusters,
         )
-        return connect(settings, {"kubernetes": client or self.connection.client}, read_secret)
+        return connect(settings, {"kubernetes": client or self.connection.client}, read_secret, storage)
 
     def left(self, namespace: str = "", *, everywhere: bool = False) -> list[str]:
         """The names of everything of clusters that is there: in a namespace, in that of the tests, or everywhere."""

@@ -6,8 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from folder_storage import FolderStorage
 from local_platform import make_cluster, make_job
 
+from dcluster_provider.core.addresses import NO_STORAGE
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
@@ -33,16 +35,24 @@ def test_a_file_is_found_by_its_path_and_by_its_address(tmp_path, monkeypatch):
     application.touch()
     monkeypatch.chdir(tmp_path)
     for written in (application, f"file://{application}", "etl.py"):
-        check_application(spec(written))
+        check_application(spec(written), NO_STORAGE)
         assert application_location(spec(written)) == str(application)
 
 
 @pytest.mark.parametrize("remote", ["s3a://bucket/etl.py", "hdfs:///etl.jar", "https://host/etl.jar"])
-def test_spark_fetches_what_is_elsewhere_and_flink_does_not(remote):
-    check_application(spec(remote))
+def test_spark_reads_its_own_addresses_and_airflow_reads_them_for_flink(remote, tmp_path):
+    check_application(spec(remote), NO_STORAGE)
     assert application_location(spec(remote)) == remote
-    with pytest.raises(InvalidSpec, match="not on this machine"):
-        check_application(spec(remote, job_type="flink"))
+    storage = FolderStorage(tmp_path)
+    with pytest.raises(InvalidSpec, match="field application: there is nothing at"):
+        check_application(spec(remote, job_type="flink"), storage)
+    storage.put(remote, b"")
+    check_application(spec(remote, job_type="flink"), storage)
+
+
+def test_a_file_of_an_image_is_nothing_to_flink_on_this_machine():
+    with pytest.raises(InvalidSpec, match=r"field application: .* is a file of an image"):
+        check_application(spec("local:///opt/etl.jar", job_type="flink"), NO_STORAGE)
 
 
 def test_what_is_no_file_is_refused(tmp_path):
@@ -62,19 +72,19 @@ def test_what_is_no_file_is_refused(tmp_path):
     ):
         for engine in ("spark3", "flink"):
             with pytest.raises(InvalidSpec, match=f"field application: .*{message}"):
-                check_application(spec(written, job_type=engine))
+                check_application(spec(written, job_type=engine), NO_STORAGE)
 
 
 @pytest.mark.parametrize("engine", ["spark3", "flink"])
 def test_sql_needs_no_file(engine):
-    check_application(spec("", sql="SELECT 1", job_type=engine))
+    check_application(spec("", sql="SELECT 1", job_type=engine), NO_STORAGE)
 
 
 def test_a_missing_file_of_sql_may_be_meant_as_a_template(tmp_path):
     with pytest.raises(
         InvalidSpec, match=r"none\.sql is missing; .*; a template of Airflow is named in sql$"
     ):
-        check_application(spec(tmp_path / "none.sql"))
+        check_application(spec(tmp_path / "none.sql"), NO_STORAGE)
 
 
 @pytest.mark.parametrize("engine", ["spark3", "flink"])
@@ -92,9 +102,11 @@ def test_sql_and_what_runs_it_become_files_that_nobody_else_reads(tmp_path, engi
 def test_a_jar_has_to_name_its_class_or_the_job_has_to(tmp_path):
     silent = jar(tmp_path / "silent.jar", "Manifest-Version: 1.0\n")
     with pytest.raises(InvalidSpec, match="field mainClass: is empty"):
-        check_application(spec(silent))
-    check_application(spec(silent, main_class="a.B"))
-    check_application(spec(jar(tmp_path / "telling.jar", "Manifest-Version: 1.0\nMain-Class: a.B\n")))
+        check_application(spec(silent), NO_STORAGE)
+    check_application(spec(silent, main_class="a.B"), NO_STORAGE)
+    check_application(
+        spec(jar(tmp_path / "telling.jar", "Manifest-Version: 1.0\nMain-Class: a.B\n")), NO_STORAGE
+    )
 
 
 def test_the_environment_names_the_job_and_its_pipeline():

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from maven import repository_of
+
+from dcluster_provider.engines.releases import release_of
 from testbed.images.packages import lay_out
 from testbed.images.rootfs import JAVA_HOME, PYTHON, USERS
 from testbed.oci import new_layer
@@ -26,7 +29,10 @@ _PACKAGES = f"/usr/local/lib/python{PYTHON}/dist-packages"
 
 
 def make_flink_layers(version: str, flink: Path, python: Path, scratch: Path) -> None:
-    """Lay Flink's package out as a distribution, and write PyFlink with what it needs as a layer above it."""
+    """Lay Flink's package out as a distribution, and write PyFlink with what it needs as a layer above it.
+
+    The distribution has file systems among its options, which the package lacks; that for S3 is enough here.
+    """
     lay_out([f"apache-flink=={version}"], scratch, dependencies=True)
     package = scratch / "pyflink"
     with new_layer(flink, USERS["flink"]) as layer:
@@ -34,6 +40,8 @@ def make_flink_layers(version: str, flink: Path, python: Path, scratch: Path) ->
         layer.add_folder(f"{HOME}/log")
         for name in _DISTRIBUTION:
             layer.add(package / name, f"{HOME}/{name}")
+        for jar in repository_of(release_of("flink", version).s3_packages).rglob("*.jar"):
+            layer.add(jar, f"{HOME}/opt/{jar.name}")
     with new_layer(python) as layer:
         for path in sorted(scratch.iterdir()):
             if path.name not in {"bin", "share", "pyflink"}:

@@ -20,6 +20,7 @@ from dcluster_provider.engines.flink.jars import JOIN_JARS
 from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.flink.manifests import (
     FLINK_HOME,
+    WITH_FILE_SYSTEM,
     cluster_settings,
     environment,
 )
@@ -64,7 +65,7 @@ def client(
     application = path_in_pod(job.spec, parts)
     container = EngineContainer(
         image=job.spec.docker_image_name or settings.image(cluster.spec),
-        script=_PREPARE + put_together(job.spec) + _join(job.spec) + _RUN,
+        script=_PREPARE + WITH_FILE_SYSTEM + put_together(job.spec) + _join(job.spec) + _RUN,
         arguments=(*_jars(job.spec), *_program(job, application), *job.spec.args),
         cpu="1",
         mib=heap + _OVERHEAD_MIB,
@@ -111,15 +112,15 @@ def _program(job: Job, application: str) -> tuple[str, ...]:
 
 def _join(spec: JobSpec) -> str:
     """Lines of bash that put the jars of the task's machine into one."""
-    paths = [location_in_pod(spec, each) for each in jars_of(spec) if not each.is_remote]
+    paths = [location_in_pod(spec, each) for each in jars_of(spec) if not each.is_found_by_job]
     return f"python3 -c '{JOIN_JARS}' {_JOINED} {' '.join(paths)} || exit 1\n" if paths else ""
 
 
 def _jars(spec: JobSpec) -> list[str]:
     """What the client is told of jars: one that it hands over, and those that every process has in its image."""
     jars = jars_of(spec)
-    handed = ["--jarfile", _JOINED] if any(not each.is_remote for each in jars) else []
-    of_image = [f"file://{location_in_pod(spec, each)}" for each in jars if each.is_remote]
+    handed = ["--jarfile", _JOINED] if any(not each.is_found_by_job for each in jars) else []
+    of_image = [f"file://{location_in_pod(spec, each)}" for each in jars if each.is_found_by_job]
     return handed + [part for each in of_image for part in ("--classpath", each)]
 
 

@@ -9,7 +9,7 @@ from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.observation import JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
-from dcluster_provider.engines.application import is_remote
+from dcluster_provider.engines.application import is_found_by_job
 from dcluster_provider.engines.flink.conf import unique_name
 from dcluster_provider.engines.flink.jobs import FlinkJobs
 from dcluster_provider.engines.flink.log_patterns import FlinkCode
@@ -28,7 +28,7 @@ _RECOVERY = timedelta(seconds=120)  # in which a JobManager that restarted has i
 
 def is_jar(job: Job) -> bool:
     """Whether the application is handed to the JobManager instead of run by a client."""
-    return job.spec.application.lower().endswith(".jar") and not is_remote(job.spec)
+    return job.spec.application.lower().endswith(".jar") and not is_found_by_job(job.spec)
 
 
 def submitted_ids(known: FlinkJobs, job: Job) -> list[str]:

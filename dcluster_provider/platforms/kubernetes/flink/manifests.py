@@ -17,6 +17,7 @@ from dcluster_provider.engines.flink.conf import (
     slots_per_worker,
 )
 from dcluster_provider.engines.flink.savepoints import SAVEPOINT_FOLDER, savepoint_folder, with_default_folder
+from dcluster_provider.engines.flink.storage import PLUGIN
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
     deployment,
@@ -44,6 +45,18 @@ PORT_SETTINGS = {
 CONF = "/etc/dcluster/cluster"
 FLINK_HOME = "/opt/flink"
 
+# Flink's images have file systems ready as plug-ins, of which none is in use until it has a folder of its own.
+_PLUGINS = f"{SCRATCH}/plugins"
+WITH_FILE_SYSTEM = f"""\
+mkdir -p {_PLUGINS} || exit 1
+for folder in {FLINK_HOME}/plugins/*/; do [ ! -d "$folder" ] || ln -sfn "${{folder%/}}" {_PLUGINS}/; done
+for jar in {FLINK_HOME}/opt/{PLUGIN}-*.jar; do
+    if [ -e "$jar" ] && [ ! -e {FLINK_HOME}/plugins/{PLUGIN} ]; then
+        mkdir -p {_PLUGINS}/{PLUGIN} && ln -sf "$jar" {_PLUGINS}/{PLUGIN}/
+    fi
+done
+export FLINK_PLUGINS_DIR={_PLUGINS}
+"""
 _MASTER = f"exec {FLINK_HOME}/bin/jobmanager.sh start-foreground\n"
 _MASTER_HA = f'exec {FLINK_HOME}/bin/jobmanager.sh start-foreground -D jobmanager.rpc.address="$POD_IP"\n'
 _WORKER = (
@@ -133,7 +146,7 @@ def _folder(settings: KubernetesSettings, cluster: Cluster) -> str:
 def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     container = EngineContainer(
         image=settings.image(cluster.spec),
-        script=_MASTER_HA if settings.flink_ha else _MASTER,
+        script=WITH_FILE_SYSTEM + (_MASTER_HA if settings.flink_ha else _MASTER),
         arguments=(),
         cpu=cluster.spec.master_cpu,
         mib=mib(memory_bytes(cluster.spec.master_memory)),
@@ -155,7 +168,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
 def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any]:
     container = EngineContainer(
         image=settings.image(cluster.spec),
-        script=_WORKER,
+        script=WITH_FILE_SYSTEM + _WORKER,
         arguments=(),
         cpu=cluster.spec.worker_cpu,
         mib=mib(memory_bytes(cluster.spec.worker_memory)),

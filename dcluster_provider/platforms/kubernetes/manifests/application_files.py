@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from socket import gethostname
 
+from dcluster_provider.core.addresses import ObjectStorage, Reader
 from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.application import check_file, is_remote, local_path
+from dcluster_provider.engines.application import application_reader, check_file, is_found_by_job, local_path
+from dcluster_provider.engines.fetched_files import find_files
 from dcluster_provider.engines.sql_program import SQL_FILE, SQL_PROGRAM
 from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     REQUIREMENTS,
@@ -25,29 +27,32 @@ SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD = "spark.properties", "config.yaml"
 _OURS = {SPARK_SETTINGS, FLINK_SETTINGS, EXECUTOR_POD, "log4j-cli.properties", REQUIREMENTS, SQL_PROGRAM}
 
 
-def check_application(spec: JobSpec) -> None:
+def check_application(spec: JobSpec, storage: ObjectStorage) -> None:
     """Refuse a job whose application cannot get into a pod.
 
     :raises InvalidSpec: naming the field and what can be done.
+    :raises PlatformRefused: Airflow may not read a file that is in object storage, or lacks what it takes.
     """
     if not spec.application and spec.sql is None:
         raise InvalidSpec("field application: is empty; name the .py, .jar or .sql file to run, or write sql")
-    check_travelling(spec, MAX_BYTES)
-    if spec.sql is not None:
+    found = find_files(spec, storage)
+    check_travelling(spec, found, MAX_BYTES)
+    if spec.sql is not None or is_found_by_job(spec):
         return
-    if is_remote(spec):
-        _check_remote(spec)
-        return
-    path = check_file(
-        spec,
-        ", in the image (local:///opt/app/job.py), or where the engine itself reads it from (s3a://, https://)",
-    )
-    size = path.stat().st_size
+    if application_reader(spec) is Reader.AIRFLOW:
+        size = found[spec.application].size
+    else:
+        size = (
+            check_file(spec, ", in the image (local:///opt/app/job.py), or at an address (s3://)")
+            .stat()
+            .st_size
+        )
     if size > MAX_BYTES:
+        name = local_path(spec).name
         raise InvalidSpec(
-            f"field application: {path} has {size // 2**20} MiB, and a file that travels with the job at most "
-            f"{MAX_BYTES // 2**20}; put it into the image (local:///opt/app/{path.name}) or where the engine itself "
-            f"reads it from (s3a://bucket/{path.name}, https://...)"
+            f"field application: {spec.application} has {size // 2**20} MiB, and a file that travels with the job at "
+            f"most {MAX_BYTES // 2**20}; put it into the image (local:///opt/app/{name}) or where the engine itself "
+            f"reads it from (s3a://bucket/{name}, https://...)"
         )
 
 
@@ -56,7 +61,7 @@ def path_in_pod(spec: JobSpec, parts: int) -> str:
 
     :param parts: that a file travels in which is too large for one object; 0 when it travels with the settings.
     """
-    if not is_remote(spec):
+    if not is_found_by_job(spec):
         return f"{SCRATCH if parts else FOLDER}/{file_name(spec)}"
     return spec.application if spec.traits.fetches_applications else spec.application.removeprefix("local://")
 
@@ -64,12 +69,13 @@ def path_in_pod(spec: JobSpec, parts: int) -> str:
 def pieces(spec: JobSpec) -> list[bytes]:
     """The application's file in pieces that fit into an object each; none when the pod finds it by itself.
 
+    :param spec: with paths of this machine for what Airflow reads.
     :raises PlatformUnavailable: it cannot be read on this machine, though it can be on another, perhaps.
     """
     try:
-        content = b"" if is_remote(spec) else _content(spec)
+        content = b"" if is_found_by_job(spec) else _content(spec)
         if travelling(spec):
-            content = bundle(spec, None if is_remote(spec) else (file_name(spec), content))
+            content = bundle(spec, None if is_found_by_job(spec) else (file_name(spec), content))
     except OSError as error:
         raise PlatformUnavailable(
             f"field application: {error.filename} cannot be read on {gethostname()} ({error.strerror}), and has to be "
@@ -95,11 +101,3 @@ def file_name(spec: JobSpec) -> str:
         return SQL_FILE
     name = re.sub(r"[^A-Za-z0-9._-]", "_", local_path(spec).name).lstrip(".")
     return f"application-{name}" if name in _OURS else name
-
-
-def _check_remote(spec: JobSpec) -> None:
-    if not spec.traits.fetches_applications and not spec.application.startswith("local:"):
-        raise InvalidSpec(
-            f"field application: {spec.application!r} cannot be read by {spec.traits.title}'s client; name a file "
-            "on this machine or in the image (local:///opt/app/job.py)"
-        )

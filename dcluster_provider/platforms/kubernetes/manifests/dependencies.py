@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
+from dcluster_provider.core.addresses import Reader, StoredFile
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.application import is_remote
+from dcluster_provider.engines.application import is_found_by_job
 from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, pack
 from dcluster_provider.engines.requirements import check_requirements, requirement_lines
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import SCRATCH
@@ -27,20 +29,21 @@ export PYTHONPATH="{INSTALLED}${{PYTHONPATH:+:$PYTHONPATH}}"
 
 
 def travelling(spec: JobSpec) -> list[Dependency]:
-    """The dependencies that are files or folders of this machine."""
-    return [each for each in dependencies_of(spec) if not each.is_remote]
+    """The dependencies that somebody brings to the job: files and folders of this machine, or that Airflow reads."""
+    return [each for each in dependencies_of(spec) if not each.is_found_by_job]
 
 
-def check_travelling(spec: JobSpec, max_bytes: int) -> None:
+def check_travelling(spec: JobSpec, found: Mapping[str, StoredFile], max_bytes: int) -> None:
     """Refuse dependencies that cannot get into a pod.
 
+    :param found: what Airflow reads of them, by address.
     :raises InvalidSpec: naming the field.
     """
     check_dependencies(spec)
     check_requirements(spec)
     for dependency in dependencies_of(spec):
         _check_place(spec, dependency)
-    size = sum(_size(each.path) for each in travelling(spec))
+    size = sum(_size(each, found) for each in travelling(spec))
     if size > max_bytes:
         named = ", ".join(dict.fromkeys(each.title for each in travelling(spec)))
         raise InvalidSpec(
@@ -51,18 +54,11 @@ def check_travelling(spec: JobSpec, max_bytes: int) -> None:
 
 
 def _check_place(spec: JobSpec, dependency: Dependency) -> None:
-    field, title = dependency.title, spec.traits.title
-    is_read = dependency.is_fetched(spec) or dependency.address.startswith("local:")
-    if dependency.is_remote and not is_read:
-        raise InvalidSpec(
-            f"JobSpec: field {field}: {dependency.address!r} cannot be read by {title}'s client; name a file on this "
-            "machine or in the image (local:///opt/app/...)"
-        )
     is_jar = spec.application.lower().endswith(".jar")
-    if is_jar and not spec.traits.has_drivers and dependency.is_remote is not is_remote(spec):
+    if is_jar and not spec.traits.has_drivers and dependency.is_found_by_job is not is_found_by_job(spec):
         raise InvalidSpec(
-            f"JobSpec: field {field}: {dependency.address!r} and the application have to be both on this machine or "
-            f"both in the image, so that {title} gets them by the same way"
+            f"JobSpec: field {dependency.title}: {dependency.address!r} and the application have to be both brought "
+            f"to the job or both in the image, so that {spec.traits.title} gets them by the same way"
         )
 
 
@@ -90,7 +86,7 @@ def unbundled(content: bytes) -> list[bytes]:
 
 def location_in_pod(spec: JobSpec, dependency: Dependency) -> str:
     """Where a driver or client finds a dependency."""
-    if not dependency.is_remote:
+    if not dependency.is_found_by_job:
         return f"{SCRATCH}/{_FOLDER}/{dependency.place}"
     is_spark = spec.traits.fetches_applications and dependency.field != "requirements"
     return dependency.address if is_spark else dependency.address.removeprefix("local://")
@@ -117,6 +113,9 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(member, io.BytesIO(content))
 
 
-def _size(path: Path) -> int:
+def _size(dependency: Dependency, found: Mapping[str, StoredFile]) -> int:
+    if dependency.reader is Reader.AIRFLOW:
+        return found[dependency.address].size
+    path = dependency.path
     files = (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else (path,)
     return sum(each.stat().st_size for each in files)

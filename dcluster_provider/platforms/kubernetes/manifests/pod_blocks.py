@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dcluster_provider.core.addresses import AWS_VARIABLES
 from dcluster_provider.core.environment import SECRETS_FOLDER, SecretReference, references
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.kubernetes_pods import KubernetesPods, PodFields, PodRole
@@ -45,7 +46,12 @@ def image_in_blocks(role: PodRole, *specs: ClusterSpec | JobSpec) -> str:
 
 def stored_key(reference: SecretReference) -> str:
     """The key under which a secret of Airflow's is in the Secret of its cluster or job."""
-    return f"secret.{'env' if reference.env else 'file'}.{reference.name}"
+    return variable_key(reference.name) if reference.env else f"secret.file.{reference.name}"
+
+
+def variable_key(name: str) -> str:
+    """The same for a secret that is a variable."""
+    return f"secret.env.{name}"
 
 
 def environment_patch(specs: Mapping[str, ClusterSpec | JobSpec]) -> Json:
@@ -56,6 +62,8 @@ def environment_patch(specs: Mapping[str, ClusterSpec | JobSpec]) -> Json:
     env: dict[str, Json] = {}
     files: dict[str, Json] = {}
     for name, spec in specs.items():
+        if spec.storage_conn_id:
+            env |= {variable: _credential(name, variable) for variable in AWS_VARIABLES}
         env |= {key: {"value": text.replace("$", "$$")} for key, text in spec.env.items()}
         for each in references(spec.secrets):
             secret, key = each.kubernetes.split("/") if each.kubernetes else (name, stored_key(each))
@@ -69,6 +77,12 @@ def environment_patch(specs: Mapping[str, ClusterSpec | JobSpec]) -> Json:
     engine["volumeMounts"] = [{"name": "named-secrets", "mountPath": SECRETS_PATH, "readOnly": True}]
     volume = {"name": "named-secrets", "projected": {"sources": list(files.values()), "defaultMode": 0o440}}
     return {"spec": {"containers": [engine], "volumes": [volume]}}
+
+
+def _credential(secret: str, variable: str) -> Json:
+    """Optional, since what a connection has is known only when it is read: a role, for instance, has no key."""
+    reference = {"name": secret, "key": variable_key(variable), "optional": True}
+    return {"valueFrom": {"secretKeyRef": reference}}
 
 
 def _engine(env: Mapping[str, Json]) -> Json:

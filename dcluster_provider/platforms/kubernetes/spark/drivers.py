@@ -12,6 +12,7 @@ from dcluster_provider.engines.spark.conf import Worker, job_settings, propertie
 from dcluster_provider.engines.spark.dependencies import dependency_settings, with_installed_requirements
 from dcluster_provider.engines.spark.environment import executor_environment
 from dcluster_provider.engines.spark.sizes import driver_size, overhead
+from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
 from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     EXECUTOR_POD,
@@ -52,6 +53,10 @@ _DEFAULTS = {
     "spark.ui.port": str(DRIVER_UI_PORT),
     "spark.jars.ivy": f"{SCRATCH}/ivy",  # the home of an image's user cannot be written
 }
+_FILE_SYSTEM = "s3.properties"  # what a driver is told besides when its image has no file system for S3
+_ADD_FILE_SYSTEM = f"""\
+compgen -G '{SPARK_HOME}/jars/{FILE_SYSTEM_JAR}' >/dev/null || cat {FOLDER}/{_FILE_SYSTEM} >>/tmp/spark.properties
+"""
 _SECURED = f"{CONF}/secured.properties"
 _SUBMIT = f"""\
 (umask 077 && cat SETTINGS >/tmp/spark.properties) || exit 1
@@ -129,11 +134,16 @@ def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
     files = requirements_file(job.spec)
     if job.spec.application_kind == "sql":
         files[SQL_PROGRAM] = sql_program(job.spec)
-    if not settings.makes_own_executors(cluster.spec):
-        return files | {SPARK_SETTINGS: properties_text(driver_settings(job, cluster))}
-    executor = executor_pod(settings, job, cluster)
-    wanted = own_executor_settings(settings, job, cluster, executor)
-    return files | {SPARK_SETTINGS: properties_text(wanted), EXECUTOR_POD: json.dumps(executor)}
+    if settings.makes_own_executors(cluster.spec):
+        executor = executor_pod(settings, job, cluster)
+        wanted = own_executor_settings(settings, job, cluster, executor)
+        files[EXECUTOR_POD] = json.dumps(executor)
+    else:
+        wanted = driver_settings(job, cluster)
+    if _reads_s3(cluster, job.spec):
+        release = settings.version(cluster.type, cluster.spec.engine_version).release
+        files[_FILE_SYSTEM] = properties_text(file_system_settings(wanted, release.s3_packages))
+    return files | {SPARK_SETTINGS: properties_text(wanted)}
 
 
 def driver_settings(job: Job, cluster: Cluster) -> dict[str, str]:
@@ -214,6 +224,10 @@ def executor_pod(settings: KubernetesSettings, job: Job, cluster: Cluster) -> di
     return {"apiVersion": "v1", "kind": "Pod", **template}
 
 
+def _reads_s3(cluster: Cluster, spec: JobSpec) -> bool:
+    return bool(spec.storage_conn_id or cluster.spec.storage_conn_id)
+
+
 def _secret_variables(spec: JobSpec) -> list[str]:
     return [each["env"] for each in spec.secrets if "env" in each]
 
@@ -222,6 +236,8 @@ def _submit(cluster: Cluster, spec: JobSpec, *, own_executors: bool) -> str:
     """The script of a driver's pod; whoever runs an external cluster knows what its processes know each other by."""
     files = [f"{FOLDER}/{SPARK_SETTINGS}", *([] if cluster.is_external else [_SECURED])]
     prepared = put_together(spec) + (_PACK if spec.requirements else "")
+    if _reads_s3(cluster, spec):
+        prepared += _ADD_FILE_SYSTEM
     if not own_executors and _secret_variables(spec):  # own executors have them from their pods
         prepared += _TELL_EXECUTORS.replace("NAMES", " ".join(_secret_variables(spec)))
     return _SUBMIT.replace("SETTINGS", " ".join(files), 1).replace("PREPARE", prepared, 1)

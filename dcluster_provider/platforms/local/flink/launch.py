@@ -30,6 +30,7 @@ from dcluster_provider.engines.flink.memory import Division
 from dcluster_provider.engines.flink.savepoints import with_default_folder
 from dcluster_provider.platforms.local.checks import location
 from dcluster_provider.platforms.local.files import write_text
+from dcluster_provider.platforms.local.flink.plugins import plugin_folder
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.installation.job_environment import JobEnvironment
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -137,7 +138,7 @@ def client_command(
             argv += ["--jarfile", jar.name]
     is_sql = job.spec.application_kind == "sql"
     argv += ["-py", *(write_sql_program(job.spec, own.conf) if is_sql else [str(local_path(job.spec))])]
-    env = _environment(plan, own.conf) | dict(given) | handed_environment(job, cluster)
+    env = _environment(plan, place, own.conf) | dict(given) | handed_environment(job, cluster)
     wait = (plan.host, plan.ports[REST_PORT], _MASTER_WAIT_SECONDS)
     command = (*argv, *job.spec.args)
     command = environment.command(place, job, command) if environment else command
@@ -185,7 +186,7 @@ def _daemon(place: ClusterPlace, plan: ClusterPlan, role: str, main: str, divisi
     argv = [*_java(plan, place.conf, scratch), *division.java, main, "--configDir", str(place.conf)]
     for name, value in division.settings.items():
         argv += ["-D", f"{name}={value}"]
-    return Command(tuple(argv), _environment(plan, place.conf), scratch, place.log(role))
+    return Command(tuple(argv), _environment(plan, place, place.conf), scratch, place.log(role))
 
 
 def _java(plan: ClusterPlan, conf: Path, scratch: Path) -> list[str]:
@@ -202,7 +203,7 @@ def _java(plan: ClusterPlan, conf: Path, scratch: Path) -> list[str]:
     return [str(engine.java), *options]
 
 
-def _environment(plan: ClusterPlan, conf: Path) -> dict[str, str]:
+def _environment(plan: ClusterPlan, place: ClusterPlace, conf: Path) -> dict[str, str]:
     engine = plan.engine
     env = clean_environment(("FLINK_", "PYFLINK_"))
     return env | {
@@ -212,7 +213,7 @@ def _environment(plan: ClusterPlan, conf: Path) -> dict[str, str]:
         "FLINK_BIN_DIR": str(engine.home / "bin"),
         "FLINK_LIB_DIR": str(engine.home / "lib"),
         "FLINK_OPT_DIR": str(engine.home / "opt"),
-        "FLINK_PLUGINS_DIR": str(engine.home / "plugins"),
+        "FLINK_PLUGINS_DIR": str(plugin_folder(place, engine)),
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -27,6 +27,7 @@ from dcluster_provider.engines.flink.rest import (
 )
 from dcluster_provider.engines.flink.savepoints import savepoint_folder
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
+from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.files import first_text, mark
@@ -37,6 +38,8 @@ from dcluster_provider.platforms.local.flink.launch import (
     RPC_PORT,
     cluster_settings,
 )
+from dcluster_provider.platforms.local.flink.plugins import ensure_file_system
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.job_process import (
     STOP_GRACE,
     conclude,
@@ -48,6 +51,7 @@ from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.process import Command, Life
 from dcluster_provider.platforms.local.processes.termination import end
+from dcluster_provider.platforms.local.settings import LocalSettings
 
 _TERMS = Terms(
     "The JobManager",
@@ -68,6 +72,12 @@ class FlinkProcesses:
     def wanted_ports(self, spec: ClusterSpec) -> dict[str, int | None]:
         """The ports of the JobManager's REST interface and of its other one."""
         return flink_launch.wanted_ports(spec)
+
+    def prepare(
+        self, spec: ClusterSpec, engine: LocalEngine, settings: LocalSettings, report: Report
+    ) -> None:
+        """Fetch the file system for S3 of a cluster that wants one."""
+        ensure_file_system(spec, engine, settings, report)
 
     def external_ports(self, cluster: Cluster) -> dict[str, int]:
         """The port of the JobManager's REST interface, which is all that clients use."""

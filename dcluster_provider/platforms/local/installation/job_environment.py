@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcluster_provider.core.addresses import Reader
 from dcluster_provider.core.record import Job
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.dependencies import dependencies_of
+from dcluster_provider.engines.dependencies import Dependency, dependencies_of
 from dcluster_provider.engines.requirements import requirement_lines
 from dcluster_provider.platforms.local.files import locked_if_free, read_json, write_text
 from dcluster_provider.platforms.local.installation import requirements_runner
@@ -40,11 +41,9 @@ class JobEnvironment:
         """
         if not spec.requirements:
             return None
-        content = hashlib.sha256(
-            f"{engine.python}\n{requirement_lines(spec, lambda each: each.address)}".encode()
-        )
+        content = hashlib.sha256(f"{engine.python}\n{requirement_lines(spec, _identity)}".encode())
         for dependency in dependencies_of(spec):
-            if dependency.field == "requirements" and not dependency.is_remote:
+            if dependency.field == "requirements" and dependency.reader is Reader.MACHINE:
                 content.update(hashlib.sha256(dependency.path.read_bytes()).digest())
         return cls(place.home / ENVIRONMENTS / content.hexdigest()[:32], engine)
 
@@ -70,6 +69,11 @@ class JobEnvironment:
         }
         write_text(plan, json.dumps(wanted))
         return (str(self.engine.python), "-I", requirements_runner.__file__, str(plan))
+
+
+def _identity(dependency: Dependency) -> str:
+    """What tells a file of requirements apart beside its content, wherever it was brought to."""
+    return dependency.path.name if dependency.reader is Reader.MACHINE else dependency.address
 
 
 def prune_environments(home: Path, keep_days: float) -> None:

@@ -19,6 +19,7 @@ from dcluster_provider.engines.spark.conf import (
 from dcluster_provider.engines.spark.dependencies import dependency_settings
 from dcluster_provider.engines.spark.environment import executor_environment
 from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
+from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
 from dcluster_provider.platforms.local.checks import application_location, location
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
@@ -179,6 +180,9 @@ def driver_command(
     scratch.mkdir(parents=True, exist_ok=True)
     settings = driver_settings(plan, cluster, job)
     settings |= dependency_settings(job.spec, lambda each: location(each, own.conf / "packed"))
+    is_there = any((plan.engine.home / "jars").glob(FILE_SYSTEM_JAR))
+    if (cluster.spec.storage_conn_id or job.spec.storage_conn_id) and not is_there:
+        settings |= file_system_settings(settings, plan.engine.release.s3_packages)
     named = [each["env"] for each in (*cluster.spec.secrets, *job.spec.secrets) if "env" in each]
     settings = executor_environment(settings, given, named)
     write_properties(own.conf / "spark.properties", settings | _secret(plan))

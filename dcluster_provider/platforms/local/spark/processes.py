@@ -28,14 +28,17 @@ from dcluster_provider.engines.spark.master import (
     poll_state,
     workers_alive,
 )
+from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.failures import Terms, cluster_failure
 from dcluster_provider.platforms.local.files import first_text, last_lines
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.job_process import STOP_GRACE, conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
 from dcluster_provider.platforms.local.processes.process import Command
 from dcluster_provider.platforms.local.processes.termination import end
+from dcluster_provider.platforms.local.settings import LocalSettings
 from dcluster_provider.platforms.local.spark import launch as spark_launch
 from dcluster_provider.platforms.local.spark.launch import (
     MASTER_PORT,
@@ -64,6 +67,11 @@ class SparkProcesses:
     def wanted_ports(self, spec: ClusterSpec) -> dict[str, int | None]:
         """The ports of the master and its page."""
         return spark_launch.wanted_ports(spec)
+
+    def prepare(
+        self, spec: ClusterSpec, engine: LocalEngine, settings: LocalSettings, report: Report
+    ) -> None:
+        """Nothing: drivers fetch packages by themselves."""
 
     def external_ports(self, cluster: Cluster) -> dict[str, int]:
         """The ports of the master's address and of its page."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from folder_storage import FolderStorage
 from kubernetes_platform import PLACE, make_cluster, make_job
 
+from dcluster_provider.core.addresses import NO_STORAGE
 from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
 from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.engines.fetched_files import fetch_files
 from dcluster_provider.platforms.kubernetes.engine_table import POD_ENGINES
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests
 from dcluster_provider.platforms.kubernetes.flink import jobs as flink_jobs
@@ -28,7 +31,7 @@ def job_spec(application, **fields):
 def test_a_small_file_is_one_piece_and_keeps_its_name(tmp_path):
     path = tmp_path / "etl job.py"
     path.write_bytes(b"print()")
-    check_application(job_spec(path))
+    check_application(job_spec(path), NO_STORAGE)
     assert pieces(job_spec(path)) == [b"print()"]
     assert path_in_pod(job_spec(path), 0) == "/etc/dcluster/job/etl_job.py"
 
@@ -36,7 +39,7 @@ def test_a_small_file_is_one_piece_and_keeps_its_name(tmp_path):
 @pytest.mark.parametrize("job_type", ["spark4", "flink"])
 def test_sql_is_a_file_in_the_pod(job_type):
     spec = job_spec("", sql="SELECT 'é'", job_type=job_type)
-    check_application(spec)
+    check_application(spec, NO_STORAGE)
     assert pieces(spec) == ["SELECT 'é'".encode()]
     assert path_in_pod(spec, 0) == "/etc/dcluster/job/statements.sql"
 
@@ -45,13 +48,13 @@ def test_sql_without_a_statement_is_refused(tmp_path):
     path = tmp_path / "empty.sql"
     path.write_text("-- nothing")
     with pytest.raises(InvalidSpec, match=r"field application: .* has no statement in it"):
-        check_application(job_spec(path))
+        check_application(job_spec(path), NO_STORAGE)
 
 
 def test_a_large_file_travels_in_pieces_that_make_it_up(tmp_path):
     path = tmp_path / "etl.py"
     path.write_bytes(bytes(range(256)) * 8000)
-    check_application(job_spec(path))
+    check_application(job_spec(path), NO_STORAGE)
     found = pieces(job_spec(path))
     assert [len(piece) for piece in found] == [PART_BYTES, PART_BYTES, 2048000 - 2 * PART_BYTES]
     assert b"".join(found) == path.read_bytes()
@@ -78,7 +81,7 @@ def test_what_is_too_large_is_refused_with_where_to_put_it(tmp_path):
     with pytest.raises(
         InvalidSpec, match=r"field application: .* has 17 MiB, .* at most 16; put it into the image"
     ):
-        check_application(job_spec(path))
+        check_application(job_spec(path), NO_STORAGE)
 
 
 def test_a_file_that_is_on_another_machine_is_waited_for(tmp_path):
@@ -90,9 +93,9 @@ def test_a_file_that_is_on_another_machine_is_waited_for(tmp_path):
 
 def test_a_missing_file_is_refused_and_what_is_elsewhere_is_not(tmp_path):
     with pytest.raises(InvalidSpec, match=r"field application: .* is missing; .*local:///"):
-        check_application(job_spec(tmp_path / "none.py"))
+        check_application(job_spec(tmp_path / "none.py"), NO_STORAGE)
     for application in ("local:///opt/app/etl.py", "s3a://bucket/etl.py", "https://example.com/etl.jar"):
-        check_application(job_spec(application))
+        check_application(job_spec(application), NO_STORAGE)
 
 
 def test_flink_runs_a_jar_of_the_image_by_a_client_and_others_by_the_jobmanager():
@@ -127,6 +130,17 @@ def test_a_carriage_return_that_spark_would_lose_is_refused():
     POD_ENGINES["flink"].check_arguments(JobSpec(client="c", module="m", **flink))
 
 
-def test_flinks_client_reads_no_object_storage():
-    with pytest.raises(InvalidSpec, match="cannot be read by Flink's client"):
-        check_application(job_spec("s3://bucket/etl.py", job_type="flink"))
+@pytest.mark.parametrize("job_type", ["spark4", "flink"])
+def test_what_airflow_reads_travels_as_a_file_of_this_machine_does(job_type, tmp_path):
+    storage = FolderStorage(tmp_path / "storage")
+    spec = job_spec(storage.put("s3://lake@bucket/jobs/etl.py", b"print()"), job_type=job_type)
+    check_application(spec, storage)
+    assert pieces(fetch_files(spec, storage, tmp_path / "fetched")) == [b"print()"]
+    assert path_in_pod(spec, 0) == "/etc/dcluster/job/etl.py"
+
+
+def test_what_airflow_reads_is_as_large_as_what_travels_at_most(tmp_path):
+    storage = FolderStorage(tmp_path)
+    spec = job_spec(storage.put("s3://bucket/fat.py", bytes(17 * 2**20)))
+    with pytest.raises(InvalidSpec, match=r"field application: s3://bucket/fat.py has 17 MiB"):
+        check_application(spec, storage)

@@ -10,8 +10,10 @@ from contextlib import nullcontext
 
 import pytest
 from brought import data, package
+from folder_storage import FolderStorage
 from kubernetes_platform import make_cluster, make_job
 
+from dcluster_provider.core.addresses import NO_STORAGE
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.engines.dependencies import dependencies_of
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
@@ -71,15 +73,22 @@ def test_what_is_too_large_to_travel_is_refused_with_its_field(tmp_path):
     with pytest.raises(
         InvalidSpec, match="field files: the files have 17 MiB, and what travels with the job at most 16"
     ):
-        check_application(spec)
+        check_application(spec, NO_STORAGE)
 
 
-def test_flinks_client_reads_files_of_this_machine_and_of_the_image_alone(tmp_path):
+def test_what_flinks_client_does_not_read_is_brought_to_it(tmp_path):
     (tmp_path / "etl.py").touch()
     flink = {"application": str(tmp_path / "etl.py"), "job_type": "flink"}
-    check_application(make_job(make_cluster(type="flink"), **flink, jars=["local:///opt/x.jar"]).spec)
-    with pytest.raises(InvalidSpec, match=r"field jars: 's3a://b/x\.jar' cannot be read by Flink's client"):
-        check_application(make_job(make_cluster(type="flink"), **flink, jars=["s3a://b/x.jar"]).spec)
+    check_application(
+        make_job(make_cluster(type="flink"), **flink, jars=["local:///opt/x.jar"]).spec, NO_STORAGE
+    )
+    spec = make_job(make_cluster(type="flink"), **flink, jars=["s3a://b/x.jar"]).spec
+    storage = FolderStorage(tmp_path)
+    with pytest.raises(InvalidSpec, match=r"field jars: there is nothing at s3a://b/x\.jar"):
+        check_application(spec, storage)
+    storage.put("s3a://b/x.jar", b"")
+    check_application(spec, storage)
+    assert [each.place for each in travelling(spec)] == ["0/x.jar"]
 
 
 def test_many_bytes_travel_in_parts(tmp_path):
@@ -123,7 +132,7 @@ def test_flink_gets_the_jars_of_an_application_by_the_way_of_the_application(tmp
             make_cluster(type="flink"), application=application, job_type="flink", jars=[jars]
         ).spec
         with nullcontext() if fits else pytest.raises(InvalidSpec, match=r"field jars: .* both in the image"):
-            check_application(spec)
+            check_application(spec, NO_STORAGE)
 
 
 def test_what_was_bundled_is_found_again_in_its_order(spec):

@@ -1,0 +1,17 @@
+"""Flink's way to S3: a file system that is a plug-in, which its images have ready and its Python package lacks."""
+
+from __future__ import annotations
+
+from dcluster_provider.core.addresses import StorageAccess
+
+PLUGIN = "flink-s3-fs-hadoop"
+
+
+def storage_settings(access: StorageAccess) -> dict[str, str]:
+    """The settings of the plug-in; the credentials are in the environment of the cluster's processes."""
+    settings = {
+        "s3.endpoint": access.endpoint,
+        "s3.endpoint.region": access.region,
+        "s3.path.style.access": "true" if access.path_style else "",
+    }
+    return {name: value for name, value in settings.items() if value}

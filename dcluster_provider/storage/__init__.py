@@ -1,0 +1,1 @@
+"""Files that are elsewhere than the processes that need them."""
