@@ -33,5 +33,6 @@ pytest_plugins = [
     "postgres",
     "airflow_databases",
     "result_tables",
+    "http_folder",
     "testbed.plugin",
 ]

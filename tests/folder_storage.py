@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from dcluster_provider.core.addresses import StoredFile
+from dcluster_provider.core.addresses import SharedFile, StorageAccess, StoredFile
 
 
 class FolderStorage:
@@ -34,6 +34,15 @@ class FolderStorage:
         target.parent.mkdir(parents=True, exist_ok=True)
         path = self._path(address)
         shutil.copytree(path, target) if path.is_dir() else shutil.copyfile(path, target)
+
+    def share(self, file: Path, folder: str) -> SharedFile:
+        """Keep a file; its link is one of this machine."""
+        address = self.put(f"{folder}/shared", file.read_bytes())
+        return SharedFile(address, self._path(address).as_uri())
+
+    def access(self, conn_id: str) -> StorageAccess:
+        """What a connection of a test says."""
+        return StorageAccess("https://s3.acme.org", "eu-west-1", True, {"AWS_ACCESS_KEY_ID": conn_id})
 
     def _path(self, address: str) -> Path:
         return self.folder / address.partition("://")[2].lstrip("/")

@@ -85,6 +85,18 @@ class StorageAccess:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True)
+class SharedFile:
+    """A file that whoever has its link can read for some days.
+
+    :param address: of it in object storage.
+    :param link: a signed https address; a secret.
+    """
+
+    address: str
+    link: str = field(repr=False)
+
+
 class ObjectStorage(Protocol):
     """Reads addresses with the connections of Airflow. Every method blocks.
 
@@ -104,6 +116,12 @@ class ObjectStorage(Protocol):
         :param target: does not exist; whole when this returns.
         """
 
+    def share(self, file: Path, folder: str) -> SharedFile:
+        """Put a file of this machine where a link leads to it, unless it is there; older ones are removed.
+
+        :param folder: an address.
+        """
+
     def access(self, conn_id: str) -> StorageAccess:
         """What an Airflow connection of type ``aws`` says of S3."""
 
@@ -118,6 +136,10 @@ class NoObjectStorage:
     def fetch(self, address: str, target: Path, conn_id: str = "") -> None:  # noqa: ARG002
         """Refuse the address."""
         raise InvalidSpec(f"{address}: nothing reads such addresses here")
+
+    def share(self, file: Path, folder: str) -> SharedFile:  # noqa: ARG002
+        """Refuse the folder."""
+        raise InvalidSpec(f"{folder}: nothing writes to such addresses here")
 
     def access(self, conn_id: str) -> StorageAccess:
         """Refuse the connection."""

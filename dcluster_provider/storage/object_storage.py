@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dcluster_provider.core.addresses import StorageAccess, StoredFile, scheme_of
+from dcluster_provider.core.addresses import SharedFile, StorageAccess, StoredFile, scheme_of
 from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import (
     DClusterError,
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _WEB = {"http", "https"}
+# Of shared files: how long a link is valid, how old one may be that is used again, and when it is removed.
+_VALID, _REUSED, _KEPT = timedelta(days=3), timedelta(days=1), timedelta(days=5)
+_OURS = re.compile(r"/[0-9a-f]{32}$")
 # Names of exceptions by which the libraries of object stores say who may not read; they have no base in common.
 _NO_CREDENTIALS = ("NoCredentials", "PartialCredentials", "DefaultCredentials", "TokenRetrieval")
 _FORBIDDEN = ("Forbidden", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Unauthorized")
@@ -69,6 +75,25 @@ class AirflowObjectStorage:
         finally:
             shutil.rmtree(draft) if draft.is_dir() else draft.unlink(missing_ok=True)
 
+    def share(self, file: Path, folder: str) -> SharedFile:
+        """Put a file of this machine where a link leads to it, unless it is there; older ones are removed.
+
+        Files are named by their content, so that any number of processes may share one at once, and be killed.
+
+        :param folder: an address.
+        """
+        address = f"{folder.rstrip('/')}/{_digest(file)}"
+        with _explained(address):
+            system, path = _open(address, "")
+            system.invalidate_cache()
+            if not system.exists(path) or _age(system, path) > _REUSED:
+                system.put(str(file), path)
+                _remove_old(system, path.rpartition("/")[0])
+            try:
+                return SharedFile(address, system.sign(path, expiration=int(_VALID.total_seconds())))
+            except NotImplementedError as error:
+                raise PlatformRefused(address, _cannot_sign(scheme_of(address))) from error
+
     def access(self, conn_id: str) -> StorageAccess:
         """What an Airflow connection of type ``aws`` says of S3; its secrets are masked in logs from then on."""
         with _explained(f"field storageConnId: connection {conn_id!r}", remedy="name one of type 'aws'"):
@@ -103,6 +128,28 @@ def _open(address: str, conn_id: str) -> tuple[AbstractFileSystem, str]:
 def _is_unreachable(error: BaseException | None) -> bool:
     """Whether a request over HTTP failed for want of a server; fsspec calls that a missing file, too."""
     return any(each.__name__ == "ClientConnectionError" for each in type(error).__mro__)
+
+
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as content:
+        for chunk in iter(lambda: content.read(2**20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()[:32]
+
+
+def _age(system: AbstractFileSystem, path: str) -> timedelta:
+    modified: datetime = system.modified(path)
+    return datetime.now(timezone.utc) - modified.replace(tzinfo=modified.tzinfo or timezone.utc)
+
+
+def _remove_old(system: AbstractFileSystem, folder: str) -> None:
+    for each in system.ls(folder, detail=False):
+        try:
+            if _OURS.search(each) and _age(system, each) > _KEPT:
+                system.rm_file(each)
+        except FileNotFoundError:
+            continue  # another process was first
 
 
 @contextmanager
@@ -142,6 +189,14 @@ def _missing_library(error: ImportError) -> Diagnosis:
         "The library that reads such addresses is not installed.",
         "Install dcluster-provider[s3], or the extra of the store's provider that Airflow's object storage needs.",
         (str(error),),
+    )
+
+
+def _cannot_sign(scheme: str) -> Diagnosis:
+    return Diagnosis(
+        ConnectionCode.WRONG_TYPE,
+        f"Nothing signs links to {scheme}:// addresses, by which pods could read files.",
+        "Name a folder of S3, Google Cloud Storage or Azure in the connection's field staging.",
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from urllib.request import urlopen
 
 import pytest
 from s3_server import BUCKET, s3_server
 
 from dcluster_provider.core.addresses import StoredFile
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused, PlatformUnavailable
+from dcluster_provider.storage import object_storage
 from dcluster_provider.storage.object_storage import AirflowObjectStorage
 
 
@@ -84,24 +87,30 @@ def test_web_addresses_are_read_too(storage, tmp_path, http_folder):
         storage.find("http://127.0.0.1:1/etl.py")
 
 
-@pytest.fixture
-def http_folder():
-    """Serves a folder over HTTP until the test ends; gives its address."""
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-    from threading import Thread
+def test_a_file_is_shared_once_and_read_by_its_link(storage, server, tmp_path):
+    file = tmp_path / "parcel"
+    file.write_bytes(b"content")
+    shared = storage.share(file, f"s3://lake@{BUCKET}/staging/")
+    with urlopen(shared.link) as answer:
+        assert answer.read() == b"content"
+    assert shared.link.partition("?")[2]  # signed
+    again = storage.share(file, f"s3://lake@{BUCKET}/staging")
+    assert again.address == shared.address
+    assert len(server.keys("staging/")) == 1
+    file.write_bytes(b"other content")
+    assert storage.share(file, f"s3://lake@{BUCKET}/staging").address != shared.address
+    assert storage.find(shared.address) == StoredFile(7)
+    with pytest.raises(PlatformRefused, match="store does not let this connection"):
+        storage.share(file, f"s3://wrong@{BUCKET}/staging")
 
-    servers = []
 
-    def serve(folder):
-        server = ThreadingHTTPServer(
-            ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder))
-        )
-        Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+def test_shared_files_go_when_their_links_are_no_longer_valid(storage, server, tmp_path, monkeypatch):
+    file, folder = tmp_path / "parcel", f"s3://lake@{BUCKET}/aging"
+    file.write_bytes(b"old")
+    old = storage.share(file, folder)
+    server.put("aging/of-somebody-else", b"")
+    monkeypatch.setattr(object_storage, "_KEPT", timedelta(seconds=-1))  # everything is too old
+    file.write_bytes(b"new")
+    storage.share(file, folder)
+    assert storage.find(old.address) is None
+    assert "aging/of-somebody-else" in server.keys("aging/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,14 @@ from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
 from dcluster_provider.platforms.kubernetes.cluster_access import master_rest
 from dcluster_provider.platforms.kubernetes.cpu_limits import CpuLimits
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
-from dcluster_provider.platforms.kubernetes.manifests.application_files import file_name, pieces
+from dcluster_provider.platforms.kubernetes.manifests.application_files import (
+    LINK,
+    LINKED,
+    MAX_BYTES,
+    file_name,
+    parcel,
+    pieces,
+)
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
     Manifest,
     job_policy,
@@ -31,6 +39,7 @@ from dcluster_provider.platforms.kubernetes.owner_objects import JobOwnerObjects
 from dcluster_provider.platforms.kubernetes.secret_files import SecretFiles
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
+_ADDRESS = "parcel.address"  # of a job's Secret: where it is in the connection's staging folder
 _PARTS = "parts"  # of a job's Secret: how many parts its application travels in
 
 
@@ -70,14 +79,7 @@ class JobRuns:
             settings = self._cpu_limits.settings_in(namespace)
             texts = pod_engine(cluster.spec).job_files(settings, job, cluster) | self._secrets.of(job.spec)
             files = {name: text.encode() for name, text in texts.items()}
-            content = self._pieces(job)
-            if len(content) > 1 or travelling(job.spec):
-                for name, piece in zip(part_names(job, len(content)), content, strict=True):
-                    part = job_secret(job, cluster, place, {PART: piece}, name)
-                    self._api.ensure(collection("Secret", namespace), part)
-                files[_PARTS] = str(len(content)).encode()
-            elif content:
-                files[file_name(job.spec)] = content[0]
+            files |= self._bring(job, cluster, place)
             self._api.ensure(collection("Secret", namespace), job_secret(job, cluster, place, files))
         except ApiRefused as refusal:
             raise self._owner_objects.refused(refusal, str(job), cluster) from refusal
@@ -98,7 +100,7 @@ class JobRuns:
             staged = self._staged(job, namespace)
             parts = int(staged.get(_PARTS, b"0"))
             if engine.hands_over(job):
-                content = self._parts(job, namespace, parts) if parts else staged[file_name(job.spec)]
+                content = self._content(job, namespace, staged)
                 engine.run_handed_over(self._rest(cluster), cluster, job, content)
                 return
             if cluster.is_external:
@@ -138,9 +140,24 @@ class JobRuns:
             wanted["spec"]["suspend"] = True
             self._api.ensure(path, wanted)
 
-    def _pieces(self, job: Job) -> list[bytes]:
+    def _bring(self, job: Job, cluster: Cluster, place: Place) -> dict[str, bytes]:
+        """Bring what travels with a job; what its Secret has to have for it, by the names of files."""
         with TemporaryDirectory() as folder:
-            return pieces(fetch_files(job.spec, self._storage, Path(folder)))
+            spec = fetch_files(job.spec, self._storage, Path(folder) / "fetched")
+            file = parcel(spec, Path(folder))
+            if file is None:
+                return {}
+            if self._settings.staging and file.stat().st_size > MAX_BYTES:
+                shared = self._storage.share(file, self._settings.staging)
+                told = {LINK: shared.link, _ADDRESS: shared.address, _PARTS: str(LINKED)}
+                return {name: text.encode() for name, text in told.items()}
+            content = pieces(file.read_bytes())
+        if len(content) <= 1 and not travelling(job.spec):
+            return {file_name(job.spec): content[0] if content else b""}
+        for name, piece in zip(part_names(job, len(content)), content, strict=True):
+            part = job_secret(job, cluster, place, {PART: piece}, name)
+            self._api.ensure(collection("Secret", place.namespace), part)
+        return {_PARTS: str(len(content)).encode()}
 
     def _place(self, job: Job, cluster: Cluster) -> Place:
         if cluster.is_external:
@@ -170,7 +187,15 @@ class JobRuns:
             raise PlatformUnavailable(f"{job}: its application has not been brought to the cluster yet")
         return {name: base64.b64decode(content) for name, content in (stored.get("data") or {}).items()}
 
-    def _parts(self, job: Job, namespace: str, parts: int) -> bytes:
+    def _content(self, job: Job, namespace: str, staged: Mapping[str, bytes]) -> bytes:
+        """What was brought to the cluster for a job that this process hands over."""
+        parts = int(staged.get(_PARTS, b"0"))
+        if parts == LINKED:
+            with TemporaryDirectory() as folder:
+                self._storage.fetch(staged[_ADDRESS].decode(), Path(folder) / "parcel")
+                return (Path(folder) / "parcel").read_bytes()
+        if not parts:
+            return staged[file_name(job.spec)]
         path = collection("Secret", namespace)
         stored = (self._api.get(f"{path}/{name}") for name in part_names(job, parts))
         return b"".join(base64.b64decode(each["data"][PART]) for each in stored)

@@ -149,7 +149,7 @@ class KubernetesPlatform:
         engine = pod_engine(spec)
         engine_of(spec).check_job(spec, engine.fixed_job_settings(spec))
         self._secrets.check(spec)
-        check_application(spec, self._storage)
+        check_application(spec, self._storage, is_staged=bool(self.settings.staging))
         engine.check_arguments(spec)
         check_blocks(spec)
         if spec.use_external_cluster:

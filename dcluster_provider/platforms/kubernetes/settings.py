@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from dcluster_provider.core.addresses import scheme_of
 from dcluster_provider.core.connection_fields import Flag, Text, json_text, one_of, rejected, whole_number
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.fields import Memory
@@ -171,6 +172,12 @@ class KubernetesSettings(PlatformSettings):
         title="Engine access from",
         description="Address ranges that may reach the engines' HTTP ports, separated by commas; empty means any.",
     )
+    staging: Text = Field(
+        "",
+        title="Staging",
+        description="Folder of object storage, such as s3://CONNECTION@bucket/folder, over which files reach pods that "
+        "are too large to travel with a job (16 MiB); empty means that such files are rejected.",
+    )
     flink_storage: Text = Field(
         "",
         title="Flink storage",
@@ -190,6 +197,15 @@ class KubernetesSettings(PlatformSettings):
     mount_timeout: Annotated[int, whole_number(0)] = Field(
         180, title="Wait for volumes", description="Seconds that a pod may wait for its volumes."
     )
+
+    @model_validator(mode="after")
+    def _check_staging(self) -> Self:
+        if self.staging and (scheme_of(self.staging) in ("", "file", "local", "http", "https")):
+            raise ValueError(
+                f"field staging: {self.staging!r} is no folder of object storage; write one such as "
+                "s3://CONNECTION@bucket/folder"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_high_availability(self) -> Self:

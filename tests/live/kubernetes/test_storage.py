@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from s3_server import BUCKET, s3_server
 from dcluster_provider.core.record import JobState
 from dcluster_provider.engines.spark.release import SPARK_RELEASES
 from dcluster_provider.engines.spark.storage import BUNDLES
+from dcluster_provider.platforms.kubernetes.manifests.application_files import MAX_BYTES
 from dcluster_provider.storage.object_storage import AirflowObjectStorage
 from tests.live.kubernetes.conftest import GONE, SMALL, SMALL_FLINK, gone, running, submit, until
 
@@ -95,4 +97,24 @@ def test_flink_keeps_checkpoints_and_savepoints_on_s3_and_goes_on_from_them(cont
     control.jobs.wait(again.id, [JobState.RUNNING], HANG_SECONDS)
     assert server.secret_key not in shown(bench, testbed)
     assert files_with([server.secret_key], [bench.home]) == []
+    gone(control, cluster)
+
+
+def test_files_of_any_size_reach_pods_over_the_staging_folder(bench, control, server, testbed, tmp_path):
+    large = tmp_path / "noise.bin"
+    large.write_bytes(os.urandom(MAX_BYTES + 2**20))
+    staging = bench.control(storage=AirflowObjectStorage(), staging=f"s3://store@{BUCKET}/staging")
+    cluster = running(control, SMALL)
+    job = submit(
+        staging,
+        cluster,
+        APPLICATIONS / "size_of_file.py",
+        files=[str(large)],
+        args=[large.name],
+        module="large",
+    )
+    assert staging.jobs.wait(job.id, timeout=HANG_SECONDS).state is JobState.SUCCEEDED
+    assert f"bytes {MAX_BYTES + 2**20} and {MAX_BYTES + 2**20}" in staging.jobs.logs(job.id)
+    assert len(server.keys("staging/")) == 1
+    assert "X-Amz-Signature" not in shown(bench, testbed)
     gone(control, cluster)

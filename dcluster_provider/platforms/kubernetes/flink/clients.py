@@ -65,7 +65,7 @@ def client(
     application = path_in_pod(job.spec, parts)
     container = EngineContainer(
         image=job.spec.docker_image_name or settings.image(cluster.spec),
-        script=_PREPARE + WITH_FILE_SYSTEM + put_together(job.spec) + _join(job.spec) + _RUN,
+        script=_PREPARE + WITH_FILE_SYSTEM + put_together(job.spec, parts) + _join(job.spec) + _RUN,
         arguments=(*_jars(job.spec), *_program(job, application), *job.spec.args),
         cpu="1",
         mib=heap + _OVERHEAD_MIB,

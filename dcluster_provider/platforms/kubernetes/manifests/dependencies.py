@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,8 +47,8 @@ def check_travelling(spec: JobSpec, found: Mapping[str, StoredFile], max_bytes: 
         named = ", ".join(dict.fromkeys(each.title for each in travelling(spec)))
         raise InvalidSpec(
             f"JobSpec: field {named}: the files have {size // 2**20} MiB, and what travels with the job at most "
-            f"{max_bytes // 2**20}; put them into the image (local:///opt/app/...) or where the engine itself reads "
-            "them from (s3a://, https://)"
+            f"{max_bytes // 2**20}; name a folder in the connection's field staging, or put them into the image "
+            "(local:///opt/app/...) or where the engine itself reads them from (s3a://, https://)"
         )
 
 
@@ -62,19 +61,20 @@ def _check_place(spec: JobSpec, dependency: Dependency) -> None:
         )
 
 
-def bundle(spec: JobSpec, application: tuple[str, bytes] | None) -> bytes:
-    """The archive of a job's local dependencies.
+def bundle(spec: JobSpec, application: tuple[str, Path] | None, target: Path) -> Path:
+    """The archive of what is brought to a job.
 
-    :param application: its file's name and content; none when the pod finds it by itself.
+    :param application: its name in the archive and its file; none when the pod finds it by itself.
+    :param target: the archive, beside which folders are packed.
     """
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive, tempfile.TemporaryDirectory() as packed:
+    with tarfile.open(target, "w:gz", compresslevel=6) as archive:
         if application is not None:
-            _add(archive, application[0], application[1])
+            _add(archive, *application)
         for dependency in travelling(spec):
-            path = pack(dependency, Path(packed)) if dependency.is_packed else dependency.path
-            _add(archive, f"{_FOLDER}/{dependency.place}", path.read_bytes())
-    return content.getvalue()
+            packed = dependency.is_packed
+            path = pack(dependency, target.parent / "packed") if packed else dependency.path
+            _add(archive, f"{_FOLDER}/{dependency.place}", path)
+    return target
 
 
 def unbundled(content: bytes) -> list[bytes]:
@@ -107,10 +107,11 @@ def requirements_file(spec: JobSpec) -> dict[str, str]:
     return {REQUIREMENTS: requirement_lines(spec, lambda each: location_in_pod(spec, each))}
 
 
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
     member = tarfile.TarInfo(name)
-    member.size, member.mode = len(content), 0o644
-    archive.addfile(member, io.BytesIO(content))
+    member.size, member.mode = path.stat().st_size, 0o644
+    with path.open("rb") as content:
+        archive.addfile(member, content)
 
 
 def _size(dependency: Dependency, found: Mapping[str, StoredFile]) -> int:

@@ -100,7 +100,7 @@ def driver(
     own_files = {job_name(job): FOLDER}
     container = EngineContainer(
         image=_image(settings, job, cluster),
-        script=_submit(cluster, spec, own_executors=own),
+        script=_submit(cluster, spec, parts, own_executors=own),
         arguments=(*arguments, *program, application, *spec.args),
         cpu=str(size.cores),
         mib=size.mib,
@@ -232,10 +232,10 @@ def _secret_variables(spec: JobSpec) -> list[str]:
     return [each["env"] for each in spec.secrets if "env" in each]
 
 
-def _submit(cluster: Cluster, spec: JobSpec, *, own_executors: bool) -> str:
+def _submit(cluster: Cluster, spec: JobSpec, parts: int, *, own_executors: bool) -> str:
     """The script of a driver's pod; whoever runs an external cluster knows what its processes know each other by."""
     files = [f"{FOLDER}/{SPARK_SETTINGS}", *([] if cluster.is_external else [_SECURED])]
-    prepared = put_together(spec) + (_PACK if spec.requirements else "")
+    prepared = put_together(spec, parts) + (_PACK if spec.requirements else "")
     if _reads_s3(cluster, spec):
         prepared += _ADD_FILE_SYSTEM
     if not own_executors and _secret_variables(spec):  # own executors have them from their pods

@@ -19,6 +19,7 @@ from dcluster_provider.engines.dependencies import dependencies_of
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
     PART_BYTES,
     check_application,
+    parcel,
     path_in_pod,
     pieces,
     put_together,
@@ -40,11 +41,11 @@ def spec(tmp_path):
     return make_job(make_cluster(), application=str(application), jars=["s3a://b/x.jar"], **fields).spec
 
 
-def test_one_archive_holds_the_application_and_all_that_is_of_this_machine(spec):
-    content = b"".join(pieces(spec))
+def test_one_archive_holds_the_application_and_all_that_is_of_this_machine(spec, tmp_path):
+    content = parcel(spec, tmp_path).read_bytes()
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         assert archive.getnames() == ["etl.py", "dependencies/0/rates.zip", "dependencies/2/tables.zip"]
-    assert f"| tar -xz -C {SCRATCH} ||" in put_together(spec)
+    assert f"| tar -xz -C {SCRATCH} ||" in put_together(spec, 1)
     assert path_in_pod(spec, 1).endswith("/etl.py")
 
 
@@ -97,7 +98,7 @@ def test_many_bytes_travel_in_parts(tmp_path):
     spec = make_job(
         make_cluster(), application=str(tmp_path / "etl.py"), files=[str(tmp_path / "noise.bin")]
     ).spec
-    first, second = pieces(spec)
+    first, second = pieces(parcel(spec, tmp_path).read_bytes())
     assert len(first) == PART_BYTES > len(second)
 
 
@@ -112,9 +113,9 @@ def test_requirements_are_installed_before_the_job_starts(tmp_path):
     assert requirements_file(spec) == {
         "requirements.txt": f"six==1.16\n-r {SCRATCH}/dependencies/0/more.txt\n"
     }
-    script = put_together(spec)
+    script = put_together(spec, 1)
     assert script.index("tar -xz") < script.index("-r /etc/dcluster/job/requirements.txt || exit 1")
-    assert "pip install" not in put_together(make_job(make_cluster()).spec)
+    assert "pip install" not in put_together(make_job(make_cluster()).spec, 1)
 
 
 def test_flink_gets_the_jars_of_an_application_by_the_way_of_the_application(tmp_path):
@@ -135,8 +136,8 @@ def test_flink_gets_the_jars_of_an_application_by_the_way_of_the_application(tmp
             check_application(spec, NO_STORAGE)
 
 
-def test_what_was_bundled_is_found_again_in_its_order(spec):
-    application, rates, tables = unbundled(b"".join(pieces(spec)))
+def test_what_was_bundled_is_found_again_in_its_order(spec, tmp_path):
+    application, rates, tables = unbundled(parcel(spec, tmp_path).read_bytes())
     assert application == b"import rates"
     assert zipfile.ZipFile(io.BytesIO(rates)).namelist() == ["rates/__init__.py", "rates/table.py"]
     assert zipfile.ZipFile(io.BytesIO(tables)).namelist() == ["table.txt"]
