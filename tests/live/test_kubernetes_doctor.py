@@ -90,6 +90,9 @@ def test_what_the_manifest_grants_is_enough_and_nothing_is_left(place: Place):
     assert len(images) == 2
     assert [check for check in checks.values() if check.outcome == "failed"] == []
     assert all("was pulled and run" in check.found for check in images), images
+    told = {check.name.split()[1].partition(":")[0].rpartition("/")[2]: check.found for check in images}
+    assert told["flink"].endswith("it reads S3")
+    assert told["spark"].endswith("no file system for S3, which drivers with storageConnId fetch")
     assert 'Pod Security "restricted"' in checks[f"namespace {place.namespace}"].found
     assert checks[f"access to {place.namespace}"].outcome == "ok"
     place.testbed.wait_until(lambda: _left(place) == [], "nothing of the trials is left")

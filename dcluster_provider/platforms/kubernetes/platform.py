@@ -118,7 +118,9 @@ class KubernetesPlatform:
         except DClusterError as error:
             _LOG.info("The registry cannot be opened, so what others made is not looked for: %s", error)
             registry_id = ""
-        yield from examine(self.settings, self._api, registry_id=registry_id, images=images, nodes=nodes)
+        yield from examine(
+            self.settings, self._api, self._storage, registry_id=registry_id, images=images, nodes=nodes
+        )
 
     def connect(self) -> None:
         """Read the credentials, which takes a process seconds and 80 MB: the client has a class for every object."""

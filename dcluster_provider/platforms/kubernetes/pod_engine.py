@@ -52,11 +52,15 @@ class PodEngine(Protocol):
     :param client_title: a job's own process, in words that begin a sentence.
     :param rest_port: of its master's HTTP interface.
     :param fixed_cluster_settings: settings of clusters that are the same in every pod, by name.
+    :param s3_jars: patterns of bash for the jar by which it reads S3, wherever its images have it.
+    :param without_s3: what an image without that jar means.
     """
 
     client_title: str
     rest_port: int
     fixed_cluster_settings: Mapping[str, str]
+    s3_jars: str
+    without_s3: str
 
     def fixed_job_settings(self, spec: JobSpec) -> Mapping[str, str]:
         """Settings of jobs that are the same in every pod, by name."""

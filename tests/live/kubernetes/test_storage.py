@@ -104,6 +104,9 @@ def test_files_of_any_size_reach_pods_over_the_staging_folder(bench, control, se
     large = tmp_path / "noise.bin"
     large.write_bytes(os.urandom(MAX_BYTES + 2**20))
     staging = bench.control(storage=AirflowObjectStorage(), staging=f"s3://store@{BUCKET}/staging")
+    checks = {check.name: check for check in staging.platform.examine(images=False, nodes=False)}
+    assert checks["staging"].outcome == "ok", checks["staging"]
+    server.client.delete_object(Bucket=BUCKET, Key=server.keys("staging/")[0])
     cluster = running(control, SMALL)
     job = submit(
         staging,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from dcluster_provider.core.addresses import NO_STORAGE, ObjectStorage
 from dcluster_provider.core.errors import DClusterError
 from dcluster_provider.platforms.capabilities import Check
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
@@ -20,6 +21,7 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
     check_strangers,
 )
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_limit_ranges, check_quota
+from dcluster_provider.platforms.kubernetes.doctor.staging import check_staging
 from dcluster_provider.platforms.kubernetes.permissions import (
     NODES,
     PLATFORM,
@@ -36,6 +38,7 @@ _OLDEST = (1, 27)  # what has podReplacementPolicy and probes as this package us
 def examine(
     settings: KubernetesSettings,
     api: KubernetesApi,
+    storage: ObjectStorage = NO_STORAGE,
     *,
     registry_id: str = "",
     images: bool = True,
@@ -45,6 +48,7 @@ def examine(
 
     Nothing is left behind: what is made to try the images goes again, and would be found by the clean-up otherwise.
 
+    :param storage: that a staging folder is in.
     :param registry_id: of the connection's registry; empty when that cannot be opened.
     :param images: try the images, by a pod for each.
     :param nodes: whether nodes may be launched, drained and given back, too.
@@ -72,6 +76,8 @@ def examine(
         if images and access.outcome != "failed":
             yield from try_images(limited, api, namespace, registry_id)
     yield check_storage_class(settings, api)
+    if settings.staging:
+        yield check_staging(settings, storage)
     if nodes:
         yield _check_access(api, "", NODES, "access to nodes", "--nodes")
 

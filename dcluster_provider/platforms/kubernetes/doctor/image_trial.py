@@ -24,6 +24,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     refused_pods,
     refused_request,
 )
+from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import root
 from dcluster_provider.platforms.kubernetes.manifests.metadata import (
     CLUSTER,
@@ -37,6 +38,8 @@ from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 _TRIAL = PREFIX + "image-trial"  # label of a pod: the cluster type that it stands for
+_READS_S3 = "reads S3"  # the last words of a pod whose image has the jars for it
+_LOOK = f"""for jar in JARS; do [ ! -e "$jar" ] || echo "{_READS_S3}" >/dev/termination-log; done"""
 _SECONDS = 90.0  # for all of them; a large image takes longer, which is said and is no failure
 _KEPT_SECONDS = 60  # that an ended trial stays when nobody is left to remove it
 _POLL = 0.5
@@ -118,7 +121,8 @@ def _trial(settings: KubernetesSettings, cluster: Cluster, place: Place, kinds: 
     typed = replace(cluster, spec=_spec_of(kind))
     image, fields = settings.image(typed.spec), ", ".join(f"{each}_image" for each in kinds)
     labels = cluster_labels(typed) | {_TRIAL: kind}
-    container = EngineContainer(image, "true", (), "10m", 64, {})
+    script = _LOOK.replace("JARS", pod_engine(typed.spec).s3_jars)
+    container = EngineContainer(image, script, (), "10m", 64, {})
     template = pod_template(settings, typed, "worker", container, labels, grace_seconds=1)
     template["spec"]["restartPolicy"] = "Never"
     manifest: Json = {
@@ -162,8 +166,7 @@ def _poll(trial: _Trial, pod: Pod | None, events: list[KubernetesEvent]) -> None
         own = [event for event in events if event.name == trial.name]
         found = refused_pods(own, now, _GRACE_PERIODS)
     elif pod.phase == "Succeeded":
-        seconds = time.monotonic() - trial.began
-        trial.check = Check(trial.title, "ok", f"was pulled and run on node {pod.node} in {seconds:.0f} s")
+        trial.check = Check(trial.title, "ok", _told_of(trial, pod))
         return
     elif pod.phase == "Failed":
         found = ended_pod(pod, "The trial of the image")
@@ -171,6 +174,13 @@ def _poll(trial: _Trial, pod: Pod | None, events: list[KubernetesEvent]) -> None
         found = broken_pod(pod, now, _GRACE_PERIODS, events)
     if found is not None:
         trial.decide(found)
+
+
+def _told_of(trial: _Trial, pod: Pod) -> str:
+    seconds = time.monotonic() - trial.began
+    reads_s3 = any(_READS_S3 in each.exit_message for each in pod.containers)
+    s3 = "it reads S3" if reads_s3 else pod_engine(_spec_of(trial.kind)).without_s3
+    return f"was pulled and run on node {pod.node} in {seconds:.0f} s; {s3}"
 
 
 def _events(api: KubernetesApi, namespace: str, cluster: Cluster) -> list[KubernetesEvent]:

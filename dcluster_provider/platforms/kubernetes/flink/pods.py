@@ -15,6 +15,7 @@ from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import never_fits
 from dcluster_provider.engines.flink.jars import join_jars
 from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
+from dcluster_provider.engines.flink.storage import PLUGIN
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
@@ -35,6 +36,8 @@ class FlinkPods:
     client_title = "The client"
     rest_port = manifests.REST_PORT
     fixed_cluster_settings: Mapping[str, str] = manifests.PORT_SETTINGS
+    s3_jars = f"{manifests.FLINK_HOME}/opt/{PLUGIN}-*.jar {manifests.FLINK_HOME}/plugins/*/{PLUGIN}-*.jar"
+    without_s3 = "it has no file system for S3, so clusters of it read none"
 
     def fixed_job_settings(self, spec: JobSpec) -> Mapping[str, str]:  # noqa: ARG002
         """None: what a client submits has the settings of its cluster."""

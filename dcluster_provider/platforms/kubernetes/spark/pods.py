@@ -12,6 +12,7 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.spark.conf import Worker, never_fits
+from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
@@ -34,6 +35,8 @@ class SparkPods:
     client_title = "The driver"
     rest_port = manifests.UI_PORT
     fixed_cluster_settings: Mapping[str, str] = _ON_OURS | _OF_DRIVERS
+    s3_jars = f"{manifests.SPARK_HOME}/jars/{FILE_SYSTEM_JAR}"
+    without_s3 = "it has no file system for S3, which drivers with storageConnId fetch"
 
     def fixed_job_settings(self, spec: JobSpec) -> Mapping[str, str]:
         """Where a driver is reached, and on clusters of ours what their processes are reached by."""
