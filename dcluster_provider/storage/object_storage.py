@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dcluster_provider.core.addresses import SharedFile, StorageAccess, StoredFile, scheme_of
 from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _WEB = {"http", "https"}
 # Of shared files: how long a link is valid, how old one may be that is used again, and when it is removed.
 _VALID, _REUSED, _KEPT = timedelta(days=3), timedelta(days=1), timedelta(days=5)
+_FILE_SYSTEMS: dict[tuple[str, str], tuple[str, Any]] = {}  # by scheme and connection, with what that said
 _OURS = re.compile(r"/[0-9a-f]{32}$")
 # Names of exceptions by which the libraries of object stores say who may not read; they have no base in common.
 _NO_CREDENTIALS = ("NoCredentials", "PartialCredentials", "DefaultCredentials", "TokenRetrieval")
@@ -107,7 +108,7 @@ def _open(address: str, conn_id: str) -> tuple[AbstractFileSystem, str]:
         from fsspec import filesystem
 
         return filesystem(scheme), address
-    from airflow.sdk import BaseHook, ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
     from airflow.sdk.io.fs import _register_filesystems, has_fs
 
     if not has_fs(scheme):
@@ -117,12 +118,22 @@ def _open(address: str, conn_id: str) -> tuple[AbstractFileSystem, str]:
             f"{', '.join(sorted(known))}; other schemes come with the provider of their store"
         )
     path = ObjectStoragePath(address)
-    if conn_id and not path.conn_id:  # which it would overrule
-        path = ObjectStoragePath(address, conn_id=conn_id)
-    if path.conn_id:
-        # Airflow's own reader of S3 goes on without a connection that does not exist, and tells only its log.
-        BaseHook.get_connection(path.conn_id)
-    return path.fs, path.path
+    return _file_system(scheme, path.conn_id or conn_id), path.path
+
+
+def _file_system(scheme: str, conn_id: str) -> AbstractFileSystem:
+    """The file system of a connection as it is now; Airflow's own would be that of its first use in this process.
+
+    Airflow's reader of S3 goes on without a connection that does not exist, so that is looked for here.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.io.fs import get_fs
+
+    said = BaseHook.get_connection(conn_id).get_uri() if conn_id else ""
+    known = _FILE_SYSTEMS.get((scheme, conn_id))
+    if known is None or known[0] != said:
+        known = _FILE_SYSTEMS[scheme, conn_id] = said, get_fs(scheme, conn_id or None)
+    return known[1]
 
 
 def _is_unreachable(error: BaseException | None) -> bool:

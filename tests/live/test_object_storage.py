@@ -54,6 +54,15 @@ def test_what_was_put_since_is_seen(storage, server):
     assert storage.find(address) == StoredFile(0)
 
 
+def test_a_connection_that_was_corrected_is_used_at_once(storage, server, monkeypatch):
+    wrong = json.loads(server.connection()) | {"password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_MENDED", json.dumps(wrong))
+    with pytest.raises(PlatformRefused):
+        storage.find(f"s3://mended@{BUCKET}/jobs/etl.py")
+    monkeypatch.setenv("AIRFLOW_CONN_MENDED", server.connection())
+    assert storage.find(f"s3://mended@{BUCKET}/jobs/etl.py") == StoredFile(7)
+
+
 def test_what_cannot_be_read_says_why_and_leaves_nothing(storage, tmp_path):
     for connection, error, told in (
         ("wrong", PlatformRefused, r"\[PermissionMissing\]"),
