@@ -1,14 +1,15 @@
-"""What a job brings beside its application: files and folders of this machine, of an image, or at an address."""
+"""What a job brings beside its application: files and folders, wherever they are, and what pip installs for it."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic.alias_generators import to_camel
 
 from dcluster_provider.core.addresses import Reader, path_at, reader_of, scheme_of
@@ -24,6 +25,7 @@ _SUFFIXES = {
     "requirements": (".txt", ".whl"),
 }
 _OWN_FOLDER = re.compile(r"[./~]")
+_OTHER_FILE = re.compile(r"^\s*(-r|--requirement|-c|--constraint|-e|--editable)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -186,3 +188,53 @@ def pack(dependency: Dependency, folder: Path) -> Path:
             if each.is_file() and "__pycache__" not in each.parts:
                 archive.write(each, each.relative_to(root))
     return packed
+
+
+def check_requirements(spec: JobSpec) -> None:
+    """Refuse requirements that pip cannot read, and files of them that name others, which would be left behind.
+
+    :raises InvalidSpec: naming the requirement.
+    """
+    for text in spec.requirements:
+        if not names_file(text):
+            _check_requirement(text)
+    for dependency in dependencies_of(spec):
+        if dependency.field == "requirements" and dependency.reader is Reader.MACHINE:
+            _check_named_files(dependency)
+
+
+def requirement_lines(spec: JobSpec, locate: Callable[[Dependency], str]) -> str:
+    """The file that pip is given.
+
+    :param locate: where pip finds a file.
+    """
+    files = {each.address: each for each in dependencies_of(spec) if each.field == "requirements"}
+    lines = [_pip_line(files[text], locate) if text in files else text for text in spec.requirements]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _pip_line(dependency: Dependency, locate: Callable[[Dependency], str]) -> str:
+    is_wheel = dependency.address.lower().endswith(".whl")
+    return locate(dependency) if is_wheel else f"-r {locate(dependency)}"
+
+
+def _check_requirement(text: str) -> None:
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        said = str(error).splitlines()[0]
+        raise InvalidSpec(
+            f"JobSpec: field requirements: {text!r} is no requirement: {said}; write one such as pandas==2.2.3, or the "
+            "path of a .txt or .whl file"
+        ) from None
+
+
+def _check_named_files(dependency: Dependency) -> None:
+    if dependency.path.suffix.lower() != ".txt":
+        return
+    other = _OTHER_FILE.search(dependency.path.read_text(encoding="utf-8", errors="replace"))
+    if other:
+        raise InvalidSpec(
+            f"JobSpec: field requirements: {dependency.path} names another file ({other[1]}), which does not travel "
+            "with it; name each file in requirements"
+        )

@@ -11,8 +11,13 @@ from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import application_reader, check_file
-from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, file_name
-from dcluster_provider.engines.requirements import check_requirements
+from dcluster_provider.engines.dependencies import (
+    Dependency,
+    check_dependencies,
+    check_requirements,
+    dependencies_of,
+    file_name,
+)
 
 
 def find_files(spec: JobSpec, storage: ObjectStorage) -> dict[str, StoredFile]:

@@ -9,10 +9,16 @@ import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec, parse
-from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, pack
+from dcluster_provider.engines.dependencies import (
+    Dependency,
+    check_dependencies,
+    check_requirements,
+    dependencies_of,
+    pack,
+    requirement_lines,
+)
 from dcluster_provider.engines.flink import dependencies as flink
-from dcluster_provider.engines.flink.jars import join_jars
-from dcluster_provider.engines.requirements import check_requirements, requirement_lines
+from dcluster_provider.engines.flink.dependencies import join_jars
 from dcluster_provider.engines.spark import dependencies as spark
 
 JOB = {"client": "team", "module": "etl", "application": "etl.py"}

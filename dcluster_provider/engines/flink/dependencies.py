@@ -1,8 +1,11 @@
-"""What Flink is told of a job's dependencies."""
+"""What Flink is told of a job's dependencies, and the one jar that its jars travel in: Flink takes one for a job."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable
+from typing import IO
 
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
@@ -14,6 +17,13 @@ _ALSO = (
     ("requirements", "python.requirements"),
     ("requirements", "python.executable"),
 )
+# The same as a program, for a pod in which this package is not: python3 -c JOIN_JARS TARGET JAR...
+JOIN_JARS = """\
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w", strict_timestamps=False) as jar:
+    for number, path in enumerate(sys.argv[2:]):
+        jar.write(path, f"lib/{number}.jar")
+"""
 
 
 def check_settings(spec: JobSpec) -> None:
@@ -43,3 +53,18 @@ def dependency_settings(
 def jars_of(spec: JobSpec) -> list[Dependency]:
     """The jars that a job brings."""
     return [each for each in dependencies_of(spec) if each.field == "jars"]
+
+
+def join_jars(target: IO[bytes], application: IO[bytes] | None, libraries: Iterable[IO[bytes]]) -> None:
+    """Write a jar that holds others.
+
+    :param target: can be read, written and sought; is empty.
+    :param application: the jar that they are put into; none for one that holds nothing else.
+    """
+    if application is not None:
+        shutil.copyfileobj(application, target)
+    with zipfile.ZipFile(target, "a") as jar:
+        for number, library in enumerate(libraries):
+            with jar.open(f"lib/{number}.jar", "w", force_zip64=True) as entry:
+                shutil.copyfileobj(library, entry)
+    target.seek(0)

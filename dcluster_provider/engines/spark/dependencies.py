@@ -1,11 +1,12 @@
-"""What Spark is told of a job's dependencies."""
+"""What Spark is told of a job's dependencies, and of the environment of its executors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
+from dcluster_provider.engines.spark.conf import REDACTION, redaction_regex
 
 _FILES = {
     "py_files": "spark.submit.pyFiles",
@@ -20,6 +21,7 @@ _NAMES = {
 }
 _PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 _INSTALLED = "requirements"  # a folder in the working folder of each executor
+_PREFIX = "spark.executorEnv."
 
 
 def check_settings(spec: JobSpec) -> None:
@@ -55,3 +57,18 @@ def with_installed_requirements(settings: Mapping[str, str], archive: str) -> di
         "spark.archives": ",".join(each for each in archives if each),
         _PYTHON_PATH: ":".join(each for each in paths if each),
     }
+
+
+def executor_environment(
+    settings: Mapping[str, str], variables: Mapping[str, str], secrets: Iterable[str] = ()
+) -> dict[str, str]:
+    """A job's settings with which its executors have variables.
+
+    :param settings: the job's; one that names such a variable stays.
+    :param secrets: the variables whose values Spark is to hide.
+    """
+    wanted = {f"{_PREFIX}{name}": value for name, value in variables.items()} | dict(settings)
+    names = "|".join(f"^{_PREFIX.replace('.', '[.]')}{name}$" for name in secrets)
+    if names:
+        wanted[REDACTION] = f"{settings.get(REDACTION) or redaction_regex()}|{names}"
+    return wanted

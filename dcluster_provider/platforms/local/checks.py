@@ -11,9 +11,14 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import GIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.application import application_reader, check_file, is_found_by_job, local_path
-from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, pack
+from dcluster_provider.engines.dependencies import (
+    Dependency,
+    check_dependencies,
+    check_requirements,
+    dependencies_of,
+    pack,
+)
 from dcluster_provider.engines.fetched_files import find_files
-from dcluster_provider.engines.requirements import check_requirements
 
 _LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 

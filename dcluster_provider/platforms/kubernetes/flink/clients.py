@@ -15,8 +15,7 @@ from dcluster_provider.engines.flink.conf import (
     configuration_text,
     job_settings,
 )
-from dcluster_provider.engines.flink.dependencies import dependency_settings, jars_of
-from dcluster_provider.engines.flink.jars import JOIN_JARS
+from dcluster_provider.engines.flink.dependencies import JOIN_JARS, dependency_settings, jars_of
 from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.flink.manifests import (
     FLINK_HOME,

@@ -13,7 +13,7 @@ from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink import rest as flink_rest
 from dcluster_provider.engines.flink.conf import never_fits
-from dcluster_provider.engines.flink.jars import join_jars
+from dcluster_provider.engines.flink.dependencies import join_jars
 from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
 from dcluster_provider.engines.flink.storage import PLUGIN
 from dcluster_provider.engines.rest import EngineRest

@@ -11,8 +11,14 @@ from dcluster_provider.core.addresses import Reader, StoredFile
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import is_found_by_job
-from dcluster_provider.engines.dependencies import Dependency, check_dependencies, dependencies_of, pack
-from dcluster_provider.engines.requirements import check_requirements, requirement_lines
+from dcluster_provider.engines.dependencies import (
+    Dependency,
+    check_dependencies,
+    check_requirements,
+    dependencies_of,
+    pack,
+    requirement_lines,
+)
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import SCRATCH
 
 REQUIREMENTS = "requirements.txt"

@@ -9,8 +9,11 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.spark.conf import Worker, job_settings, properties_text
-from dcluster_provider.engines.spark.dependencies import dependency_settings, with_installed_requirements
-from dcluster_provider.engines.spark.environment import executor_environment
+from dcluster_provider.engines.spark.dependencies import (
+    dependency_settings,
+    executor_environment,
+    with_installed_requirements,
+)
 from dcluster_provider.engines.spark.sizes import driver_size, overhead
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
 from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program

@@ -24,8 +24,7 @@ from dcluster_provider.engines.flink.conf import (
     job_settings,
     slots_per_worker,
 )
-from dcluster_provider.engines.flink.dependencies import dependency_settings, jars_of
-from dcluster_provider.engines.flink.jars import join_jars
+from dcluster_provider.engines.flink.dependencies import dependency_settings, jars_of, join_jars
 from dcluster_provider.engines.flink.memory import Division
 from dcluster_provider.engines.flink.savepoints import with_default_folder
 from dcluster_provider.platforms.local.checks import location

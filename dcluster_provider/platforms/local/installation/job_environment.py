@@ -12,8 +12,7 @@ from pathlib import Path
 from dcluster_provider.core.addresses import Reader
 from dcluster_provider.core.record import Job
 from dcluster_provider.core.spec import JobSpec
-from dcluster_provider.engines.dependencies import Dependency, dependencies_of
-from dcluster_provider.engines.requirements import requirement_lines
+from dcluster_provider.engines.dependencies import Dependency, dependencies_of, requirement_lines
 from dcluster_provider.platforms.local.files import locked_if_free, read_json, write_text
 from dcluster_provider.platforms.local.installation import requirements_runner
 from dcluster_provider.platforms.local.installation.engines import LocalEngine

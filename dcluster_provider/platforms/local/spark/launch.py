@@ -16,8 +16,7 @@ from dcluster_provider.engines.spark.conf import (
     job_settings,
     properties_text,
 )
-from dcluster_provider.engines.spark.dependencies import dependency_settings
-from dcluster_provider.engines.spark.environment import executor_environment
+from dcluster_provider.engines.spark.dependencies import dependency_settings, executor_environment
 from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
 from dcluster_provider.platforms.local.checks import application_location, location

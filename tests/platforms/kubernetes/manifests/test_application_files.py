@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 from folder_storage import FolderStorage
@@ -90,9 +91,8 @@ def test_what_is_too_large_is_refused_with_where_to_put_it(tmp_path):
     path = tmp_path / "fat.py"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 2**20)
-    with pytest.raises(
-        InvalidSpec, match=r"field application: .* has 17 MiB, .* at most 16; put it into the image"
-    ):
+    told = r"field application: .* has 17 MiB, .* at most 16; name a folder in the connection's field staging"
+    with pytest.raises(InvalidSpec, match=told):
         check_application(job_spec(path), NO_STORAGE)
 
 
@@ -174,7 +174,7 @@ def test_a_pod_fetches_what_is_linked_with_what_its_image_has(programs, tmp_path
     (tmp_path / "etl.py").write_bytes(b"print()")
     address = http_folder(tmp_path)
     for program in ("cat", "bash", "env", *programs):
-        found = shutil.which(program)
+        found = sys.executable if program == "python3" else shutil.which(program)
         if found is None:
             pytest.skip(f"no {program}, which images may have")
         (tmp_path / "bin").mkdir(exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dcluster_provider.engines.spark.environment import executor_environment
+from dcluster_provider.engines.spark.dependencies import executor_environment
 
 
 def test_a_setting_of_the_user_stays_and_sparks_redaction_covers_secrets_of_any_name():
