@@ -28,7 +28,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "use_external_namespace",
             "engine_version",
         ),
-        "Environment": ("env", "secrets", "kubernetes"),
+        "Environment": ("env", "secrets", "storage_conn_id", "kubernetes"),
     },
     JobSpec: {
         "Job": ("client", "module", "job_type", "application", "sql", "main_class", "args"),
@@ -58,7 +58,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "files",
             "archives",
         ),
-        "Environment": ("env", "secrets", "kubernetes", "docker_image_name"),
+        "Environment": ("env", "secrets", "storage_conn_id", "kubernetes", "docker_image_name"),
         "Passed to the application": (
             "pipeline_version",
             "pipeline_config",
