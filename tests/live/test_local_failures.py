@@ -194,7 +194,7 @@ def test_an_application_that_is_not_there_is_refused(platform, tmp_path):
     for name, text in (
         ("none.py", "is missing"),
         ("", "is empty"),
-        ("http://host/a.sql", "not on this machine"),
+        ("http://host/a.sql", "nothing reads such addresses here"),
     ):
         kind = make_cluster(type="flink") if name.endswith("sql") else cluster
         application = name and (name if "://" in name else str(tmp_path / name))
