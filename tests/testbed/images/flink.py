@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maven import repository_of
-
 from dcluster_provider.engines.releases import release_of
 from testbed.images.packages import lay_out
 from testbed.images.rootfs import JAVA_HOME, PYTHON, USERS
@@ -33,6 +31,8 @@ def make_flink_layers(version: str, flink: Path, python: Path, scratch: Path) ->
 
     The distribution has file systems among its options, which the package lacks; that for S3 is enough here.
     """
+    from maven import repository_of  # it keeps what it fetches in the cache, and so needs this package itself
+
     lay_out([f"apache-flink=={version}"], scratch, dependencies=True)
     package = scratch / "pyflink"
     with new_layer(flink, USERS["flink"]) as layer:
