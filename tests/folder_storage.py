@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from dcluster_provider.core.addresses import SharedFile, StorageAccess, StoredFile
+from dcluster_provider.core.addresses import SharedFile, StorageEndpoint, StoredFile
+from dcluster_provider.core.errors import InvalidSpec
 
 
 class FolderStorage:
-    """Reads ``s3://BUCKET/KEY`` from ``FOLDER/BUCKET/KEY``; what it was asked to fetch, and with which connection."""
+    """Reads ``s3://BUCKET/KEY`` from ``FOLDER/BUCKET/KEY``; what it was asked for is counted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.fetched: list[tuple[str, str]] = []
+        self.credentials_read = 0
+        self.missing: set[str] = set()  # connections
 
     def put(self, address: str, content: bytes) -> str:
         """Store a file; returns its address."""
@@ -40,9 +43,20 @@ class FolderStorage:
         address = self.put(f"{folder}/shared", file.read_bytes())
         return SharedFile(address, self._path(address).as_uri())
 
-    def access(self, conn_id: str) -> StorageAccess:
+    def endpoint(self, conn_id: str) -> StorageEndpoint:
         """What a connection of a test says."""
-        return StorageAccess("https://s3.acme.org", "eu-west-1", True, {"AWS_ACCESS_KEY_ID": conn_id})
+        self._reject_the_missing(conn_id)
+        return StorageEndpoint("https://s3.acme.org", "eu-west-1", path_style=True)
+
+    def credentials(self, conn_id: str) -> dict[str, str]:
+        """What a connection of a test comes to."""
+        self._reject_the_missing(conn_id)
+        self.credentials_read += 1
+        return {"AWS_ACCESS_KEY_ID": conn_id}
+
+    def _reject_the_missing(self, conn_id: str) -> None:
+        if conn_id in self.missing:
+            raise InvalidSpec(f"field storageConnId: connection {conn_id!r}: it isn't defined")
 
     def _path(self, address: str) -> Path:
         return self.folder / address.partition("://")[2].lstrip("/")

@@ -110,7 +110,7 @@ def test_json_blocks_are_accepted(text, monkeypatch):
         assert all(set(it) <= {"Effect", "Action", "Resource", "Condition"} for it in value["Statement"])
     elif value.get("conn_type") == "aws":
         monkeypatch.setenv("AIRFLOW_CONN_LAKE", text)
-        assert len(AirflowObjectStorage().access("lake").credentials) == 2
+        assert len(AirflowObjectStorage().credentials("lake")) == 2
     elif "conn_type" in value:
         value["extra"].pop("registry_conn_id", None)  # names a connection that only exists for the reader
         settings_from("dcluster_default", value["extra"])

@@ -71,18 +71,16 @@ AWS_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKE
 
 
 @dataclass(frozen=True)
-class StorageAccess:
-    """How jobs reach S3 by themselves.
+class StorageEndpoint:
+    """Where jobs find S3.
 
-    :param endpoint: of another store than AWS's, as ``https://host:port``; empty means AWS.
+    :param url: of another store than AWS's, as ``https://host:port``; empty means AWS.
     :param path_style: the bucket is part of the path, not of the host.
-    :param credentials: by the names of ``AWS_VARIABLES``; none where the machine or pod has a role of its own.
     """
 
-    endpoint: str = ""
+    url: str = ""
     region: str = ""
     path_style: bool = False
-    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,14 @@ class ObjectStorage(Protocol):
         :param folder: an address.
         """
 
-    def access(self, conn_id: str) -> StorageAccess:
-        """What an Airflow connection of type ``aws`` says of S3."""
+    def endpoint(self, conn_id: str) -> StorageEndpoint:
+        """Where an Airflow connection of type ``aws`` finds S3."""
+
+    def credentials(self, conn_id: str) -> Mapping[str, str]:
+        """The credentials of an Airflow connection of type ``aws``, by the names of ``AWS_VARIABLES``.
+
+        None where the machine or pod has a role of its own. Each call may ask AWS for new ones.
+        """
 
 
 class NoObjectStorage:
@@ -141,9 +145,17 @@ class NoObjectStorage:
         """Refuse the folder."""
         raise InvalidSpec(f"{folder}: nothing writes to such addresses here")
 
-    def access(self, conn_id: str) -> StorageAccess:
+    def endpoint(self, conn_id: str) -> StorageEndpoint:
         """Refuse the connection."""
-        raise InvalidSpec(f"field storageConnId: nothing reads the connection {conn_id!r} here")
+        raise InvalidSpec(_unread(conn_id))
+
+    def credentials(self, conn_id: str) -> Mapping[str, str]:
+        """Refuse the connection."""
+        raise InvalidSpec(_unread(conn_id))
+
+
+def _unread(conn_id: str) -> str:
+    return f"field storageConnId: nothing reads the connection {conn_id!r} here"
 
 
 NO_STORAGE: ObjectStorage = NoObjectStorage()

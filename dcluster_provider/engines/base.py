@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from dcluster_provider.core.addresses import StorageAccess
+from dcluster_provider.core.addresses import StorageEndpoint
 from dcluster_provider.core.engine_traits import ClusterType
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.rest import EngineRest
@@ -33,7 +33,7 @@ class Engine(Protocol):
         :raises InvalidSpec: naming ``extraCmd`` and the setting.
         """
 
-    def storage_settings(self, access: StorageAccess) -> dict[str, str]:
+    def storage_settings(self, endpoint: StorageEndpoint) -> dict[str, str]:
         """The settings by which the engine's own file system reaches S3; credentials are in its environment."""
 
     def own_cluster(self, spec: JobSpec) -> ClusterSpec:

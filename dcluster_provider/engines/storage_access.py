@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
-from dcluster_provider.core.addresses import ObjectStorage, StorageAccess
-from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.addresses import ObjectStorage
+from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
+from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.table import engine_of
 
+_Record = TypeVar("_Record", Cluster, Job)
+_SETTINGS: Mapping[type, str] = {
+    ClusterSpec: "extra_configs",
+    JobSpec: "extra_cmd",
+}  # the field that holds them
 
-def access_of(spec: ClusterSpec | JobSpec, storage: ObjectStorage) -> StorageAccess:
-    """How what a specification asks for reaches S3.
 
-    :raises InvalidSpec: its connection is missing, or of another type.
-    :raises PlatformRefused: the connection has no credentials, or what reads it is not installed.
+def check_storage(spec: ClusterSpec | JobSpec, storage: ObjectStorage) -> None:
+    """Refuse a connection that says nothing of S3.
+
+    :raises InvalidSpec: it is missing, or of another type.
+    :raises PlatformRefused: it has no credentials, or what reads it is not installed.
     """
-    if not spec.storage_conn_id:
-        return StorageAccess()
     try:
-        return storage.access(spec.storage_conn_id)
+        if spec.storage_conn_id:
+            storage.credentials(spec.storage_conn_id)
     except InvalidSpec as error:
         raise InvalidSpec(f"{type(spec).__name__}: {error}") from None
 
 
-def cluster_with_storage(cluster: Cluster, storage: ObjectStorage) -> Cluster:
-    """A cluster whose settings name the storage of its connection, unless its own do."""
-    spec = cluster.spec
-    if not spec.storage_conn_id:
-        return cluster
-    settings = engine_of(spec).storage_settings(access_of(spec, storage)) | spec.extra_configs
-    return replace(cluster, spec=spec.model_copy(update={"extra_configs": settings}))
+def storage_credentials(spec: ClusterSpec | JobSpec, storage: ObjectStorage) -> Mapping[str, str]:
+    """The variables by which a cluster or job that was accepted may read its storage.
+
+    :raises PlatformRefused: its connection is no longer what was accepted.
+    """
+    with _changed_since(spec):
+        return storage.credentials(spec.storage_conn_id) if spec.storage_conn_id else {}
 
 
-def job_with_storage(job: Job, storage: ObjectStorage) -> Job:
-    """The same of a job."""
-    spec = job.spec
+def with_storage(record: _Record, storage: ObjectStorage) -> _Record:
+    """A cluster or job that was accepted, whose settings name the storage of its connection unless its own do.
+
+    :raises PlatformRefused: its connection is no longer what was accepted.
+    """
+    spec = record.spec
     if not spec.storage_conn_id:
-        return job
-    settings = engine_of(spec).storage_settings(access_of(spec, storage)) | spec.extra_cmd
-    return replace(job, spec=spec.model_copy(update={"extra_cmd": settings}))
+        return record
+    with _changed_since(spec):
+        told = engine_of(spec).storage_settings(storage.endpoint(spec.storage_conn_id))
+    field = _SETTINGS[type(spec)]
+    return replace(record, spec=spec.model_copy(update={field: told | getattr(spec, field)}))
+
+
+@contextmanager
+def _changed_since(spec: ClusterSpec | JobSpec) -> Iterator[None]:
+    try:
+        yield
+    except InvalidSpec as error:
+        cause = Diagnosis(
+            ConnectionCode.CREDENTIALS_MISSING,
+            f"The connection {spec.storage_conn_id!r} no longer says how storage is reached.",
+            "Correct the connection, then run the task again.",
+            (str(error),),
+        )
+        raise PlatformRefused(f"connection {spec.storage_conn_id!r}", cause) from error

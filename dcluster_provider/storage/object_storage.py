@@ -6,13 +6,13 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dcluster_provider.core.addresses import SharedFile, StorageAccess, StoredFile, scheme_of
+from dcluster_provider.core.addresses import SharedFile, StorageEndpoint, StoredFile, scheme_of
 from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import (
     DClusterError,
@@ -21,7 +21,7 @@ from dcluster_provider.core.errors import (
     PlatformUnavailable,
     nearest,
 )
-from dcluster_provider.storage.aws_access import aws_access
+from dcluster_provider.storage.aws_access import aws_credentials, aws_endpoint
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -95,10 +95,15 @@ class AirflowObjectStorage:
             except NotImplementedError as error:
                 raise PlatformRefused(address, _cannot_sign(scheme_of(address))) from error
 
-    def access(self, conn_id: str) -> StorageAccess:
-        """What an Airflow connection of type ``aws`` says of S3; its secrets are masked in logs from then on."""
-        with _explained(f"field storageConnId: connection {conn_id!r}", remedy="name one of type 'aws'"):
-            return aws_access(conn_id)
+    def endpoint(self, conn_id: str) -> StorageEndpoint:
+        """Where an Airflow connection of type ``aws`` finds S3."""
+        with _explained_connection(conn_id):
+            return aws_endpoint(conn_id)
+
+    def credentials(self, conn_id: str) -> Mapping[str, str]:
+        """The credentials of an Airflow connection of type ``aws``; they are masked in logs from then on."""
+        with _explained_connection(conn_id):
+            return aws_credentials(conn_id)
 
 
 def _open(address: str, conn_id: str) -> tuple[AbstractFileSystem, str]:
@@ -192,6 +197,10 @@ def _explained(
         if isinstance(error, PermissionError) or any(name in chain for name in _FORBIDDEN):
             raise PlatformRefused(address, _refused(ConnectionCode.PERMISSION_MISSING, chain)) from error
         raise PlatformUnavailable(f"{address}: cannot be read now: {chain}") from error
+
+
+def _explained_connection(conn_id: str) -> AbstractContextManager[None]:
+    return _explained(f"field storageConnId: connection {conn_id!r}", remedy="name one of type 'aws'")
 
 
 def _missing_library(error: ImportError) -> Diagnosis:

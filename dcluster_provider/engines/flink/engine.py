@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dcluster_provider.core.addresses import StorageAccess
+from dcluster_provider.core.addresses import StorageEndpoint
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
@@ -42,9 +42,9 @@ class FlinkEngine:
                     "cluster run already; write it in extraConfigs when the cluster is launched"
                 )
 
-    def storage_settings(self, access: StorageAccess) -> dict[str, str]:
+    def storage_settings(self, endpoint: StorageEndpoint) -> dict[str, str]:
         """The settings of the file system that reads S3."""
-        return storage_settings(access)
+        return storage_settings(endpoint)
 
     def own_cluster(self, spec: JobSpec) -> ClusterSpec:
         """A cluster with those of the job's settings that its processes read when they start."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dcluster_provider.core.addresses import StorageAccess
+from dcluster_provider.core.addresses import StorageEndpoint
 from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
@@ -38,9 +38,9 @@ class SparkEngine:
             check_fixed("extraCmd", spec.extra_cmd, DECIDED)
             check_values("extraCmd", spec.extra_cmd, {}, INSTEAD_ON_OURS)
 
-    def storage_settings(self, access: StorageAccess) -> dict[str, str]:
+    def storage_settings(self, endpoint: StorageEndpoint) -> dict[str, str]:
         """The settings of the file system that reads S3."""
-        return storage_settings(access)
+        return storage_settings(endpoint)
 
     def own_cluster(self, spec: JobSpec) -> ClusterSpec:
         """A cluster whose workers are the executors that the settings ask for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dcluster_provider.core.addresses import StorageAccess
+from dcluster_provider.core.addresses import StorageEndpoint
 
 _PACKAGES, _EXCLUDES = "spark.jars.packages", "spark.jars.excludes"
 FILE_SYSTEM_JAR = "hadoop-aws-*.jar"  # in a folder of jars that has the file system
@@ -17,12 +17,12 @@ _SERVICES = {
 BUNDLES = (f"{_SDK_1}:aws-java-sdk-bundle", f"{_SDK_2}:bundle")
 
 
-def storage_settings(access: StorageAccess) -> dict[str, str]:
+def storage_settings(endpoint: StorageEndpoint) -> dict[str, str]:
     """The settings of s3a; the credentials are in the driver's environment, from which Spark takes them."""
     settings = {
-        "spark.hadoop.fs.s3a.endpoint": access.endpoint,
-        "spark.hadoop.fs.s3a.endpoint.region": access.region,
-        "spark.hadoop.fs.s3a.path.style.access": "true" if access.path_style else "",
+        "spark.hadoop.fs.s3a.endpoint": endpoint.url,
+        "spark.hadoop.fs.s3a.endpoint.region": endpoint.region,
+        "spark.hadoop.fs.s3a.path.style.access": "true" if endpoint.path_style else "",
     }
     return {name: value for name, value in settings.items() if value}
 

@@ -24,7 +24,7 @@ from dcluster_provider.core.observation import (
 from dcluster_provider.core.record import Cluster, ClusterState, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
-from dcluster_provider.engines.storage_access import cluster_with_storage, job_with_storage
+from dcluster_provider.engines.storage_access import with_storage
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, no_registry
@@ -161,7 +161,7 @@ class KubernetesPlatform:
         """Make the cluster's objects, or those that are missing."""
         try:
             place = self._owner_objects.ensure(cluster)
-            cluster = cluster_with_storage(cluster, self._storage)
+            cluster = with_storage(cluster, self._storage)
             engine, labels = pod_engine(cluster.spec), cluster_labels(cluster)
             # With a new shared secret where there is one: it is made once and then kept.
             files = engine.cluster_files(self.settings, cluster) | self._secrets.of(cluster.spec)
@@ -203,8 +203,8 @@ class KubernetesPlatform:
 
     def stage_job(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets."""
-        cluster = cluster_with_storage(as_seen_by(job, cluster), self._storage)
-        self._runs.stage(job_with_storage(job, self._storage), cluster)
+        cluster = with_storage(as_seen_by(job, cluster), self._storage)
+        self._runs.stage(with_storage(job, self._storage), cluster)
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""

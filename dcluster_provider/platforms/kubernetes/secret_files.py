@@ -5,7 +5,7 @@ from __future__ import annotations
 from dcluster_provider.core.addresses import ObjectStorage
 from dcluster_provider.core.environment import ReadSecret, references
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.storage_access import access_of
+from dcluster_provider.engines.storage_access import check_storage, storage_credentials
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import stored_key, variable_key
 
 
@@ -26,15 +26,17 @@ class SecretFiles:
         :raises PlatformRefused: naming the secret.
         :raises InvalidSpec: the connection of its storage is missing, or of another type.
         """
-        self.of(spec)
+        check_storage(spec, self._storage)
+        self._own(spec)
 
     def of(self, spec: ClusterSpec | JobSpec) -> dict[str, str]:
         """The values of a specification's secrets that are Airflow's, by their keys in its Secret.
 
         :raises PlatformRefused: Airflow does not have one.
         """
+        credentials = storage_credentials(spec, self._storage)
+        return {variable_key(name): value for name, value in credentials.items()} | self._own(spec)
+
+    def _own(self, spec: ClusterSpec | JobSpec) -> dict[str, str]:
         own = (each for each in references(spec.secrets) if not each.kubernetes)
-        credentials = access_of(spec, self._storage).credentials
-        return {variable_key(name): value for name, value in credentials.items()} | {
-            stored_key(each): self._read(each) for each in own
-        }
+        return {stored_key(each): self._read(each) for each in own}

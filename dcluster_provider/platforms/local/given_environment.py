@@ -9,7 +9,7 @@ from dcluster_provider.core.addresses import ObjectStorage
 from dcluster_provider.core.environment import SECRETS_FOLDER, ReadSecret, references
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
-from dcluster_provider.engines.storage_access import access_of
+from dcluster_provider.engines.storage_access import storage_credentials
 from dcluster_provider.platforms.local.files import write_text
 
 
@@ -34,12 +34,12 @@ def given_environment(
     """The variables that specifications name, the later over the earlier, with secrets and credentials in them.
 
     :param folder: for the secrets that are files; made if there are some, for the owner's eyes alone.
-    :raises PlatformRefused: Airflow no longer has a secret.
+    :raises PlatformRefused: Airflow no longer has a secret, or its connection to storage is another now.
     :raises OSError: a file cannot be written.
     """
     found: dict[str, str] = {}
     for spec in specs:
-        found |= access_of(spec, storage).credentials
+        found |= storage_credentials(spec, storage)
         found |= spec.env
         for reference in references(spec.secrets):
             if reference.env:

@@ -20,7 +20,7 @@ from dcluster_provider.core.observation import (
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.fetched_files import fetch_files
-from dcluster_provider.engines.storage_access import access_of, cluster_with_storage, job_with_storage
+from dcluster_provider.engines.storage_access import check_storage, with_storage
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.base import LogPart, Report, no_registry
@@ -113,13 +113,13 @@ class LocalPlatform:
         self.settings.check_version(spec)
         check_engine(spec.type, self.settings, spec.engine_version)
         check_secrets(spec, self._read_secret)
-        access_of(spec, self._storage)
+        check_storage(spec, self._storage)
 
     def check_job(self, spec: JobSpec) -> None:
         """Refuse a job whose application cannot be run."""
         self._tell_of_flags(spec, _JOB_FLAGS)
         engine_of(spec).check_job(spec)
-        access_of(spec, self._storage)
+        check_storage(spec, self._storage)
         check_application(spec, self._storage)
         check_secrets(spec, self._read_secret)
 
@@ -140,7 +140,7 @@ class LocalPlatform:
                 own = given_environment(
                     [cluster.spec], place.conf / "secrets", self._read_secret, self._storage
                 )
-                told = cluster_with_storage(cluster, self._storage)
+                told = with_storage(cluster, self._storage)
                 for role, command in engine.commands(place, plan, told).items():
                     place.process(role).start(replace(command, env={**command.env, **own}))
         except (StartFailed, OSError) as error:
@@ -167,9 +167,9 @@ class LocalPlatform:
         try:
             folder = place.job(job).conf / "secrets"
             own = given_environment([cluster.spec, job.spec], folder, self._read_secret, self._storage)
-            told = job_with_storage(job, self._storage)
+            told = with_storage(job, self._storage)
             spec = fetch_files(told.spec, self._storage, place.job(job).conf / "fetched")
-            cluster = cluster_with_storage(cluster, self._storage)
+            cluster = with_storage(cluster, self._storage)
             engine.start_job(place, plan, cluster, replace(job, spec=spec), own)
         except ValueError as error:  # of a setting that is read only now
             raise PlatformRefused(str(job), _invalid_setting(error)) from error
