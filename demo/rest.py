@@ -37,11 +37,12 @@ class Rest:
         self._client.headers["Authorization"] = f"Bearer {token}"
 
     def has_dag(self, dag_id: str) -> bool:
-        """Whether the DAG has been read.
+        """Whether the DAG has been read and can be run.
 
         :raises RuntimeError: its file cannot be imported.
         """
-        if self._client.get(f"/api/v2/dags/{dag_id}").status_code == httpx.codes.OK:
+        answer = self._client.get(f"/api/v2/dags/{dag_id}")
+        if answer.status_code == httpx.codes.OK and not answer.json()["is_stale"]:
             return True
         for error in self._get("/api/v2/importErrors")["import_errors"]:
             raise RuntimeError(f"{error['filename']} cannot be imported:\n{error['stack_trace']}")

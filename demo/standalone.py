@@ -51,6 +51,11 @@ class Standalone:
                 "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
                 "AIRFLOW__CORE__PARALLELISM": "4",  # more on SQLite ends in "database is locked"
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # it listens on this machine only
+                # A busy machine needs longer for a DAG file than the 30 s and 50 s that Airflow gives it. It gives the
+                # file up then, and takes its DAGs for stale.
+                "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",
+                "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "600",
+                "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "600",
                 "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
                 "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
                 "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # by default 5 s, in which a busy machine fails tasks

@@ -104,15 +104,19 @@ class LiveAirflow:
         has_begun = any(self.standalone.home.glob(log))
         return task["state"] == path and (has_begun or path != "deferred")
 
-    def has_left_its_worker(self, dag_id: str, run_id: str) -> bool:
-        """Whether the scheduler knows that the process has ended in which a run's only task was deferred.
+    def has_left_its_worker(self, dag_id: str, run_id: str, task_id: str) -> bool:
+        """Whether a task is deferred, and the scheduler knows that the process has ended in which this try deferred it.
 
         When the trigger fires before, Airflow takes that end for the end of the process in which the task goes on: it
         fails the try.
         """
+        (task,) = [it for it in self.rest.tasks(dag_id, run_id) if it["task_id"] == task_id]
         told = "Received executor event with state success"
+        of_try = (dag_id, f"'{task_id}'", run_id, f"try_number={task['try_number']},")
         lines = self.standalone.log.read_text(errors="replace").splitlines()
-        return any(told in line and dag_id in line and run_id in line for line in lines)
+        return task["state"] == "deferred" and any(
+            told in line and all(word in line for word in of_try) for line in lines
+        )
 
     def resources_that_do_not_come(self) -> Path:
         """A pipe that nobody writes into: a Spark worker that reads its resources from it does not join."""

@@ -157,7 +157,9 @@ def own_clusters_have_ended_for_the_check(live_airflow, cases: list[Case]) -> bo
 
 def has_ended(live_airflow, case: Case) -> bool:
     """Whether the case's run is over; what holds it back is taken away once its task waits."""
-    if case.goes_on_once_deferred and live_airflow.has_left_its_worker(case.dag_id, case.run_id):
+    if case.goes_on_once_deferred and live_airflow.has_left_its_worker(
+        case.dag_id, case.run_id, case.task_id
+    ):
         if case.resources:
             live_airflow.let_come(case.resources)
             case.resources = None
@@ -167,14 +169,15 @@ def has_ended(live_airflow, case: Case) -> bool:
 
 def verdict(live_airflow, case: Case) -> str:
     """What is wrong after a case, or nothing."""
-    state = live_airflow.rest.run_state(case.dag_id, case.run_id)
+    rest = live_airflow.rest
+    state = rest.run_state(case.dag_id, case.run_id)
+    (task,) = [it for it in rest.tasks(case.dag_id, case.run_id) if it["task_id"] == case.task_id]
     if state != "success":
-        task = next(
-            t for t in live_airflow.rest.tasks(case.dag_id, case.run_id) if t["task_id"] == case.task_id
-        )
-        return f"the run is {state}: {live_airflow.rest.task_log(task)[-2000:]}"
+        return f"the run is {state}: {rest.task_log(task)[-2000:]}"
     if not (live_airflow.work / f"{case.run_id}.died").exists():
-        return "its process was never killed"
+        tries = range(1, task["try_number"] + 1)
+        logs = [rest.task_log(task | {"try_number": number}) for number in tries]
+        return f"its process was never killed in {len(logs)} tries: {logs}"
     if case.operation in {"submit", "own"} and (wrong := submit_verdict(live_airflow, case)):
         return wrong
     if case.operation == "submit":
