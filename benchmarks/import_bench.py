@@ -15,7 +15,7 @@ from statistics import median
 RUNS = 7
 OURS = """
 from dcluster_provider.operators.cluster import (
-    DClusterLaunchFlinkOperator, DClusterLaunchSparkOperator, DClusterTerminateOperator)
+    DClusterLaunchFlinkOperator, DClusterLaunchSparkOperator, DClusterResizeOperator, DClusterTerminateOperator)
 from dcluster_provider.operators.cluster_group import DClusterCluster
 from dcluster_provider.operators.job import (
     DClusterStopClientJobsOperator, DClusterSubmitJobOperator, DClusterTerminateJobOperator)
@@ -35,6 +35,7 @@ with DAG("ours", schedule=None):
     DClusterStopClientJobsOperator(task_id="stop", client="team", module="etl")
     DClusterClusterSensor(task_id="cluster_sensor", cluster_id=flink.output)
     DClusterJobSensor(task_id="job_sensor", job_id=job.output)
+    DClusterResizeOperator(task_id="resize", cluster_id=spark.output, workers=2)
     DClusterTerminateOperator(task_id="end", cluster_id=spark.output).as_teardown(setups=spark)
     with DClusterCluster("group", tenant="team") as cluster:
         task.dcluster_spark(cluster_id=cluster.id)(example)()

@@ -57,6 +57,17 @@ def launch_clusters(args: Namespace, hook: DClusterHook) -> None:
 
 
 @command
+def resize_clusters(args: Namespace, hook: DClusterHook) -> None:
+    """Resize a cluster and print its state."""
+    cluster = hook.clusters.get(cluster_reference(args.cluster))
+    clusters = own_hook(hook, cluster).clusters
+    resized = clusters.resize(cluster.id, args.workers, actor=person())
+    if args.wait:
+        resized = clusters.wait(cluster.id, timeout=args.timeout, on_change=_print_state)
+    print_clusters([resized], args.output)
+
+
+@command
 def terminate_clusters(args: Namespace, hook: DClusterHook) -> None:
     """Terminate a cluster and print its state."""
     cluster = hook.clusters.get(cluster_reference(args.cluster))

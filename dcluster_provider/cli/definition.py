@@ -20,6 +20,9 @@ _OUTPUT = _argument(
     "-o", "--output", choices=("table", "json"), default="table", help="how to print the result"
 )
 _CLUSTER = _argument("cluster", help="id or name of the cluster")
+_WORKERS = _argument(
+    "workers", type=int, help="number of workers, from the cluster's minWorkers to its maxWorkers"
+)
 _JOB = _argument("job_id", type=int, help="id of the job")
 _STATE = _argument("--state", help="only in this state, in any letter case")
 _TENANT = _argument("--tenant", help="only of this tenant")
@@ -36,6 +39,7 @@ _SPEC = _argument(
 )
 _KEY = _argument("--key", help="request key: the same key returns the same cluster or job again")
 _WAIT = _argument("--wait", action="store_true", help="wait until it runs (a cluster) or has ended (a job)")
+_WAIT_RESIZED = _argument("--wait", action="store_true", help="wait until it has exactly that number")
 _TIMEOUT = _argument("--timeout", type=float, help="maximum seconds to wait; no limit unless given")
 _SAVEPOINT = _argument(
     "--savepoint", action="store_true", help="stop a Flink job with a savepoint, and wait for it"
@@ -122,6 +126,17 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
             "launch",
             "Launch a cluster from ClusterEntity JSON",
             *_REQUESTED,
+        ),
+        _command(
+            "clusters",
+            "resize",
+            "Give a running elastic cluster another number of workers",
+            _CLUSTER,
+            _WORKERS,
+            _WAIT_RESIZED,
+            _TIMEOUT,
+            _CONN_ID,
+            _OUTPUT,
         ),
         _command(
             "clusters", "terminate", "Terminate a cluster and the jobs on it", _CLUSTER, _CONN_ID, _OUTPUT

@@ -29,6 +29,7 @@ from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState
 from dcluster_provider.core.state import advance_cluster, fail_cluster, give_up_cluster, locate_cluster
 from dcluster_provider.platforms.base import Platform
+from dcluster_provider.platforms.capabilities import SupportsResizing
 
 if TYPE_CHECKING:
     from dcluster_provider.control.nodes.dedicated import DedicatedNodes
@@ -67,6 +68,7 @@ class ClusterProgress:
                     after[cluster.id] = self._with_nodes(self._advance(cluster, observed[cluster.id]))
                 if after[cluster.id].state is ClusterState.TERMINATING:
                     after[cluster.id] = self.remove(after[cluster.id])
+                self._resize(after[cluster.id])
         return after
 
     def unobservable(self, cluster_id: int) -> Unobservable | None:
@@ -148,9 +150,13 @@ class ClusterProgress:
 
     def _advance(self, cluster: Cluster, observed: ClusterObservation) -> Cluster:
         here = self._platform.location_of(cluster.spec)
-        return self.change(
-            cluster, lambda it, now: locate_cluster(advance_cluster(it, observed, now), observed, here)
-        )
+
+        def advanced(it: Cluster, now: datetime) -> Cluster:
+            if it.spec.workers != cluster.spec.workers:  # it was observed before it was resized
+                return it
+            return locate_cluster(advance_cluster(it, observed, now), observed, here)
+
+        return self.change(cluster, advanced)
 
     def _with_nodes(self, cluster: Cluster) -> Cluster:
         """The cluster, FAILED if its dedicated nodes could not be launched or did not join."""
@@ -161,6 +167,12 @@ class ClusterProgress:
         except PlatformUnavailable as error:  # the state of its pods is enough for now
             _LOG.warning("The nodes of %s could not be polled: %s", cluster, error)
         return cluster
+
+    def _resize(self, cluster: Cluster) -> None:
+        """Take the next step of a resize, which any process continues."""
+        is_due = cluster.resizing_since is not None and cluster.state.takes_jobs
+        if is_due and isinstance(self._platform, SupportsResizing):
+            self._platform.resize_cluster(cluster)
 
     def _release_nodes(self, cluster: Cluster) -> bool:
         """Whether its nodes are released, or left for the node clean-up to report."""

@@ -16,6 +16,7 @@ from dcluster_provider.control.observation_errors import (
     require_same_location,
 )
 from dcluster_provider.control.records import cluster_info, utc_now
+from dcluster_provider.control.resizing import check_size, require_running
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.termination import cluster_terminated, in_use
 from dcluster_provider.control.waiting import Wait
@@ -320,6 +321,27 @@ class Clusters:
         wait = Wait(self._platform, lambda: self._poll(cluster_id), timeout, poll_interval)
         on_poll = report_change if on_change is not None else None
         return wait.until(states, first=first, on_poll=on_poll, check=raise_if_ended, so_far=_workers_so_far)
+
+    def resize(self, cluster: int | str, workers: int, *, actor: str = "") -> Cluster:
+        """Give a running elastic cluster another number of workers, and return without waiting for them.
+
+        Its jobs go on: Spark's executors on surplus workers finish their tasks and hand their blocks over first, and
+        Flink's jobs go on from their newest checkpoints. Any poll continues a resize that was interrupted.
+
+        :param workers: from the cluster's ``minWorkers`` to its ``maxWorkers``.
+        :param actor: who resizes it, for the cluster's events.
+        :returns: the cluster: DEGRADED until it has exactly that number, then RUNNING.
+        :raises NotFound: no cluster has this id or name.
+        :raises InvalidSpec: it is not elastic, or the number is out of its bounds.
+        :raises ClusterNotRunning: it is still being launched, is terminating or has ended.
+        :raises PlatformRefused: its platform cannot resize clusters, or it is at another location.
+        """
+        found = self.get(cluster)
+        check_size(self._platform, found, workers)
+        self.require_same_location(found)
+        connect(self._platform)
+        require_running(self._registry.clusters.resize(found.id, workers, utc_now(), actor=actor))
+        return self.observe([found.id])[found.id]
 
     def terminate(
         self,

@@ -18,6 +18,7 @@ from dcluster_provider.control.observation_errors import (
     remote_error,
 )
 from dcluster_provider.control.records import save_change, utc_now
+from dcluster_provider.control.resizing import size_for
 from dcluster_provider.control.termination import after_cluster
 from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import (
@@ -110,6 +111,9 @@ class JobProgress:
         return self._start(job, cluster) if cluster.state.takes_jobs else job
 
     def _start(self, job: Job, cluster: Cluster) -> Job:
+        wanted = size_for(job, cluster)
+        if wanted != cluster.spec.workers:
+            cluster = self._clusters.resize(cluster.id, wanted, actor=f"{job} has started")
         try:
             self._platform.apply_job(job, cluster)
         except PlatformRefused as refusal:

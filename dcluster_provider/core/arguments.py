@@ -82,6 +82,18 @@ def record_id(name: str, value: Any) -> int:
     return int(text)
 
 
+def whole_number(name: str, value: Any) -> int:
+    """The whole number of an argument, also as text of a template.
+
+    :param name: the argument's name in the error.
+    :raises InvalidSpec: the value is not a whole number.
+    """
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
+        raise InvalidSpec(f"field {name}: {value!r} is not a whole number")
+    return int(text)
+
+
 def is_literal(value: Any) -> bool:
     """Whether no part of an argument waits for templating."""
     if isinstance(value, str):

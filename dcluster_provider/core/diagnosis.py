@@ -122,6 +122,7 @@ class ClusterCode(DiagnosisCode):
     BROKEN = "ClusterBroken", "A cluster stopped working, and its platform does not say why."
     ELSEWHERE = "ClusterElsewhere", "A cluster was made elsewhere than where its connection leads now."
     ENDED = "ClusterEnded", "A cluster has ended, so nothing can be started on it."
+    RESIZING = "ClusterResizing", "A cluster does not have the number of workers yet that was asked for."
     TERMINATED = "ClusterTerminated", "Somebody terminated a cluster that others needed."
     UNREACHABLE = "PlatformUnavailable", "A platform did not answer before anything of the cluster was made."
     VANISHED = "ClusterVanished", "Everything of a cluster disappeared while it was in use."

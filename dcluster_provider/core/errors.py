@@ -74,6 +74,10 @@ class ClusterTerminating(DClusterError):
     """The cluster is terminating or has ended, and takes no new job."""
 
 
+class ClusterNotRunning(DClusterError):
+    """Only a cluster that is RUNNING or DEGRADED can be resized."""
+
+
 class ClusterInUse(DClusterError):
     """Live jobs of other DAG runs use the cluster, which was left as it is."""
 

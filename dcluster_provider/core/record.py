@@ -84,6 +84,7 @@ class Cluster:
     :param state_since: when the present state began.
     :param diagnosis: why it failed; of a live cluster, why it makes no progress.
     :param last_used_at: when a job was last live on it; its launch before the first job.
+    :param resizing_since: when its present number of workers was asked for; None once it has exactly these.
     """
 
     id: int
@@ -104,6 +105,7 @@ class Cluster:
     ui_url: str = ""
     workers_ready: int = 0
     diagnosis: Diagnosis | None = None
+    resizing_since: datetime | None = None
     location: str = ""
     registry_id: str = ""
 
@@ -141,6 +143,7 @@ class Cluster:
             "masterUrl": self.master_url,
             "uiUrl": self.ui_url,
             "workersReady": self.workers_ready,
+            "resizingSince": self.resizing_since.isoformat() if self.resizing_since else None,
             "owner": self.owner.as_json() if self.owner else None,
             "diagnosis": self.diagnosis.as_json() if self.diagnosis else None,
         }

@@ -63,6 +63,10 @@ _PODS = (
     "fields of the pods beside what the connection says: image, serviceAccount, nodeSelector, tolerations, resources, "
     "volumes, sidecars, podTemplate and so on; `roles` has those of single roles."
 )
+_BOUNDS = (
+    "Spark: {bound} executors that the job has at once, which it asks for and gives back as it needs them (dynamic "
+    "allocation). Flink: {bound} workers that the job's own cluster may be resized to."
+)
 _DEPENDENCIES = tuple(dict.fromkeys(name for engine in ENGINES.values() for name in engine.dependencies))
 _SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.path")
 
@@ -119,6 +123,18 @@ class ClusterSpec(Entity):
         le=LONGEST_TIME,
         description="Seconds after its launch at which the cluster is terminated; unset means the connection's value.",
     )
+    min_workers: Count | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Elastic cluster: the fewest workers, which it shrinks to while it is idle; unset means 1.",
+    )
+    max_workers: Count | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Elastic cluster: the most workers that it may be resized to; unset means that its size is fixed.",
+    )
     single_job: bool = Field(
         default=False,
         description="Serve one job at a time; on Kubernetes, its driver may then start its own executors.",
@@ -137,6 +153,46 @@ class ClusterSpec(Entity):
     )
     kubernetes: PodsBlock = Field(default_factory=dict, description=f"Kubernetes: {_PODS}")
 
+    @model_validator(mode="after")
+    def _check_bounds(self) -> ClusterSpec:
+        _check_order(self.min_workers, self.max_workers)
+        if self.max_workers is None:
+            if self.min_workers is not None:
+                raise ValueError("field minWorkers: only an elastic cluster has one; give maxWorkers, too")
+            return self
+        if self.launch_new_node:
+            raise ValueError(
+                "field maxWorkers: launchNewNode launches nodes for a fixed number of workers; leave one of them out"
+            )
+        if self.single_job and self.traits.has_drivers:
+            raise ValueError(
+                "field maxWorkers: singleJob serves one job, whose own maxWorkers says how many executors it asks for; "
+                "leave one of them out"
+            )
+        if "workers" not in self.model_fields_set:
+            self.__dict__["workers"] = self.min_size
+        if not self.min_size <= self.workers <= self.max_workers:
+            raise ValueError(
+                f"field workers: {self.workers} is not from {self.min_size} to {self.max_workers}, which minWorkers "
+                "and maxWorkers allow"
+            )
+        return self
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether it can be resized."""
+        return self.max_workers is not None
+
+    @property
+    def min_size(self) -> int:
+        """The fewest workers that it ever has on purpose."""
+        return (self.min_workers or 1) if self.is_elastic else self.workers
+
+    @property
+    def max_size(self) -> int:
+        """The most workers that it ever has."""
+        return self.max_workers or self.workers
+
     @property
     def engine(self) -> str:
         """The name of the engine that the type means."""
@@ -151,6 +207,12 @@ class ClusterSpec(Entity):
     def secret_values(self) -> tuple[str, ...]:
         """The values of its settings that are secrets."""
         return redaction().secrets_in(self.extra_configs | self.env)
+
+
+class ClusterSize(Entity):
+    """What an elastic cluster is resized to."""
+
+    workers: Count = Field(ge=1, le=1000, description="Number of workers (Flink: TaskManagers).")
 
 
 class JobSpec(Entity):
@@ -233,6 +295,15 @@ class JobSpec(Entity):
         default="",
         description="Flink: folder of the savepoint or retained checkpoint that the job starts from.",
     )
+    min_workers: Count | None = Field(
+        default=None, ge=1, le=1000, description=_BOUNDS.format(bound="the fewest") + " Unset means 1."
+    )
+    max_workers: Count | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description=_BOUNDS.format(bound="the most") + " Unset means a fixed number, num_workers.",
+    )
     returns_result: bool = Field(
         default=False,
         description="Keep the small result that the application prints to its log with the job.",
@@ -312,6 +383,21 @@ class JobSpec(Entity):
         return self
 
     @model_validator(mode="after")
+    def _check_bounds(self) -> JobSpec:
+        _check_order(self.min_workers, self.max_workers)
+        if self.max_workers is None:
+            if self.min_workers is not None:
+                raise ValueError("field minWorkers: means something beside maxWorkers alone; give that, too")
+            return self
+        least = self.min_workers or 1
+        if self.num_workers is not None and not least <= self.num_workers <= self.max_workers:
+            raise ValueError(
+                f"field numWorkers: {self.num_workers} is not from {least} to {self.max_workers}, which minWorkers and "
+                "maxWorkers allow; it is the number that the job begins with"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_sql(self) -> JobSpec:
         if self.sql is not None:
             try:
@@ -380,6 +466,17 @@ class JobSpec(Entity):
         """Whether the job names the cluster to run on."""
         return bool(self.cluster_name) or self.cluster_id is not None
 
+    def _elastic_size(self) -> dict[str, Any]:
+        """The size of its own cluster: workers for all executors that it may ask for, or bounds for resizing it."""
+        if self.traits.has_drivers:
+            return {"workers": self.max_workers}
+        least = self.min_workers or 1
+        return {
+            "workers": self.num_workers or least,
+            "min_workers": least,
+            "max_workers": self.max_workers,
+        }
+
     def own_cluster(self) -> ClusterSpec:
         """The cluster that the job gets when it names none, sized by the job's own fields."""
         fields: dict[str, Any] = {
@@ -399,11 +496,18 @@ class JobSpec(Entity):
                 "storage_conn_id": self.storage_conn_id,
                 "kubernetes": self.kubernetes,
             }
+        if self.max_workers is not None:
+            fields |= self._elastic_size()
         if self.worker_mem_gb is not None:
             fields["worker_memory"] = f"{self.worker_mem_gb:g}Gi"
         if self.master_memory is not None:
             fields["master_memory"] = self.master_memory
         return ClusterSpec(**fields)
+
+
+def _check_order(least: int | None, most: int | None) -> None:
+    if least is not None and most is not None and least > most:
+        raise ValueError(f"field minWorkers: {least} is more than maxWorkers, which is {most}")
 
 
 def parse(kind: type[Spec], value: Spec | dict[str, Any] | str) -> Spec:

@@ -47,10 +47,32 @@ def advance_cluster(cluster: Cluster, observed: ClusterObservation, now: datetim
         return _without_cluster(cluster, now)
     if observed.phase is ClusterPhase.BROKEN and cluster.state is not ClusterState.TERMINATING:
         return fail_cluster(_with_addresses(cluster, observed), observed.diagnosis or _CLUSTER_BROKEN, now)
-    after = _in_cluster_state(
-        _with_addresses(cluster, observed), _alive_state(cluster.state, observed.phase), now
+    is_ready = observed.phase is ClusterPhase.READY
+    if cluster.resizing_since is not None:
+        is_ready = is_ready and observed.workers_ready == cluster.spec.workers
+    after = _in_cluster_state(_with_addresses(cluster, observed), _alive_state(cluster.state, is_ready), now)
+    if after.state.is_ending:
+        return after
+    if is_ready and after.resizing_since is not None:
+        after = replace(after, resizing_since=None)
+    return _with_hint(after, observed.hint or _resizing(after))
+
+
+def resize_cluster(cluster: Cluster, workers: int, now: datetime) -> Cluster:
+    """The cluster after another number of workers was asked for: DEGRADED until it has exactly these."""
+    spec = cluster.spec.model_copy(update={"workers": workers})
+    asked = replace(_in_cluster_state(cluster, ClusterState.DEGRADED, now), spec=spec, resizing_since=now)
+    return _with_hint(asked, _resizing(asked))
+
+
+def _resizing(cluster: Cluster) -> Diagnosis | None:
+    if cluster.resizing_since is None:
+        return None
+    return Diagnosis(
+        ClusterCode.RESIZING,
+        f"The cluster is being resized to {cluster.spec.workers} workers.",
+        "Wait: its jobs go on meanwhile.",
     )
-    return after if after.state.is_ending else _with_hint(after, observed.hint)
 
 
 def locate_cluster(cluster: Cluster, observed: ClusterObservation, location: str) -> Cluster:
@@ -179,10 +201,10 @@ def _without_cluster(cluster: Cluster, now: datetime) -> Cluster:
     )
 
 
-def _alive_state(state: ClusterState, phase: ClusterPhase) -> ClusterState:
+def _alive_state(state: ClusterState, is_ready: bool) -> ClusterState:
     if state is ClusterState.TERMINATING:
         return state
-    if phase is ClusterPhase.READY:
+    if is_ready:
         return ClusterState.RUNNING
     return ClusterState.DEGRADED if state.takes_jobs else ClusterState.PROVISIONING
 

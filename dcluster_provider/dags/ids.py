@@ -4,6 +4,7 @@ from __future__ import annotations
 
 LAUNCH_CLUSTER = "dcluster_launch_cluster"
 TERMINATE_CLUSTER = "dcluster_terminate_cluster"
+RESIZE_CLUSTER = "dcluster_resize_cluster"
 SUBMIT_JOB = "dcluster_submit_job"
 TERMINATE_JOB = "dcluster_terminate_job"
 CLUSTER_CHECK = "dcluster_cluster_check"

@@ -17,7 +17,15 @@ from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 _REQUEST = "Request"
 _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
     ClusterSpec: {
-        "Cluster": ("tenant", "type", "workers", "worker_cpu", "worker_memory"),
+        "Cluster": (
+            "tenant",
+            "type",
+            "workers",
+            "min_workers",
+            "max_workers",
+            "worker_cpu",
+            "worker_memory",
+        ),
         "Master or JobManager": ("master_cpu", "master_memory", "use_on_demand_master"),
         "Life": ("long_living", "idle_timeout", "max_lifetime", "single_job"),
         "Engine and platform": (
@@ -43,6 +51,8 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
         "Size": (
             "driver_mem_gb",
             "num_workers",
+            "min_workers",
+            "max_workers",
             "worker_cpu",
             "worker_mem_gb",
             "worker_daemon_memory",

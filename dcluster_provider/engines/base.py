@@ -42,6 +42,13 @@ class Engine(Protocol):
         :raises InvalidSpec: a setting that sizes it is no amount.
         """
 
+    def count_workers(self, rest: EngineRest) -> int:
+        """How many workers the master reports.
+
+        :raises NoAnswer: the master does not answer.
+        :raises ErrorResponse: it answers with an error.
+        """
+
     def is_busy(self, rest: EngineRest) -> bool:
         """Whether the master has anything at work, whoever submitted it.
 

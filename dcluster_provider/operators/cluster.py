@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dcluster_provider.core.arguments import flag, record_id
+from dcluster_provider.core.arguments import flag, whole_number
 from dcluster_provider.core.engine_traits import TYPES, types_of
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
+from dcluster_provider.operators.named_cluster import NamedClusterOperator, named_cluster, seconds_until
 from dcluster_provider.operators.ownership import (
     DClusterOperator,
     ends_own_when_killed,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from dcluster_provider.core.identity import Owner
-    from dcluster_provider.core.record import Cluster
+    from dcluster_provider.core.record import Cluster, ClusterState
 
 _FIELDS = tuple(ClusterSpec.model_fields)
 
@@ -72,6 +72,8 @@ class DClusterLaunchOperator(DClusterOperator):
         long_living: bool | str | None = None,
         idle_timeout: int | str | timedelta | None = None,
         max_lifetime: int | str | timedelta | None = None,
+        min_workers: int | str | None = None,
+        max_workers: int | str | None = None,
         single_job: bool | str | None = None,
         engine_version: str | None = None,
         env: dict[str, str] | str | None = None,
@@ -99,6 +101,8 @@ class DClusterLaunchOperator(DClusterOperator):
         self.long_living = long_living
         self.idle_timeout = idle_timeout
         self.max_lifetime = max_lifetime
+        self.min_workers = min_workers
+        self.max_workers = max_workers
         self.single_job = single_job
         self.engine_version = engine_version
         self.env = env
@@ -234,7 +238,7 @@ class DClusterLaunchFlinkOperator(DClusterLaunchOperator):
     types = types_of("flink")
 
 
-class DClusterTerminateOperator(DClusterOperator):
+class DClusterTerminateOperator(NamedClusterOperator):
     """Terminates a cluster and the jobs on it; one that has ended already is no error.
 
     :param cluster_id: the cluster's id, templated; None after templating (its launch returned no id) means that there
@@ -258,11 +262,7 @@ class DClusterTerminateOperator(DClusterOperator):
         terminate_timeout: float | timedelta = 300,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if cluster_id is None and cluster_name is None:
-            raise TypeError(f"{self.task_id}: name the cluster to terminate with cluster_id or cluster_name")
-        self.cluster_id = cluster_id
-        self.cluster_name = cluster_name
+        super().__init__(cluster_id=cluster_id, cluster_name=cluster_name, **kwargs)
         self.force = force
         self.terminate_timeout = in_seconds(self.task_id, "terminate_timeout", terminate_timeout)
 
@@ -276,42 +276,59 @@ class DClusterTerminateOperator(DClusterOperator):
         owner, force = self.task_owner(context), flag("force", self.force)
         cluster = self.hook.clusters.terminate(selected, actor=str(owner), asked_by=owner, force=force)
         self.log_change(None, cluster)
-        if cluster.state.is_final:
-            return
-        deadline = self.deadline_of(context, self.terminate_timeout)
-        if self.deferrable:
-            from dcluster_provider.triggers.dcluster import ClusterTrigger
+        if not cluster.state.is_final:
+            self.wait_on(cluster.id, self.deadline_of(context, self.terminate_timeout))
 
-            self.defer_to(
-                ClusterTrigger(self.dcluster_conn_id, cluster.id, [], self.poll_interval, deadline),
-                "execute_complete",
-            )
-        self._wait(cluster.id, seconds_until(deadline))
-
-    @ends_own_when_killed
-    def execute_complete(self, _context: Context, event: dict[str, Any]) -> None:
-        """Finish after the wait in the triggerer."""
-        self.log_lines(event)
-        self._wait(event["id"], 0, just_polled=event["cause"] == "state")
-
-    def _wait(self, cluster_id: int, timeout: float | None, *, just_polled: bool = False) -> None:
+    def states(self) -> tuple[ClusterState, ...]:
+        """Those of a cluster of which nothing is left."""
         from dcluster_provider.core.record import ClusterState
 
-        ended = tuple(state for state in ClusterState if state.is_final)
-        pause = min(self.poll_interval, 1.0)
-        self.hook.clusters.wait(cluster_id, ended, timeout, poll_interval=pause, just_polled=just_polled)
+        return tuple(state for state in ClusterState if state.is_final)
 
 
-def named_cluster(cluster_id: Any, cluster_name: str | None) -> int | str | None:
-    """The id or name of the cluster that two rendered arguments select; None for neither.
+class DClusterResizeOperator(NamedClusterOperator):
+    """Gives a running elastic cluster another number of workers, and waits until it has them; its jobs go on.
 
-    :raises InvalidSpec: the id is not a number.
+    A retry asks for the same number again, which changes nothing.
+
+    :param cluster_id: the cluster's id, templated.
+    :param cluster_name: the cluster's name instead of its id, templated.
+    :param workers: number of workers, from the cluster's ``min_workers`` to its ``max_workers``, templated.
+    :param resize_timeout: seconds, or a timedelta, after which the task fails; the cluster is still resized then.
+
+    :raises InvalidSpec: the cluster is not elastic, or the number is out of its bounds.
+    :raises ClusterNotRunning: it is still being launched, is terminating or has ended.
     """
-    if cluster_id not in (None, "", "None"):
-        return record_id("cluster_id", cluster_id)
-    return cluster_name if cluster_name not in ("", "None") else None
 
+    template_fields: Sequence[str] = ("cluster_id", "cluster_name", "workers", "dcluster_conn_id")
 
-def seconds_until(deadline: float | None) -> float | None:
-    """The seconds until a Unix time; None without one."""
-    return None if deadline is None else max(0.0, deadline - time.time())
+    def __init__(
+        self,
+        *,
+        workers: int | str | XComArg,
+        cluster_id: int | str | XComArg | None = None,
+        cluster_name: str | None = None,
+        resize_timeout: float | timedelta = 900,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(cluster_id=cluster_id, cluster_name=cluster_name, **kwargs)
+        self.workers = workers
+        self.resize_timeout = in_seconds(self.task_id, "resize_timeout", resize_timeout)
+
+    @ends_own_when_killed
+    def execute(self, context: Context) -> None:
+        """Resize the cluster and wait until it has exactly that number of workers."""
+        selected = named_cluster(self.cluster_id, self.cluster_name)
+        if selected is None:
+            raise InvalidSpec("field cluster_id: names no cluster; its launch returned no id")
+        workers = whole_number("workers", self.workers)
+        cluster = self.hook.clusters.resize(selected, workers, actor=str(self.task_owner(context)))
+        self.log_change(None, cluster)
+        if cluster.resizing_since is not None:
+            self.wait_on(cluster.id, self.deadline_of(context, self.resize_timeout))
+
+    def states(self) -> tuple[ClusterState, ...]:
+        """That of a cluster with all its workers."""
+        from dcluster_provider.core.record import ClusterState
+
+        return (ClusterState.RUNNING,)

@@ -10,7 +10,7 @@ from dcluster_provider.core.arguments import flag, record_id
 from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink, LogLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
-from dcluster_provider.operators.cluster import seconds_until
+from dcluster_provider.operators.named_cluster import seconds_until
 from dcluster_provider.operators.ownership import (
     DClusterOperator,
     ends_own_when_killed,
@@ -85,6 +85,8 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
         args: Sequence[Any] | None = None,
         allow_duplicate: bool | str | None = None,
         savepoint: str | XComArg | None = None,
+        min_workers: int | str | None = None,
+        max_workers: int | str | None = None,
         returns_result: bool | str | None = None,
         main_ended_timeout: int | str | timedelta | None = None,
         py_files: Sequence[str] | str | None = None,
@@ -113,6 +115,7 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
         self.driver_mem_gb = driver_mem_gb
         self.worker_mem_gb = worker_mem_gb
         self.num_workers = num_workers
+        self.min_workers, self.max_workers = min_workers, max_workers
         self.email_recipients = email_recipients
         self.pipeline_version = pipeline_version
         self.pipeline_config = pipeline_config

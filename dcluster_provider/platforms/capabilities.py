@@ -128,6 +128,19 @@ class SupportsStaging(Protocol):
 
 
 @runtime_checkable
+class SupportsResizing(Protocol):
+    """A platform whose clusters can get more and fewer workers while they run."""
+
+    def resize_cluster(self, cluster: Cluster) -> None:
+        """Bring a cluster a step nearer to its number of workers; surplus ones finish what they hold, if they can.
+
+        Called at every poll until the cluster is observed with exactly that number.
+
+        :raises PlatformRefused: it can never have that number.
+        """
+
+
+@runtime_checkable
 class SupportsSavepoints(Protocol):
     """A platform that stops jobs with savepoints."""
 

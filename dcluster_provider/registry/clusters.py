@@ -13,7 +13,7 @@ from dcluster_provider.core.errors import NotFound, nearest
 from dcluster_provider.core.identity import Owner, cluster_name
 from dcluster_provider.core.record import Cluster, ClusterState
 from dcluster_provider.core.spec import ClusterSpec
-from dcluster_provider.core.state import end_cluster
+from dcluster_provider.core.state import end_cluster, resize_cluster
 from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event
@@ -177,8 +177,8 @@ class ClusterStore(RecordStore[Cluster]):
     def save(self, cluster: Cluster, *, actor: str = "", action: str = "") -> Cluster:
         """Save the changes of a cluster, unless another process saved it since it was read.
 
-        A change of state is recorded as an event. The request itself (key, name, specification, owner) never changes,
-        and ``last_used_at`` is changed by jobs only.
+        A change of state is recorded as an event. The request itself (key, name, specification, owner) never changes
+        here, and ``last_used_at`` is changed by jobs only.
 
         :param actor: who changed it, for the event.
         :param action: what was done, for the event; the new state when empty.
@@ -192,6 +192,27 @@ class ClusterStore(RecordStore[Cluster]):
             if stored.state != saved.state.value:
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
         return saved
+
+    def resize(self, cluster_id: int, workers: int, now: datetime, *, actor: str = "") -> Cluster:
+        """Store another number of workers for an elastic cluster, the only part of a request that ever changes.
+
+        :param actor: who asks for it, for the event.
+        :returns: the cluster: as it was when it has that number, or takes no jobs.
+        :raises NotFound: no cluster has this id.
+        """
+        with self._write() as connection:
+            row = row_of(connection, table, cluster_id, locked=True)
+            if row is None:
+                raise self.not_found(f"cluster {cluster_id}")
+            before = cluster_of(row)
+            if workers == before.spec.workers or not before.state.takes_jobs:
+                return before
+            after = resize_cluster(before, workers, now)
+            saved = replace(after, version=before.version + 1)
+            changes = cluster_changes(saved) | {"spec": saved.spec.model_dump(mode="json")}
+            connection.execute(update(table).where(table.c.id == cluster_id), changes)
+            add_event(connection, saved, now, actor, "RESIZED")
+            return saved
 
     def terminate_if_idle(
         self, cluster_id: int, now: datetime, *, run: tuple[str, str] | None = None, actor: str = ""

@@ -99,6 +99,7 @@ cluster_table = Table(
     _moment("last_used_at"),
     _text("master_url"),
     Column("workers_ready", Integer, nullable=False),
+    _moment("resizing_since", nullable=True),
     UniqueConstraint("key", "generation", name="uq_dcluster_cluster_key"),
     UniqueConstraint("name", name="uq_dcluster_cluster_name"),
     Index("ix_dcluster_cluster_state", "state", "id"),

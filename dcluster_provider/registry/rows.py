@@ -34,6 +34,7 @@ def cluster_changes(cluster: Cluster) -> dict[str, Any]:
         "location": cluster.location,
         "master_url": cluster.master_url,
         "workers_ready": cluster.workers_ready,
+        "resizing_since": cluster.resizing_since,
     }
 
 
@@ -49,6 +50,7 @@ def cluster_of(row: Any) -> Cluster:
         last_used_at=row.last_used_at,
         master_url=row.master_url,
         workers_ready=row.workers_ready,
+        resizing_since=row.resizing_since,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.connect import Control
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.nodes.nodes import Nodes
+from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
@@ -49,6 +51,8 @@ class MemoryPlatform:
     cannot_list: bool = False
     busy: dict[str, bool | None] = field(default_factory=dict)
     asked_if_busy: list[str] = field(default_factory=list)
+    resized: list[tuple[str, int]] = field(default_factory=list)
+    slow_to_resize: bool = False
     asked_to_stop: list[tuple[int, str]] = field(default_factory=list)
     remains: set[int] = field(default_factory=set)  # of jobs on clusters that somebody else runs
     silent: bool = False
@@ -83,6 +87,13 @@ class MemoryPlatform:
             self.applied.append(cluster.name)
             self.clusters[cluster.name] = ClusterObservation(
                 ClusterPhase.READY, "spark://here:7077", "http://here:8080", cluster.spec.workers
+            )
+
+    def resize_cluster(self, cluster: Cluster) -> None:
+        self.resized.append((cluster.name, cluster.spec.workers))
+        if not self.slow_to_resize:
+            self.clusters[cluster.name] = replace(
+                self.clusters[cluster.name], workers_ready=cluster.spec.workers
             )
 
     def observe_clusters(self, clusters: Sequence[Cluster]) -> dict[int, ClusterObservation]:
@@ -191,3 +202,16 @@ def control(settings: Settings, platform: MemoryPlatform) -> Control:
     return Control(
         clusters=clusters, jobs=jobs, nodes=nodes, upkeep=upkeep, registry=registry, platform=platform
     )
+
+
+@pytest.fixture
+def later(control, monkeypatch):
+    """Have a pass begin so much later than the test did, however long the test takes."""
+    began = utc_now()
+
+    def move(**by):
+        moved = timedelta(**by)
+        monkeypatch.setattr("dcluster_provider.control.upkeep.upkeep.utc_now", lambda: began + moved)
+
+    move(seconds=0)
+    return move

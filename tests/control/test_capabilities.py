@@ -60,6 +60,7 @@ def test_a_capability_is_had_by_a_platform_that_has_its_methods():
         "SupportsCredentials": ["kubernetes"],
         "SupportsPreparation": ["local"],
         "SupportsStaging": ["kubernetes"],
+        "SupportsResizing": ["local", "kubernetes"],
         "SupportsSavepoints": ["local", "kubernetes"],
         "SupportsExternalClusters": ["local", "kubernetes"],
         "SupportsChangeNotification": ["kubernetes"],
@@ -87,6 +88,13 @@ def test_clusters_and_jobs_run_on_a_platform_without_capabilities(bare, platform
     assert bare.clusters.observe([cluster.id])[cluster.id].state is ClusterState.TERMINATED
     bare.upkeep.check_clusters()
     assert platform.staged == []
+
+
+def test_a_resize_is_refused_by_a_platform_that_has_a_fixed_size(bare):
+    cluster = bare.clusters.launch({"tenant": "sales", "maxWorkers": 3})
+    bare.clusters.observe([cluster.id])
+    with pytest.raises(PlatformRefused, match="The platform bare does not resize clusters"):
+        bare.clusters.resize(cluster.id, 2)
 
 
 def test_a_savepoint_is_refused_by_a_platform_that_makes_none(bare):

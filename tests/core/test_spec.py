@@ -221,3 +221,74 @@ def test_only_flink_jobs_start_from_a_savepoint_and_from_one():
 def test_a_time_that_no_clock_holds_is_refused(name):
     with pytest.raises(InvalidSpec, match="can be at most 2147483647"):
         parse(ClusterSpec, {"tenant": "t", name: 10**30})
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ({}, (1, 1, 1)),
+        ({"workers": 3}, (3, 3, 3)),
+        ({"maxWorkers": 4}, (1, 1, 4)),
+        ({"minWorkers": 2, "maxWorkers": 4}, (2, 2, 4)),
+        ({"workers": 3, "minWorkers": 2, "maxWorkers": 4}, (2, 3, 4)),
+    ],
+)
+def test_an_elastic_cluster_begins_within_its_bounds(given, sizes):
+    spec = parse(ClusterSpec, {"tenant": "t"} | given)
+    assert (spec.min_size, spec.workers, spec.max_size) == sizes
+    assert spec.is_elastic is ("maxWorkers" in given)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"minWorkers": 2}, "field minWorkers: only an elastic cluster has one; give maxWorkers, too"),
+        ({"minWorkers": 3, "maxWorkers": 2}, "field minWorkers: 3 is more than maxWorkers, which is 2"),
+        ({"workers": 5, "maxWorkers": 4}, "field workers: 5 is not from 1 to 4"),
+        ({"workers": 1, "minWorkers": 2, "maxWorkers": 4}, "field workers: 1 is not from 2 to 4"),
+        (
+            {"maxWorkers": 4, "launchNewNode": True},
+            "field maxWorkers: launchNewNode launches nodes for a fixed",
+        ),
+        (
+            {"maxWorkers": 4, "singleJob": True},
+            "field maxWorkers: singleJob serves one job, whose own maxWorkers",
+        ),
+        ({"maxWorkers": 0}, "field maxWorkers: has to be at least 1"),
+        ({"maxWorkers": 1001}, "field maxWorkers: can be at most 1000"),
+    ],
+)
+def test_bounds_of_a_cluster_that_cannot_be_are_refused(given, why):
+    with pytest.raises(InvalidSpec, match=why):
+        parse(ClusterSpec, {"tenant": "t"} | given)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"minWorkers": 2}, "field minWorkers: means something beside maxWorkers alone; give that, too"),
+        ({"minWorkers": 3, "maxWorkers": 2}, "field minWorkers: 3 is more than maxWorkers, which is 2"),
+        (
+            {"numWorkers": 5, "maxWorkers": 4},
+            "field numWorkers: 5 is not from 1 to 4, .*that the job begins with",
+        ),
+    ],
+)
+def test_bounds_of_a_job_that_cannot_be_are_refused(given, why):
+    with pytest.raises(InvalidSpec, match=why):
+        parse(JobSpec, {"client": "c", "module": "m", "application": "a.py"} | given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "sizes"),
+    [
+        ("spark3", {"maxWorkers": 4}, (4, 4, 4)),  # workers that executors come and go on
+        ("spark3", {"maxWorkers": 4, "numWorkers": 2}, (4, 4, 4)),
+        ("flink", {"maxWorkers": 4}, (1, 1, 4)),
+        ("flink", {"maxWorkers": 4, "minWorkers": 2, "numWorkers": 3}, (2, 3, 4)),
+    ],
+)
+def test_the_own_cluster_of_a_job_with_bounds(kind, given, sizes):
+    job = parse(JobSpec, {"client": "c", "module": "m", "application": "a.py", "jobType": kind} | given)
+    own = job.own_cluster()
+    assert (own.min_size, own.workers, own.max_size) == sizes

@@ -22,6 +22,7 @@ GIVEN = {
     "DClusterLaunchFlinkOperator": {"tenant": "t"},
     "DClusterRequestedLaunchOperator": {"tenant": "t"},
     "DClusterTerminateOperator": {"cluster_id": 1},
+    "DClusterResizeOperator": {"cluster_id": 1, "workers": 2},
     "DClusterSubmitJobOperator": JOB,
     "DClusterRequestedJobOperator": JOB,
     "DClusterTerminateJobOperator": {"job_id": 1},

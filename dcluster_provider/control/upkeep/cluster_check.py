@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from dcluster_provider.control.resizing import is_larger_than_idle
 from dcluster_provider.control.upkeep.maintenance_run import ACTOR, MaintenanceRun, OwnerState, pages
 from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.lifetime import Reason, reason_to_end
@@ -55,6 +56,9 @@ def _check_clusters(check: MaintenanceRun, page: Sequence[Cluster]) -> None:
         if state is not None and not state.is_known:
             check.notes.left(cluster, f"Airflow does not know the state of its owner ({cluster.owner})")
     _end_idle(check, idle)
+    ending = {cluster.id for cluster, _ in idle}
+    unused = [cluster for cluster in standing if cluster.id not in used and cluster.id not in ending]
+    _shrink_idle(check, [cluster for cluster in unused if is_larger_than_idle(cluster, check.now)])
 
 
 def _poll_clusters(check: MaintenanceRun, page: Sequence[Cluster]) -> list[Cluster]:
@@ -129,6 +133,23 @@ def _end_idle(check: MaintenanceRun, idle: Sequence[tuple[Cluster, Reason]]) -> 
                 _end_unused(check, cluster, reason)
     if not check.dry_run:
         check.registry.clusters.touch([number for number, is_busy in busy.items() if is_busy], check.now)
+
+
+def _shrink_idle(check: MaintenanceRun, idle: Sequence[Cluster]) -> None:
+    """Resize elastic clusters without live jobs to their fewest workers, unless their engines report work."""
+    if not idle:
+        return
+    busy: Mapping[int, bool] = {}
+    with check.isolate_errors(f"{len(idle)} idle clusters"):
+        busy = check.platform.busy_clusters(idle)
+    for cluster in idle:
+        if busy.get(cluster.id, True):
+            continue
+        why = f"idle: resized from {cluster.spec.workers} to {cluster.spec.min_size} workers"
+        with check.isolate_errors(cluster):
+            if not check.dry_run:
+                check.clusters.resize(cluster.id, cluster.spec.min_size, actor=f"{ACTOR}: idle")
+            check.notes.did("resized", cluster, why)
 
 
 def _complete_launch(check: MaintenanceRun, cluster: Cluster) -> None:

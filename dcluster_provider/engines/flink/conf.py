@@ -49,6 +49,20 @@ DEFAULTS = {
     "table.dml-sync": "true",  # the next statement finds what the one before has written
     "parallelism.default": "1",
 }
+# Of a cluster that can be resized: its jobs take what slots there are, and go on from a checkpoint when these change. A
+# worker that leaves is a failure to Flink, so a few of them within a while do not end a job.
+_ELASTIC = {
+    "jobmanager.scheduler": "adaptive",
+    "jobmanager.adaptive-scheduler.resource-stabilization-timeout": "2 s",
+    "jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout": "2 s",
+    "jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout": "5 s",
+    "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling": "5 s",
+    "jobmanager.adaptive-scheduler.scaling-interval.min": "5 s",  # the last one's name until Flink 2.0
+    "restart-strategy.type": "failure-rate",
+    "restart-strategy.failure-rate.max-failures-per-interval": "3",
+    "restart-strategy.failure-rate.failure-rate-interval": "5 min",
+    "restart-strategy.failure-rate.delay": "1 s",
+}
 _LOGGING = """\
 rootLogger.level = {level}
 rootLogger.appenderRef.console.ref = console
@@ -103,6 +117,21 @@ def slots(spec: ClusterSpec) -> int:
     return spec.workers * slots_per_worker(spec)
 
 
+def min_slots(spec: ClusterSpec) -> int:
+    """How many slots the cluster always has, unless it loses workers."""
+    return spec.min_size * slots_per_worker(spec)
+
+
+def max_slots(spec: ClusterSpec) -> int:
+    """How many slots the cluster may come to have."""
+    return spec.max_size * slots_per_worker(spec)
+
+
+def defaults(spec: ClusterSpec) -> dict[str, str]:
+    """The settings of a cluster, before its own."""
+    return DEFAULTS | _ELASTIC if spec.is_elastic else dict(DEFAULTS)
+
+
 def java_options(settings: Mapping[str, str], role: str = "all") -> list[str]:
     """The options of a JVM beside its memory: what Flink always needs, then the user's for all and for its role.
 
@@ -131,7 +160,7 @@ def job_settings(cluster: Cluster, job: Job) -> dict[str, str]:
     spec = job.spec
     settings = {_NAME: unique_name(job)}
     if job.owns_cluster:
-        settings["parallelism.default"] = str(slots(cluster.spec))
+        settings["parallelism.default"] = str(max_slots(cluster.spec))
     elif spec.num_workers is not None:
         each = spec.worker_cpu or slots_per_worker(cluster.spec)
         settings["parallelism.default"] = str(spec.num_workers * each)
@@ -169,7 +198,7 @@ def run_request(cluster: Cluster, job: Job, job_id: str) -> dict[str, Any]:
 
 def never_fits(cluster: Cluster, job: Job) -> Diagnosis | None:
     """Why the cluster could never run the job; none when it can."""
-    wanted, offered = job_settings(cluster, job).get("parallelism.default", "1"), slots(cluster.spec)
+    wanted, offered = job_settings(cluster, job).get("parallelism.default", "1"), max_slots(cluster.spec)
     if not wanted.isdigit() or int(wanted) <= offered:
         return None
     return Diagnosis(

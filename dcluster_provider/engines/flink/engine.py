@@ -51,6 +51,10 @@ class FlinkEngine:
         configs = {name: value for name, value in spec.extra_cmd.items() if name.startswith(_OF_PROCESSES)}
         return ClusterSpec.model_validate(spec.own_cluster().model_dump() | {"extra_configs": configs})
 
+    def count_workers(self, rest: EngineRest) -> int:
+        """How many TaskManagers are registered."""
+        return int(flink_rest.overview(rest)["taskmanagers"])
+
     def is_busy(self, rest: EngineRest) -> bool:
         """Whether the JobManager has a job that has not ended."""
         return flink_rest.is_busy(rest)

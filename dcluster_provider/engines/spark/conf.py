@@ -13,6 +13,8 @@ from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
 from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_over
+from dcluster_provider.engines.base import NO_SETTINGS
+from dcluster_provider.engines.spark.elasticity import decommission_settings, executor_bounds
 from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.engines.spark.sharing import Workers, asked_alone, slice_of, whole_workers
 from dcluster_provider.engines.spark.sizes import beside_heap_mib
@@ -38,12 +40,14 @@ REDACTION = "spark.redaction.regex"
 _PLAIN = re.compile(r"(?:[\w .|^$*+?)-]|\((?!\?)|\(\?:|\\[.bBdDsSwW-]|\[\^?[\w.-]+\])*", re.ASCII)
 
 
-def daemon_settings(given: Mapping[str, str]) -> dict[str, str]:
+def daemon_settings(spec: ClusterSpec, defaults: Mapping[str, str] = NO_SETTINGS) -> dict[str, str]:
     """The settings of masters and workers.
 
-    :param given: the cluster's own.
+    :param defaults: those of the platform, before the cluster's own.
     """
-    return DAEMON_SETTINGS | dict(given) | {REDACTION: redaction_regex(given.get(REDACTION, ""))}
+    given = spec.extra_configs
+    own = {REDACTION: redaction_regex(given.get(REDACTION, ""))}
+    return DAEMON_SETTINGS | decommission_settings(spec) | dict(defaults) | given | own
 
 
 @dataclass(frozen=True)
@@ -98,20 +102,24 @@ def job_settings(
     }
     raw = {name: value for name, value in cluster.spec.extra_configs.items() if name not in fixed_by_cluster}
     raw |= spec.extra_cmd
-    settings |= _executor_settings(job, cluster, raw) | raw
+    settings |= _executor_settings(job, cluster, raw) | decommission_settings(cluster.spec) | raw
     settings[REDACTION] = redaction_regex(raw.get(REDACTION, ""))
     settings[_DRIVER_OPTIONS] = f"{EXIT_ON_FULL_HEAP} {raw.get(_DRIVER_OPTIONS, '')}".strip()
     return settings | {f"spark.dcluster.{name}": value for name, value in handed_over(job, cluster).items()}
 
 
 def _executor_settings(job: Job, cluster: Cluster, raw: Mapping[str, str]) -> dict[str, str]:
+    spec = job.spec
     if cluster.is_external:
-        return asked_alone(job.spec)
+        sized = asked_alone(spec)
+        return sized | executor_bounds(spec, None, sized, spec.worker_cpu or 1)
     worker = Worker.of(cluster.spec)
-    workers = Workers(cluster.spec.workers, worker.cores, worker.mib)
+    workers = Workers(cluster.spec.max_size, worker.cores, worker.mib)
     if job.owns_cluster or cluster.spec.single_job:
-        return whole_workers(workers, raw)
-    return slice_of(workers, job.spec, raw, beside_heap_mib(job.spec.extra_cmd, worker.mib))
+        sized = whole_workers(workers, raw)
+    else:
+        sized = slice_of(workers, spec, raw, beside_heap_mib(spec.extra_cmd, worker.mib))
+    return sized | executor_bounds(spec, cluster.spec, {**sized, **raw}, worker.cores)
 
 
 def never_fits(settings: Mapping[str, str], worker: Worker) -> Diagnosis | None:

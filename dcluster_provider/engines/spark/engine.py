@@ -13,7 +13,7 @@ from dcluster_provider.engines.setting_checks import check_fixed, check_values, 
 from dcluster_provider.engines.spark.conf import check_sizes
 from dcluster_provider.engines.spark.dependencies import check_settings
 from dcluster_provider.engines.spark.known_settings import DECIDED, INSTEAD, INSTEAD_ON_OURS, KINDS
-from dcluster_provider.engines.spark.master import is_busy, request_state
+from dcluster_provider.engines.spark.master import is_busy, request_state, workers_alive
 from dcluster_provider.engines.spark.sizes import BESIDE_HEAP, WORKER_HEAP
 from dcluster_provider.engines.spark.storage import storage_settings
 from dcluster_provider.engines.spark.values import core_count, memory_mib
@@ -58,6 +58,10 @@ class SparkEngine:
             instances = given["spark.executor.instances"]
             sized["workers"] = whole_number("spark.executor.instances", instances, 1, 1000)
         return ClusterSpec.model_validate(spec.own_cluster().model_dump() | sized)
+
+    def count_workers(self, rest: EngineRest) -> int:
+        """How many workers are alive and not about to leave."""
+        return workers_alive(request_state(rest))
 
     def is_busy(self, rest: EngineRest) -> bool:
         """Whether the master has an application or a driver."""

@@ -174,6 +174,17 @@ class KubernetesPlatform:
         except ApiRefused as refusal:
             raise self._owner_objects.refused(refusal, str(cluster), cluster) from refusal
 
+    def resize_cluster(self, cluster: Cluster) -> None:
+        """Set the number of worker pods, unless it is set; Kubernetes and the pods do the rest."""
+        workers = [pod for pod in self._pods(cluster) if pod.role == "worker" and not pod.is_over]
+        if sum(not pod.deleting for pod in workers) == cluster.spec.workers:
+            return
+        path = f"{collection('Deployment', self.settings.namespace_of(cluster.spec))}/{cluster.name}-worker"
+        try:
+            self._api.merge(path, {"spec": {"replicas": cluster.spec.workers}})
+        except ApiRefused as refusal:
+            raise self._owner_objects.refused(refusal, str(cluster), cluster) from refusal
+
     def observe_clusters(
         self, clusters: Sequence[Cluster]
     ) -> dict[int, ClusterObservation | ObservationError]:
@@ -330,6 +341,19 @@ class KubernetesPlatform:
         except (NoAnswer, ErrorResponse):
             return None
 
+    def _has_its_size(self, cluster: Cluster, pods: Sequence[Pod]) -> bool:
+        """Whether a resize is over: no surplus pod is there any more, and the master itself reports each worker."""
+        wanted = cluster.spec.workers
+        if sum(pod.role == "worker" and not pod.is_over for pod in pods) != wanted:
+            return False
+        try:
+            return (
+                engine_of(cluster.spec).count_workers(master_rest(self.settings, self._api, cluster))
+                == wanted
+            )
+        except (NoAnswer, ErrorResponse):
+            return False
+
     def _was_never_made(self, cluster: Cluster) -> bool:
         """Whether a cluster was refused for want of rights, so that not even its root is there."""
         if cluster.state is not ClusterState.TERMINATING or cluster.diagnosis is None:
@@ -362,6 +386,8 @@ class KubernetesPlatform:
             grace_periods = replace(grace_periods, unschedulable=self.settings.new_node_timeout)
         now = datetime.now(timezone.utc)
         seen = ClusterView(cluster, pods, warnings.about, grace_periods, now).observe(addresses)
+        if seen.phase is ClusterPhase.READY and cluster.resizing_since is not None:
+            return seen if self._has_its_size(cluster, pods) else replace(seen, phase=ClusterPhase.STARTING)
         # Only a cluster that was ready once is known to have had its Deployments.
         lacks_pods = seen.phase is ClusterPhase.STARTING and seen.hint is None and cluster.state.takes_jobs
         return replace(seen, hint=self._deployments.why_missing(cluster)) if lacks_pods else seen

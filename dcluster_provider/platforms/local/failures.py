@@ -51,7 +51,7 @@ def cluster_failure(place: ClusterPlace, plan: ClusterPlan, terms: Terms) -> Dia
     over = {role: state for role in plan.worker_roles if (state := place.process(role).state()).is_over}
     for role, state in over.items():
         # One that never joined has a cause that the others have too; one that did leaves them at work.
-        if len(over) == plan.workers or not _has_joined(place, role, terms):
+        if len(over) == len(plan.worker_roles) or not _has_joined(place, role, terms):
             return process_failure(f"{terms.worker} {role}", state, place.log(role), place.folder)
     return None
 

@@ -8,11 +8,12 @@ HOME/savepoints/      savepoints of Flink jobs: the user's, never removed
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dcluster_provider.core.record import Job
-from dcluster_provider.platforms.local.processes.process import Process
+from dcluster_provider.platforms.local.processes.process import Life, Process
 
 ENVIRONMENTS = "environments"
 
@@ -76,6 +77,11 @@ class ClusterPlace:
     def log(self, role: str) -> Path:
         """The log of a role's process."""
         return self.logs / f"{role}.log"
+
+    def are_over(self, roles: Iterable[str]) -> bool:
+        """Whether the processes of these roles have ended or can never begin."""
+        states = (self.process(role).state() for role in roles)
+        return all(state.is_over or (state.life is Life.NEW and state.stopped) for state in states)
 
     def job(self, job: Job) -> JobPlace:
         """The folders and files of one of its jobs."""

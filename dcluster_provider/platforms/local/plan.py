@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +33,8 @@ class ClusterPlan:
     :param host: where its master is.
     :param registry_id: of the registry that knows it; empty when it was made before registries had ids.
     :param is_ours: false for a cluster that somebody else runs.
+    :param workers: that it has, or ever had.
+    :param retired: the numbers of those that are to end, or have ended, since it was made smaller.
     """
 
     deployment: str
@@ -48,6 +50,7 @@ class ClusterPlan:
     host: str = HOST
     is_ours: bool = True
     registry_id: str = ""
+    retired: tuple[int, ...] = ()
 
     def address(self, purpose: str) -> str:
         """``host:port`` of a purpose."""
@@ -55,8 +58,27 @@ class ClusterPlan:
 
     @property
     def worker_roles(self) -> tuple[str, ...]:
-        """The names of the workers' processes."""
-        return tuple(f"worker-{number}" for number in range(self.workers))
+        """The names of the processes of the workers that the cluster is to have."""
+        return tuple(_role(number) for number in range(self.workers) if number not in self.retired)
+
+    @property
+    def retired_roles(self) -> tuple[str, ...]:
+        """The names of the processes of the others."""
+        return tuple(_role(number) for number in self.retired)
+
+    def resized(self, workers: int) -> ClusterPlan:
+        """The plan for another number of workers: the newest go first, and none comes back under its name."""
+        standing = [number for number in range(self.workers) if number not in self.retired]
+        surplus = tuple(standing[workers:])
+        return replace(
+            self,
+            workers=self.workers + max(0, workers - len(standing)),
+            retired=(*self.retired, *surplus),
+        )
+
+
+def _role(number: int) -> str:
+    return f"worker-{number}"
 
 
 def read_plan(place: ClusterPlace) -> ClusterPlan | None:
@@ -69,8 +91,25 @@ def read_plan(place: ClusterPlace) -> ClusterPlan | None:
     }  # a later release may store more
     return ClusterPlan(
         **known
-        | {"engine": LocalEngine.from_json(stored["engine"]), "given_ports": tuple(stored["given_ports"])}
+        | {
+            "engine": LocalEngine.from_json(stored["engine"]),
+            "given_ports": tuple(stored["given_ports"]),
+            "retired": tuple(stored.get("retired", ())),
+        }
     )
+
+
+def resize_plan(place: ClusterPlace, workers: int) -> ClusterPlan | None:
+    """Store the plan of a cluster with another number of workers; none when there is no plan any more.
+
+    To be called by one process at a time.
+    """
+    plan = read_plan(place)
+    if plan is None or len(plan.worker_roles) == workers:
+        return plan
+    plan = plan.resized(workers)
+    write_json(place.plan, _as_json(plan))
+    return plan
 
 
 def make_plan(
@@ -113,11 +152,15 @@ def _store(place: ClusterPlace, plan: ClusterPlan) -> None:
     draft = place.home / "clusters" / f".{place.name}.{secrets.token_hex(4)}"
     draft.mkdir(parents=True, mode=0o700)
     try:
-        write_json(draft / "plan.json", asdict(plan) | {"engine": plan.engine.as_json()})
+        write_json(draft / "plan.json", _as_json(plan))
         draft.rename(place.folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _as_json(plan: ClusterPlan) -> dict[str, object]:
+    return asdict(plan) | {"engine": plan.engine.as_json()}
 
 
 def external_plan(cluster: Cluster, engine: LocalEngine, ports: dict[str, int]) -> ClusterPlan:

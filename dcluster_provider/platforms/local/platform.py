@@ -41,6 +41,7 @@ from dcluster_provider.platforms.local.plan import (
     make_plan,
     read_plan,
     remove_old_configurations,
+    resize_plan,
 )
 from dcluster_provider.platforms.local.process_engine import ProcessEngine
 from dcluster_provider.platforms.local.processes.process import Life, StartFailed
@@ -147,6 +148,19 @@ class LocalPlatform:
             raise PlatformRefused(str(cluster), start_failure(place.disk, error)) from error
         ending.prune(self.settings.home, self.settings.keep_logs_days)
         prune_environments(self.settings.home, self.settings.keep_logs_days)
+
+    def resize_cluster(self, cluster: Cluster) -> None:
+        """Start workers that are missing, and have surplus ones end."""
+        place, engine = self._place(cluster.name), _ENGINES[cluster.spec.engine]
+        with ending.while_not_ended(place, str(cluster)):
+            plan = resize_plan(place, cluster.spec.workers)
+            if plan is None:
+                return
+            for role in plan.retired_roles:
+                if not place.are_over([role]):
+                    engine.retire(place.process(role))
+        if any(place.process(role).state().life is Life.NEW for role in plan.worker_roles):
+            self.apply_cluster(cluster)
 
     def observe_clusters(
         self, clusters: Sequence[Cluster]

@@ -12,7 +12,7 @@ from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.processes.process import Command
+from dcluster_provider.platforms.local.processes.process import Command, Process
 from dcluster_provider.platforms.local.settings import LocalSettings
 
 
@@ -56,6 +56,9 @@ class ProcessEngine(Protocol):
 
     def commands(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
         """What to run for the cluster, by role, after its configuration was written."""
+
+    def retire(self, worker: Process) -> None:
+        """Take a worker out of use a step further, until its process has ended; what runs on it goes on elsewhere."""
 
     def start_job(
         self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]

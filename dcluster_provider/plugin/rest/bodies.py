@@ -6,7 +6,7 @@ from typing import Any
 
 from dcluster_provider.core.entity import Entity
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.spec import ClusterSize, ClusterSpec, JobSpec
 
 _SIZES = {
     "tenant": "my-team",
@@ -61,6 +61,11 @@ def cluster_body(example: dict[str, Any], default_type: str) -> dict[str, Any]:
         default_type
     )
     return body
+
+
+def size_body() -> dict[str, Any]:
+    """The description of a body that says how large a cluster is to be."""
+    return _body(ClusterSize, {"workers": 4})
 
 
 def job_body() -> dict[str, Any]:

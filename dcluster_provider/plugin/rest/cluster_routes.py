@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # FastAPI reads annotations
 from fastapi import APIRouter, Path, Response
 
+from dcluster_provider.control.resizing import check_size
 from dcluster_provider.core.engine_traits import types_of
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.redaction import redaction
-from dcluster_provider.core.spec import ClusterSpec, parse
-from dcluster_provider.dags.ids import INSTANCE_SYNC, LAUNCH_CLUSTER, TERMINATE_CLUSTER
+from dcluster_provider.core.spec import ClusterSize, ClusterSpec, parse
+from dcluster_provider.dags.ids import INSTANCE_SYNC, LAUNCH_CLUSTER, RESIZE_CLUSTER, TERMINATE_CLUSTER
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.plugin.rest import bodies, bounded_observer
@@ -130,6 +131,29 @@ def terminate_flink(cluster_id: ClusterId, user: GetUserDep, conn_id: ConnId = N
 
 
 @router.post(
+    "/resize/cluster/{cluster_id}",
+    summary="Resize a running elastic cluster",
+    dependencies=[may_run(RESIZE_CLUSTER)],
+    openapi_extra=bodies.size_body(),
+)
+def resize(
+    cluster_id: ClusterId,
+    body: JsonObject,
+    user: GetUserDep,
+    conn_id: ConnId = None,
+    key: IdempotencyKey = None,
+) -> str:
+    """Returns at once; a run of ``dcluster_resize_cluster`` gives the cluster that number of workers."""
+    workers = parse(ClusterSize, body).workers
+    hook, cluster = cluster_and_hook(conn_id, cluster_id)
+    check_size(hook.control.platform, cluster, workers)
+    stored = request_key(hook, "resize", user.get_id(), key)
+    conf = {"cluster_id": cluster.id, "workers": workers, "dcluster_conn_id": cluster.conn_id}
+    ensure_run(RESIZE_CLUSTER, f"rest__cluster_{cluster.id}_{stored[:16]}", conf, user.get_name())
+    return f"Cluster {cluster.id} ({cluster.name}) is being resized to {workers} workers"
+
+
+@router.post(
     "/log/instance/{instance_id}",
     summary="Record what an instance reports of itself",
     response_class=Response,
@@ -160,7 +184,10 @@ def _launch(
     stored = request_key(hook, "cluster", user.get_id(), key)
     actor = f"{user.get_name()} (REST)"
     cluster = hook.clusters.of_key(stored) or hook.clusters.request(spec, stored, actor=actor)
-    if (cluster.spec, cluster.conn_id) != (spec, hook.dcluster_conn_id):
+    asked = cluster.spec
+    if asked.is_elastic:  # it may have been resized since
+        asked = asked.model_copy(update={"workers": spec.workers})
+    if (asked, cluster.conn_id) != (spec, hook.dcluster_conn_id):
         raise InvalidSpec(
             f"header Idempotency-Key: {key!r} came with another request, which {cluster} answers; send a key of its "
             "own with each request"

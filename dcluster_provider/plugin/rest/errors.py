@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from dcluster_provider.core.errors import (
     ClusterFailed,
     ClusterInUse,
+    ClusterNotRunning,
     ClusterTerminating,
     DClusterError,
     DuplicateJob,
@@ -27,7 +28,15 @@ from dcluster_provider.plugin.rest.paths import as_asked
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
-_BAD_REQUEST = (InvalidSpec, DuplicateJob, ClusterFailed, ClusterTerminating, ClusterInUse, SavepointFailed)
+_BAD_REQUEST = (
+    InvalidSpec,
+    DuplicateJob,
+    ClusterFailed,
+    ClusterTerminating,
+    ClusterInUse,
+    ClusterNotRunning,
+    SavepointFailed,
+)
 
 
 class ErrorBody(BaseModel):

@@ -17,7 +17,7 @@ from dcluster_provider.registry.models import VERSION_TABLE
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-HEAD = "0010"  # the newest migration under versions/
+HEAD = "0011"  # the newest migration under versions/
 
 
 def migrate(url: str) -> None:

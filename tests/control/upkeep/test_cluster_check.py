@@ -29,21 +29,6 @@ def lines(report):
     return [(line.what, line.why) for line in report.lines]
 
 
-@pytest.fixture
-def later(control, monkeypatch):
-    """Have a pass begin so much later than the test did, however long the test takes."""
-    from dcluster_provider.control.records import utc_now
-
-    began = utc_now()
-
-    def move(**by):
-        moved = timedelta(**by)
-        monkeypatch.setattr("dcluster_provider.control.upkeep.upkeep.utc_now", lambda: began + moved)
-
-    move(seconds=0)
-    return move
-
-
 @pytest.mark.parametrize(
     ("states", "why"),
     [

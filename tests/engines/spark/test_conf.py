@@ -30,7 +30,7 @@ def test_what_is_a_secret_here_is_one_there(name, given):
 def test_the_users_own_counts_too():
     assert re.search(redaction_regex("salt"), "my.salt") is not None
     cluster = make_cluster(extra_configs={REDACTION: "salt"})
-    assert daemon_settings(cluster.spec.extra_configs)[REDACTION].startswith("(?:salt)|(?i:secret|")
+    assert daemon_settings(cluster.spec)[REDACTION].startswith("(?:salt)|(?i:secret|")
     assert job_settings(make_job(cluster), cluster)[REDACTION].startswith("(?:salt)|")
     other = make_job(cluster, extra_cmd={REDACTION: "pepper"})
     assert job_settings(other, cluster)[REDACTION].startswith("(?:pepper)|")

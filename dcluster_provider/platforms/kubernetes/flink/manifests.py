@@ -9,11 +9,11 @@ from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import memory_bytes
 from dcluster_provider.engines.flink.conf import (
     DAEMON_LOGGING,
-    DEFAULTS,
     JVM_OPTIONS,
     SLOTS,
     configuration_text,
-    slots,
+    defaults,
+    min_slots,
     slots_per_worker,
 )
 from dcluster_provider.engines.flink.savepoints import SAVEPOINT_FOLDER, savepoint_folder, with_default_folder
@@ -112,7 +112,7 @@ def cluster_settings(settings: KubernetesSettings, cluster: Cluster) -> dict[str
     given = spec.extra_configs
     if settings.flink_storage:
         given = with_default_folder(given, f"{_folder(settings, cluster)}/savepoints")
-    return DEFAULTS | _storage(settings, cluster) | given | fixed
+    return defaults(spec) | _storage(settings, cluster) | given | fixed
 
 
 def _storage(settings: KubernetesSettings, cluster: Cluster) -> dict[str, str]:
@@ -152,7 +152,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
         mib=mib(memory_bytes(cluster.spec.master_memory)),
         env=environment(),
         ports={"rpc": RPC_PORT, "blob": BLOB_PORT, "rest": REST_PORT},
-        probes=readiness(_ALL_SLOTS, str(slots(cluster.spec)), "/overview", REST_PORT),
+        probes=readiness(_ALL_SLOTS, str(min_slots(cluster.spec)), "/overview", REST_PORT),
         secrets={cluster.name: CONF},
     )
     return pod_template(

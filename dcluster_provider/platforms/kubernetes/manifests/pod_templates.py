@@ -19,6 +19,7 @@ from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
 PART = "part"  # the file of a Secret that holds a part of something larger
 SCRATCH = "/var/dcluster"  # where a pod may write whatever it needs while it lives
+GRACE_SECONDS = 5  # that a pod's processes have to leave by themselves
 _USERS = PREFIX + "users"  # annotation: the pod's /etc/passwd
 _LOCALE = {
     "LC_ALL": "C.UTF-8"
@@ -41,6 +42,7 @@ class EngineContainer:
     :param ports: by name.
     :param probes: ``startupProbe`` and so on.
     :param secrets: folders in which Secrets are mounted, by the Secret's name.
+    :param pre_stop: what is run in it before it is told to leave: a script of bash and its ``$0``.
     :param parts: a folder, and the Secrets whose one file each is mounted in it, in this order.
     """
 
@@ -53,6 +55,7 @@ class EngineContainer:
     ports: Mapping[str, int] = field(default_factory=dict)
     probes: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    pre_stop: tuple[str, ...] = ()
     parts: tuple[str, Sequence[str]] = ("", ())
 
 
@@ -65,7 +68,7 @@ def pod_template(
     *,
     job: Job | None = None,
     service_account: str = "",
-    grace_seconds: int = 5,
+    grace_seconds: int = GRACE_SECONDS,
 ) -> dict[str, Any]:
     """The template of a pod that restricted Pod Security admits, with what is laid over it.
 
@@ -157,6 +160,8 @@ def _engine(settings: KubernetesSettings, container: EngineContainer) -> dict[st
         "volumeMounts": mounts,
         **container.probes,
     }
+    if container.pre_stop:
+        engine["lifecycle"] = {"preStop": {"exec": {"command": ["/bin/bash", "-c", *container.pre_stop]}}}
     if settings.image_pull_policy:
         engine["imagePullPolicy"] = settings.image_pull_policy
     return engine

@@ -171,7 +171,7 @@ def own_executor_settings(
     (engine,) = (each for each in executor["spec"]["containers"] if each["name"] == ENGINE_CONTAINER)
     defaults = {
         **_DEFAULTS,
-        "spark.executor.instances": str(cluster.spec.workers),
+        **({} if job.spec.max_workers else {"spark.executor.instances": str(cluster.spec.workers)}),
         "spark.kubernetes.executor.request.cores": engine["resources"]["requests"]["cpu"],
         # A job of few executors had better have them all at once than in batches.
         "spark.kubernetes.allocation.batch.size": "50",

@@ -18,6 +18,7 @@ from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import (
 )
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
+    GRACE_SECONDS,
     SCRATCH,
     EngineContainer,
     mib,
@@ -55,6 +56,21 @@ exec 3<>/dev/tcp/127.0.0.1/{UI_PORT} && printf 'GET /json/ HTTP/1.0\\r\\n\\r\\n'
 """
 
 
+# A worker that has to leave tells its master, and stays until its executors have given their blocks to others: as long
+# as there is a master, and with it a cluster.
+_DECOMMISSION = f"""\
+running() {{  # the last letter in brackets: this script is not what it looks for
+    for each in /proc/[0-9]*; do
+        tr '\\0' ' ' <$each/cmdline 2>/dev/null | grep -q "$1" && echo "${{each#/proc/}}"
+    done
+}}
+kill -PWR $(running 'deploy[.]worker[.]Worke[r] ')
+sleep 2
+while [ "$(running 'CoarseGrainedExecutorBacken[d]')" ] && (: <"/dev/tcp/$0/{MASTER_PORT}") 2>/dev/null; do
+    sleep 0.5
+done
+"""
+_DECOMMISSION_SECONDS = 120
 # A master that was started anew has another address, and the same name.
 _FRESH_NAMES = "-Dsun.net.inetaddr.ttl=3"  # seconds
 _BY_NAME = {"spark.worker.preferConfiguredMasterAddress": "true"}
@@ -87,9 +103,7 @@ def cluster_files(cluster: Cluster, shared_secret: str) -> dict[str, str]:
     """
     secured = _SECURED | {"spark.authenticate.secret": shared_secret}
     return {
-        "daemon.properties": properties_text(
-            daemon_settings(_BY_NAME | _PROXY | cluster.spec.extra_configs) | secured
-        ),
+        "daemon.properties": properties_text(daemon_settings(cluster.spec, _BY_NAME | _PROXY) | secured),
         "secured.properties": properties_text(secured),
     }
 
@@ -117,7 +131,7 @@ def _master_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
         mib=memory,
         env=_environment(max(192, memory * 3 // 4)),
         ports={"spark": MASTER_PORT, "ui": UI_PORT},
-        probes=readiness(_ALL_WORKERS, str(cluster.spec.workers), "/json/", UI_PORT),
+        probes=readiness(_ALL_WORKERS, str(cluster.spec.min_size), "/json/", UI_PORT),
         secrets={cluster.name: CONF},
     )
     return pod_template(settings, cluster, "master", container, cluster_labels(cluster, "master"))
@@ -141,8 +155,16 @@ def _worker_pod(settings: KubernetesSettings, cluster: Cluster) -> dict[str, Any
             }
         },
         secrets={cluster.name: CONF},
+        pre_stop=(_DECOMMISSION, cluster.name) if cluster.spec.is_elastic else (),
     )
-    return pod_template(settings, cluster, "worker", container, cluster_labels(cluster, "worker"))
+    return pod_template(
+        settings,
+        cluster,
+        "worker",
+        container,
+        cluster_labels(cluster, "worker"),
+        grace_seconds=_DECOMMISSION_SECONDS if cluster.spec.is_elastic else GRACE_SECONDS,
+    )
 
 
 def _environment(heap_mib: int) -> dict[str, str]:

@@ -14,11 +14,11 @@ from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink.conf import (
     CLIENT_LOGGING,
     DAEMON_LOGGING,
-    DEFAULTS,
     JVM_OPTIONS,
     SLOTS,
     client_target,
     configuration_text,
+    defaults,
     divisions,
     java_options,
     job_settings,
@@ -99,7 +99,7 @@ def cluster_settings(place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) 
         "blob.storage.directory": str(work / "blobs"),
         "process.working-dir": str(work / "processes"),
     }
-    return DEFAULTS | with_default_folder(spec.extra_configs, f"file://{place.savepoints}") | fixed
+    return defaults(spec) | with_default_folder(spec.extra_configs, f"file://{place.savepoints}") | fixed
 
 
 def client_command(

@@ -49,7 +49,7 @@ from dcluster_provider.platforms.local.job_process import (
 )
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.processes.process import Command, Life
+from dcluster_provider.platforms.local.processes.process import Command, Life, Process
 from dcluster_provider.platforms.local.processes.termination import end
 from dcluster_provider.platforms.local.settings import LocalSettings
 
@@ -62,6 +62,7 @@ _TERMS = Terms(
 )
 _SUBMITTED = re.compile(r"Submitting job '.*' \(([0-9a-f]{32})\)")
 _CLIENT = "The client"
+_RETIRED_GRACE = 5.0  # seconds in which a TaskManager takes leave of its JobManager
 
 
 class FlinkProcesses:
@@ -87,6 +88,10 @@ class FlinkProcesses:
     def commands(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
         """The JobManager and the TaskManagers."""
         return flink_launch.commands(place, plan, cluster)
+
+    def retire(self, worker: Process) -> None:
+        """End the TaskManager; jobs on it go on from their newest checkpoints."""
+        end([worker], _RETIRED_GRACE)
 
     def start_job(
         self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]
@@ -152,7 +157,7 @@ class FlinkView:
         phase = ClusterPhase.STARTING
         if failure:
             phase = ClusterPhase.BROKEN
-        elif answer.get("slots-total", 0) >= slots(self._spec) and self._all_live():
+        elif answer.get("slots-total", 0) == slots(self._spec) and self._has_its_size():
             phase = ClusterPhase.READY
         return ClusterObservation(
             phase,
@@ -253,9 +258,11 @@ class FlinkView:
             own.log.write_text(flink_rest.root_exception(self._rest, job_id), encoding="utf-8")
         write_outcome(own, seen)
 
-    def _all_live(self) -> bool:
+    def _has_its_size(self) -> bool:
         """The JobManager needs seconds to notice a lost TaskManager."""
-        return all(self._place.process(role).state().life is Life.RUNNING for role in self._plan.worker_roles)
+        roles = self._plan.worker_roles
+        live = sum(self._place.process(role).state().life is Life.RUNNING for role in roles)
+        return live == self._spec.workers and self._place.are_over(self._plan.retired_roles)
 
 
 def submitted_ids(own: JobPlace) -> list[str]:

@@ -108,7 +108,7 @@ def commands(place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[s
     :raises OSError: the configuration cannot be written.
     """
     properties = place.conf / "daemons.properties"
-    settings = daemon_settings(cluster.spec.extra_configs) | _secret(plan)
+    settings = daemon_settings(cluster.spec) | _secret(plan)
     write_properties(properties, settings)
     daemon = _DaemonCommands(place, plan, properties)
     heap = worker_heap_mib(cluster.spec)

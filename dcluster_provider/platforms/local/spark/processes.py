@@ -36,10 +36,11 @@ from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.job_process import STOP_GRACE, conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
-from dcluster_provider.platforms.local.processes.process import Command
+from dcluster_provider.platforms.local.processes.process import Command, Process
 from dcluster_provider.platforms.local.processes.termination import end
 from dcluster_provider.platforms.local.settings import LocalSettings
 from dcluster_provider.platforms.local.spark import launch as spark_launch
+from dcluster_provider.platforms.local.spark.decommission import decommission
 from dcluster_provider.platforms.local.spark.launch import (
     MASTER_PORT,
     PORT_SETTINGS,
@@ -82,6 +83,10 @@ class SparkProcesses:
         """The master and the workers."""
         return spark_launch.commands(place, plan, cluster)
 
+    def retire(self, worker: Process) -> None:
+        """Decommission the worker, and end it when its executors have handed their blocks over."""
+        decommission(worker)
+
     def start_job(
         self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]
     ) -> None:
@@ -106,26 +111,26 @@ class SparkProcesses:
 
     def view(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> SparkView:
         """The cluster, with one answer of its master."""
-        return SparkView.take(place, plan, cluster.spec.extra_configs)
+        return SparkView.take(place, plan, cluster.spec)
 
 
 @dataclass(frozen=True)
 class SparkView:
     """One look at a Spark cluster.
 
-    :param settings: the cluster's.
+    :param spec: the cluster's.
     :param answer: the master's own account, none when it gave none.
     """
 
     place: ClusterPlace
     plan: ClusterPlan
-    settings: dict[str, str]
+    spec: ClusterSpec
     answer: dict[str, Any] | None
 
     @classmethod
-    def take(cls, place: ClusterPlace, plan: ClusterPlan, settings: dict[str, str]) -> SparkView:
+    def take(cls, place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> SparkView:
         """Look, by one HTTP request."""
-        return cls(place, plan, settings, poll_state(HttpRest(plan.host, plan.ports[UI_PORT])))
+        return cls(place, plan, spec, poll_state(HttpRest(plan.host, plan.ports[UI_PORT])))
 
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
@@ -134,7 +139,7 @@ class SparkView:
         phase = ClusterPhase.STARTING
         if failure:
             phase = ClusterPhase.BROKEN
-        elif self.answer and self.answer.get("status") == "ALIVE" and alive >= self.plan.workers:
+        elif self.answer and self.answer.get("status") == "ALIVE" and self._has_its_size(alive):
             phase = ClusterPhase.READY
         return ClusterObservation(
             phase,
@@ -143,6 +148,9 @@ class SparkView:
             workers_ready=alive,
             diagnosis=failure,
         )
+
+    def _has_its_size(self, alive: int) -> bool:
+        return alive == self.spec.workers and self.place.are_over(self.plan.retired_roles)
 
     def busy(self) -> bool | None:
         """Whether the master has an application at work; none when it does not answer."""
@@ -174,7 +182,7 @@ class SparkView:
             return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING, ui_url)
         diagnosis = never_satisfied(application, Worker(self.plan.worker_cores, self.plan.worker_mib))
         if diagnosis is None:
-            diagnosis = ended_at_start(facts, self.settings | job.spec.extra_cmd)
+            diagnosis = ended_at_start(facts, self.spec.extra_configs | job.spec.extra_cmd)
         if diagnosis:
             return JobObservation(JobPhase.FAILED, ui_url, diagnosis=diagnosis)
         return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING, ui_url)

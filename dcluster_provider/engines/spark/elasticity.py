@@ -1,0 +1,54 @@
+"""What Spark is told so that a cluster can be resized under its jobs, and so that executors come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dcluster_provider.core.spec import ClusterSpec, JobSpec
+
+_CORES, _TOTAL = "spark.executor.cores", "spark.cores.max"
+# An executor that has to leave finishes its tasks, and gives cached and shuffled blocks to the others.
+_DECOMMISSION = {
+    "spark.decommission.enabled": "true",
+    "spark.storage.decommission.enabled": "true",
+    "spark.storage.decommission.rddBlocks.enabled": "true",
+    "spark.storage.decommission.shuffleBlocks.enabled": "true",
+}
+
+
+def decommission_settings(spec: ClusterSpec) -> dict[str, str]:
+    """The settings with which the processes of an elastic cluster, and its jobs, survive that it gets smaller."""
+    return dict(_DECOMMISSION) if spec.is_elastic else {}
+
+
+def executor_bounds(
+    spec: JobSpec, cluster: ClusterSpec | None, sized: Mapping[str, str], worker_cores: int
+) -> dict[str, str]:
+    """The settings of a job whose number of executors changes; empty for another one.
+
+    It is one that says so, and on an elastic cluster one that asks for no number of workers.
+
+    :param cluster: none for one that somebody else runs.
+    :param sized: the settings of its executors.
+    :param worker_cores: that it counts as one worker.
+    """
+    cores = int(sized.get(_CORES, worker_cores))
+    each = max(1, worker_cores // cores)
+    if spec.max_workers is not None:
+        least, most = (spec.min_workers or 1) * each, spec.max_workers * each
+        first = (spec.num_workers or spec.min_workers or 1) * each
+        return _dynamic(least, most, first) | {_TOTAL: str(most * cores)}
+    if cluster is not None and cluster.is_elastic and spec.num_workers is None and _TOTAL in sized:
+        return _dynamic(1, max(1, int(sized[_TOTAL]) // cores), 1)
+    return {}
+
+
+def _dynamic(least: int, most: int, first: int) -> dict[str, str]:
+    # Nothing but executors keeps shuffled blocks here, so Spark has to know who holds which.
+    return {
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        "spark.dynamicAllocation.minExecutors": str(least),
+        "spark.dynamicAllocation.maxExecutors": str(most),
+        "spark.dynamicAllocation.initialExecutors": str(first),
+    }
