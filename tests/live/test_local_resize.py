@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,11 +10,11 @@ from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_platform, until
 
 from dcluster_provider.control.connect import Control, connect
-from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.local.installation.engines import ensure_engine, find_engine
 from dcluster_provider.platforms.local.processes.termination import census
+from tests.live.resizing import counted, executors, parallelism
 
 EXECUTORS = str(APPLICATIONS / "executors.py")
 SIZE = {"workerMemory": "1Gi", "masterMemory": "1Gi"}
@@ -54,11 +53,6 @@ def submitted(control, application: str, **fields) -> Job:
     return control.jobs.submit({"client": "team", "module": "elastic", "application": application} | fields)
 
 
-def executors(name: Path) -> int:
-    file = name.with_suffix(".executors")
-    return int(file.read_text()) if file.exists() else 0
-
-
 def succeeded(control, job: Job) -> Job:
     return control.jobs.wait(job.id, timeout=HANG_SECONDS)
 
@@ -66,10 +60,10 @@ def succeeded(control, job: Job) -> Job:
 def test_a_spark_job_goes_on_while_its_cluster_grows_and_shrinks_and_its_blocks_stay(
     control, settings, tmp_path
 ):
-    cluster = launched(control, longLiving=True, maxWorkers=3)
+    cluster = launched(control, longLiving=True, maxWorkers=6)  # of which a job takes half
     assert worker_processes(settings, cluster) == ["worker-0"]
     name = tmp_path / "job"
-    job = submitted(control, EXECUTORS, args=[str(name), "blocks"], clusterId=cluster.id, maxWorkers=3)
+    job = submitted(control, EXECUTORS, args=[str(name), "blocks"], clusterId=cluster.id)
     until(lambda: executors(name), lambda seen: seen == 1)
     grown = resized(control, cluster, 3)
     assert (grown.state, grown.workers_ready, grown.resizing_since) == (ClusterState.RUNNING, 3, None)
@@ -111,20 +105,6 @@ def jar(tmp_path_factory, control):
     return str(build_jar(tmp_path_factory.mktemp("jar"), APPLICATIONS / "Counting.java", engine.home / "lib"))
 
 
-def counted(file: Path) -> list[tuple[int, int]]:
-    """The number and the count of each whole line."""
-    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-    return [tuple(map(int, line.split())) for line in lines if line.endswith("\n")]
-
-
-def parallelism(control, cluster: Cluster, job: Job) -> int:
-    """Of the source of the job's Flink job; 0 while it does not run."""
-    address = urlsplit(control.clusters.get(cluster.id).master_url)
-    rest = HttpRest(str(address.hostname), int(address.port or 0))
-    found = rest.request("GET", f"/jobs/{flink_job_id(job.platform_key, job.generation)}")
-    return found["vertices"][0]["parallelism"] if found["state"] == "RUNNING" else 0
-
-
 def test_a_flink_job_goes_on_from_its_checkpoint_while_its_cluster_grows_and_shrinks(
     control, settings, jar, tmp_path
 ):
@@ -144,9 +124,11 @@ def test_a_flink_job_goes_on_from_its_checkpoint_while_its_cluster_grows_and_shr
         extraCmd=checkpoints,
     )
     until(lambda: len(counted(file)), lambda seen: seen > 100)
+    address = urlsplit(cluster.master_url)
+    rest = HttpRest(str(address.hostname), int(address.port or 0))
     for workers in (2, 1):
         resized(control, cluster, workers)
-        until(lambda: parallelism(control, cluster, job), lambda seen, workers=workers: seen == workers)
+        until(lambda: parallelism(rest, job), lambda seen, workers=workers: seen == workers)
         before = len(counted(file))
         until(lambda: len(counted(file)), lambda seen, before=before: seen > before + 200)
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
