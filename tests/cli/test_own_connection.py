@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 
 import pytest
 from connections import connection_variable
@@ -61,3 +62,20 @@ def test_a_connection_that_is_gone_is_told_of_and_the_given_one_taken(requested,
     clusters.terminate_clusters(given)
     assert "connection 'other', which no longer exists" in capsys.readouterr().err
     assert DClusterHook().clusters.get(requested.cluster_id).state is ClusterState.TERMINATED
+
+
+def test_a_cluster_is_resized_by_a_command(requested, capsys):
+    hook = DClusterHook("other")
+    registry = hook.control.registry.clusters
+    cluster = hook.clusters.request({"tenant": "t", "maxWorkers": 3})
+    given = Namespace(
+        cluster=str(cluster.id), workers=2, wait=False, timeout=None, conn_id="other", output="json"
+    )
+    with pytest.raises(
+        SystemExit, match=r"ClusterNotRunning: cluster 2 .* is REQUESTED; only a running cluster"
+    ):
+        clusters.resize_clusters(given)
+    registry.save(replace(cluster, state=ClusterState.RUNNING))
+    clusters.resize_clusters(given)
+    assert registry.get(cluster.id).spec.workers == 2
+    assert capsys.readouterr().out

@@ -63,11 +63,13 @@ def test_a_spark_job_goes_on_while_its_cluster_grows_and_shrinks_and_its_blocks_
     cluster = launched(control, longLiving=True, maxWorkers=6)  # of which a job takes half
     assert worker_processes(settings, cluster) == ["worker-0"]
     name = tmp_path / "job"
-    job = submitted(control, EXECUTORS, args=[str(name), "blocks"], clusterId=cluster.id)
+    job = submitted(control, EXECUTORS, args=[str(name)], clusterId=cluster.id)
     until(lambda: executors(name), lambda seen: seen == 1)
     grown = resized(control, cluster, 3)
     assert (grown.state, grown.workers_ready, grown.resizing_since) == (ClusterState.RUNNING, 3, None)
     until(lambda: executors(name), lambda seen: seen == 3)
+    name.with_suffix(".hold").touch()
+    until(name.with_suffix(".held").exists, bool)
     shrunk = resized(control, cluster, 1)
     assert (shrunk.workers_ready, worker_processes(settings, cluster)) == (1, ["worker-0"])
     until(lambda: executors(name), lambda seen: seen == 1)
@@ -76,7 +78,7 @@ def test_a_spark_job_goes_on_while_its_cluster_grows_and_shrinks_and_its_blocks_
     name.with_suffix(".go").touch()
     succeeded(control, job)
     log = control.jobs.logs(job.id)
-    assert "the sums were right to the end: True" in log
+    assert "what it held is right: True" in log
     actions = [event.action for event in control.registry.events.list(cluster_id=cluster.id)]
     assert actions.count("RESIZED") == 3
 
@@ -96,7 +98,7 @@ def test_a_jobs_executors_come_and_go_as_it_has_work(control, tmp_path):
     name.with_suffix(".idle").touch()
     until(lambda: executors(name), lambda seen: seen == 1)
     name.with_suffix(".go").touch()
-    assert "the sums were right to the end: True" in control.jobs.logs(succeeded(control, job).id)
+    assert "what it held is right: True" in control.jobs.logs(succeeded(control, job).id)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ FORMS: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
         {"Life": {"long_living": True, "idle_timeout": 600}, "Cluster": {"tenant": "sales", "workers": 3}},
         {"tenant": "sales", "workers": 3, "long_living": True, "idle_timeout": 600, "type": "spark3"},
     ),
+    ids.RESIZE_CLUSTER: ({"Cluster": {"cluster_id": 12, "workers": 4}}, {"cluster_id": 12, "workers": 4}),
     ids.TERMINATE_CLUSTER: (
         {"Cluster": {"cluster_id": 12, "force": True}},
         {"cluster_id": 12, "force": True},

@@ -1,7 +1,8 @@
 """Writes how many executors it has, again and again, while it has work for them, then without work, until it may end.
 
-Arguments: the beginning of its files' names; ``blocks`` to hold cached and shuffled data that has to stay right.
-Files: ``.executors`` is what it writes; ``.idle`` ends its work, ``.go`` ends it.
+Argument: the beginning of its files' names. ``.executors`` is what it writes; ``.hold`` has it cache and shuffle data
+on the executors that it has then, which has to stay as it is, and ``.held`` says that it has; ``.idle`` ends its work,
+``.go`` ends it.
 """
 
 import random
@@ -14,6 +15,7 @@ from pyspark.sql import SparkSession
 
 name = Path(sys.argv[1])
 context = SparkSession.builder.getOrCreate().sparkContext
+held = expected = None
 
 
 def is_there(suffix: str) -> bool:
@@ -31,15 +33,22 @@ def work(_) -> None:
     time.sleep(0.5)
 
 
-pairs = context.parallelize(range(1000), 8).map(lambda number: (number % 8, random.random()))
-# Chance makes the values: a block that is lost instead of handed over is computed again, and is another then.
-sums = pairs.reduceByKey(add, 8).cache() if "blocks" in sys.argv else context.parallelize(range(8))
-expected = sorted(sums.collect())
+def by_chance(numbers):
+    """Values that are others when they are computed again, because a block was lost instead of handed over."""
+    time.sleep(0.5)  # so that every executor computes some
+    return [(number % 8, random.random()) for number in numbers]
+
+
 while not is_there(".idle") and not is_there(".go"):
+    if is_there(".hold") and held is None:
+        pairs = context.parallelize(range(1000), 8).mapPartitions(by_chance)
+        held = pairs.reduceByKey(add, 8).mapPartitions(lambda part: time.sleep(0.5) or part).cache()
+        expected = sorted(held.collect())
+        name.with_suffix(".held").touch()
     context.parallelize(range(8), 8).foreach(work)
-    assert sorted(sums.collect()) == expected, "what was computed before has changed"
+    assert held is None or sorted(held.collect()) == expected, "a block was lost, and computed again"
     tell()
 while not is_there(".go"):
     tell()
     time.sleep(0.3)
-print("the sums were right to the end:", sorted(sums.collect()) == expected)
+print("what it held is right:", held is None or sorted(held.collect()) == expected)

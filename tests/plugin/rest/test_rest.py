@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -501,3 +502,53 @@ def test_the_entity_of_the_documentation_needs_an_application(admin, monkeypatch
     extra = {"home": str(tmp_path / "home"), "application_template": f"{tmp_path}/team.py"}
     monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", json.dumps({"conn_type": "dcluster", "extra": extra}))
     assert admin.post("/job/submit", json=body).status_code == 200
+
+
+@pytest.fixture
+def elastic(admin, api):
+    """The id of an elastic cluster that runs, as far as the registry knows."""
+    number = admin.post("/launch/spark/cluster", json={"tenant": "team", "maxWorkers": 4}).json()
+    clusters = api.control.registry.clusters
+    cluster = clusters.get(number)
+    clusters.save(replace(cluster, state=ClusterState.RUNNING))
+    return number
+
+
+def test_a_resize_answers_at_once_and_one_run_does_it(admin, api, elastic):
+    path, headers = f"/resize/cluster/{elastic}", {"Idempotency-Key": "once"}
+    answers = [admin.post(path, json={"workers": 3}, headers=headers).json() for _ in range(2)]
+    assert len(set(answers)) == 1
+    assert answers[0].endswith("is being resized to 3 workers")
+    ((run_id, conf),) = api.runs(ids.RESIZE_CLUSTER)
+    assert run_id.startswith(f"rest__cluster_{elastic}_")
+    assert conf == {"cluster_id": elastic, "workers": 3, "dcluster_conn_id": "dcluster_default"}
+    other = admin.post(path, json={"workers": 2}, headers=headers)
+    assert (other.status_code, "with another body" in error(other)) == (400, True)
+    admin.post(path, json={"workers": 2})
+    assert len(api.runs(ids.RESIZE_CLUSTER)) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"workers": 5}, "field workers: 5 is out of the bounds"),
+        ({"workers": "two"}, "field workers: has to be a whole number"),
+        ({"worker": 2}, "did you mean 'workers'?"),
+        ({}, "field workers: is required"),
+    ],
+)
+def test_a_size_that_cannot_be_is_refused_before_there_is_a_run(admin, api, elastic, body, why):
+    assert why in error(admin.post(f"/resize/cluster/{elastic}", json=body))
+    assert api.runs(ids.RESIZE_CLUSTER) == []
+
+
+def test_a_request_is_the_same_after_its_cluster_was_resized(admin, api):
+    headers = {"Idempotency-Key": "once"}
+    body = {"tenant": "team", "maxWorkers": 4}
+    number = admin.post("/launch/spark/cluster", json=body, headers=headers).json()
+    clusters = api.control.registry.clusters
+    clusters.save(replace(clusters.get(number), state=ClusterState.RUNNING))
+    clusters.resize(number, 3, clusters.get(number).created_at)
+    assert admin.post("/launch/spark/cluster", json=body, headers=headers).json() == number
+    other = admin.post("/launch/spark/cluster", json=body | {"maxWorkers": 5}, headers=headers)
+    assert other.status_code == 400
