@@ -15,6 +15,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     GracePeriods,
     broken_pod,
     ended_pod,
+    gated,
     refused_pods,
     silent_node,
     taken_away,
@@ -66,8 +67,12 @@ class ClusterView:
             pod.ready and not pod.deleting for pod in self._of("master")
         ):
             phase = ClusterPhase.READY
-        hint = self._broken("worker", self.cluster.spec.workers) if phase is ClusterPhase.STARTING else None
+        hint = self._why_it_waits() if phase is ClusterPhase.STARTING else None
         return ClusterObservation(phase, addresses.master_url, addresses.ui_url, ready, failure, hint)
+
+    def _why_it_waits(self) -> Diagnosis | None:
+        waiting = (gated(pod) for role in ("master", "worker") for pod in self._of(role))
+        return next(filter(None, waiting), None) or self._broken("worker", self.cluster.spec.workers)
 
     def _of(self, role: str) -> list[Pod]:
         return [pod for pod in self.pods if pod.role == role and not pod.is_over]
@@ -165,7 +170,8 @@ class ClientPod:
             is_lost = pod.gone_by is not None and self.now - pod.gone_by > _NODE_PATIENCE
             return JobObservation(JobPhase.LOST, diagnosis=silent_node(pod, self.what)) if is_lost else None
         broken = self.why_it_cannot_start(pod)
-        return JobObservation(JobPhase.FAILED if broken else JobPhase.PENDING, diagnosis=broken)
+        phase = JobPhase.FAILED if broken else JobPhase.PENDING
+        return JobObservation(phase, diagnosis=broken, hint=gated(pod))
 
     def why_it_ended(self, pod: Pod, what: str) -> Diagnosis:
         """Why a pod of the job failed, by its log as far as that is there.

@@ -8,9 +8,11 @@ import pytest
 from given_secrets import PASSWORD, SECRETS, TOKEN, digest, files_with_secrets, read_secret
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS
+from sidecar_webhook import injected
 
+from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.record import JobState
-from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, submit
+from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, submit, until
 
 OF_KUBERNETES = [{"env": "DB_PASSWORD", "kubernetes": "db/password"}]
 
@@ -107,3 +109,71 @@ def test_pods_have_what_their_specification_says_of_them(control, bench, testbed
     assert [each["name"] for each in by_role["worker"]["spec"]["containers"]] == ["engine", "side"]
     assert len(by_role["master"]["spec"]["containers"]) == 1
     gone(control, cluster)
+
+
+def test_a_job_ends_although_the_sidecar_that_a_webhook_injects_lives_on(control, bench, testbed, tmp_path):
+    sidecar = {
+        "name": "mesh",
+        "image": testbed.images["spark"],
+        "command": ["sleep", "infinity"],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "resources": {"requests": {"cpu": "10m"}},
+    }
+    with injected(testbed, bench.connection.namespace, sidecar, tmp_path):
+        alone = submit(control, None, APPLICATIONS / "spark_pi.py", args=["2"])
+        cluster = running(control, SMALL)
+        shared = submit(control, cluster, APPLICATIONS / "spark_pi.py", args=["2"], module="shared")
+        for job in (alone, shared):
+            assert "pi is roughly 3.1" in log_of(control, job)
+        selector = f"--selector=dcluster.io/cluster-name={cluster.name}"
+        pods = testbed.get("get", "pods", f"--namespace={bench.connection.namespace}", selector)["items"]
+    for pod in pods:
+        assert [each["name"] for each in pod["spec"]["containers"]] == ["engine", "mesh"]
+    gone(control, cluster)
+
+
+@pytest.fixture
+def gpu_node(testbed):
+    """A node with one GPU."""
+    testbed.add_fake_nodes(1)
+    try:
+        status = {"status": {side: {"nvidia.com/gpu": "1"} for side in ("capacity", "allocatable")}}
+        testbed.kubectl("patch", "node", "fake-0", "--subresource=status", f"--patch={json.dumps(status)}")
+        yield "fake-0"
+    finally:
+        testbed.remove_fake_nodes()
+
+
+def test_a_gpu_of_the_workers_is_none_of_the_master_and_a_missing_one_is_named(bench, testbed, gpu_node):
+    control = bench.control(unschedulable_timeout=0)
+    worker = {
+        "tolerations": [{"key": "kwok", "operator": "Exists"}],
+        "nodeSelector": {"type": "kwok"},
+        "resources": {"nvidia.com/gpu": "1"},
+    }
+    cluster = control.clusters.launch(SMALL | {"kubernetes": {"roles": {"worker": worker}}})
+    selector = f"--selector=dcluster.io/cluster-name={cluster.name}"
+
+    def placed() -> dict[str, dict]:
+        pods = testbed.get("get", "pods", f"--namespace={bench.connection.namespace}", selector)["items"]
+        return {
+            pod["metadata"]["labels"]["dcluster.io/role"]: pod["spec"]
+            for pod in pods
+            if "nodeName" in pod["spec"]
+        }
+
+    assert until(lambda: set(placed()) == {"master", "worker"})
+    (master,), (engine,) = (placed()[role]["containers"] for role in ("master", "worker"))
+    assert placed()["worker"]["nodeName"] == gpu_node
+    assert engine["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert "nvidia.com/gpu" not in json.dumps(master["resources"])
+    gone(control, cluster)
+
+    more = worker | {"resources": {"nvidia.com/gpu": "2"}}
+    with pytest.raises(ClusterFailed, match=r"Insufficient nvidia\.com/gpu"):
+        running(control, SMALL | {"kubernetes": {"roles": {"worker": more}}})

@@ -9,6 +9,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis.ending import (
     restart_evidence,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis.requests import RequestCode, refused_request
+from dcluster_provider.platforms.kubernetes.diagnosis.scheduling import gated
 from dcluster_provider.platforms.kubernetes.diagnosis.starting import GracePeriods, broken_pod
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "RequestCode",
     "broken_pod",
     "ended_pod",
+    "gated",
     "is_another_since",
     "is_out_of_memory",
     "refused_pods",

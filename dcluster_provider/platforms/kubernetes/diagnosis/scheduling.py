@@ -22,6 +22,10 @@ from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod
 class SchedulingCode(DiagnosisCode):
     """Why a pod gets no node."""
 
+    GATED = (
+        "SchedulingGated",
+        "A pod waits until whoever put a gate on it, such as a queue, lets it be scheduled.",
+    )
     UNSCHEDULABLE = "Unschedulable", "No node fits a pod.", CodeTrait.SHORTAGE
     VOLUME_PENDING = "VolumePending", "A pod waits for its volume, which does not come.", CodeTrait.SHORTAGE
 
@@ -73,6 +77,20 @@ _OTHERWISE = "read the scheduler's message in the evidence; add nodes, or change
 _MAX_ADVICE = 3
 
 
+def gated(pod: Pod) -> Diagnosis | None:
+    """What a pod waits for before the scheduler may look for a node; none for one that it may place."""
+    if pod.scheduled or not pod.gates:
+        return None
+    gates = ", ".join(pod.gates)
+    return Diagnosis(
+        SchedulingCode.GATED,
+        f"{pod_in_words(pod)} waits for its scheduling gate: {gates}.",
+        "Wait until whoever set the gate removes it; a queue does so when there is room for all that has to start "
+        "together.",
+        (f"pod {pod.name}: schedulingGates {gates}",),
+    )
+
+
 def unschedulable(
     pod: Pod,
     now: datetime,
@@ -86,7 +104,11 @@ def unschedulable(
     :param events: warnings about the pod.
     :param claims: warnings about its volumes.
     """
-    waited = (now - (pod.unschedulable_since or pod.created_at)).total_seconds()
+    since = pod.let_through_at or pod.unschedulable_since or pod.created_at
+    tries = [event.first_at for event in events if event.reason == "FailedScheduling"]
+    if tries:  # a pod that was gated first counts as not scheduled since then, and was not tried before
+        since = max(since, min(tries).replace(microsecond=0))  # a condition's time has whole seconds
+    waited = (now - since).total_seconds()
     if not pod.unschedulable or waited < grace_period:
         return None
     causes = scheduling_causes(pod.unschedulable)

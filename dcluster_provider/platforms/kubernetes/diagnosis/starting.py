@@ -149,6 +149,8 @@ def broken_pod(
         return None
     events = list(events)
     noted = warnings_about(pod, events)
+    if pod.gates:
+        return None
     if not pod.scheduled:
         return unschedulable(pod, now, grace_periods.unschedulable, noted, claims_of(pod, events))
     for container in pod.containers:

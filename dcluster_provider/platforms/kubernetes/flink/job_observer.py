@@ -77,7 +77,8 @@ class FlinkJobObserver:
 
     def _with_hint(self, job: Job, seen: JobObservation, manager: JobManagerJobs) -> JobObservation:
         if seen.phase in {JobPhase.PENDING, JobPhase.RUNNING}:
-            return replace(seen, hint=self._hints.lasting(job.id, manager.why_restarting(job)))
+            found = self._hints.lasting(job.id, manager.why_restarting(job))
+            return replace(seen, hint=seen.hint or found)
         self._hints.forget(job.id)
         return seen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from sys import intern
 from typing import Any
@@ -68,6 +68,8 @@ class Pod:
     :param reason: why the whole pod is in its phase, ``Evicted`` for instance; usually empty.
     :param started_at: when a node took it over, none before.
     :param gone_by: when it has to be gone, as its deletion was asked for; none when it was not.
+    :param gates: the names of what keeps the scheduler from looking for a node, a queue's for instance.
+    :param let_through_at: when it was first seen without the gates that it had; none when that was not seen.
     :param unschedulable: what the scheduler says it waits for; empty when it does not.
     :param unschedulable_since: since when the scheduler says so.
     :param disruption_reason: why the cluster takes it away, ``PreemptionByScheduler`` for instance; usually empty.
@@ -86,12 +88,24 @@ class Pod:
     started_at: datetime | None
     gone_by: datetime | None
     scheduled: bool
+    gates: tuple[str, ...]
     unschedulable: str
     unschedulable_since: datetime | None
     ready: bool
     disruption_reason: str
     disruption_message: str
     containers: tuple[Container, ...]
+    let_through_at: datetime | None = None
+
+    def after(self, known: Pod | None, now: datetime) -> Pod:
+        """The pod with what is known from an earlier look, as far as Kubernetes does not tell it again.
+
+        :param known: as it was seen before.
+        """
+        if known is None or self.gates:
+            return self
+        let_through_at = now if known.gates else known.let_through_at
+        return self if let_through_at is None else replace(self, let_through_at=let_through_at)
 
     @property
     def role(self) -> str:
@@ -192,6 +206,7 @@ def read_pod(json: _Json) -> Pod:
         started_at=read_time(status.get("startTime")),
         gone_by=read_time(metadata.get("deletionTimestamp")),
         scheduled=bool(spec.get("nodeName")),
+        gates=tuple(intern(gate["name"]) for gate in spec.get("schedulingGates") or ()),
         unschedulable=unscheduled.get("message", ""),
         unschedulable_since=read_time(unscheduled.get("lastTransitionTime")),
         ready=bool(_if(conditions, "Ready", "True")),

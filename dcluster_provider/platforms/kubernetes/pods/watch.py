@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from dcluster_provider.core.errors import CredentialsRefused, DClusterError, PlatformUnavailable
@@ -156,7 +157,9 @@ class PodWatch:
         found: dict[str, dict[str, Pod]] = {}
         for item in items:
             pod = read_pod(item)
-            found.setdefault(pod.cluster_name, {})[pod.uid] = pod
+            with self._lock:
+                known = self._by_cluster.get(pod.cluster_name, {}).get(pod.uid)
+            found.setdefault(pod.cluster_name, {})[pod.uid] = pod.after(known, _now())
         with self._lock:
             self._by_cluster = found
         self._seen()
@@ -196,7 +199,7 @@ class PodWatch:
                     if not pods:
                         self._by_cluster.pop(pod.cluster_name, None)
                 else:
-                    pods[pod.uid] = pod
+                    pods[pod.uid] = pod.after(pods.get(pod.uid), _now())
         self._seen(listening=True)
         if kind != "BOOKMARK":
             self._on_change(pod.cluster_id)
@@ -215,6 +218,10 @@ class PodWatch:
         self._current_at = time.monotonic() + (_SILENCE_SECONDS if listening else 0.0)
         self._failure = None
         self._listed.set()
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _in_words(error: Exception) -> str:

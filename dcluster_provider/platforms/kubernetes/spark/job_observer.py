@@ -99,7 +99,7 @@ class SparkJobObserver:
             found = why(client)
             if isinstance(found, ApplicationEnd):
                 return replace(seen, phase=JobPhase.RUNNING, application_end=found)
-            return replace(seen, hint=found)
+            return replace(seen, hint=seen.hint or found)
         self._hints.forget([client.job.id])
         return seen
 

@@ -26,6 +26,7 @@ from dcluster_provider.engines.spark.master import (
     never_satisfied,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis import (
+    gated,
     is_another_since,
     is_out_of_memory,
     restart_evidence,
@@ -98,7 +99,8 @@ def observe_with_own_executors(client: ClientPod) -> JobObservation:
         if broken is not None:
             return JobObservation(JobPhase.FAILED, diagnosis=broken)
     idle = not executors and _is_long(client)
-    return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING)
+    waits = next(filter(None, map(gated, executors)), None)
+    return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING, hint=waits)
 
 
 def _is_long(client: ClientPod) -> bool:

@@ -14,6 +14,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     GracePeriods,
     broken_pod,
     ended_pod,
+    gated,
     refused_pods,
     refused_request,
 )
@@ -142,6 +143,26 @@ def test_the_same_is_told_without_events(name):
     seconds, reason, *_ = BROKEN[name]
     found = _broken(recorded, seconds, events=False) if seconds != NEVER else None
     assert (found.code if found else "") == reason
+
+
+def test_a_gated_pod_is_never_broken_and_its_time_without_a_node_begins_when_it_is_tried():
+    recorded = json.loads(json.dumps(PODS["unsched_cpu"]))
+    recorded["pod"]["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}]
+    assert _broken(recorded, NEVER) is None
+    pod, events = _read(recorded)
+    found = gated(pod)
+    assert (found.code, "kueue.x-k8s.io/admission" in found.cause) == ("SchedulingGated", True)
+    # Let through after an hour: its condition is as old as it is itself, and the scheduler has tried it just now.
+    tried = pod.created_at + timedelta(hours=1)
+    events = [replace(each, first_at=tried, last_at=tried) for each in events]
+    free = replace(pod, gates=())
+    assert gated(free) is None
+    seen = free.after(pod, tried).after(free.after(pod, tried), tried + timedelta(seconds=9))
+    assert seen.let_through_at == tried
+    assert broken_pod(seen, tried + timedelta(seconds=299), PATIENCE) is None, "without events, too"
+    assert broken_pod(seen, tried + timedelta(seconds=300), PATIENCE).code == "Unschedulable"
+    assert broken_pod(free, tried + timedelta(seconds=299), PATIENCE, events) is None
+    assert broken_pod(free, tried + timedelta(seconds=300), PATIENCE, events).code == "Unschedulable"
 
 
 @pytest.mark.parametrize("name", ENDED)
