@@ -17,26 +17,27 @@ from testbed.certificates import make_certificates
 if TYPE_CHECKING:
     from testbed import Testbed
 
-_HOST = "127.0.0.1"
-
 
 @contextmanager
-def injected(testbed: Testbed, namespace: str, container: Mapping[str, Any], folder: Path) -> Iterator[None]:
+def injected(
+    testbed: Testbed, host: str, namespace: str, container: Mapping[str, Any], folder: Path
+) -> Iterator[None]:
     """Have a container injected into the pods that are made in a namespace meanwhile.
 
+    :param host: the address of this machine for the testbed.
     :param folder: for the certificates of the webhook.
     """
-    make_certificates(folder, [_HOST])
+    make_certificates(folder, [host])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "server.crt", folder / "server.key")
-    server = ThreadingHTTPServer((_HOST, 0), _handler(container))
+    server = ThreadingHTTPServer((host, 0), _handler(container))
     server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     name = f"sidecar-of-{namespace}"
     try:
         authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
-        testbed.apply(_configuration(name, namespace, f"https://{_HOST}:{server.server_port}/", authority))
+        testbed.apply(_configuration(name, namespace, f"https://{host}:{server.server_port}/", authority))
         yield
     finally:
         testbed.kubectl("delete", "mutatingwebhookconfiguration", name, "--ignore-not-found")

@@ -57,3 +57,20 @@ def test_the_group_of_the_page_counts_on_one_cluster(run):
     results = [job.result for job in control.jobs.list() if job.cluster_id == cluster.id]
     assert sorted(results) == ["10", "100", "110"]
     assert cluster.state.value == "TERMINATED"
+
+
+@pytest.mark.long
+def test_the_cluster_of_the_page_grows_before_its_job(run, tmp_path):
+    application = tmp_path / "report.py"
+    application.write_text(
+        "from pyspark.sql import SparkSession\nprint('rows:', SparkSession.builder.getOrCreate().range(10).count())\n"
+    )
+    code, output, control = run(
+        block("elastic.md", "DClusterResizeOperator").replace("/opt/jobs/report.py", str(application))
+    )
+    assert code == 0, output[-5000:]
+    assert "rows: 10" in output
+    (cluster,) = control.clusters.list()
+    actions = [event.action for event in control.registry.events.list(cluster_id=cluster.id)]
+    assert "RESIZED" in actions
+    assert cluster.state is ClusterState.TERMINATED

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from connections import settings_for_kubernetes
@@ -97,6 +99,14 @@ def control(bench: Bench) -> Iterator[Control]:
         control.clusters.terminate(cluster.id)
     for cluster in control.clusters.list():
         control.clusters.wait(cluster.id, GONE, timeout=HANG_SECONDS, poll_interval=0.2)
+
+
+def address_for(testbed: Testbed) -> str:
+    """The address of this machine by which a testbed reaches it."""
+    server = urlsplit(testbed.server)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((server.hostname, server.port))
+        return str(probe.getsockname()[0])
 
 
 def running(control: Control, spec: dict[str, Any]) -> Cluster:

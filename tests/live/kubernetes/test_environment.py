@@ -12,7 +12,7 @@ from sidecar_webhook import injected
 
 from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.record import JobState
-from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, submit, until
+from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, address_for, gone, running, submit, until
 
 OF_KUBERNETES = [{"env": "DB_PASSWORD", "kubernetes": "db/password"}]
 
@@ -124,7 +124,7 @@ def test_a_job_ends_although_the_sidecar_that_a_webhook_injects_lives_on(control
         },
         "resources": {"requests": {"cpu": "10m"}},
     }
-    with injected(testbed, bench.connection.namespace, sidecar, tmp_path):
+    with injected(testbed, address_for(testbed), bench.connection.namespace, sidecar, tmp_path):
         alone = submit(control, None, APPLICATIONS / "spark_pi.py", args=["2"])
         cluster = running(control, SMALL)
         shared = submit(control, cluster, APPLICATIONS / "spark_pi.py", args=["2"], module="shared")

@@ -92,6 +92,7 @@ def jar(tmp_path_factory) -> Path:
     return build_jar(tmp_path_factory.mktemp("jar"), APPLICATIONS / "Counting.java", engine.home / "lib")
 
 
+@pytest.mark.long
 def test_a_flink_job_goes_on_from_its_checkpoint_while_its_cluster_grows_and_shrinks(bench, jar, name):
     control = bench.control(flink_storage=f"file://{bench.connection.folder}/resized")
     cluster = running(control, SMALL_FLINK | {"longLiving": True, "maxWorkers": 2})

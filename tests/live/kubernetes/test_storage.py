@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-from urllib.parse import urlsplit
 
 import pytest
 from brought import package
@@ -20,7 +18,7 @@ from dcluster_provider.engines.spark.release import SPARK_RELEASES
 from dcluster_provider.engines.spark.storage import BUNDLES
 from dcluster_provider.platforms.kubernetes.manifests.application_files import MAX_BYTES
 from dcluster_provider.storage.object_storage import AirflowObjectStorage
-from tests.live.kubernetes.conftest import GONE, SMALL, SMALL_FLINK, gone, running, submit, until
+from tests.live.kubernetes.conftest import GONE, SMALL, SMALL_FLINK, address_for, gone, running, submit, until
 
 STORE = {"storageConnId": "store"}
 
@@ -28,11 +26,7 @@ STORE = {"storageConnId": "store"}
 @pytest.fixture(scope="module")
 def server(testbed, tmp_path_factory):
     """A server of this machine, at the address by which the testbed reaches it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        address = urlsplit(testbed.server)
-        probe.connect((address.hostname, address.port))
-        host = probe.getsockname()[0]
-    with s3_server(tmp_path_factory.mktemp("s3"), host) as server:
+    with s3_server(tmp_path_factory.mktemp("s3"), address_for(testbed)) as server:
         yield server
 
 
