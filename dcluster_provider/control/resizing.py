@@ -53,7 +53,11 @@ def size_for(job: Job, cluster: Cluster) -> int:
 
 
 def is_larger_than_idle(cluster: Cluster, now: datetime) -> bool:
-    """Whether a cluster on which no job is live may shrink to its fewest workers."""
+    """Whether a shared cluster on which no job is live may shrink to its fewest workers."""
     is_settled = cluster.state is ClusterState.RUNNING and cluster.resizing_since is None
-    idle = now - max(cluster.last_used_at, cluster.state_since)
-    return is_settled and cluster.spec.workers > cluster.spec.min_size and idle > IDLE_BEFORE_SHRINKING
+    is_larger = cluster.spec.long_living and cluster.spec.workers > cluster.spec.min_size
+    return (
+        is_settled
+        and is_larger
+        and now - max(cluster.last_used_at, cluster.state_since) > IDLE_BEFORE_SHRINKING
+    )

@@ -127,7 +127,7 @@ class ClusterSpec(Entity):
         default=None,
         ge=1,
         le=1000,
-        description="Elastic cluster: the fewest workers, which it shrinks to while it is idle; unset means 1.",
+        description="Elastic cluster: the fewest workers, to which a shared one shrinks while idle; unset means 1.",
     )
     max_workers: Count | None = Field(
         default=None,

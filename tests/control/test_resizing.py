@@ -140,6 +140,14 @@ def test_an_idle_cluster_shrinks_in_the_check(control, cluster, later):
     assert control.clusters.get(cluster.id).spec.workers == 1
 
 
+def test_the_cluster_of_a_dag_run_keeps_the_workers_that_its_dag_gave_it(control, later):
+    cluster = control.clusters.launch(ELASTIC | {"workers": 4})
+    control.clusters.status(cluster.id)
+    later(minutes=60)
+    assert lines_of(control.upkeep.check_clusters()) == []
+    assert control.clusters.get(cluster.id).spec.workers == 4
+
+
 @pytest.mark.parametrize("busy", [True, None])
 def test_a_cluster_whose_engine_reports_work_or_does_not_answer_keeps_its_workers(
     control, platform, cluster, later, busy

@@ -54,7 +54,7 @@ class SparkEngine:
             sized["worker_memory"] = f"{max(1, mib)}Mi"
         if "spark.executor.cores" in given:
             sized["worker_cpu"] = str(core_count("spark.executor.cores", given["spark.executor.cores"]))
-        if "spark.executor.instances" in given and spec.num_workers is None:
+        if "spark.executor.instances" in given and spec.num_workers is None and spec.max_workers is None:
             instances = given["spark.executor.instances"]
             sized["workers"] = whole_number("spark.executor.instances", instances, 1, 1000)
         return ClusterSpec.model_validate(spec.own_cluster().model_dump() | sized)
