@@ -93,6 +93,11 @@ JOB_FIELDS: list[tuple[str, Any, list[str]]] = [
     ("secrets", [{"env": "A"}], ["field secrets", "number 1", "connection, variable and kubernetes"]),
     ("secrets", [{"env": "A", "conection": "x"}], ["field secrets", "did you mean 'connection'?"]),
     ("kubernetes", {"nodeselector": {}}, ["field kubernetes", "did you mean 'node_selector'?"]),
+    (
+        "kubernetes",
+        {"resources": {"limits": {"nvidia.com/gpu": 1}}},
+        ["field resources", '{"nvidia.com/gpu": "1"}'],
+    ),
     ("kubernetes", {"roles": {"workr": {}}}, ["field kubernetes", "did you mean 'worker'?"]),
     ("client", "a\r\nBcc: x", ["field client", "control character"]),
 ]

@@ -53,6 +53,13 @@ class PodFields(Entity):
         description="A strategic merge patch with metadata and spec, for everything else.",
     )
 
+    @field_validator("resources", mode="before")
+    @classmethod
+    def _amounts_alone(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and not value.keys().isdisjoint({"limits", "requests"}):
+            raise ValueError('has the amounts alone, which are limits: write {"nvidia.com/gpu": "1"}')
+        return value
+
     @field_validator("resources", "labels", "annotations", "node_selector", mode="before")
     @classmethod
     def _numbers_as_text(cls, value: Any) -> Any:
