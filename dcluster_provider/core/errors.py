@@ -28,6 +28,7 @@ _MESSAGES = {
     "bool_parsing": "has to be true or false",
     "string_type": "has to be text",
     "tuple_type": "has to be a list",
+    "dict_type": "has to be an object",
     "literal_error": "has to be {expected}",
     "model_type": "is not an object with fields",
     "extra_forbidden": "is given twice, as snake_case and as camelCase; give one of them",
