@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -65,10 +66,10 @@ class ClusterProgress:
                 continue
             with isolate_errors(cluster):
                 if cluster.id in observed:
-                    after[cluster.id] = self._with_nodes(self._advance(cluster, observed[cluster.id]))
+                    seen = self._resized(cluster, observed[cluster.id])
+                    after[cluster.id] = self._with_nodes(self._advance(cluster, seen))
                 if after[cluster.id].state is ClusterState.TERMINATING:
                     after[cluster.id] = self.remove(after[cluster.id])
-                self._resize(after[cluster.id])
         return after
 
     def unobservable(self, cluster_id: int) -> Unobservable | None:
@@ -152,7 +153,7 @@ class ClusterProgress:
         here = self._platform.location_of(cluster.spec)
 
         def advanced(it: Cluster, now: datetime) -> Cluster:
-            if it.spec.workers != cluster.spec.workers:  # it was observed before it was resized
+            if _size(it) != _size(cluster):  # it was observed before it was resized
                 return it
             return locate_cluster(advance_cluster(it, observed, now), observed, here)
 
@@ -168,11 +169,18 @@ class ClusterProgress:
             _LOG.warning("The nodes of %s could not be polled: %s", cluster, error)
         return cluster
 
-    def _resize(self, cluster: Cluster) -> None:
-        """Take the next step of a resize, which any process continues."""
-        is_due = cluster.resizing_since is not None and cluster.state.takes_jobs
+    def _resized(self, cluster: Cluster, observed: ClusterObservation) -> ClusterObservation:
+        """What was observed, after the next step of a resize, which any process takes; a refusal of it is a hint."""
+        is_due = cluster.spec.is_elastic and cluster.state.takes_jobs
+        is_due = is_due and (
+            cluster.resizing_since is not None or observed.workers_ready != cluster.spec.workers
+        )
         if is_due and isinstance(self._platform, SupportsResizing):
-            self._platform.resize_cluster(cluster)
+            try:
+                self._platform.resize_cluster(cluster)
+            except PlatformRefused as refusal:
+                return replace(observed, hint=observed.hint or refusal.diagnosis)
+        return observed
 
     def _release_nodes(self, cluster: Cluster) -> bool:
         """Whether its nodes are released, or left for the node clean-up to report."""
@@ -184,6 +192,11 @@ class ClusterProgress:
         except Diagnosed as refusal:
             _LOG.error("The nodes of %s were not released and still cost money: %s", cluster, refusal)
         return True
+
+
+def _size(cluster: Cluster) -> tuple[int, datetime | None]:
+    """The number of workers that was asked for last, and the request as long as it is not reached."""
+    return cluster.spec.workers, cluster.resizing_since
 
 
 def _out_of_reach(error: PlatformUnavailable) -> Diagnosis:

@@ -16,7 +16,7 @@ from dcluster_provider.control.observation_errors import (
     require_same_location,
 )
 from dcluster_provider.control.records import cluster_info, utc_now
-from dcluster_provider.control.resizing import check_size, require_running
+from dcluster_provider.control.resizing import check_size, require_resizing, require_running
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.termination import cluster_terminated, in_use
 from dcluster_provider.control.waiting import Wait
@@ -322,13 +322,23 @@ class Clusters:
         on_poll = report_change if on_change is not None else None
         return wait.until(states, first=first, on_poll=on_poll, check=raise_if_ended, so_far=_workers_so_far)
 
-    def resize(self, cluster: int | str, workers: int, *, actor: str = "") -> Cluster:
+    def resize(
+        self,
+        cluster: int | str,
+        workers: int,
+        *,
+        at_least: bool = False,
+        only_unused: bool = False,
+        actor: str = "",
+    ) -> Cluster:
         """Give a running elastic cluster another number of workers, and return without waiting for them.
 
         Its jobs go on: Spark's executors on surplus workers finish their tasks and hand their blocks over first, and
         Flink's jobs go on from their newest checkpoints. Any poll continues a resize that was interrupted.
 
         :param workers: from the cluster's ``minWorkers`` to its ``maxWorkers``.
+        :param at_least: leave a cluster that has more as it is.
+        :param only_unused: leave a cluster with a live job as it is.
         :param actor: who resizes it, for the cluster's events.
         :returns: the cluster: DEGRADED until it has exactly that number, then RUNNING.
         :raises NotFound: no cluster has this id or name.
@@ -340,7 +350,10 @@ class Clusters:
         check_size(self._platform, found, workers)
         self.require_same_location(found)
         connect(self._platform)
-        require_running(self._registry.clusters.resize(found.id, workers, utc_now(), actor=actor))
+        resized = self._registry.clusters.resize(
+            found.id, workers, utc_now(), at_least=at_least, only_unused=only_unused, actor=actor
+        )
+        require_running(resized)
         return self.observe([found.id])[found.id]
 
     def terminate(
@@ -406,6 +419,8 @@ class Clusters:
     def _checked(self, spec: ClusterSpec | dict[str, Any] | str) -> ClusterSpec:
         spec = reject_redacted(parse(ClusterSpec, spec))
         self._platform.check_cluster(spec)
+        if spec.is_elastic:
+            require_resizing(self._platform)
         self._nodes.check(spec)
         return spec
 

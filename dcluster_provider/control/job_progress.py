@@ -112,8 +112,8 @@ class JobProgress:
 
     def _start(self, job: Job, cluster: Cluster) -> Job:
         wanted = size_for(job, cluster)
-        if wanted != cluster.spec.workers:
-            cluster = self._clusters.resize(cluster.id, wanted, actor=f"{job} has started")
+        if wanted is not None:
+            cluster = self._clusters.resize(cluster.id, wanted, at_least=True, actor=f"{job} has started")
         try:
             self._platform.apply_job(job, cluster)
         except PlatformRefused as refusal:

@@ -31,6 +31,14 @@ def check_size(platform: Platform, cluster: Cluster, workers: int) -> None:
             f"{spec.max_size} workers"
         )
     require_running(cluster)
+    require_resizing(platform)
+
+
+def require_resizing(platform: Platform) -> None:
+    """Reject a platform whose clusters have a fixed size.
+
+    :raises PlatformRefused: it is one.
+    """
     if not isinstance(platform, SupportsResizing):
         raise cannot(platform, "resize clusters")
 
@@ -44,12 +52,12 @@ def require_running(cluster: Cluster) -> None:
         raise ClusterNotRunning(f"{cluster} is {cluster.state.value}; only a running cluster can be resized")
 
 
-def size_for(job: Job, cluster: Cluster) -> int:
-    """How many workers a shared cluster has to have for a job that starts on it, as far as it may have them."""
-    asked = job.spec.max_workers or job.spec.num_workers or 0
-    if job.owns_cluster or cluster.is_external or not cluster.spec.is_elastic:
-        return cluster.spec.workers
-    return max(cluster.spec.workers, min(asked, cluster.spec.max_size))
+def size_for(job: Job, cluster: Cluster) -> int | None:
+    """How many workers a shared cluster has to have at least for a job that starts on it; none when that is open."""
+    asked = job.spec.max_workers or job.spec.num_workers
+    if asked is None or job.owns_cluster or cluster.is_external or not cluster.spec.is_elastic:
+        return None
+    return max(cluster.spec.min_size, min(asked, cluster.spec.max_size))
 
 
 def is_larger_than_idle(cluster: Cluster, now: datetime) -> bool:

@@ -64,8 +64,8 @@ _PODS = (
     "volumes, sidecars, podTemplate and so on; `roles` has those of single roles."
 )
 _BOUNDS = (
-    "Spark: {bound} executors that the job has at once, which it asks for and gives back as it needs them (dynamic "
-    "allocation). Flink: {bound} workers that the job's own cluster may be resized to."
+    "Spark: {bound} workers' worth of executors, counted as by numWorkers, which the job asks for and gives back as it "
+    "needs them (dynamic allocation). Flink: {bound} workers that the job's own cluster may be resized to."
 )
 _DEPENDENCIES = tuple(dict.fromkeys(name for engine in ENGINES.values() for name in engine.dependencies))
 _SAVEPOINT_SETTINGS = ("execution.state-recovery.path", "execution.savepoint.path")
@@ -75,7 +75,12 @@ class ClusterSpec(Entity):
     """A Spark or Flink cluster: ClusterEntity of the dCluster API."""
 
     tenant: Name = Field(description="Tenant that the cluster is for; part of its name.")
-    workers: Count = Field(default=1, ge=1, le=1000, description="Number of workers (Flink: TaskManagers).")
+    workers: Count = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Number of workers (Flink: TaskManagers); unset means 1, or minWorkers.",
+    )
     worker_cpu: Cpu = Field(
         default="1", description="CPU of each worker: cores (`2`, `0.5`) or thousandths of one (`500m`)."
     )

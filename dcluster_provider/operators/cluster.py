@@ -326,6 +326,18 @@ class DClusterResizeOperator(NamedClusterOperator):
         self.log_change(None, cluster)
         if cluster.resizing_since is not None:
             self.wait_on(cluster.id, self.deadline_of(context, self.resize_timeout))
+            self._tell_of_another_size(cluster.id)
+
+    def finish(self, cluster_id: int, *, is_reached: bool) -> None:
+        """Fail if the time is up; a cluster that had its workers may be resized again by now."""
+        if not is_reached:
+            super().finish(cluster_id, is_reached=False)
+        self._tell_of_another_size(cluster_id)
+
+    def _tell_of_another_size(self, cluster_id: int) -> None:
+        cluster = self.hook.clusters.get(cluster_id)
+        if cluster.spec.workers != whole_number("workers", self.workers):
+            self.log.warning("%s was resized again meanwhile, to %s workers", cluster, cluster.spec.workers)
 
     def states(self) -> tuple[ClusterState, ...]:
         """That of a cluster with all its workers."""

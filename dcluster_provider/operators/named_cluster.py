@@ -58,7 +58,14 @@ class NamedClusterOperator(DClusterOperator):
     def execute_complete(self, _context: Context, event: dict[str, Any]) -> None:
         """Finish after the wait in the triggerer."""
         self.log_lines(event)
-        self._wait(event["id"], 0, just_polled=event["cause"] == "state")
+        self.finish(event["id"], is_reached=event["cause"] == "state")
+
+    def finish(self, cluster_id: int, *, is_reached: bool) -> None:
+        """Judge the cluster after the wait in the triggerer.
+
+        :param is_reached: it was seen in one of the states.
+        """
+        self._wait(cluster_id, 0, just_polled=is_reached)
 
     def _wait(self, cluster_id: int, timeout: float | None, *, just_polled: bool = False) -> None:
         pause = min(self.poll_interval, 1.0)

@@ -193,11 +193,24 @@ class ClusterStore(RecordStore[Cluster]):
                 add_event(connection, saved, saved.state_since, actor, action or saved.state.value)
         return saved
 
-    def resize(self, cluster_id: int, workers: int, now: datetime, *, actor: str = "") -> Cluster:
+    def resize(
+        self,
+        cluster_id: int,
+        workers: int,
+        now: datetime,
+        *,
+        at_least: bool = False,
+        only_unused: bool = False,
+        actor: str = "",
+    ) -> Cluster:
         """Store another number of workers for an elastic cluster, the only part of a request that ever changes.
 
+        The same number is a request, too, while the cluster lacks workers and is not being resized.
+
+        :param at_least: leave a cluster that has more as it is.
+        :param only_unused: leave a cluster with a live job as it is, decided in the same transaction.
         :param actor: who asks for it, for the event.
-        :returns: the cluster: as it was when it has that number, or takes no jobs.
+        :returns: the cluster: as it was when there is nothing to change, or it takes no jobs.
         :raises NotFound: no cluster has this id.
         """
         with self._write() as connection:
@@ -205,7 +218,13 @@ class ClusterStore(RecordStore[Cluster]):
             if row is None:
                 raise self.not_found(f"cluster {cluster_id}")
             before = cluster_of(row)
-            if workers == before.spec.workers or not before.state.takes_jobs:
+            present = before.spec.workers
+            is_reached = before.state is not ClusterState.DEGRADED or before.resizing_since is not None
+            if not before.state.takes_jobs or (workers == present and is_reached):
+                return before
+            if at_least and workers <= present:
+                return before
+            if only_unused and live_jobs_on(connection, cluster_id, None):
                 return before
             after = resize_cluster(before, workers, now)
             saved = replace(after, version=before.version + 1)

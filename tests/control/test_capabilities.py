@@ -91,10 +91,9 @@ def test_clusters_and_jobs_run_on_a_platform_without_capabilities(bare, platform
 
 
 def test_a_resize_is_refused_by_a_platform_that_has_a_fixed_size(bare):
-    cluster = bare.clusters.launch({"tenant": "sales", "maxWorkers": 3})
-    bare.clusters.observe([cluster.id])
     with pytest.raises(PlatformRefused, match="The platform bare does not resize clusters"):
-        bare.clusters.resize(cluster.id, 2)
+        bare.clusters.launch({"tenant": "sales", "maxWorkers": 3})
+    assert bare.clusters.list() == []
 
 
 def test_a_savepoint_is_refused_by_a_platform_that_makes_none(bare):

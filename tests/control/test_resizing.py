@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dcluster_provider.core.diagnosis import ClusterCode
-from dcluster_provider.core.errors import ClusterNotRunning, InvalidSpec, PlatformUnavailable
+from dcluster_provider.core.diagnosis import ClusterCode, Diagnosis
+from dcluster_provider.core.errors import ClusterNotRunning, InvalidSpec, PlatformRefused, PlatformUnavailable
+from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import ClusterState
 
 ELASTIC = {"tenant": "team", "minWorkers": 1, "maxWorkers": 4}
@@ -56,7 +59,7 @@ def test_a_resize_that_its_platform_cannot_take_now_goes_on_at_the_next_poll(
         assert control.clusters.resize(cluster.id, 2).state is ClusterState.DEGRADED
     control.clusters.observe([cluster.id])
     assert control.clusters.status(cluster.id) is ClusterState.RUNNING
-    assert platform.resized == [(cluster.name, 2)]
+    assert set(platform.resized) == {(cluster.name, 2)}
 
 
 def test_what_was_observed_before_a_resize_does_not_end_it(control, platform, cluster, monkeypatch):
@@ -74,6 +77,78 @@ def test_what_was_observed_before_a_resize_does_not_end_it(control, platform, cl
     after = control.clusters.get(cluster.id)
     assert (after.spec.workers, after.state) == (2, ClusterState.DEGRADED)
     assert after.resizing_since is not None
+
+
+def test_a_request_that_returns_to_the_same_number_is_another_one(control, platform, cluster, monkeypatch):
+    registry = control.registry.clusters
+    take = platform.observe_clusters
+
+    def resized_there_and_back(clusters):
+        seen = take(clusters)
+        for workers in (2, 1):
+            registry.resize(cluster.id, workers, cluster.created_at)
+        return seen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(platform, "observe_clusters", resized_there_and_back)
+        control.clusters.observe([cluster.id])
+    assert control.clusters.get(cluster.id).resizing_since is not None
+    assert control.clusters.status(cluster.id) is ClusterState.RUNNING
+
+
+def test_a_step_that_comes_late_is_corrected(control, platform, cluster):
+    late = replace(cluster, spec=cluster.spec.model_copy(update={"workers": 3}))
+    platform.resize_cluster(late)
+    control.clusters.observe([cluster.id])
+    (seen,) = control.clusters.observe([cluster.id]).values()
+    assert (seen.workers_ready, platform.resized[-1]) == (1, (cluster.name, 1))
+
+
+def test_a_refusal_of_the_platform_is_told_instead_of_wait(control, platform, cluster, monkeypatch):
+    refusal = Diagnosis(ClusterCode.BROKEN, "It may not have so many.", "Ask for fewer.")
+
+    def refuse(_):
+        raise PlatformRefused("cluster", refusal)
+
+    monkeypatch.setattr(platform, "resize_cluster", refuse)
+    platform.slow_to_resize = True
+    asked = control.clusters.resize(cluster.id, 3)
+    assert (asked.state, asked.diagnosis) == (ClusterState.DEGRADED, refusal)
+
+
+def test_workers_that_were_lost_are_asked_for_again_by_the_same_number(control, platform, cluster):
+    platform.clusters[cluster.name] = replace(
+        platform.clusters[cluster.name], phase=ClusterPhase.STARTING, workers_ready=0
+    )
+    platform.slow_to_resize = True
+    assert control.clusters.status(cluster.id) is ClusterState.DEGRADED
+    assert control.clusters.resize(cluster.id, 1).resizing_since is not None
+
+
+def test_two_jobs_that_start_together_leave_as_many_workers_as_the_larger_asks_for(
+    control, platform, cluster
+):
+    for number in (4, 2):
+        control.jobs.request(JOB | {"numWorkers": number, "module": f"m{number}", "clusterId": cluster.id})
+    control.jobs.observe([job.id for job in control.jobs.list()])
+    assert control.clusters.get(cluster.id).spec.workers == 4
+
+
+def test_a_job_that_comes_while_the_check_asks_the_engine_keeps_its_workers(
+    control, platform, cluster, later, monkeypatch
+):
+    control.clusters.resize(cluster.id, 4)
+    control.clusters.status(cluster.id)
+    ask = platform.busy_clusters
+
+    def meanwhile(clusters):
+        control.jobs.submit(JOB | {"numWorkers": 4, "clusterId": cluster.id})
+        return ask(clusters)
+
+    monkeypatch.setattr(platform, "busy_clusters", meanwhile)
+    later(minutes=60)
+    assert lines_of(control.upkeep.check_clusters()) == []
+    assert control.clusters.get(cluster.id).spec.workers == 4
 
 
 @pytest.mark.parametrize(

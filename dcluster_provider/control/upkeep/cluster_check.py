@@ -145,11 +145,14 @@ def _shrink_idle(check: MaintenanceRun, idle: Sequence[Cluster]) -> None:
     for cluster in idle:
         if busy.get(cluster.id, True):
             continue
-        why = f"idle: resized from {cluster.spec.workers} to {cluster.spec.min_size} workers"
+        least = cluster.spec.min_size
+        why = f"idle: resized from {cluster.spec.workers} to {least} workers"
         with check.isolate_errors(cluster):
+            after = cluster
             if not check.dry_run:
-                check.clusters.resize(cluster.id, cluster.spec.min_size, actor=f"{ACTOR}: idle")
-            check.notes.did("resized", cluster, why)
+                after = check.clusters.resize(cluster.id, least, only_unused=True, actor=f"{ACTOR}: idle")
+            if check.dry_run or after.spec.workers == least:
+                check.notes.did("resized", cluster, why)
 
 
 def _complete_launch(check: MaintenanceRun, cluster: Cluster) -> None:

@@ -15,7 +15,7 @@ with DAG(
     dag_display_name="Launch a Spark or Flink cluster",
     description="Launches a cluster that belongs to no run: it stays until it is terminated or reaches a limit.",
     doc_md="The task returns the cluster's id. Mark the run failed during the launch to terminate the cluster.",
-    params=spec_params(ClusterSpec) | request_params(key=True),
+    params=spec_params(ClusterSpec, workers=None) | request_params(key=True),
     user_defined_macros={"cluster_json": spec_json(ClusterSpec)},
     schedule=None,
     **for_requests(),

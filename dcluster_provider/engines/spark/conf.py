@@ -20,6 +20,7 @@ from dcluster_provider.engines.spark.sharing import Workers, asked_alone, slice_
 from dcluster_provider.engines.spark.sizes import beside_heap_mib
 from dcluster_provider.engines.spark.values import core_count, memory_mib
 
+_CORES = "spark.executor.cores"
 _MIN_MASTER_MIB = 256
 _MIN_WORKER_MIB = 512  # an executor has to have 450 MiB
 # Of masters and workers, before the cluster's own.
@@ -111,15 +112,17 @@ def job_settings(
 def _executor_settings(job: Job, cluster: Cluster, raw: Mapping[str, str]) -> dict[str, str]:
     spec = job.spec
     if cluster.is_external:
-        sized = asked_alone(spec)
-        return sized | executor_bounds(spec, None, sized, spec.worker_cpu or 1)
+        sized = asked_alone(spec, raw)
+        return sized | executor_bounds(spec, None, {**sized, **raw}, int(sized.get(_CORES, "1")))
     worker = Worker.of(cluster.spec)
     workers = Workers(cluster.spec.max_size, worker.cores, worker.mib)
     if job.owns_cluster or cluster.spec.single_job:
         sized = whole_workers(workers, raw)
-    else:
-        sized = slice_of(workers, spec, raw, beside_heap_mib(spec.extra_cmd, worker.mib))
-    return sized | executor_bounds(spec, cluster.spec, {**sized, **raw}, worker.cores)
+        return sized | executor_bounds(spec, cluster.spec, {**sized, **raw}, worker.cores)
+    sized = slice_of(workers, spec, raw, beside_heap_mib(spec.extra_cmd, worker.mib))
+    # What num_workers counts: executors of the size that the job asks for, or whole workers.
+    counted = core_count(_CORES, raw[_CORES]) if _CORES in raw else spec.worker_cpu or worker.cores
+    return sized | executor_bounds(spec, cluster.spec, {**sized, **raw}, counted)
 
 
 def never_fits(settings: Mapping[str, str], worker: Worker) -> Diagnosis | None:

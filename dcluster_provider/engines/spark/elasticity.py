@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 _CORES, _TOTAL = "spark.executor.cores", "spark.cores.max"
+_NUMBER, _DYNAMIC = "spark.executor.instances", "spark.dynamicAllocation."
 # An executor that has to leave finishes its tasks, and gives cached and shuffled blocks to the others.
 _DECOMMISSION = {
     "spark.decommission.enabled": "true",
@@ -22,24 +23,25 @@ def decommission_settings(spec: ClusterSpec) -> dict[str, str]:
 
 
 def executor_bounds(
-    spec: JobSpec, cluster: ClusterSpec | None, sized: Mapping[str, str], worker_cores: int
+    spec: JobSpec, cluster: ClusterSpec | None, settings: Mapping[str, str], worker_cores: int
 ) -> dict[str, str]:
     """The settings of a job whose number of executors changes; empty for another one.
 
-    It is one that says so, and on an elastic cluster one that asks for no number of workers.
+    It is one that says so, and on an elastic cluster one that says nothing of its number of executors.
 
     :param cluster: none for one that somebody else runs.
-    :param sized: the settings of its executors.
+    :param settings: of the job, with the size of its executors.
     :param worker_cores: that it counts as one worker.
     """
-    cores = int(sized.get(_CORES, worker_cores))
+    cores = int(settings.get(_CORES, worker_cores))
     each = max(1, worker_cores // cores)
     if spec.max_workers is not None:
         least, most = (spec.min_workers or 1) * each, spec.max_workers * each
         first = (spec.num_workers or spec.min_workers or 1) * each
         return _dynamic(least, most, first) | {_TOTAL: str(most * cores)}
-    if cluster is not None and cluster.is_elastic and spec.num_workers is None and _TOTAL in sized:
-        return _dynamic(1, max(1, int(sized[_TOTAL]) // cores), 1)
+    says = spec.num_workers is not None or any(name.startswith((_NUMBER, _DYNAMIC)) for name in settings)
+    if cluster is not None and cluster.is_elastic and not says and _TOTAL in settings:
+        return _dynamic(1, max(1, int(settings[_TOTAL]) // cores), 1)
     return {}
 
 

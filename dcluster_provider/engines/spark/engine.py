@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dcluster_provider.core.addresses import StorageEndpoint
+from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.sizing import MIB, memory_bytes
 from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
@@ -32,6 +33,11 @@ class SparkEngine:
     def check_job(self, spec: JobSpec, fixed: Mapping[str, str] = NO_SETTINGS) -> None:
         """Reject wrong settings, and those that only whoever runs the cluster may choose."""
         check_settings(spec)
+        if spec.max_workers is not None and "spark.executor.instances" in spec.extra_cmd:
+            raise InvalidSpec(
+                "field extraCmd: spark.executor.instances is a fixed number of executors, and maxWorkers lets it "
+                "change; write numWorkers for the number that the job begins with"
+            )
         check_fixed("extraCmd", spec.extra_cmd, fixed)
         check_values("extraCmd", spec.extra_cmd, KINDS, INSTEAD)
         if not spec.use_external_cluster:

@@ -88,13 +88,19 @@ def executors_on_each(
     return max(1, min(each, workers.cores))
 
 
-def asked_alone(spec: JobSpec) -> dict[str, str]:
-    """The settings of a job on a cluster that somebody else runs, whose size nobody knows: only what it asks for."""
+def asked_alone(spec: JobSpec, raw: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a job on a cluster that somebody else runs, whose size nobody knows: only what it asks for.
+
+    :param raw: engine settings of the job, which come before its fields.
+    :raises InvalidSpec: one of them is no amount.
+    """
     settings = {_MEMORY: f"{_mib(spec.worker_mem_gb) or 1024}m"}
-    if spec.worker_cpu is not None:
-        settings[_CORES] = str(spec.worker_cpu)
+    counts = spec.num_workers is not None or spec.max_workers is not None
+    cores = core_count(_CORES, raw[_CORES]) if _CORES in raw else spec.worker_cpu
+    if cores is not None or counts:  # without it an executor takes all cores of its worker
+        settings[_CORES] = str(cores or 1)
     if spec.num_workers is not None:
-        settings[_TOTAL] = str(spec.num_workers * (spec.worker_cpu or 1))
+        settings[_TOTAL] = str(spec.num_workers * (cores or 1))
     return settings
 
 

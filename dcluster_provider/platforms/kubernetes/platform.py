@@ -175,9 +175,13 @@ class KubernetesPlatform:
             raise self._owner_objects.refused(refusal, str(cluster), cluster) from refusal
 
     def resize_cluster(self, cluster: Cluster) -> None:
-        """Set the number of worker pods, unless it is set; Kubernetes and the pods do the rest."""
+        """Set the number of worker pods; Kubernetes and the pods do the rest.
+
+        How many there are does not tell the number that is set, which pods may come after or go after.
+        """
         workers = [pod for pod in self._pods(cluster) if pod.role == "worker" and not pod.is_over]
-        if sum(not pod.deleting for pod in workers) == cluster.spec.workers:
+        is_reached = sum(not pod.deleting for pod in workers) == cluster.spec.workers
+        if cluster.resizing_since is None and is_reached:
             return
         path = f"{collection('Deployment', self.settings.namespace_of(cluster.spec))}/{cluster.name}-worker"
         try:

@@ -42,6 +42,20 @@ class Terms:
     port_settings: Mapping[str, str]
 
 
+def judge_cluster(
+    place: ClusterPlace, plan: ClusterPlan, terms: Terms, is_resizing: bool
+) -> tuple[Diagnosis | None, Diagnosis | None]:
+    """Why a cluster is broken, or why it does not get the workers that it is resized to.
+
+    A worker that does not come up breaks a cluster that is launched, and none that others are at work on.
+    """
+    failure = cluster_failure(place, plan, terms)
+    others = (place.process(role).state().life for role in plan.worker_roles)
+    if failure is None or not is_resizing or place.process("master").state().is_over:
+        return failure, None
+    return (None, failure) if any(life is Life.RUNNING for life in others) else (failure, None)
+
+
 def cluster_failure(place: ClusterPlace, plan: ClusterPlan, terms: Terms) -> Diagnosis | None:
     """Why a cluster cannot become or stay usable by itself; none when it can."""
     master = place.process("master").state()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,7 +34,8 @@ class ClusterPlan:
     :param registry_id: of the registry that knows it; empty when it was made before registries had ids.
     :param is_ours: false for a cluster that somebody else runs.
     :param workers: that it has, or ever had.
-    :param retired: the numbers of those that are to end, or have ended, since it was made smaller.
+    :param retired: the numbers of those that are to end, or have ended, since it was resized.
+    :param resize: the request for its present size; empty for that of its launch.
     """
 
     deployment: str
@@ -51,6 +52,7 @@ class ClusterPlan:
     is_ours: bool = True
     registry_id: str = ""
     retired: tuple[int, ...] = ()
+    resize: str = ""
 
     def address(self, purpose: str) -> str:
         """``host:port`` of a purpose."""
@@ -66,14 +68,20 @@ class ClusterPlan:
         """The names of the processes of the others."""
         return tuple(_role(number) for number in self.retired)
 
-    def resized(self, workers: int) -> ClusterPlan:
-        """The plan for another number of workers: the newest go first, and none comes back under its name."""
-        standing = [number for number in range(self.workers) if number not in self.retired]
-        surplus = tuple(standing[workers:])
+    def resized(self, workers: int, ended: Container[str], resize: str) -> ClusterPlan:
+        """The plan for another number of workers: the newest go first, and none comes back under its name.
+
+        :param ended: the names of processes that have ended by themselves.
+        :param resize: the request.
+        """
+        left = [number for number in range(self.workers) if number not in self.retired]
+        standing = [number for number in left if _role(number) not in ended]
+        kept = standing[:workers]
         return replace(
             self,
-            workers=self.workers + max(0, workers - len(standing)),
-            retired=(*self.retired, *surplus),
+            workers=self.workers + workers - len(kept),
+            retired=(*self.retired, *(number for number in left if number not in kept)),
+            resize=resize,
         )
 
 
@@ -99,15 +107,19 @@ def read_plan(place: ClusterPlace) -> ClusterPlan | None:
     )
 
 
-def resize_plan(place: ClusterPlace, workers: int) -> ClusterPlan | None:
+def resize_plan(place: ClusterPlace, workers: int, resize: str) -> ClusterPlan | None:
     """Store the plan of a cluster with another number of workers; none when there is no plan any more.
 
-    To be called by one process at a time.
+    Workers that have ended are replaced, once for each request. To be called by one process at a time.
+
+    :param resize: when the number was asked for, as ISO 8601: a request is planned once, and none after a later one.
+        Empty when it is reached as far as is known.
     """
     plan = read_plan(place)
-    if plan is None or len(plan.worker_roles) == workers:
+    if plan is None or (plan.resize >= resize if resize else len(plan.worker_roles) == workers):
         return plan
-    plan = plan.resized(workers)
+    ended = {role for role in plan.worker_roles if place.are_over([role])}
+    plan = plan.resized(workers, ended, resize)
     write_json(place.plan, _as_json(plan))
     return plan
 

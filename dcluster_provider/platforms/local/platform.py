@@ -153,12 +153,13 @@ class LocalPlatform:
         """Start workers that are missing, and have surplus ones end."""
         place, engine = self._place(cluster.name), _ENGINES[cluster.spec.engine]
         with ending.while_not_ended(place, str(cluster)):
-            plan = resize_plan(place, cluster.spec.workers)
+            asked = cluster.resizing_since
+            plan = resize_plan(place, cluster.spec.workers, asked.isoformat() if asked else "")
             if plan is None:
                 return
-            for role in plan.retired_roles:
-                if not place.are_over([role]):
-                    engine.retire(place.process(role))
+            surplus = [role for role in plan.retired_roles if not place.are_over([role])]
+            if surplus:
+                engine.retire([place.process(role) for role in surplus])
         if any(place.process(role).state().life is Life.NEW for role in plan.worker_roles):
             self.apply_cluster(cluster)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from dcluster_provider.core.observation import ClusterObservation, JobObservation
@@ -57,8 +57,8 @@ class ProcessEngine(Protocol):
     def commands(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> dict[str, Command]:
         """What to run for the cluster, by role, after its configuration was written."""
 
-    def retire(self, worker: Process) -> None:
-        """Take a worker out of use a step further, until its process has ended; what runs on it goes on elsewhere."""
+    def retire(self, workers: Sequence[Process]) -> None:
+        """Take workers out of use a step further, until they have ended; what runs on them goes on elsewhere."""
 
     def start_job(
         self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]

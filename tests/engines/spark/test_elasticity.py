@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from kubernetes_platform import make_cluster, make_job
+from kubernetes_platform import make_cluster, make_external, make_job
 
+from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.engines.spark.conf import daemon_settings, job_settings
+from dcluster_provider.engines.spark.engine import SparkEngine
 
 DYNAMIC = "spark.dynamicAllocation."
 WORKERS = {"workerCpu": "4", "workerMemory": "8Gi"}
@@ -29,6 +31,8 @@ def executors(settings: dict[str, str]) -> tuple[str, ...] | None:
         ({"maxWorkers": 3}, ("2", "2", "6"), "2", "12"),  # each worker is two slices
         ({"minWorkers": 2, "maxWorkers": 3, "numWorkers": 3}, ("4", "6", "6"), "2", "12"),
         ({"maxWorkers": 3, "workerCpu": 4}, ("1", "1", "3"), "4", "12"),
+        ({"maxWorkers": 3, "numWorkers": 2, "workerCpu": 1}, ("1", "2", "3"), "1", "3"),
+        ({"maxWorkers": 3, "extraCmd": {"spark.executor.cores": "2"}}, ("1", "1", "3"), "2", "6"),
     ],
 )
 def test_bounds_on_a_shared_cluster_are_in_its_workers(asked, bounds, cores, total):
@@ -52,6 +56,30 @@ def test_on_an_elastic_cluster_a_job_takes_its_share_as_it_needs_it():
     assert executors(settings) == ("1", "1", "4")  # half of eight slices
     assert settings["spark.cores.max"] == "8"
     assert executors(job_settings(make_job(cluster, numWorkers=1), cluster)) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "total"),
+    [({}, "1", "3"), ({"workerCpu": 2}, "2", "6"), ({"extraCmd": {"spark.executor.cores": "4"}}, "4", "12")],
+)
+def test_bounds_on_a_cluster_of_somebody_else_are_in_executors(asked, cores, total):
+    cluster = make_external()
+    settings = job_settings(make_job(cluster, maxWorkers=3, **asked), cluster)
+    assert executors(settings) == ("1", "1", "3")
+    assert (settings["spark.executor.cores"], settings["spark.cores.max"]) == (cores, total)
+
+
+@pytest.mark.parametrize("own", ["spark.executor.instances", DYNAMIC + "minExecutors"])
+def test_a_job_that_says_something_of_its_executors_gets_no_bounds_of_ours(own):
+    cluster = make_cluster(workers=1, maxWorkers=4, longLiving=True, **WORKERS)
+    settings = job_settings(make_job(cluster, extraCmd={own: "3"}), cluster)
+    assert DYNAMIC + "maxExecutors" not in settings
+
+
+def test_a_fixed_number_of_executors_beside_bounds_is_refused():
+    job = make_job(make_cluster(), maxWorkers=3, extraCmd={"spark.executor.instances": "9"})
+    with pytest.raises(InvalidSpec, match=r"spark\.executor\.instances is a fixed number.*write numWorkers"):
+        SparkEngine().check_job(job.spec)
 
 
 def test_settings_of_the_users_own_come_first():

@@ -73,13 +73,21 @@ def test_what_a_job_needs_beside_its_heap_is_in_its_slice():
 
 
 def test_on_somebody_elses_cluster_only_what_is_asked_for_is_said():
-    assert asked_alone(JobSpec(client="team", module="etl")) == {"spark.executor.memory": "1024m"}
-    asked = asked_alone(JobSpec(client="team", module="etl", num_workers=3, worker_cpu=2, worker_mem_gb=2))
+    assert asked_alone(JobSpec(client="team", module="etl"), {}) == {"spark.executor.memory": "1024m"}
+    asked = asked_alone(
+        JobSpec(client="team", module="etl", num_workers=3, worker_cpu=2, worker_mem_gb=2), {}
+    )
     assert asked == {
         "spark.executor.memory": "2048m",
         "spark.executor.cores": "2",
         "spark.cores.max": "6",
     }
+    by_setting = asked_alone(
+        JobSpec(client="team", module="etl", num_workers=3), {"spark.executor.cores": "4"}
+    )
+    assert (by_setting["spark.executor.cores"], by_setting["spark.cores.max"]) == ("4", "12")
+    unsized = asked_alone(JobSpec(client="team", module="etl", num_workers=3), {})
+    assert (unsized["spark.executor.cores"], unsized["spark.cores.max"]) == ("1", "3")
 
 
 @given(st.integers(1, 50), st.integers(1, 64), st.integers(512, 65536))

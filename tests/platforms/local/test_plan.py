@@ -29,16 +29,51 @@ def roles(place) -> tuple[list[int], list[int]]:
 
 def test_the_newest_workers_go_and_none_comes_back(place):
     assert roles(place) == ([0, 1], [])
-    for workers, expected in [
+    for number, (workers, expected) in enumerate([
         (4, ([0, 1, 2, 3], [])),
         (4, ([0, 1, 2, 3], [])),
         (1, ([0], [1, 2, 3])),
         (3, ([0, 4, 5], [1, 2, 3])),
         (2, ([0, 4], [1, 2, 3, 5])),
-    ]:
-        assert resize_plan(place, workers) == read_plan(place)
+    ]):  # fmt: skip
+        assert resize_plan(place, workers, asked(number)) == read_plan(place)
         assert roles(place) == expected
 
 
+def asked(minute: int) -> str:
+    """A request of this minute."""
+    return f"2026-01-31T10:{minute:02}:00+00:00"
+
+
+def ends(place, role: str) -> None:
+    """Have the process of a role end by itself."""
+    folder = place.process(role).folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "exit.json").write_text('{"code": 137}')
+
+
+def test_workers_that_have_ended_are_replaced_once_for_each_request(place):
+    ends(place, "worker-0")
+    resize_plan(place, 1, asked(1))
+    assert roles(place) == ([1], [0]), "the healthy one stays"
+    resize_plan(place, 2, asked(2))
+    assert roles(place) == ([1, 2], [0])
+    ends(place, "worker-2")
+    resize_plan(place, 2, asked(2))
+    assert roles(place) == ([1, 2], [0]), "nothing is started again and again"
+    resize_plan(place, 2, asked(3))
+    assert roles(place) == ([1, 3], [0, 2])
+
+
+def test_a_request_that_comes_late_changes_nothing_and_what_it_has_changed_is_put_right(place):
+    resize_plan(place, 3, asked(2))
+    resize_plan(place, 1, asked(1))
+    assert roles(place) == ([0, 1, 2], [])
+    resize_plan(place, 2, "")
+    assert roles(place) == ([0, 1], [2])
+    resize_plan(place, 2, "")
+    assert roles(place) == ([0, 1], [2])
+
+
 def test_a_cluster_that_has_gone_has_no_plan_to_change(tmp_path):
-    assert resize_plan(ClusterPlace(tmp_path, "gone"), 3) is None
+    assert resize_plan(ClusterPlace(tmp_path, "gone"), 3, asked(1)) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ from dcluster_provider.engines.flink.savepoints import savepoint_folder
 from dcluster_provider.engines.rest import ErrorResponse, HttpRest, NoAnswer
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.ending import while_not_ended
-from dcluster_provider.platforms.local.failures import Terms, cluster_failure
+from dcluster_provider.platforms.local.failures import Terms, cluster_failure, judge_cluster
 from dcluster_provider.platforms.local.files import first_text, mark
 from dcluster_provider.platforms.local.flink import launch as flink_launch
 from dcluster_provider.platforms.local.flink.launch import (
@@ -89,9 +89,9 @@ class FlinkProcesses:
         """The JobManager and the TaskManagers."""
         return flink_launch.commands(place, plan, cluster)
 
-    def retire(self, worker: Process) -> None:
-        """End the TaskManager; jobs on it go on from their newest checkpoints."""
-        end([worker], _RETIRED_GRACE)
+    def retire(self, workers: Sequence[Process]) -> None:
+        """End the TaskManagers, all at once: one failure to their jobs, which go on from their newest checkpoints."""
+        end(workers, _RETIRED_GRACE)
 
     def start_job(
         self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]
@@ -125,7 +125,7 @@ class FlinkProcesses:
 
     def view(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> FlinkView:
         """The cluster, with a JobManager that is asked only for what is asked of it."""
-        return FlinkView(place, plan, cluster.spec)
+        return FlinkView(place, plan, cluster)
 
 
 def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> None:
@@ -143,8 +143,9 @@ def _hand_over(own: JobPlace, plan: ClusterPlan, cluster: Cluster, job: Job) -> 
 class FlinkView:
     """One look at a Flink cluster; each of its two accounts is asked for at most once."""
 
-    def __init__(self, place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> None:
-        self._place, self._plan, self._spec = place, plan, spec
+    def __init__(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> None:
+        self._place, self._plan, self._spec = place, plan, cluster.spec
+        self._is_resizing = cluster.resizing_since is not None
         self._rest = HttpRest(plan.host, plan.ports[REST_PORT])
 
     def cluster(self) -> ClusterObservation:
@@ -153,7 +154,7 @@ class FlinkView:
             answer = flink_rest.overview(self._rest)
         except (NoAnswer, ErrorResponse):
             answer = {}
-        failure = cluster_failure(self._place, self._plan, _TERMS)
+        failure, hint = judge_cluster(self._place, self._plan, _TERMS, self._is_resizing)
         phase = ClusterPhase.STARTING
         if failure:
             phase = ClusterPhase.BROKEN
@@ -165,6 +166,7 @@ class FlinkView:
             ui_url=self._url,
             workers_ready=answer.get("taskmanagers", 0),
             diagnosis=failure,
+            hint=hint,
         )
 
     def busy(self) -> bool | None:

@@ -23,19 +23,21 @@ _GRACE = 1.0
 _WORKER, _EXECUTOR = "org.apache.spark.deploy.worker.Worker", "CoarseGrainedExecutorBackend"
 
 
-def decommission(worker: Process) -> None:
-    """Tell a worker to leave, and end it once it has no executor any more, or has taken too long."""
-    told = worker.folder / "decommissioned"
-    members = census().get(worker.folder, [])
-    if not told.exists():
-        mark(told)
-        for each in _running(members, _WORKER):
-            with suppress(psutil.Error):
-                each.send_signal(signal.SIGPWR)
-        if members:  # its executors hear of it from the driver
-            return
-    if not _running(members, _EXECUTOR) or _age(told) > _SECONDS:
-        end([worker], _GRACE)
+def decommission(workers: Iterable[Process]) -> None:
+    """Tell workers to leave, and end each once it has no executor any more, or has taken too long."""
+    members = census()
+    over = []
+    for worker in workers:
+        told, own = worker.folder / "decommissioned", members.get(worker.folder, [])
+        if own and not told.exists():
+            for each in _running(own, _WORKER):
+                with suppress(psutil.Error):
+                    each.send_signal(signal.SIGPWR)
+            mark(told)  # its executors hear of it from the driver
+        elif not _running(own, _EXECUTOR) or _age(told) > _SECONDS:
+            over.append(worker)
+    if over:
+        end(over, _GRACE)
 
 
 def _running(members: Iterable[psutil.Process], main: str) -> list[psutil.Process]:

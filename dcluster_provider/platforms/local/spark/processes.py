@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ from dcluster_provider.engines.spark.master import (
 )
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.ending import while_not_ended
-from dcluster_provider.platforms.local.failures import Terms, cluster_failure
+from dcluster_provider.platforms.local.failures import Terms, judge_cluster
 from dcluster_provider.platforms.local.files import first_text, last_lines
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.job_process import STOP_GRACE, conclude, settled
@@ -83,9 +83,9 @@ class SparkProcesses:
         """The master and the workers."""
         return spark_launch.commands(place, plan, cluster)
 
-    def retire(self, worker: Process) -> None:
-        """Decommission the worker, and end it when its executors have handed their blocks over."""
-        decommission(worker)
+    def retire(self, workers: Sequence[Process]) -> None:
+        """Decommission the workers, and end each when its executors have handed their blocks over."""
+        decommission(workers)
 
     def start_job(
         self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster, job: Job, given: Mapping[str, str]
@@ -111,31 +111,32 @@ class SparkProcesses:
 
     def view(self, place: ClusterPlace, plan: ClusterPlan, cluster: Cluster) -> SparkView:
         """The cluster, with one answer of its master."""
-        return SparkView.take(place, plan, cluster.spec)
+        return SparkView.take(place, plan, cluster)
 
 
 @dataclass(frozen=True)
 class SparkView:
     """One look at a Spark cluster.
 
-    :param spec: the cluster's.
+    :param known: the cluster as it was before the look.
     :param answer: the master's own account, none when it gave none.
     """
 
     place: ClusterPlace
     plan: ClusterPlan
-    spec: ClusterSpec
+    known: Cluster
     answer: dict[str, Any] | None
 
     @classmethod
-    def take(cls, place: ClusterPlace, plan: ClusterPlan, spec: ClusterSpec) -> SparkView:
+    def take(cls, place: ClusterPlace, plan: ClusterPlan, known: Cluster) -> SparkView:
         """Look, by one HTTP request."""
-        return cls(place, plan, spec, poll_state(HttpRest(plan.host, plan.ports[UI_PORT])))
+        return cls(place, plan, known, poll_state(HttpRest(plan.host, plan.ports[UI_PORT])))
 
     def cluster(self) -> ClusterObservation:
         """The cluster as it is."""
         alive = workers_alive(self.answer)
-        failure = cluster_failure(self.place, self.plan, _TERMS)
+        is_resizing = self.known.resizing_since is not None
+        failure, hint = judge_cluster(self.place, self.plan, _TERMS, is_resizing)
         phase = ClusterPhase.STARTING
         if failure:
             phase = ClusterPhase.BROKEN
@@ -147,10 +148,11 @@ class SparkView:
             ui_url=f"http://{self.plan.address(UI_PORT)}",
             workers_ready=alive,
             diagnosis=failure,
+            hint=hint,
         )
 
     def _has_its_size(self, alive: int) -> bool:
-        return alive == self.spec.workers and self.place.are_over(self.plan.retired_roles)
+        return alive == self.known.spec.workers and self.place.are_over(self.plan.retired_roles)
 
     def busy(self) -> bool | None:
         """Whether the master has an application at work; none when it does not answer."""
@@ -182,7 +184,7 @@ class SparkView:
             return JobObservation(JobPhase.RUNNING if idle else JobPhase.PENDING, ui_url)
         diagnosis = never_satisfied(application, Worker(self.plan.worker_cores, self.plan.worker_mib))
         if diagnosis is None:
-            diagnosis = ended_at_start(facts, self.spec.extra_configs | job.spec.extra_cmd)
+            diagnosis = ended_at_start(facts, self.known.spec.extra_configs | job.spec.extra_cmd)
         if diagnosis:
             return JobObservation(JobPhase.FAILED, ui_url, diagnosis=diagnosis)
         return JobObservation(JobPhase.RUNNING if application["cores"] > 0 else JobPhase.PENDING, ui_url)

@@ -42,7 +42,7 @@ def view(tmp_path):
     own.process.start(Command(("sleep", "600"), dict(os.environ), place.home, own.log))
     own.facts.write_text(f"Connected to Spark cluster with app ID {APP['id']}\n")
     own.log.write_text("INFO SparkContext: Successfully stopped SparkContext\nheartbeat\n")
-    yield SparkView(place, plan, CLUSTER.spec, {"activeapps": [], "completedapps": [APP]})
+    yield SparkView(place, plan, CLUSTER, {"activeapps": [], "completedapps": [APP]})
     conclude(own, JobObservation(JobPhase.KILLED))
     until(own.process.state, lambda state: state.is_over)
 
