@@ -21,6 +21,25 @@ def counted(file: Path) -> list[tuple[int, int]]:
     return [tuple(map(int, line.split())) for line in lines if line.endswith("\n")]
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a checkpoint below a folder is complete."""
+    return next(folder.rglob("_metadata"), None) is not None
+
+
+def has_kept_its_state(lines: list[tuple[int, int]]) -> bool:
+    """Whether a job went on counting from checkpoints: it begins with one once, and passes over no count.
+
+    Which numbers it reads after a checkpoint depends on how many readers share them, so they tell nothing.
+    """
+    counts = [count for _, count in lines]
+    highest = 0
+    for count in counts:
+        if count > highest + 1:
+            return False
+        highest = max(highest, count)
+    return counts.count(1) == 1
+
+
 def parallelism(rest: EngineRest, job: Job) -> int:
     """Of the source of the job's Flink job; 0 while it does not run."""
     found = rest.request("GET", f"/jobs/{flink_job_id(job.platform_key, job.generation)}")

@@ -14,7 +14,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.platforms.local.installation.engines import ensure_engine, find_engine
 from dcluster_provider.platforms.local.processes.termination import census
-from tests.live.resizing import counted, executors, parallelism
+from tests.live.resizing import counted, executors, has_checkpoint, has_kept_its_state, parallelism
 
 EXECUTORS = str(APPLICATIONS / "executors.py")
 SIZE = {"workerMemory": "1Gi", "masterMemory": "1Gi"}
@@ -126,6 +126,7 @@ def test_a_flink_job_goes_on_from_its_checkpoint_while_its_cluster_grows_and_shr
         extraCmd=checkpoints,
     )
     until(lambda: len(counted(file)), lambda seen: seen > 100)
+    until(lambda: has_checkpoint(tmp_path / "checkpoints"), bool)
     address = urlsplit(cluster.master_url)
     rest = HttpRest(str(address.hostname), int(address.port or 0))
     for workers in (2, 1):
@@ -136,5 +137,4 @@ def test_a_flink_job_goes_on_from_its_checkpoint_while_its_cluster_grows_and_shr
     assert control.jobs.observe([job.id])[job.id].state is JobState.RUNNING
     control.jobs.terminate(job.id)
     control.jobs.wait(job.id, [JobState.KILLED], HANG_SECONDS)
-    seen = counted(file)
-    assert len({number for number, _ in seen}) == max(count for _, count in seen), "each number counted once"
+    assert has_kept_its_state(counted(file))

@@ -13,7 +13,7 @@ from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
 from dcluster_provider.platforms.kubernetes.cluster_access import master_rest
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, submit, until
-from tests.live.resizing import counted, executors, parallelism
+from tests.live.resizing import counted, executors, has_checkpoint, has_kept_its_state, parallelism
 
 EXECUTORS = APPLICATIONS / "executors.py"
 _names = itertools.count(1)
@@ -94,11 +94,13 @@ def jar(tmp_path_factory) -> Path:
 
 @pytest.mark.long
 def test_a_flink_job_goes_on_from_its_checkpoint_while_its_cluster_grows_and_shrinks(bench, jar, name):
-    control = bench.control(flink_storage=f"file://{bench.connection.folder}/resized")
+    folder = bench.connection.folder / "resized"
+    control = bench.control(flink_storage=folder.as_uri())
     cluster = running(control, SMALL_FLINK | {"longLiving": True, "maxWorkers": 2})
     every = {"execution.checkpointing.interval": "500 ms"}
     job = submit(control, cluster, jar, args=[str(name)], numWorkers=2, extraCmd=every)
     assert until(lambda: control.clusters.get(cluster.id).spec.workers == 2)  # as many as the job asks for
+    assert until(lambda: has_checkpoint(folder))
     platform = control.platform
     rest = master_rest(platform.settings, platform._api, cluster)
     for number in (2, 1, 2):
@@ -108,6 +110,5 @@ def test_a_flink_job_goes_on_from_its_checkpoint_while_its_cluster_grows_and_shr
         assert until(lambda: len(counted(name)) > before + 200)  # noqa: B023
     control.jobs.terminate(job.id)
     control.jobs.wait(job.id, [JobState.KILLED], HANG_SECONDS)
-    seen = counted(name)
-    assert len({number for number, _ in seen}) == max(count for _, count in seen), "each number counted once"
+    assert has_kept_its_state(counted(name))
     gone(control, cluster)
