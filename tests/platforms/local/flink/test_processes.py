@@ -74,6 +74,6 @@ def test_what_a_client_has_left_to_a_jobmanager_is_lost_with_that(
     own.facts.write_text(f"Submitting job 'etl' ({JOB_ID}).\n" if submitted else "")
     at = time.time() - ended_ago
     os.utime(own.folder / "exit.json", (at, at))
-    seen = FlinkView(place, plan, CLUSTER.spec).job(JOB)
+    seen = FlinkView(place, plan, CLUSTER).job(JOB)
     assert seen is not None
     assert seen.phase is phase
