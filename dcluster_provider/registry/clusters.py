@@ -214,10 +214,7 @@ class ClusterStore(RecordStore[Cluster]):
         :raises NotFound: no cluster has this id.
         """
         with self._write() as connection:
-            row = row_of(connection, table, cluster_id, locked=True)
-            if row is None:
-                raise self.not_found(f"cluster {cluster_id}")
-            before = cluster_of(row)
+            before = self._locked(connection, cluster_id)
             present = before.spec.workers
             is_reached = before.state is not ClusterState.DEGRADED or before.resizing_since is not None
             if not before.state.takes_jobs or (workers == present and is_reached):
@@ -243,10 +240,7 @@ class ClusterStore(RecordStore[Cluster]):
         :raises NotFound: no cluster has this id.
         """
         with self._write() as connection:
-            row = row_of(connection, table, cluster_id, locked=True)
-            if row is None:
-                raise self.not_found(f"cluster {cluster_id}")
-            cluster = cluster_of(row)
+            cluster = self._locked(connection, cluster_id)
             after = end_cluster(cluster, now)
             if after is cluster:
                 return Termination(cluster, ())
@@ -257,6 +251,12 @@ class ClusterStore(RecordStore[Cluster]):
             connection.execute(update(table).where(table.c.id == cluster_id), cluster_changes(saved))
             add_event(connection, saved, now, actor, saved.state.value)
             return Termination(saved, ())
+
+    def _locked(self, connection: Connection, cluster_id: int) -> Cluster:
+        row = row_of(connection, table, cluster_id, locked=True)
+        if row is None:
+            raise self.not_found(f"cluster {cluster_id}")
+        return cluster_of(row)
 
     def touch(self, cluster_ids: Iterable[int], now: datetime) -> None:
         """Count clusters as used now although the registry has no job on them: their engines are busy."""

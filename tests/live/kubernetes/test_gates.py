@@ -38,7 +38,7 @@ def test_gated_pods_are_waited_for_and_say_so(bench, testbed):
         return control.clusters.observe([cluster.id])[cluster.id]
 
     assert until(lambda: code_of(observed()) == "SchedulingGated")
-    began = time.monotonic()
+    began = time.monotonic()  # much longer than a pod that is not gated may go without a node
     while time.monotonic() - began < 4 * NO_PATIENCE:
         assert observed().state is ClusterState.PROVISIONING
         time.sleep(0.5)
