@@ -83,6 +83,7 @@ def test_a_spark_job_goes_on_while_its_cluster_grows_and_shrinks_and_its_blocks_
     assert actions.count("RESIZED") == 3
 
 
+@pytest.mark.long
 def test_a_jobs_executors_come_and_go_as_it_has_work(control, tmp_path):
     name = tmp_path / "job"
     often = {
