@@ -145,12 +145,10 @@ def broken_pod(
     """
     if pod.is_over:
         return taken_away(pod) if pod.phase == "Failed" else None
-    if pod.deleting:
+    if pod.deleting or pod.gates:
         return None
     events = list(events)
     noted = warnings_about(pod, events)
-    if pod.gates:
-        return None
     if not pod.scheduled:
         return unschedulable(pod, now, grace_periods.unschedulable, noted, claims_of(pod, events))
     for container in pod.containers:

@@ -154,12 +154,12 @@ class PodWatch:
 
     def _list(self) -> str:
         items, version = self._api.list(self._path, {"labelSelector": self._selector})
+        with self._lock:
+            known = {uid: pod for pods in self._by_cluster.values() for uid, pod in pods.items()}
         found: dict[str, dict[str, Pod]] = {}
         for item in items:
             pod = read_pod(item)
-            with self._lock:
-                known = self._by_cluster.get(pod.cluster_name, {}).get(pod.uid)
-            found.setdefault(pod.cluster_name, {})[pod.uid] = pod.after(known, _now())
+            found.setdefault(pod.cluster_name, {})[pod.uid] = pod.after(known.get(pod.uid), _now())
         with self._lock:
             self._by_cluster = found
         self._seen()
