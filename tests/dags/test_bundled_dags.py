@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from bundled_dags import BUNDLED_DAGS
 
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
 from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
@@ -12,7 +13,6 @@ from dcluster_provider.dags import ids
 from dcluster_provider.dags.bundle import FOLDER, DClusterDagBundle
 from dcluster_provider.dags.params import spec_json, spec_params
 
-ALL = {value for name, value in vars(ids).items() if name.isupper()}
 UPKEEP = {ids.CLUSTER_CHECK, ids.LONG_RUNNING_ALERT, ids.NODE_CLEANUP, ids.INSTANCE_SYNC}
 
 
@@ -27,7 +27,7 @@ def dags():
 
 def test_the_bundle_has_them_all(dags):
     assert DClusterDagBundle(name="dcluster").path == FOLDER
-    assert set(dags) == ALL
+    assert set(dags) == BUNDLED_DAGS
 
 
 def test_upkeep_runs_by_a_schedule_one_at_a_time_and_the_rest_on_request(dags):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from bundled_dags import BUNDLED_DAGS
 from connections import connection_variable, settings_for_kubernetes, settings_for_local
 from hanging import HANG_SECONDS, wait_until
 
@@ -106,7 +107,9 @@ def dialogue(request, tmp_path_factory, airflow_database) -> Iterator[Dialogue]:
         token = log_in(standalone.url, "user")
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=standalone.url, headers=headers, timeout=ANSWER_SECONDS) as client:
-            assert wait_until(lambda: len(client.get("/api/v2/dags").json()["dags"]) == 10)
+            assert wait_until(
+                lambda: {dag["dag_id"] for dag in client.get("/api/v2/dags").json()["dags"]} == BUNDLED_DAGS
+            )
         control.registry.describe()  # makes the tables
         yield Dialogue(standalone.url, token, control, home / "dcluster" / "registry.db")
     finally:
