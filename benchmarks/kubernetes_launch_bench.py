@@ -79,7 +79,7 @@ def by_kubectl(testbed: BuiltTestbed, control: Control, namespace: str) -> float
 
 def manifests(control: Control, namespace: str) -> tuple[list[dict[str, Any]], str]:
     """The objects of a cluster without their owner, and the cluster's name."""
-    from dcluster_provider.core.spec import ClusterSpec
+    from dcluster_provider.core.cluster_spec import ClusterSpec
     from dcluster_provider.platforms.kubernetes.doctor.image_trial import trial_cluster
     from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
     from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import secret

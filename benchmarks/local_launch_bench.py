@@ -17,10 +17,10 @@ from statistics import median
 
 import psutil
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import cluster_name, fresh_key
 from dcluster_provider.core.observation import ClusterPhase
 from dcluster_provider.core.record import Cluster, ClusterState
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.rest import HttpRest, NoAnswer
 from dcluster_provider.platforms.local.installation.engines import LocalEngine, ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings

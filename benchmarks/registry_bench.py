@@ -22,9 +22,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import insert, text
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import Owner, fresh_key
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.registry.engine import Database
 from dcluster_provider.registry.models import cluster_table, event_table, job_table
 from dcluster_provider.registry.rows import cluster_values, job_values

@@ -32,10 +32,11 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.hooks.upkeep import owner_states
 from dcluster_provider.platforms.settings import PlatformSettings
 from dcluster_provider.registry.engine import Database

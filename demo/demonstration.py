@@ -69,7 +69,7 @@ class Demonstration:
 
     def install_engine(self) -> None:
         """The engine, downloaded the first time."""
-        from dcluster_provider.core.spec import ClusterSpec
+        from dcluster_provider.core.cluster_spec import ClusterSpec
 
         spec = ClusterSpec(tenant="flights", type="flink" if self.engine == "flink" else "spark3")
         with self.screen.step(f"{self.engine.capitalize()} in an environment of its own") as report:

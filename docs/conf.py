@@ -10,9 +10,11 @@ import dcluster_provider
 from dcluster_provider.control.backends import Backends, clouds, platforms
 from dcluster_provider.control.nodes.settings import NodeSettings
 from dcluster_provider.control.settings import Settings
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.connection_fields import ConnectionSettings
 from dcluster_provider.core.diagnosis import DiagnosisCode
-from dcluster_provider.core.spec import ClusterSpec, Entity, JobSpec
+from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.spec import Entity
 from dcluster_provider.hooks.connection_form import default_of
 from dcluster_provider.platforms.settings import PlatformSettings
 

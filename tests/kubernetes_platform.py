@@ -8,10 +8,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import EXTERNAL, Cluster, ClusterState, Job, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.kubernetes.cluster_access import as_seen_by
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests

@@ -17,10 +17,11 @@ import pytest
 from hanging import HANG_SECONDS
 from testbed.cache import engines_folder
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import cluster_name, fresh_key
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
 from dcluster_provider.platforms.local.processes.termination import census

@@ -12,9 +12,11 @@ import pytest
 from connections import settings_for_local
 
 from dcluster_provider.control.connect import Control, connect
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import DClusterError, InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import ClusterState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.core.spec import parse
 
 SHELL = "$(touch /tmp/x); `id` | tee & > y ' \" \\"
 # The field, what is given for it, and what the answer has to say.

@@ -14,9 +14,11 @@ import pytest
 from local_platform import make_cluster, make_job
 
 from dcluster_provider.control import templates
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.core.spec import parse
 from dcluster_provider.engines.application import handed_environment, handed_over
 from dcluster_provider.engines.log_patterns import LogCode
 from dcluster_provider.hooks import metrics

@@ -8,8 +8,9 @@ from typing import Any
 
 from dcluster_provider.cli.printing import print_report, print_table_or_json
 from dcluster_provider.cli.session import command, print_progress
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import DClusterError, Diagnosed, InvalidSpec, NotFound
-from dcluster_provider.core.spec import ClusterSpec, parse
+from dcluster_provider.core.spec import parse
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.platforms.capabilities import Check, SupportsExamination
 from dcluster_provider.platforms.kubernetes.permissions import Subject, rbac_manifest

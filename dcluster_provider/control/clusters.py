@@ -20,6 +20,7 @@ from dcluster_provider.control.resizing import check_size, require_resizing, req
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.termination import cluster_terminated, in_use
 from dcluster_provider.control.waiting import Wait
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import (
     ClusterFailed,
@@ -32,7 +33,7 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.identity import Owner, derived_key, fresh_key
 from dcluster_provider.core.record import EXTERNAL, LIVE_JOB_STATES, Cluster, ClusterState, parse_states
-from dcluster_provider.core.spec import ClusterSpec, parse, reject_redacted
+from dcluster_provider.core.spec import parse, reject_redacted
 from dcluster_provider.core.state import (
     begin_cluster,
     end_cluster,

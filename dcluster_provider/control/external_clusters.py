@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec, nearest
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.spec import parse
 
 
 @dataclass(frozen=True)

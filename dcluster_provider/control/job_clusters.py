@@ -12,8 +12,8 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.termination import cluster_terminated
 from dcluster_provider.core.errors import ClusterFailed, ClusterTerminating, InvalidSpec
 from dcluster_provider.core.identity import Owner, derived_key
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.releases import is_same_release
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.base import Report

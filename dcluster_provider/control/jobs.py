@@ -33,9 +33,10 @@ from dcluster_provider.core.errors import (
 )
 from dcluster_provider.core.fields import LONGEST_TIME
 from dcluster_provider.core.identity import Owner, fresh_key
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, Job, JobState, parse_states
 from dcluster_provider.core.redaction import REDACTED
-from dcluster_provider.core.spec import JobSpec, parse, reject_redacted
+from dcluster_provider.core.spec import parse, reject_redacted
 from dcluster_provider.core.state import fail_job, stop_job
 from dcluster_provider.platforms.base import LogPart, Platform, Report, logged, silent
 from dcluster_provider.platforms.capabilities import SupportsStaging, connect

@@ -8,8 +8,9 @@ from string import Formatter
 from urllib.parse import quote
 
 from dcluster_provider.core.errors import InvalidSpec, nearest
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.spec import parse
 
 LOG_PLACEHOLDERS = (
     "search",

@@ -12,11 +12,11 @@ from enum import Enum
 
 from pydantic import Field
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.entity import Entity
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.fields import Count, Line, Name
 from dcluster_provider.core.sizing import GIB, MIB, cpu_cores, memory_bytes
-from dcluster_provider.core.spec import ClusterSpec
 
 _REGION = "Region of the cloud; empty means the connection's."
 # What GKE reserves for the kubelet and the system of a node, as shares of each further step of its size; EKS reserves

@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec, nearest
 from dcluster_provider.core.identity import Owner, derived_key
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.redaction import redaction
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 State = TypeVar("State", "ClusterState", "JobState")
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.entity import Entity
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.dags.configuration import conn_ids
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 

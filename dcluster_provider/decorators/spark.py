@@ -11,7 +11,8 @@ from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, _TaskD
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
 from dcluster_provider.core.arguments import is_literal
-from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.spec import parse
 from dcluster_provider.decorators.function_call import (
     SESSION,
     check_function,

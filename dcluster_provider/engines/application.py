@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dcluster_provider.core.addresses import Reader, path_at, reader_of
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.core.sql_statements import split_statements
 
 _CAPITAL = re.compile(r"([A-Z])")

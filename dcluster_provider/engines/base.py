@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from dcluster_provider.core.addresses import StorageEndpoint
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.engine_traits import ClusterType
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.rest import EngineRest
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from dcluster_provider.core.addresses import Reader, path_at, reader_of, scheme_of
 from dcluster_provider.core.errors import InvalidSpec, nearest
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 
 _FIELDS = ("py_files", "jars", "files", "archives", "requirements")
 _FOLDERS = {"py_files", "archives"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from dcluster_provider.core.addresses import ObjectStorage, Reader, StoredFile
 from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.application import application_reader, check_file
 from dcluster_provider.engines.dependencies import (
     Dependency,

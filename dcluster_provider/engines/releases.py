@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.engine_traits import TYPES
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.base import EngineRelease
 from dcluster_provider.engines.flink.release import FLINK_RELEASES
 from dcluster_provider.engines.spark.release import SPARK_RELEASES

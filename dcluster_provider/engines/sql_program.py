@@ -6,8 +6,8 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.redaction import redaction
-from dcluster_provider.core.spec import JobSpec
 
 SQL_PROGRAM = "sql_runner.py"
 SQL_FILE = "statements.sql"  # what SQL that is no file of its own is called where it runs

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dcluster_provider.core.addresses import ObjectStorage
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import ConnectionCode, Diagnosis
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.table import engine_of
 
 _Record = TypeVar("_Record", Cluster, Job)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dcluster_provider.control.settings import Settings
+    from dcluster_provider.core.job_spec import JobSpec
     from dcluster_provider.core.record import Cluster, Job
-    from dcluster_provider.core.spec import JobSpec
 
 _LOG = logging.getLogger(__name__)
 _INTEGRATION = "DCLUSTER"

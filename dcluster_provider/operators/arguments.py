@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic.alias_generators import to_camel, to_snake
 
 from dcluster_provider.core.arguments import is_literal
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec, NotFound
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, Spec, parse
+from dcluster_provider.core.spec import Spec, parse
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.arguments import flag, whole_number
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.engine_traits import TYPES, types_of
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.named_cluster import NamedClusterOperator, named_cluster, seconds_until
@@ -38,8 +38,8 @@ class DClusterLaunchOperator(DClusterOperator):
     :param spec: the whole ClusterEntity, as a mapping or JSON text, instead of single fields.
     :param launch_timeout: seconds, or a timedelta, after which the launch is given up and undone.
 
-    The other arguments are the fields of :class:`~dcluster_provider.core.spec.ClusterSpec`, templated, and those of
-    :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
+    The other arguments are the fields of :class:`~dcluster_provider.core.cluster_spec.ClusterSpec`, templated, and
+    those of :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
     :raises InvalidSpec: while the DAG file is parsed, when a literal argument is invalid.
     :raises ClusterFailed: the cluster failed; the error has cause, evidence and remedy.

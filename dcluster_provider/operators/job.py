@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcluster_provider.core.arguments import flag, record_id
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.links.dcluster import EngineUILink, GrafanaLink, LogLink
 from dcluster_provider.operators.arguments import build_spec, literal_spec
 from dcluster_provider.operators.named_cluster import seconds_until
@@ -39,7 +39,7 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
     :param job_timeout: seconds, or a timedelta, after which the job is stopped and the task fails; None means no limit.
     :param wait_for_completion: whether to wait; without it the task succeeds once the job is accepted.
 
-    The other arguments are the fields of :class:`~dcluster_provider.core.spec.JobSpec`, templated, and those of
+    The other arguments are the fields of :class:`~dcluster_provider.core.job_spec.JobSpec`, templated, and those of
     :class:`~dcluster_provider.operators.ownership.DClusterOperator`.
 
     :raises InvalidSpec: while the DAG file is parsed, when a literal argument is invalid.

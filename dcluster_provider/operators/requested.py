@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import ClusterFailed, DuplicateJob, JobFailed
 from dcluster_provider.core.identity import derived_key
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.operators.cluster import DClusterLaunchOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import ClusterObservation, JobObservation, ObservationError
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 _LOG = logging.getLogger(__name__)
 Report = Callable[[str], None]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from dcluster_provider.core.cluster_nodes import ClusterNode, NodePod
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.base import Platform, Report
 
 Outcome = Literal["ok", "warning", "failed"]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.connection_fields import DEFAULT_DEPLOYMENT, ConnectionSettings, Deployment, Flag
 from dcluster_provider.core.fields import EngineVersion
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.releases import (
     VersionOfEngine,
     default_version,

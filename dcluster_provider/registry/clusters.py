@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import NotFound, nearest
 from dcluster_provider.core.identity import Owner, cluster_name
 from dcluster_provider.core.record import Cluster, ClusterState
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.core.state import end_cluster, resize_cluster
 from dcluster_provider.registry.database import Store
 from dcluster_provider.registry.engine import lock

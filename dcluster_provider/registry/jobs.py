@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, func, select, update
 
 from dcluster_provider.core.errors import DuplicateJob
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import LIVE_JOB_STATES, Job, JobState
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.registry.alerts import make_failure_due
 from dcluster_provider.registry.engine import lock
 from dcluster_provider.registry.events import add_event

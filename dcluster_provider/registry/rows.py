@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 
 _UNUSED_STATE = {"__pydantic_extra__": None, "__pydantic_private__": None}
 

@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from dcluster_provider.cli import clusters, jobs, printing, session
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.core.state import fail_job
 from dcluster_provider.registry.store import Registry
 

@@ -21,11 +21,12 @@ from dcluster_provider.control.nodes.nodes import Nodes
 from dcluster_provider.control.records import utc_now
 from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.upkeep import Upkeep
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis, DiagnosisCode
 from dcluster_provider.core.errors import PlatformRefused, PlatformUnavailable
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.nodes.on_premises import OnPremises
 from dcluster_provider.platforms.base import LogPart, Report
 from dcluster_provider.registry.store import Registry

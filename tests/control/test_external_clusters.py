@@ -11,10 +11,10 @@ from dcluster_provider.control.clusters import Clusters
 from dcluster_provider.control.external_clusters import ExternalCluster, choose_external
 from dcluster_provider.control.jobs import Jobs
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.lifetime import Limits, reason_to_end
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.core.spec import JobSpec
 
 SPARK = ExternalCluster("reports", "spark3", "http://host:8080", "spark://host:7077")
 FLINK = ExternalCluster("streams", "flink", "http://host:8081")

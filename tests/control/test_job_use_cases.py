@@ -23,9 +23,9 @@ from dcluster_provider.core.errors import (
     WaitTimeout,
 )
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import ApplicationEnd, ClusterObservation, ClusterPhase, JobPhase
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.spark.log_patterns import SparkCode
 from dcluster_provider.engines.spark.main_end import judge_main_end
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode

@@ -8,8 +8,8 @@ import pytest
 
 from dcluster_provider.control.templates import LOG_PLACEHOLDERS, ApplicationTemplate, GrafanaLinks
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import JobState
-from dcluster_provider.core.spec import JobSpec
 
 # The address in the description of dCluster's API, section "Grafana", with our placeholders.
 TEMPLATE = (

@@ -6,9 +6,11 @@ from typing import get_args
 
 import pytest
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.engine_traits import ENGINES, TYPES, ClusterType
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.spec import parse
 
 
 def test_every_type_has_an_engine():

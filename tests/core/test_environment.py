@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.environment import references
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.kubernetes_pods import KubernetesPods
 from dcluster_provider.core.redaction import REDACTED
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse, reject_redacted
+from dcluster_provider.core.spec import parse, reject_redacted
 
 JOB = {"client": "team", "module": "etl", "application": "etl.py"}
 

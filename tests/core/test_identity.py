@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.core import identity
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.identity import (
     Attempt,
@@ -23,7 +24,7 @@ from dcluster_provider.core.identity import (
     is_same_location,
     namespace_location,
 )
-from dcluster_provider.core.spec import ClusterSpec, parse
+from dcluster_provider.core.spec import parse
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 AT = datetime(2024, 1, 31, 23, 59, 58, 7000, tzinfo=timezone.utc)

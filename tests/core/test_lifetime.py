@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.lifetime import Limits, reason_to_end
 from dcluster_provider.core.record import Cluster, ClusterState
-from dcluster_provider.core.spec import ClusterSpec
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.machines import Capacity, for_pods, nodes_needed, pods_of
 from dcluster_provider.core.sizing import GIB, MIB
-from dcluster_provider.core.spec import ClusterSpec
 
 NOTHING = Capacity(0, 0)
 

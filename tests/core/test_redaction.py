@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from dcluster_provider.core.diagnosis import Diagnosis, ProcessCode
 from dcluster_provider.core.errors import InvalidSpec, RegistryUnusable
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.redaction import REDACTED, Redaction, count_as_secret, redaction
-from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.spec import parse
 
 SECRET = "m4rker-s3cret"
 RULES = Redaction()

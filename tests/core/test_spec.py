@@ -5,10 +5,12 @@ import json
 import pytest
 from pydantic.alias_generators import to_snake
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.entity import field_names
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.core.spec import parse
 
 # The request bodies of sections 1.2 and 2.1 of the dCluster API, and what each field is read as.
 CLUSTER_ENTITY = {

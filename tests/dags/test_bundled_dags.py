@@ -7,8 +7,10 @@ import json
 import pytest
 from bundled_dags import BUNDLED_DAGS
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.core.spec import parse
 from dcluster_provider.dags import ids
 from dcluster_provider.dags.bundle import FOLDER, DClusterDagBundle
 from dcluster_provider.dags.params import spec_json, spec_params

@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.spec import parse
 from dcluster_provider.engines.dependencies import (
     Dependency,
     check_dependencies,

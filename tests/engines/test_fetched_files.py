@@ -9,7 +9,7 @@ import pytest
 from folder_storage import FolderStorage
 
 from dcluster_provider.core.errors import InvalidSpec, PlatformRefused
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.fetched_files import fetch_files, find_files
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec, JobSpec, parse
+from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.spec import parse
 from dcluster_provider.engines.releases import (
     default_version,
     find_version,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.flink import known_settings as flink_settings
 from dcluster_provider.engines.flink.conf import java_options
 from dcluster_provider.engines.spark import known_settings as spark_settings

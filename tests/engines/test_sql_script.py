@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.redaction import REDACTED, count_as_secret
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.core.sql_statements import SPARK_SQL
 from dcluster_provider.engines.evidence import explain_exit
 from dcluster_provider.engines.sql_program import sql_program

@@ -12,8 +12,8 @@ from local_platform import make_cluster, make_job
 from openlineage.client.serde import Serde
 
 from dcluster_provider.core.diagnosis import Diagnosis, JobCode
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import JobState
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.hooks.lineage import job_facets, with_lineage
 
 SETTINGS = settings_for_local(

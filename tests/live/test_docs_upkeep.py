@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from airflow_databases import AIRFLOW
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import Owner
 from dcluster_provider.core.record import ClusterState
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.registry.store import Registry
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "upkeep.md").read_text()

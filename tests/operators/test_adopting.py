@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from connections import connection_variable
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import ClusterFailed
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.hooks import metrics
 from dcluster_provider.hooks.dcluster import DClusterHook
 from dcluster_provider.operators.cluster import DClusterLaunchSparkOperator

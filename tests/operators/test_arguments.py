@@ -8,8 +8,9 @@ from datetime import timedelta
 import pendulum
 import pytest
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.operators.arguments import build_spec
 from dcluster_provider.operators.cluster import (
     DClusterLaunchFlinkOperator,

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import pytest
 from airflow.sdk import XComArg
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.fields import Seconds
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.machines import NodeRequest
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.operators.cluster import DClusterLaunchOperator
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
 from dcluster_provider.operators.node import DClusterLaunchNodesOperator

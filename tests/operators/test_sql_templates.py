@@ -10,7 +10,7 @@ from airflow.sdk.log import redact
 from jinja2 import TemplateNotFound
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.operators.arguments import build_spec
 from dcluster_provider.operators.job import DClusterSubmitJobOperator
 

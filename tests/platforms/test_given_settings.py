@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from kubernetes_platform import PLACE, make_cluster, make_external, make_job
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.releases import default_version
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.kubernetes.cluster_access import as_seen_by

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from hanging import HANG_SECONDS
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import Owner
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.registry.store import Claim, Registry
 
 NOW = datetime(2026, 3, 29, 1, 30, 15, 123456, tzinfo=timezone.utc)

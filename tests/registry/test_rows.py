@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import JobState
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.registry.rows import cluster_of, cluster_values, job_of, job_values
 
 

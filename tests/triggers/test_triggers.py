@@ -17,11 +17,12 @@ import pytest
 from hanging import HANG_SECONDS, wait_until
 
 from dcluster_provider.control.observation_errors import Unobservable
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis, JobCode
 from dcluster_provider.core.errors import PlatformUnavailable
 from dcluster_provider.core.identity import Owner
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.base import LogPart
 from dcluster_provider.platforms.kubernetes.diagnosis.admission import AdmissionCode
 from dcluster_provider.triggers import owned

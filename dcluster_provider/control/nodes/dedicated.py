@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcluster_provider.control.settings import Settings
+    from dcluster_provider.core.cluster_spec import ClusterSpec
     from dcluster_provider.core.machines import NodeOrder
     from dcluster_provider.core.record import Cluster
-    from dcluster_provider.core.spec import ClusterSpec
     from dcluster_provider.nodes.base import Cloud
 
 _POLL_SECONDS = 10.0  # between two polls of the machines of one cluster, however often the cluster is polled

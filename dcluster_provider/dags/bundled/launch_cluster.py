@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from dcluster_provider.core.spec import ClusterSpec
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.dags.configuration import for_requests, number
 from dcluster_provider.dags.ids import LAUNCH_CLUSTER
 from dcluster_provider.dags.params import request_params, spec_json, spec_params

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from dcluster_provider.core.spec import ClusterSize
+from dcluster_provider.core.cluster_spec import ClusterSize
 from dcluster_provider.dags.configuration import for_requests
 from dcluster_provider.dags.ids import RESIZE_CLUSTER
 from dcluster_provider.dags.params import request_params, spec_param

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.dags.configuration import for_requests
 from dcluster_provider.dags.ids import SUBMIT_JOB
 from dcluster_provider.dags.params import request_params, spec_json, spec_params

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_over
 from dcluster_provider.engines.base import EngineRelease
 from dcluster_provider.engines.flink.log_patterns import FlinkCode

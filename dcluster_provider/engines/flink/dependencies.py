@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from typing import IO
 
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
 
 _SETTINGS = {"py_files": "python.files", "archives": "python.archives"}

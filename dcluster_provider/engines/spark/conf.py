@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.redaction import redaction
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_over
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.spark.elasticity import decommission_settings, executor_bounds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
 from dcluster_provider.engines.spark.conf import REDACTION, redaction_regex
 

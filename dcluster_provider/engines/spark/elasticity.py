@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.cluster_spec import ClusterSpec
+from dcluster_provider.core.job_spec import JobSpec
 
 _CORES, _TOTAL = "spark.executor.cores", "spark.cores.max"
 _NUMBER, _DYNAMIC = "spark.executor.instances", "spark.dynamicAllocation."

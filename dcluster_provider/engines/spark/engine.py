@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dcluster_provider.core.addresses import StorageEndpoint
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.sizing import MIB, memory_bytes
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.setting_checks import check_fixed, check_values, whole_number

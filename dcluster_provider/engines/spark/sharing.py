@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.setting_checks import whole_number
 from dcluster_provider.engines.spark.values import core_count, memory_mib
 

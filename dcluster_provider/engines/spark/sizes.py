@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.sizing import MIB, memory_bytes, whole_cores
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.spark.sharing import Workers, executors_on_each
 from dcluster_provider.engines.spark.values import core_count, factor, memory_mib
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.cluster_spec import ClusterSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.platforms.kubernetes.flink.pods import FlinkPods
 from dcluster_provider.platforms.kubernetes.pod_engine import PodEngine
 from dcluster_provider.platforms.kubernetes.spark.pods import SparkPods

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from dcluster_provider.core.addresses import NO_STORAGE, ObjectStorage
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.errors import (
     CredentialsRefused,
@@ -15,6 +16,7 @@ from dcluster_provider.core.errors import (
     PlatformUnavailable,
 )
 from dcluster_provider.core.identity import namespace_location
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import (
     ClusterObservation,
     ClusterPhase,
@@ -22,7 +24,6 @@ from dcluster_provider.core.observation import (
     ObservationError,
 )
 from dcluster_provider.core.record import Cluster, ClusterState, Job
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.rest import ErrorResponse, NoAnswer
 from dcluster_provider.engines.storage_access import with_storage
 from dcluster_provider.engines.table import engine_of

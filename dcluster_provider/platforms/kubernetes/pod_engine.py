@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dcluster_provider.core.diagnosis import Diagnosis
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import JobObservation
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest

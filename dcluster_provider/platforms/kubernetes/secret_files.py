@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dcluster_provider.core.addresses import ObjectStorage
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.environment import ReadSecret, references
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.storage_access import check_storage, storage_credentials
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import stored_key, variable_key
 

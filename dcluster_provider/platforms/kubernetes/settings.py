@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from dcluster_provider.core.addresses import scheme_of
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.connection_fields import Flag, Text, json_text, one_of, rejected, whole_number
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.fields import Memory
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.sizing import amount
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.settings import PlatformSettings
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from pathlib import Path
 import psutil
 
 from dcluster_provider.core.addresses import ObjectStorage, Reader
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.sizing import GIB, memory_bytes
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.application import application_reader, check_file, is_found_by_job, local_path
 from dcluster_provider.engines.dependencies import (
     Dependency,

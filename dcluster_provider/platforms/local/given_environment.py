@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcluster_provider.core.addresses import ObjectStorage
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.environment import SECRETS_FOLDER, ReadSecret, references
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.storage_access import storage_credentials
 from dcluster_provider.platforms.local.files import write_text
 

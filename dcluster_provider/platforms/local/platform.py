@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from dcluster_provider.core.addresses import NO_STORAGE, ObjectStorage
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.environment import ReadSecret, no_secrets
 from dcluster_provider.core.errors import PlatformRefused
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import (
     ClusterObservation,
     ClusterPhase,
@@ -18,7 +20,6 @@ from dcluster_provider.core.observation import (
     ObservationError,
 )
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.engines.fetched_files import fetch_files
 from dcluster_provider.engines.storage_access import check_storage, with_storage
 from dcluster_provider.engines.table import engine_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.observation import ClusterObservation, JobObservation
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace

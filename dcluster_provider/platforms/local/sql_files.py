@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.sql_program import SQL_FILE, SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.local.checks import application_location
 from dcluster_provider.platforms.local.files import write_text

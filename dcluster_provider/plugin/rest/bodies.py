@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcluster_provider.core.cluster_spec import ClusterSize, ClusterSpec
 from dcluster_provider.core.entity import Entity
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
-from dcluster_provider.core.spec import ClusterSize, ClusterSpec, JobSpec
 
 _SIZES = {
     "tenant": "my-team",

@@ -8,10 +8,11 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from fastapi import APIRouter, Path, Response
 
 from dcluster_provider.control.resizing import check_size
+from dcluster_provider.core.cluster_spec import ClusterSize, ClusterSpec
 from dcluster_provider.core.engine_traits import types_of
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.redaction import redaction
-from dcluster_provider.core.spec import ClusterSize, ClusterSpec, parse
+from dcluster_provider.core.spec import parse
 from dcluster_provider.dags.ids import INSTANCE_SYNC, LAUNCH_CLUSTER, RESIZE_CLUSTER, TERMINATE_CLUSTER
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook

@@ -9,9 +9,10 @@ from airflow.api_fastapi.core_api.security import GetUserDep  # noqa: TC002  # F
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import LIVE_JOB_STATES, Job, JobState, parse_states
 from dcluster_provider.core.redaction import redaction
-from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.spec import parse
 from dcluster_provider.dags.ids import LONG_RUNNING_ALERT, SUBMIT_JOB, TERMINATE_JOB
 from dcluster_provider.hooks.connection import DEFAULT_CONN_ID
 from dcluster_provider.hooks.dcluster import DClusterHook

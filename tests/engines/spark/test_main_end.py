@@ -9,9 +9,10 @@ import pytest
 from local_platform import NOW, make_cluster, make_job
 
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import ApplicationEnd, JobObservation, JobPhase
 from dcluster_provider.core.record import Job, JobState
-from dcluster_provider.core.spec import JobSpec, parse
+from dcluster_provider.core.spec import parse
 from dcluster_provider.core.state import advance_job
 from dcluster_provider.engines.spark.main_end import after_stop, judge_main_end
 

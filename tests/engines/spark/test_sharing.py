@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.spark.sharing import Workers, asked_alone, slice_of, whole_workers
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
+from dcluster_provider.core.cluster_spec import ClusterSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.spark.sizes import ProcessSize, beside_heap_mib, driver_size, worker_pod_mib
 from dcluster_provider.engines.table import engine_of
 

@@ -15,8 +15,8 @@ from dcluster_provider.control.settings import Settings
 from dcluster_provider.control.upkeep.report import MaintenanceReport
 from dcluster_provider.control.upkeep.upkeep import Upkeep
 from dcluster_provider.core.identity import fresh_key
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.core.spec import JobSpec
 from tests.forgotten import forget
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, gone, running, until
 from tests.live.trials import long_except

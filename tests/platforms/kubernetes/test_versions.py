@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kubernetes_platform import make_cluster
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.table import engine_of
 from dcluster_provider.platforms.kubernetes.engine_table import pod_engine
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place

@@ -11,7 +11,7 @@ from local_platform import make_cluster, make_job
 
 from dcluster_provider.core.addresses import NO_STORAGE
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.platforms.local.checks import (
     application_location,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.sizing import GIB
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.local.checks import machine_memory, too_large
 
 

@@ -12,9 +12,10 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from dcluster_provider.control.jobs import Jobs
+from dcluster_provider.core.cluster_spec import ClusterSize, ClusterSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.machines import DestroyRequest, NodeRequest
 from dcluster_provider.core.record import ClusterState, JobState
-from dcluster_provider.core.spec import ClusterSize, ClusterSpec, JobSpec
 from dcluster_provider.core.state import end_cluster
 from dcluster_provider.dags import ids
 from dcluster_provider.plugin.rest import bodies, bounded_observer

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, get_args
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.engine_traits import ClusterType
 from dcluster_provider.core.record import Cluster, ClusterState
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.capabilities import Check, Outcome
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection

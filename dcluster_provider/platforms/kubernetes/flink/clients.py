@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.flink.conf import (
     CLIENT_LOGGING,

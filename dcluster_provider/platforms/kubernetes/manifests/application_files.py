@@ -8,7 +8,7 @@ from socket import gethostname
 
 from dcluster_provider.core.addresses import ObjectStorage, Reader
 from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.application import application_reader, check_file, is_found_by_job, local_path
 from dcluster_provider.engines.fetched_files import find_files
 from dcluster_provider.engines.sql_program import SQL_FILE, SQL_PROGRAM

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dcluster_provider.core.addresses import Reader, StoredFile
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.application import is_found_by_job
 from dcluster_provider.engines.dependencies import (
     Dependency,

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dcluster_provider.core.addresses import AWS_VARIABLES
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.environment import SECRETS_FOLDER, SecretReference, references
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.kubernetes_pods import KubernetesPods, PodFields, PodRole
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.kubernetes.manifests.overlay import overlaid, parse_overlay
 from dcluster_provider.platforms.kubernetes.pods.pod import ENGINE_CONTAINER
 

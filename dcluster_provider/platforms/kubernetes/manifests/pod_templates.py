@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.identity import NODES_OF
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.core.sizing import MIB
-from dcluster_provider.core.spec import ClusterSpec, JobSpec
 from dcluster_provider.platforms.kubernetes.manifests.metadata import PREFIX, job_name
 from dcluster_provider.platforms.kubernetes.manifests.overlay import overlaid
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import environment_patch, with_blocks

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.spark.conf import Worker, job_settings, properties_text
 from dcluster_provider.engines.spark.dependencies import (

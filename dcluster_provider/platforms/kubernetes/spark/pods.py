@@ -8,8 +8,8 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.spark.conf import Worker, never_fits
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_environment, local_path
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink.conf import (

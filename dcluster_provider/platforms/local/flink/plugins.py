@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import PlatformRefused
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.flink.storage import PLUGIN
 from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.codes import LocalCode

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dcluster_provider.core.addresses import Reader
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Job
-from dcluster_provider.core.spec import JobSpec
 from dcluster_provider.engines.dependencies import Dependency, dependencies_of, requirement_lines
 from dcluster_provider.platforms.local.files import locked_if_free, read_json, write_text
 from dcluster_provider.platforms.local.installation import requirements_runner

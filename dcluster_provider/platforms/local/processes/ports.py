@@ -9,8 +9,8 @@ from collections.abc import Collection
 
 import psutil
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec
 
 HOST = "127.0.0.1"
 # Below the ports that the kernel hands out for outgoing connections, which could take a chosen one before its use.

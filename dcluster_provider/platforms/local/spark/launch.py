@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.spark.conf import (

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, Job
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.engines.rest import HttpRest
 from dcluster_provider.engines.spark.conf import Worker, never_fits
 from dcluster_provider.engines.spark.executors import OUTPUTS, ended_at_start, executor_words, with_words

@@ -12,7 +12,7 @@ from kubernetes_platform import PLACE, make_cluster, make_job
 
 from dcluster_provider.core.addresses import NO_STORAGE
 from dcluster_provider.core.errors import InvalidSpec, PlatformUnavailable
-from dcluster_provider.core.spec import JobSpec
+from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.engines.fetched_files import fetch_files
 from dcluster_provider.platforms.kubernetes.engine_table import POD_ENGINES
 from dcluster_provider.platforms.kubernetes.flink import clients as flink_client_manifests

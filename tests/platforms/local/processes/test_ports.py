@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
+from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.errors import InvalidSpec
-from dcluster_provider.core.spec import ClusterSpec
 from dcluster_provider.platforms.local.processes.ports import chosen_port, free_ports, holder, is_free
 
 
