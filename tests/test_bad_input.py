@@ -112,6 +112,9 @@ JOB_FIELDS: list[tuple[str, Any, list[str]]] = [
         ["field resources", '{"nvidia.com/gpu": "1"}'],
     ),
     ("kubernetes", {"roles": {"workr": {}}}, ["field kubernetes", "did you mean 'worker'?"]),
+    ("queueName", ["a"], ["field queueName", "text"]),
+    ("queuename", "a", ["unknown field 'queuename'", "did you mean 'queue_name'?"]),
+    ("priorityClassName", "a\nb", ["field priorityClassName", "control character"]),
     ("client", "a\r\nBcc: x", ["field client", "control character"]),
 ]
 TABLE = "bad input and the answer to it"

@@ -72,6 +72,7 @@ def rbac(args: Namespace, hook: DClusterHook) -> None:
     """Print, as YAML, the roles that an administrator has to grant; no cluster is contacted."""
     subjects = _subjects(args)
     namespaces, proxy, flink_account = args.namespace, True, args.flink_account
+    queueing = args.queueing
     if not namespaces or args.conn_id != hook.default_conn_name:
         settings = hook.settings.platform_settings
         if not isinstance(settings, KubernetesSettings):
@@ -80,6 +81,7 @@ def rbac(args: Namespace, hook: DClusterHook) -> None:
             )
         namespaces = namespaces or settings.namespaces
         proxy = settings.engine_access == "proxy"
+        queueing = queueing or settings.queueing
         if settings.flink_ha:
             flink_account = flink_account or settings.service_account
     manifest = rbac_manifest(
@@ -89,6 +91,7 @@ def rbac(args: Namespace, hook: DClusterHook) -> None:
         driver_account=args.driver_account,
         flink_account=flink_account,
         nodes=args.nodes,
+        queueing=queueing,
     )
     print(_yaml(manifest), end="")  # noqa: T201  # output
 

@@ -76,6 +76,12 @@ _NODES = _argument(
     action="store_true",
     help="a role for launching, draining and releasing nodes, too; it applies to the whole cluster",
 )
+_QUEUEING = _argument(
+    "--queueing",
+    choices=("kueue", "volcano"),
+    default="",
+    help="what admits clusters from queues needs rights, too; without it that of a connection with queueing",
+)
 _DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing; print what would be done")
 _UNKNOWN_AFTER = _argument(
     "--unknown-after",
@@ -230,6 +236,7 @@ def get_dcluster_cli_commands() -> list[CLICommand]:
                     _DRIVER_ACCOUNT,
                     _FLINK_ACCOUNT,
                     _NODES,
+                    _QUEUEING,
                     _CONN_ID,
                 ),
             ),

@@ -26,7 +26,7 @@ from dcluster_provider.core.errors import (
     PlatformUnavailable,
     StaleRecord,
 )
-from dcluster_provider.core.observation import ClusterObservation
+from dcluster_provider.core.observation import ClusterObservation, ClusterPhase
 from dcluster_provider.core.record import LIVE_JOB_STATES, Cluster, ClusterState
 from dcluster_provider.core.state import advance_cluster, fail_cluster, give_up_cluster, locate_cluster
 from dcluster_provider.platforms.base import Platform
@@ -66,7 +66,7 @@ class ClusterProgress:
                 continue
             with isolate_errors(cluster):
                 if cluster.id in observed:
-                    seen = self._resized(cluster, observed[cluster.id])
+                    seen = self._started(cluster, self._resized(cluster, observed[cluster.id]))
                     after[cluster.id] = self._with_nodes(self._advance(cluster, seen))
                 if after[cluster.id].state is ClusterState.TERMINATING:
                     after[cluster.id] = self.remove(after[cluster.id])
@@ -180,6 +180,15 @@ class ClusterProgress:
                 self._platform.resize_cluster(cluster)
             except PlatformRefused as refusal:
                 return replace(observed, hint=observed.hint or refusal.diagnosis)
+        return observed
+
+    def _started(self, cluster: Cluster, observed: ClusterObservation) -> ClusterObservation:
+        """What was observed, after the pods of a cluster that left its queue were asked for, by any process."""
+        if observed.phase is ClusterPhase.ADMITTED and cluster.state is ClusterState.PROVISIONING:
+            try:
+                self._platform.apply_cluster(cluster)
+            except PlatformRefused as refusal:
+                return replace(observed, phase=ClusterPhase.BROKEN, diagnosis=refusal.diagnosis)
         return observed
 
     def _release_nodes(self, cluster: Cluster) -> bool:

@@ -14,6 +14,7 @@ from dcluster_provider.core.entity import Entity
 from dcluster_provider.core.environment import SecretReferences, Variables
 from dcluster_provider.core.fields import (
     LONGEST_TIME,
+    Amount,
     Count,
     Cpu,
     EngineVersion,
@@ -40,6 +41,12 @@ PODS = (
     "fields of the pods beside what the connection says: image, serviceAccount, nodeSelector, tolerations, resources, "
     "volumes, sidecars, podTemplate and so on; `roles` has those of single roles."
 )
+
+QUEUE = (
+    "queue in which all pods of {what} wait until all of them may start: a LocalQueue of Kueue, or one of YuniKorn or "
+    "Volcano; empty means the connection's."
+)
+PRIORITY = "priority class by which the queue orders {what}; of Kueue's a WorkloadPriorityClass."
 
 
 class ClusterSpec(Entity):
@@ -114,6 +121,16 @@ class ClusterSpec(Entity):
     single_job: bool = Field(
         default=False,
         description="Serve one job at a time; on Kubernetes, its driver may then start its own executors.",
+    )
+    queue_name: Line = Field(default="", description=f"Kubernetes: {QUEUE.format(what='the cluster')}")
+    priority_class_name: Line = Field(
+        default="", description=f"Kubernetes: {PRIORITY.format(what='the cluster')}"
+    )
+    driver_mem_gb: Amount = Field(
+        default=1,
+        ge=0.1,
+        le=4096,
+        description="Queue, with singleJob: memory in GiB that is kept beside the cluster for the job's driver.",
     )
     engine_version: EngineVersion = Field(default="", description=ENGINE_VERSION)
     env: Variables = Field(

@@ -16,6 +16,8 @@ from dcluster_provider.core.cluster_spec import (
     ENGINE_VERSION,
     EXTERNAL_NAMESPACE,
     PODS,
+    PRIORITY,
+    QUEUE,
     SECRETS,
     ClusterSpec,
     check_order,
@@ -201,6 +203,13 @@ class JobSpec(Entity):
         description="Airflow connection of type `aws` by which the job reaches S3 (Spark; Flink on a cluster of the "
         "job's own), and by which its files at addresses are read that name none.",
     )
+    queue_name: Line = Field(
+        default="",
+        description=f"Kubernetes: {QUEUE.format(what='the own cluster of the job, and of its driver,')}",
+    )
+    priority_class_name: Line = Field(
+        default="", description=f"Kubernetes: {PRIORITY.format(what='the same')}"
+    )
     kubernetes: PodsBlock = Field(default_factory=dict, description=f"Kubernetes: {PODS}")
 
     @model_validator(mode="after")
@@ -234,6 +243,15 @@ class JobSpec(Entity):
                 f"field numWorkers: {self.num_workers} is not from {least} to {self.max_workers}, which minWorkers and "
                 "maxWorkers allow; it is the number that the job begins with"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_queue(self) -> JobSpec:
+        for name in ("queue_name", "priority_class_name"):
+            if getattr(self, name) and self.names_cluster:
+                raise ValueError(
+                    f"field {to_camel(name)}: the job names a cluster, which has a queue of its own; leave one out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -327,6 +345,9 @@ class JobSpec(Entity):
             "single_job": not (self.keep_alive or self.use_long_living_cluster),
             "use_external_namespace": self.use_external_namespace,
             "engine_version": self.engine_version,
+            "queue_name": self.queue_name,
+            "priority_class_name": self.priority_class_name,
+            "driver_mem_gb": self.driver_mem_gb,
         }
         if not self.use_long_living_cluster:  # others use that one, too
             fields |= {

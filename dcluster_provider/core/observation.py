@@ -15,6 +15,7 @@ class ClusterPhase(str, Enum):
 
     ABSENT = "ABSENT"  # nothing of it exists
     STARTING = "STARTING"  # something exists, the master does not answer yet or workers are missing
+    ADMITTED = "ADMITTED"  # the queue that it waited in lets it start: its pods can be made
     READY = "READY"  # the master or JobManager itself reports every worker
     BROKEN = "BROKEN"  # it cannot become or stay usable by itself
 

@@ -38,6 +38,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "engine_version",
         ),
         "Environment": ("env", "secrets", "storage_conn_id", "kubernetes"),
+        "Queue": ("queue_name", "priority_class_name", "driver_mem_gb"),
     },
     JobSpec: {
         "Job": ("client", "module", "job_type", "application", "sql", "main_class", "args"),
@@ -70,6 +71,7 @@ _SECTIONS: dict[type[Entity], dict[str, tuple[str, ...]]] = {
             "archives",
         ),
         "Environment": ("env", "secrets", "storage_conn_id", "kubernetes", "docker_image_name"),
+        "Queue": ("queue_name", "priority_class_name"),
         "Passed to the application": (
             "pipeline_version",
             "pipeline_config",

@@ -75,6 +75,9 @@ class DClusterLaunchOperator(DClusterOperator):
         min_workers: int | str | None = None,
         max_workers: int | str | None = None,
         single_job: bool | str | None = None,
+        queue_name: str | None = None,
+        priority_class_name: str | None = None,
+        driver_mem_gb: float | str | None = None,
         engine_version: str | None = None,
         env: dict[str, str] | str | None = None,
         secrets: Sequence[dict[str, str]] | None = None,
@@ -104,6 +107,9 @@ class DClusterLaunchOperator(DClusterOperator):
         self.min_workers = min_workers
         self.max_workers = max_workers
         self.single_job = single_job
+        self.queue_name = queue_name
+        self.priority_class_name = priority_class_name
+        self.driver_mem_gb = driver_mem_gb
         self.engine_version = engine_version
         self.env = env
         self.secrets = secrets

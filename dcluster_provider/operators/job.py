@@ -54,7 +54,7 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
     log_url: str = ""
     grafana_url: str = ""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915  # one for each field
         self,
         *,
         client: str | None = None,
@@ -101,6 +101,8 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
         env: dict[str, str] | str | None = None,
         secrets: Sequence[dict[str, str]] | None = None,
         storage_conn_id: str | None = None,
+        queue_name: str | None = None,
+        priority_class_name: str | None = None,
         kubernetes: dict[str, Any] | str | None = None,
         spec: dict[str, Any] | str | None = None,
         job_timeout: float | timedelta | None = None,
@@ -151,6 +153,8 @@ class DClusterSubmitJobOperator(SqlTemplates, DClusterOperator):
         self.env = env
         self.secrets = secrets
         self.storage_conn_id = storage_conn_id
+        self.queue_name = queue_name
+        self.priority_class_name = priority_class_name
         self.kubernetes = kubernetes
         self.spec = spec
         self.job_timeout = (

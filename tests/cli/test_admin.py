@@ -55,7 +55,7 @@ def test_without_credentials_for_kubernetes_it_says_so(capsys, monkeypatch):
 
 def _printed(capsys, conn_id="dcluster_default", **arguments):
     given = {"namespace": None, "service_account": None, "user": None, "group": None, "driver_account": ""}
-    given |= {"nodes": False, "flink_account": ""}
+    given |= {"nodes": False, "flink_account": "", "queueing": ""}
     rbac(Namespace(conn_id=conn_id, **(given | arguments)))
     return list(yaml.safe_load_all(capsys.readouterr().out))
 
@@ -126,6 +126,7 @@ def test_a_name_that_yaml_takes_for_a_boolean_is_quoted(capsys):
             driver_account="",
             flink_account="",
             nodes=False,
+            queueing="",
         )
     )
     text = capsys.readouterr().out

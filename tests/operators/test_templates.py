@@ -53,6 +53,7 @@ FREE = {
     *("docker_image_name", "savepoint", "main_class", "args", "region", "instance_type", "alternative_types"),
     *("instance_id", "info", "node_ids", "request_key", "op_args", "op_kwargs", "templates_dict"),
     *("client", "module", "tenant", "cluster_suffix"),
+    *("queue_name", "priority_class_name"),
 }
 WRONG = {"dcluster_conn_id": "no_such_connection", "application": "a.txt", "spec": "no JSON"}
 NAMED = {"dcluster_conn_id": "no_such_connection", "spec": "not JSON", "only_report": "dry_run"}

@@ -14,6 +14,7 @@ from dcluster_provider.engines.spark.values import core_count, factor, memory_mi
 WORKER_HEAP = "spark.dcluster.workerDaemonMemory"
 _WORKER_HEAP_MIB, _MIN_WORKER_HEAP_MIB = 512, 192
 _MIN_OVERHEAD_MIB = 384
+PYTHON_OVERHEAD = 0.4  # of a driver with Python beside it, as a share of its heap
 _LEGACY_FACTOR = "spark.kubernetes.memoryOverheadFactor"
 # Of executors, beside their heap: their workers are made for these.
 BESIDE_HEAP = (
@@ -52,7 +53,7 @@ def driver_size(settings: Mapping[str, str], *, is_python: bool) -> ProcessSize:
     :raises InvalidSpec: one of them is no amount.
     """
     heap = memory_mib("spark.driver.memory", settings["spark.driver.memory"])
-    beside = _overhead(settings, "driver", heap, 0.4 if is_python else 0.1)
+    beside = _overhead(settings, "driver", heap, PYTHON_OVERHEAD if is_python else 0.1)
     return ProcessSize(
         heap, heap + beside, core_count("spark.driver.cores", settings.get("spark.driver.cores", "1"))
     )

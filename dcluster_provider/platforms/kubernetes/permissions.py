@@ -9,6 +9,7 @@ from typing import Literal
 from dcluster_provider.core.errors import DClusterError, InvalidSpec
 from dcluster_provider.platforms.at_once import ask_at_once
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
+from dcluster_provider.platforms.kubernetes.settings import Queueing
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 ROLE, DRIVER_ACCOUNT, SERVER_ROLE, NODES_ROLE = (
@@ -84,6 +85,30 @@ PROXY = (
         "ask Spark masters and JobManagers (engine_access: proxy)",
     ),
 )
+# The same, where Kueue admits clusters from queues.
+KUEUE = (
+    RequiredPermission(
+        "kueue.x-k8s.io", "workloads", ("get", "list", "create"), "have clusters wait in queues"
+    ),
+    RequiredPermission(
+        "kueue.x-k8s.io",
+        "workloads/status",
+        ("patch",),
+        "tell Kueue that clusters are up, or that they wait again",
+    ),
+    RequiredPermission("kueue.x-k8s.io", "localqueues", ("get", "list"), "find queues"),
+)
+# The same, in the whole cluster.
+KUEUE_SERVER = (
+    RequiredPermission("kueue.x-k8s.io", "resourceflavors", ("get",), "put pods on the nodes of their quota"),
+    RequiredPermission("kueue.x-k8s.io", "workloadpriorityclasses", ("get",), "order clusters in queues"),
+)
+# The same, where Volcano places clusters.
+VOLCANO = (
+    RequiredPermission(
+        "scheduling.volcano.sh", "podgroups", ("get", "create"), "have Volcano place clusters together"
+    ),
+)
 # Of the pods of Spark drivers that make their own executors.
 DRIVER = tuple(
     RequiredPermission(
@@ -118,6 +143,16 @@ NODES = (
     RequiredPermission("", "pods", ("list",), "see what uses nodes"),
     RequiredPermission("", "pods/eviction", ("create",), "empty nodes"),
 )
+
+
+def queue_permissions(queueing: Queueing) -> tuple[RequiredPermission, ...]:
+    """What clusters in queues take in each namespace."""
+    return {"kueue": KUEUE, "volcano": VOLCANO}.get(queueing, ())
+
+
+def queue_server_permissions(queueing: Queueing) -> tuple[RequiredPermission, ...]:
+    """What they take in the whole cluster."""
+    return KUEUE_SERVER if queueing == "kueue" else ()
 
 
 def check_access(
@@ -194,6 +229,7 @@ def rbac_manifest(
     driver_account: str = DRIVER_ACCOUNT,
     flink_account: str = "",
     nodes: bool = False,
+    queueing: Queueing = "",
 ) -> list[Json]:
     """What an administrator applies: in each namespace a role for Airflow, and accounts for pods that need one.
 
@@ -206,15 +242,17 @@ def rbac_manifest(
         none.
     :param flink_account: the same for JobManagers that go on after a restart (``flink_ha``).
     :param nodes: a role for nodes, too, which holds in the whole cluster.
+    :param queueing: what admits clusters from queues.
     """
-    wanted = PLATFORM + PROXY if proxy else PLATFORM
+    wanted = (PLATFORM + PROXY if proxy else PLATFORM) + queue_permissions(queueing)
+    server = SERVER + queue_server_permissions(queueing)
     manifest: list[Json] = []
     for namespace in namespaces:
         manifest.append(_role(ROLE, namespace, wanted))
         manifest.append(_binding(ROLE, namespace, subjects))
         manifest += _account(driver_account, namespace, DRIVER) if driver_account else []
         manifest += _account(flink_account, namespace, FLINK) if flink_account else []
-    for name, needed in ((SERVER_ROLE, SERVER), *(((NODES_ROLE, NODES),) if nodes else ())):
+    for name, needed in ((SERVER_ROLE, server), *(((NODES_ROLE, NODES),) if nodes else ())):
         # Bound under a name of its own for each Airflow, so that none takes another's rights away.
         first = next(iter(namespaces), "")
         manifest.append(_role(name, "", needed))

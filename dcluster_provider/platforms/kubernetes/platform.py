@@ -54,6 +54,7 @@ from dcluster_provider.platforms.kubernetes.observations import ClusterView
 from dcluster_provider.platforms.kubernetes.owner_objects import JobOwnerObjects, OwnerObjects, is_going
 from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 from dcluster_provider.platforms.kubernetes.pods.watch import PodWatch, Warnings
+from dcluster_provider.platforms.kubernetes.queues.queueing import Queues
 from dcluster_provider.platforms.kubernetes.secret_files import SecretFiles
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -92,6 +93,7 @@ class KubernetesPlatform:
         self._owner_objects = OwnerObjects(settings, api, registry_id)
         self._job_owner_objects = JobOwnerObjects(settings, api, registry_id)
         self._cpu_limits = CpuLimits(settings, api)
+        self._queues = Queues(settings, api)
         owners = (self._owner_objects, self._job_owner_objects)
         self._runs = JobRuns(settings, api, *owners, self._cpu_limits, secrets=self._secrets, storage=storage)
         self._polls = JobObserver(
@@ -141,6 +143,7 @@ class KubernetesPlatform:
         self.settings.check_namespace(spec)
         self.settings.check_version(spec)
         self.settings.check_image(spec)
+        self.settings.check_queue(spec)
         check_blocks(spec)
         self._secrets.check(spec)
         engine_of(spec).check_cluster(spec, pod_engine(spec).fixed_cluster_settings)
@@ -159,7 +162,7 @@ class KubernetesPlatform:
             self.settings.check_namespace(spec)
 
     def apply_cluster(self, cluster: Cluster) -> None:
-        """Make the cluster's objects, or those that are missing."""
+        """Make the cluster's objects, or those that are missing; a queue decides when its pods may be made."""
         try:
             place = self._owner_objects.ensure(cluster)
             cluster = with_storage(cluster, self._storage)
@@ -170,8 +173,10 @@ class KubernetesPlatform:
                 collection("Secret", place.namespace), secret(cluster.name, place, labels, files)
             )
             settings = self._cpu_limits.settings_in(place.namespace)
-            for manifest in engine.cluster_manifests(settings, cluster, place):
-                self._api.apply(collection_of(manifest), manifest)
+            admitted = self._queues.enter(settings, cluster, place)
+            for manifest in engine.cluster_manifests(settings, admitted or cluster, place):
+                if admitted is not None or manifest["kind"] != "Deployment":
+                    self._api.apply(collection_of(manifest), manifest)
         except ApiRefused as refusal:
             raise self._owner_objects.refused(refusal, str(cluster), cluster) from refusal
 
@@ -220,11 +225,11 @@ class KubernetesPlatform:
     def stage_job(self, job: Job, cluster: Cluster) -> None:
         """Bring the job's settings and its application to the cluster, as Secrets."""
         cluster = with_storage(as_seen_by(job, cluster), self._storage)
-        self._runs.stage(with_storage(job, self._storage), cluster)
+        self._runs.stage(with_storage(job, self._storage), self._placed(cluster))
 
     def apply_job(self, job: Job, cluster: Cluster) -> None:
         """Make the Kubernetes Job of the driver or client, or hand the jar to Flink."""
-        self._runs.start(job, as_seen_by(job, cluster))
+        self._runs.start(job, self._placed(as_seen_by(job, cluster)))
 
     def observe_jobs(
         self, jobs: Sequence[tuple[Job, Cluster]]
@@ -335,6 +340,12 @@ class KubernetesPlatform:
             *pods,
         )
 
+    def _placed(self, cluster: Cluster) -> Cluster:
+        try:
+            return self._queues.placed(cluster)
+        except ApiRefused as refusal:
+            raise self._owner_objects.refused(refusal, str(cluster), cluster) from refusal
+
     def _is_busy(self, cluster: Cluster) -> bool | None:
         if self.settings.makes_own_executors(cluster.spec):
             return any(pod.role in {"driver", "executor"} and not pod.is_over for pod in self._pods(cluster))
@@ -379,8 +390,13 @@ class KubernetesPlatform:
                 return ClusterObservation(ClusterPhase.ABSENT)
             if is_going(found):
                 return ClusterObservation(ClusterPhase.STARTING)
+        waiting = self._queues.observe(cluster, has_pods=bool(pods))
+        makes_own_executors = self.settings.makes_own_executors(cluster.spec)
+        if waiting is not None and not (makes_own_executors and waiting.phase is ClusterPhase.ADMITTED):
+            return waiting
         addresses = cluster_addresses(self.settings, cluster)
-        if self.settings.makes_own_executors(cluster.spec):
+        if makes_own_executors:
+            self._queues.tell_ready(cluster)
             working = sum(pod.role == "executor" and pod.phase == "Running" for pod in pods)
             return ClusterObservation(
                 ClusterPhase.READY, addresses.master_url, addresses.ui_url, workers_ready=working
@@ -391,6 +407,8 @@ class KubernetesPlatform:
             grace_periods = replace(grace_periods, unschedulable=self.settings.new_node_timeout)
         now = datetime.now(timezone.utc)
         seen = ClusterView(cluster, pods, warnings.about, grace_periods, now).observe(addresses)
+        if seen.phase is ClusterPhase.READY:
+            self._queues.tell_ready(cluster)
         if seen.phase is ClusterPhase.READY and cluster.resizing_since is not None:
             return seen if self._has_its_size(cluster, pods) else replace(seen, phase=ClusterPhase.STARTING)
         # Only a cluster that was ready once is known to have had its Deployments.

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.observation import JobObservation
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.rest import EngineRest
-from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.observations import ClientPod
@@ -84,6 +85,9 @@ class PodEngine(Protocol):
         self, settings: KubernetesSettings, cluster: Cluster, place: Place
     ) -> list[Manifest]:
         """Everything of a cluster but its root and its Secret, in the order it is made in."""
+
+    def job_pods(self, settings: KubernetesSettings, cluster: Cluster) -> dict[PodRole, Json]:
+        """Templates of the pods that the one job of a cluster adds to those of the cluster, by role."""
 
     def hands_over(self, job: Job) -> bool:
         """Whether the application is handed to the master instead of run in a pod of its own."""

@@ -33,6 +33,7 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 EngineAccess = Literal["proxy", "direct"]
 ImagePullPolicy = Literal["", "Always", "IfNotPresent", "Never"]
+Queueing = Literal["", "kueue", "yunikorn", "volcano"]
 JsonObject = Annotated[str, json_text(dict, 'a JSON object, such as {"disk": "ssd"}')]
 JsonList = Annotated[
     str, json_text(list, 'a JSON list, such as [{"key": "dedicated", "operator": "Exists"}]')
@@ -190,6 +191,16 @@ class KubernetesSettings(PlatformSettings):
         title="Flink high availability",
         description="JobManagers resume their jobs after a restart; needs flink_storage and service_account.",
     )
+    queueing: Annotated[Queueing, one_of(*get_args(Queueing))] = Field(
+        "",
+        title="Queueing",
+        description="What admits clusters from queues: kueue, yunikorn or volcano; empty means that there are none.",
+    )
+    queue_name: Text = Field(
+        "",
+        title="Queue",
+        description="Queue of clusters whose specification names none; empty means that those are in none.",
+    )
     unschedulable_timeout: Annotated[int, whole_number(0)] = Field(
         600,
         title="Wait for a node",
@@ -267,6 +278,31 @@ class KubernetesSettings(PlatformSettings):
             raise InvalidSpec(
                 "field useExternalNamespace: the connection has no external_namespace; give it one, or leave the "
                 "field out"
+            )
+
+    def queue_of(self, spec: ClusterSpec) -> str:
+        """The queue that a cluster waits in; empty when it waits in none."""
+        return (spec.queue_name or self.queue_name) if self.queueing else ""
+
+    def check_queue(self, spec: ClusterSpec) -> None:
+        """Refuse a queue that nothing admits clusters from.
+
+        :raises InvalidSpec: naming the field, and the connection's.
+        """
+        if spec.queue_name and not self.queueing:
+            raise InvalidSpec(
+                f"ClusterSpec: field queueName: nothing admits clusters from the queue {spec.queue_name!r}; write "
+                "kueue, yunikorn or volcano into queueing of the connection, or leave it out"
+            )
+        if spec.launch_new_node and self.queue_of(spec):
+            raise InvalidSpec(
+                f"ClusterSpec: field launchNewNode: the cluster waits in the queue {self.queue_of(spec)!r}, and its "
+                "nodes would cost money meanwhile; leave it out, or the queue"
+            )
+        if spec.priority_class_name and not self.queue_of(spec):
+            raise InvalidSpec(
+                "ClusterSpec: field priorityClassName: orders clusters in a queue, and this one is in none; give "
+                "queueName, too, or leave it out"
             )
 
     @property

@@ -79,8 +79,9 @@ def test_there_is_as_much_room_as_there_is(aws, client):
     assert len(client.run_instances(**WANTED, **spot)["Instances"]) == 3
 
 
-def test_a_client_that_repeats_requests_repeats_a_refusal_for_want_of_capacity(aws, client):
+def test_a_client_that_repeats_requests_repeats_a_refusal_for_want_of_capacity(aws, client, monkeypatch):
     """Why launches are made once: botocore takes it for a failing server."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)  # between its repetitions
     aws.rules.rooms["m5.large"] = 0
     with pytest.raises(ClientError) as found:
         aws.client("", REGION, False).run_instances(**WANTED)

@@ -6,9 +6,13 @@ from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.platforms.kubernetes.permissions import (
     DRIVER,
     FLINK,
+    KUEUE,
+    KUEUE_SERVER,
     NODES,
     PLATFORM,
     PROXY,
+    SERVER,
+    VOLCANO,
     Subject,
     rbac_manifest,
 )
@@ -45,6 +49,15 @@ def test_each_namespace_grants_exactly_what_is_needed(namespace):
 def test_engines_that_are_asked_directly_need_no_proxy():
     manifest = rbac_manifest(["data"], [AIRFLOW], proxy=False)
     assert _granted(manifest, "dcluster", "data") == _wanted(PLATFORM)
+
+
+def test_queues_take_rights_of_their_own():
+    manifest = rbac_manifest(["data"], [AIRFLOW], queueing="kueue")
+    assert _granted(manifest, "dcluster", "data") == _wanted(PLATFORM + PROXY + KUEUE)
+    (server,) = (it for it in manifest if it["kind"] == "ClusterRole")
+    assert len(server["rules"]) == len(SERVER + KUEUE_SERVER)
+    volcano = rbac_manifest(["data"], [AIRFLOW], queueing="volcano")
+    assert _granted(volcano, "dcluster", "data") == _wanted(PLATFORM + PROXY + VOLCANO)
 
 
 def test_without_a_driver_account_nothing_of_it_is_made():

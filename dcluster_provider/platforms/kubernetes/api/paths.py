@@ -15,9 +15,14 @@ _GROUPS = {
     "Job": ("apis/batch/v1", "jobs"),
     "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
+    "Workload": ("apis/kueue.x-k8s.io/v1beta2", "workloads"),
+    "PodGroup": ("apis/scheduling.volcano.sh/v1beta1", "podgroups"),
+    "LocalQueue": ("apis/kueue.x-k8s.io/v1beta2", "localqueues"),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
 }
+
+KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 
 
 def collection(kind: str, namespace: str) -> str:

@@ -29,6 +29,8 @@ from dcluster_provider.platforms.kubernetes.permissions import (
     MissingPermission,
     RequiredPermission,
     check_access,
+    queue_permissions,
+    queue_server_permissions,
 )
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 
@@ -63,7 +65,11 @@ def examine(
         yield present
         if present.outcome == "failed":
             continue
-        wanted = PLATFORM + PROXY if settings.engine_access == "proxy" else PLATFORM
+        wanted: tuple[RequiredPermission, ...] = (
+            *PLATFORM,
+            *(PROXY if settings.engine_access == "proxy" else ()),
+        )
+        wanted += queue_permissions(settings.queueing)
         access = _check_access(api, namespace, wanted, f"access to {namespace}", f"--namespace {namespace}")
         yield access
         yield from check_accounts(settings, api, namespace)
@@ -75,6 +81,9 @@ def examine(
             yield check_strangers(settings, api, namespace, registry_id)
         if images and access.outcome != "failed":
             yield from try_images(limited, api, namespace, registry_id)
+    if settings.queueing == "kueue":
+        of_server = queue_server_permissions(settings.queueing)
+        yield _check_access(api, "", of_server, "access to Kueue", "--queueing kueue")
     yield check_storage_class(settings, api)
     if settings.staging:
         yield check_staging(settings, storage)

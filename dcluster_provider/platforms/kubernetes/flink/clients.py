@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.flink.conf import (
@@ -36,7 +37,12 @@ from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     location_in_pod,
     requirements_file,
 )
-from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
+    Place,
+    cluster_labels,
+    job_labels,
+    job_name,
+)
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
     EngineContainer,
@@ -78,6 +84,14 @@ def client(
     labels = job_labels(job, cluster, "client")
     template = pod_template(settings, cluster, "client", container, labels, job=job, grace_seconds=10)
     return client_job(job, cluster, place, template)
+
+
+def pods_of_job(settings: KubernetesSettings, cluster: Cluster) -> dict[PodRole, Manifest]:
+    """The template of the client of a job that is not known yet, by its role."""
+    mib = round(cluster.spec.driver_mem_gb * 1024) + _OVERHEAD_MIB
+    container = EngineContainer(settings.image(cluster.spec), "", (), "1", mib, {})
+    labels = cluster_labels(cluster, "client")
+    return {"client": pod_template(settings, cluster, "client", container, labels)}
 
 
 def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:

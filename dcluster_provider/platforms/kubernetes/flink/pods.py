@@ -9,6 +9,7 @@ from typing import Any
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.identity import flink_job_id
 from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.base import NO_SETTINGS
 from dcluster_provider.engines.flink import rest as flink_rest
@@ -17,7 +18,7 @@ from dcluster_provider.engines.flink.dependencies import join_jars
 from dcluster_provider.engines.flink.jobs import FlinkJobs, run_jar_once
 from dcluster_provider.engines.flink.storage import PLUGIN
 from dcluster_provider.engines.rest import EngineRest
-from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.flink import clients, manifests
 from dcluster_provider.platforms.kubernetes.flink.job_observer import FlinkJobObserver
@@ -59,6 +60,10 @@ class FlinkPods:
     ) -> list[Manifest]:
         """The JobManager and the TaskManagers."""
         return manifests.session(settings, cluster, place)
+
+    def job_pods(self, settings: KubernetesSettings, cluster: Cluster) -> dict[PodRole, Json]:
+        """The client, also for a jar that turns out to need none."""
+        return clients.pods_of_job(settings, cluster)
 
     def hands_over(self, job: Job) -> bool:
         """A jar is, unless it is in the image."""

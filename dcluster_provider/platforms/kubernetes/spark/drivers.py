@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.spark.conf import Worker, job_settings, properties_text
@@ -14,7 +15,7 @@ from dcluster_provider.engines.spark.dependencies import (
     executor_environment,
     with_installed_requirements,
 )
-from dcluster_provider.engines.spark.sizes import driver_size, overhead
+from dcluster_provider.engines.spark.sizes import PYTHON_OVERHEAD, driver_size, overhead
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
 from dcluster_provider.engines.sql_program import SQL_PROGRAM, sql_program
 from dcluster_provider.platforms.kubernetes.manifests.application_files import (
@@ -32,7 +33,12 @@ from dcluster_provider.platforms.kubernetes.manifests.dependencies import (
     location_in_pod,
     requirements_file,
 )
-from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, job_labels, job_name
+from dcluster_provider.platforms.kubernetes.manifests.metadata import (
+    Place,
+    cluster_labels,
+    job_labels,
+    job_name,
+)
 from dcluster_provider.platforms.kubernetes.manifests.pod_blocks import image_in_blocks
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import (
     SCRATCH,
@@ -130,6 +136,27 @@ def driver(
         grace_seconds=10,
     )
     return client_job(job, cluster, place, template)
+
+
+def pods_of_job(settings: KubernetesSettings, cluster: Cluster) -> dict[PodRole, dict[str, Any]]:
+    """Templates of the pods of a job that is not known yet, as large as they usually are: the driver and its executors.
+
+    Its own settings may make them larger or smaller.
+    """
+    heap, worker = round(cluster.spec.driver_mem_gb * 1024), Worker.of(cluster.spec)
+    sizes: dict[PodRole, tuple[str, int]] = {"driver": ("1", heap + overhead(heap, PYTHON_OVERHEAD))}
+    if settings.makes_own_executors(cluster.spec):
+        sizes["executor"] = (cluster.spec.worker_cpu, worker.mib + overhead(worker.mib))
+    return {
+        role: pod_template(
+            settings,
+            cluster,
+            role,
+            EngineContainer(settings.image(cluster.spec), "", (), cpu, mib, {}),
+            cluster_labels(cluster, role),
+        )
+        for role, (cpu, mib) in sizes.items()
+    }
 
 
 def driver_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:

@@ -9,11 +9,12 @@ from typing import Any
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.job_spec import JobSpec
+from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.rest import EngineRest
 from dcluster_provider.engines.spark.conf import Worker, never_fits
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR
-from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
+from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.manifests.cluster_objects import Manifest
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
 from dcluster_provider.platforms.kubernetes.pod_engine import JobSources
@@ -68,6 +69,10 @@ class SparkPods:
         if settings.makes_own_executors(cluster.spec):
             return manifests.around_driver(settings, cluster, place)
         return manifests.standalone(settings, cluster, place)
+
+    def job_pods(self, settings: KubernetesSettings, cluster: Cluster) -> dict[PodRole, Json]:
+        """The driver, and the executors that it makes itself."""
+        return drivers.pods_of_job(settings, cluster)
 
     def hands_over(self, job: Job) -> bool:  # noqa: ARG002
         """Never: each job has a driver."""

@@ -1,0 +1,1 @@
+"""Queues that let the pods of a cluster start all together or not yet."""
