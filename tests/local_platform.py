@@ -22,7 +22,6 @@ from dcluster_provider.core.identity import cluster_name, fresh_key
 from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
 from dcluster_provider.core.record import Cluster, ClusterState, Job, JobState
-from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from dcluster_provider.platforms.local.platform import LocalPlatform, LocalSettings
 from dcluster_provider.platforms.local.processes.termination import census
 
@@ -82,8 +81,8 @@ def local_settings(home: Path, **fields) -> LocalSettings:
 def local_platform(home: Path, engine: str, **fields):
     """A platform whose engine is installed; every cluster of it is ended in the end, and nothing may be left."""
     settings = local_settings(home, **fields)
-    ensure_engine(engine, settings, print)
     platform = LocalPlatform(settings)
+    platform.prepare(ClusterSpec(tenant="team", type=engine), print)
     try:
         yield platform
     finally:

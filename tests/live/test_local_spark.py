@@ -60,6 +60,27 @@ def cluster(platform):
     )
 
 
+def test_every_process_of_a_cluster_and_its_job_starts_from_the_archive_of_classes(platform, cluster):
+    job = submit(platform, cluster, application=str(APPLICATIONS / "endless.py"))
+    running(platform, job, cluster)
+    engine = find_engine("spark", platform.settings)
+    archive = next(engine.python.parent.parent.glob("classes-*.jsa"))
+    home = platform.settings.home
+
+    def javas():
+        members = [
+            each for folder, those in census().items() if folder.is_relative_to(home) for each in those
+        ]
+        return [process for process, name in answers(members, psutil.Process.name) if name == "java"]
+
+    # A master, two workers, a driver and its executors; one that could not use the archive would not have mapped it.
+    started = until(javas, lambda found: len(found) >= 5)
+    paths = answers(started, lambda process: {each.path for each in process.memory_maps()})
+    assert [process.cmdline()[-1] for process, mapped in paths if str(archive) not in mapped] == []
+    platform.stop_job(job, cluster)
+    assert outcome(platform, job, cluster).phase is JobPhase.KILLED
+
+
 def test_a_job_is_counted_by_the_workers_and_gets_what_it_is_handed(platform, cluster, monkeypatch):
     monkeypatch.setenv("LC_ALL", "POSIX")  # as services run that are given no locale
     config = "ä😀=b: #c! \\d 'e' \"f\" $g"

@@ -15,6 +15,7 @@ from local_platform import launch, local_platform, outcome, submit, whole_log
 
 from dcluster_provider.core.observation import JobPhase
 from dcluster_provider.core.redaction import REDACTED
+from tests.live.trials import long_except
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "m4rker-of-live-sql"
@@ -31,9 +32,7 @@ SELECT '${{env:REGION}}' AS region;
 SCRIPT = "BEGIN\n  DECLARE n INT = 40;\n  SET n = n + 2;\n  SELECT n AS answer;\nEND;\nSELECT 'after' AS the_block;\n"
 
 
-@pytest.fixture(
-    scope="module", params=["spark3", "spark4", pytest.param("spark4 4.0", marks=pytest.mark.long)]
-)
+@pytest.fixture(scope="module", params=long_except(["spark4"], ["spark3", "spark4", "spark4 4.0"]))
 def spark(request, tmp_path_factory):
     """A platform and a cluster of a release."""
     kind, _, version = request.param.partition(" ")

@@ -15,6 +15,8 @@ _DECOMMISSION = {
     "spark.storage.decommission.enabled": "true",
     "spark.storage.decommission.rddBlocks.enabled": "true",
     "spark.storage.decommission.shuffleBlocks.enabled": "true",
+    # It leaves after a look for blocks that is later than its last task; by default there is one in 30 seconds.
+    "spark.storage.decommission.replicationReattemptInterval": "2s",
 }
 
 

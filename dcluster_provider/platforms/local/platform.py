@@ -32,6 +32,7 @@ from dcluster_provider.platforms.local.failures import start_failure
 from dcluster_provider.platforms.local.files import read_part
 from dcluster_provider.platforms.local.flink.processes import FlinkProcesses
 from dcluster_provider.platforms.local.given_environment import check_secrets, given_environment
+from dcluster_provider.platforms.local.installation.class_archive import ensure_archive
 from dcluster_provider.platforms.local.installation.engines import check_engine, ensure_engine, find_engine
 from dcluster_provider.platforms.local.installation.job_environment import prune_environments
 from dcluster_provider.platforms.local.job_process import conclude, settled
@@ -129,6 +130,7 @@ class LocalPlatform:
         """Install the engine, unless it is installed, and tell of a cluster that is larger than this machine."""
         engine = ensure_engine(spec.type, self.settings, report, spec.engine_version)
         _ENGINES[spec.engine].prepare(spec, engine, self.settings, report)
+        ensure_archive(engine, _ENGINES[spec.engine].training, report)
         warning = too_large(spec, machine_memory())
         if warning:
             report(warning)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.observation import ClusterObservation, JobObservation
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.platforms.base import Report
+from dcluster_provider.platforms.local.installation.class_archive import Training
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.layout import ClusterPlace
 from dcluster_provider.platforms.local.plan import ClusterPlan
@@ -50,6 +52,9 @@ class ProcessEngine(Protocol):
 
         :raises PlatformRefused: it cannot be had.
         """
+
+    def training(self, engine: LocalEngine, folder: Path) -> Training:
+        """A short run whose classes are archived, with files in a folder of its own."""
 
     def external_ports(self, cluster: Cluster) -> dict[str, int]:
         """The ports of a cluster that somebody else runs, by purpose."""

@@ -93,5 +93,6 @@ def test_who_may_have_to_leave_hands_over_what_it_holds():
     for settings in (daemon_settings(elastic.spec), job_settings(make_job(elastic), elastic)):
         assert settings["spark.decommission.enabled"] == "true"
         assert settings["spark.storage.decommission.shuffleBlocks.enabled"] == "true"
+        assert settings["spark.storage.decommission.replicationReattemptInterval"] == "2s"
     assert "spark.decommission.enabled" not in daemon_settings(fixed.spec)
     assert "spark.decommission.enabled" not in job_settings(make_job(fixed), fixed)

@@ -30,6 +30,8 @@ from dcluster_provider.engines.flink.savepoints import with_default_folder
 from dcluster_provider.platforms.local.checks import location
 from dcluster_provider.platforms.local.files import write_text
 from dcluster_provider.platforms.local.flink.plugins import plugin_folder
+from dcluster_provider.platforms.local.installation.class_archive import archive_options
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.installation.job_environment import JobEnvironment
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -189,8 +191,16 @@ def _daemon(place: ClusterPlace, plan: ClusterPlan, role: str, main: str, divisi
 
 
 def _java(plan: ClusterPlan, conf: Path, scratch: Path) -> list[str]:
-    """The beginning of every command: Java, its options, and the class path in the order of Flink's scripts."""
     engine = plan.engine
+    return [str(engine.java), *archive_options(engine), *java_arguments(engine, conf, scratch)]
+
+
+def java_arguments(engine: LocalEngine, conf: Path, scratch: Path) -> list[str]:
+    """The options that every JVM has, and the class path in the order of Flink's scripts.
+
+    :param conf: the folder of its configuration.
+    :param scratch: for its temporary files.
+    """
     jars = sorted(
         (engine.home / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name)
     )
@@ -198,12 +208,19 @@ def _java(plan: ClusterPlan, conf: Path, scratch: Path) -> list[str]:
         ["-Djava.security.manager=allow"] if engine.java_version > 17 else []
     )  # Flink installs one of its own
     options = [*JVM_OPTIONS, *security, f"-Dlog4j.configurationFile=file:{conf / 'log4j.properties'}"]
-    options += [f"-Djava.io.tmpdir={scratch}", "-cp", ":".join(str(jar) for jar in jars)]
-    return [str(engine.java), *options]
+    return [*options, f"-Djava.io.tmpdir={scratch}", "-cp", ":".join(str(jar) for jar in jars)]
 
 
 def _environment(plan: ClusterPlan, place: ClusterPlace, conf: Path) -> dict[str, str]:
-    engine = plan.engine
+    return environment(plan.engine, plugin_folder(place, plan.engine), conf)
+
+
+def environment(engine: LocalEngine, plugins: Path, conf: Path) -> dict[str, str]:
+    """The variables of a process of Flink.
+
+    :param plugins: the folder of plug-ins.
+    :param conf: the folder of its configuration.
+    """
     env = clean_environment(("FLINK_", "PYFLINK_"))
     return env | {
         "PATH": f"{engine.python.parent}:{env.get('PATH', '/usr/bin:/bin')}",
@@ -212,7 +229,7 @@ def _environment(plan: ClusterPlan, place: ClusterPlace, conf: Path) -> dict[str
         "FLINK_BIN_DIR": str(engine.home / "bin"),
         "FLINK_LIB_DIR": str(engine.home / "lib"),
         "FLINK_OPT_DIR": str(engine.home / "opt"),
-        "FLINK_PLUGINS_DIR": str(plugin_folder(place, engine)),
+        "FLINK_PLUGINS_DIR": str(plugins),
         "PYTHONUNBUFFERED": "1",
     }
 

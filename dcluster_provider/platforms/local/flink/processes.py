@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from dcluster_provider.core.cluster_spec import ClusterSpec
@@ -39,6 +40,8 @@ from dcluster_provider.platforms.local.flink.launch import (
     cluster_settings,
 )
 from dcluster_provider.platforms.local.flink.plugins import ensure_file_system
+from dcluster_provider.platforms.local.flink.training import training
+from dcluster_provider.platforms.local.installation.class_archive import Training
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.job_process import (
     STOP_GRACE,
@@ -79,6 +82,10 @@ class FlinkProcesses:
     ) -> None:
         """Fetch the file system for S3 of a cluster that wants one."""
         ensure_file_system(spec, engine, settings, report)
+
+    def training(self, engine: LocalEngine, folder: Path) -> Training:
+        """A short program of Python and SQL."""
+        return training(engine, folder)
 
     def external_ports(self, cluster: Cluster) -> dict[str, int]:
         """The port of the JobManager's REST interface, which is all that clients use."""

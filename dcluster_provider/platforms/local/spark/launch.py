@@ -21,6 +21,8 @@ from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
 from dcluster_provider.platforms.local.checks import application_location, location
 from dcluster_provider.platforms.local.files import write_text
+from dcluster_provider.platforms.local.installation.class_archive import archive_options
+from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.installation.environment import clean_environment, quoted_option
 from dcluster_provider.platforms.local.installation.job_environment import JobEnvironment
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -32,12 +34,14 @@ from dcluster_provider.platforms.local.sql_files import write_sql_program
 MASTER_PORT, UI_PORT = "master", "ui"
 PORT_SETTINGS = {MASTER_PORT: "spark.master.port", UI_PORT: "spark.master.ui.port"}
 _MASTER_WAIT_SECONDS = 90
+# The folder of configuration that workers name first on the class path of executors, where it must not be.
+_NONE = "none"
 _OPENED = (
     "java.lang java.lang.invoke java.lang.reflect java.io java.net java.nio java.util java.util.concurrent "
     "java.util.concurrent.atomic jdk.internal.ref sun.nio.ch sun.nio.cs sun.security.action sun.util.calendar"
 )
 # What Spark's own launcher gives to every JVM since Java 17.
-_JVM = (
+JVM = (
     "-XX:+IgnoreUnrecognizedVMOptions",
     *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED.split()),
     "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
@@ -82,6 +86,9 @@ def driver_settings(plan: ClusterPlan, cluster: Cluster, job: Job) -> dict[str, 
     Without the secret.
     """
     defaults = {"spark.ui.port": "0"}
+    archived = archive_options(plan.engine) if plan.is_ours else ()
+    if archived:
+        defaults["spark.executor.defaultJavaOptions"] = shlex.join(archived)
     if plan.host == HOST:  # to a cluster elsewhere, this machine has another address
         defaults |= {"spark.driver.host": HOST, "spark.driver.bindAddress": HOST}
     settings = defaults | job_settings(job, cluster, frozenset(PORT_SETTINGS.values()))
@@ -153,16 +160,17 @@ class _DaemonCommands:
     ) -> Command:
         engine, scratch = self._plan.engine, _scratch(self._place, role)
         scratch.mkdir(parents=True, exist_ok=True)
-        argv = [str(engine.java), *_JVM, *_DAEMON_JVM, heap, f"-Djava.io.tmpdir={scratch}"]
+        argv = [str(engine.java), *JVM, *_DAEMON_JVM, *archive_options(engine), heap]
         argv += [
+            f"-Djava.io.tmpdir={scratch}",
             "-cp",
-            str(engine.home / "jars" / "*"),
+            class_path(engine),
             main,
             *arguments,
             "--properties-file",
             str(self._properties),
         ]
-        env = _environment(self._plan, self._place.conf, scratch, engine.python)
+        env = _environment(self._plan, self._place.conf / _NONE, scratch, engine.python)
         return Command((*argv, *last), env, scratch, self._place.log(role), wait_for)
 
 
@@ -212,19 +220,34 @@ def _driver_options(own: JobPlace, plan: ClusterPlan, settings: Mapping[str, str
     heap = driver_size(
         settings, is_python=False
     ).heap_mib  # Spark counts a bare number in MiB, and Java in bytes
-    options = [*_JVM, f"-Xmx{heap}m", f"-Djava.io.tmpdir={own.conf / 'tmp'}"]
+    options = [*JVM, *archive_options(plan.engine), f"-Xmx{heap}m", f"-Djava.io.tmpdir={own.conf / 'tmp'}"]
     for name in ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions"):
         options += shlex.split(settings.get(name, ""))
     classpath = [
         settings.get("spark.driver.extraClassPath", ""),
-        str(own.conf),
-        str(plan.engine.home / "jars" / "*"),
+        class_path(plan.engine),
+        str(own.conf),  # last: the archive of classes fits the beginning of a class path
     ]
     return [*options, "-cp", ":".join(part for part in classpath if part)]
 
 
+def class_path(engine: LocalEngine) -> str:
+    """Spark's own jars, as every JVM has them."""
+    return str(engine.home / "jars" / "*")
+
+
 def _environment(plan: ClusterPlan, conf: Path, scratch: Path, python: Path) -> dict[str, str]:
-    engine = plan.engine
+    own = environment(plan.engine, conf, scratch, python)
+    return own | ({"SPARK_LOCAL_IP": HOST} if plan.host == HOST else {})
+
+
+def environment(engine: LocalEngine, conf: Path, scratch: Path, python: Path) -> dict[str, str]:
+    """The variables of a process of Spark.
+
+    :param conf: the folder of its configuration.
+    :param scratch: for what it spills.
+    :param python: of its Python processes.
+    """
     env = clean_environment(("SPARK_", "PYSPARK_"))
     return env | {
         "PATH": f"{python.parent}:{env.get('PATH', '/usr/bin:/bin')}",
@@ -232,7 +255,6 @@ def _environment(plan: ClusterPlan, conf: Path, scratch: Path, python: Path) -> 
         "SPARK_HOME": str(engine.home),
         "SPARK_SCALA_VERSION": _scala_version(engine.home),
         "SPARK_CONF_DIR": str(conf),
-        **({"SPARK_LOCAL_IP": HOST} if plan.host == HOST else {}),
         "SPARK_LOCAL_DIRS": str(scratch),
         "PYSPARK_PYTHON": str(python),
         "PYTHONUNBUFFERED": "1",

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ from dcluster_provider.platforms.base import Report
 from dcluster_provider.platforms.local.ending import while_not_ended
 from dcluster_provider.platforms.local.failures import Terms, judge_cluster
 from dcluster_provider.platforms.local.files import first_text, last_lines
+from dcluster_provider.platforms.local.installation.class_archive import Training
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
 from dcluster_provider.platforms.local.job_process import STOP_GRACE, conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace, JobPlace
@@ -47,6 +49,7 @@ from dcluster_provider.platforms.local.spark.launch import (
     UI_PORT,
     driver_settings,
 )
+from dcluster_provider.platforms.local.spark.training import training
 
 _TERMS = Terms(
     "The Spark master",
@@ -73,6 +76,10 @@ class SparkProcesses:
         self, spec: ClusterSpec, engine: LocalEngine, settings: LocalSettings, report: Report
     ) -> None:
         """Nothing: drivers fetch packages by themselves."""
+
+    def training(self, engine: LocalEngine, folder: Path) -> Training:
+        """A short program of Python and SQL."""
+        return training(engine, folder)
 
     def external_ports(self, cluster: Cluster) -> dict[str, int]:
         """The ports of the master's address and of its page."""
