@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -82,3 +84,26 @@ def requirements(folder: Path) -> list[str]:
     file = folder / "requirements.txt"
     file.write_text("taxes==1.0  # in the wheel\n", encoding="utf-8")
     return [str(wheel(folder, "taxes")), str(file)]
+
+
+def packed_environment(folder: Path, python: str) -> Path:
+    """An environment as venv-pack and conda-pack make them, with the module ``taxes``.
+
+    :param python: the program that its own links to, where it is unpacked.
+    """
+    path = folder / "environment.tar.gz"
+    files = {
+        "pyvenv.cfg": f"home = {Path(python).parent}\ninclude-system-site-packages = false\n",
+        "bin/conda-unpack": "import sys\nopen(sys.prefix + '/moved', 'a').write('moved')\n",
+    }
+    for minor in range(8, 15):  # of whatever Python it is
+        files[f"lib/python3.{minor}/site-packages/taxes.py"] = "def amount():\n    return 5\n"
+    with tarfile.open(path, "w:gz") as archive:
+        link = tarfile.TarInfo("bin/python")
+        link.type, link.linkname = tarfile.SYMTYPE, python
+        archive.addfile(link)
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(text.encode()), 0o755
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return path

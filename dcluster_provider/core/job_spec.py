@@ -186,7 +186,8 @@ class JobSpec(Entity):
     requirements: Requirements = Field(
         default=(),
         description="Python packages for the application, as pip reads them (`pandas==2.2.3`), or files of such lines "
-        "(`.txt`) or wheels of this machine; installed before the application starts.",
+        "(`.txt`) or wheels of this machine; installed before the application starts. Or one environment that "
+        "conda-pack or venv-pack made (`.tar.gz`), whose Python runs the application.",
     )
     engine_version: EngineVersion = Field(
         default="",

@@ -18,11 +18,12 @@ from dcluster_provider.core.job_spec import JobSpec
 
 _FIELDS = ("py_files", "jars", "files", "archives", "requirements")
 _FOLDERS = {"py_files", "archives"}
+_PACKED = (".tar.gz", ".tgz", ".tar")  # of environments, as conda-pack and venv-pack make them
 _SUFFIXES = {
     "py_files": (".py", ".zip", ".egg", ".whl"),
     "jars": (".jar",),
     "archives": (".zip", ".tar", ".tar.gz", ".tgz", ".jar"),
-    "requirements": (".txt", ".whl"),
+    "requirements": (".txt", ".whl", *_PACKED),
 }
 _OWN_FOLDER = re.compile(r"[./~]")
 _OTHER_FILE = re.compile(r"^\s*(-r|--requirement|-c|--constraint|-e|--editable)\b", re.MULTILINE)
@@ -66,6 +67,11 @@ class Dependency:
         return self.field == "py_files" and self.address.lower().endswith(".whl")
 
     @property
+    def is_environment(self) -> bool:
+        """Whether it is a packed environment: a Python with all that the job requires."""
+        return self.field == "requirements" and self.address.lower().endswith(_PACKED)
+
+    @property
     def is_packed(self) -> bool:
         """Whether it becomes a zip file on its way: a folder, and a wheel, since Spark knows it by no other name."""
         return self.is_folder or self.is_wheel
@@ -101,13 +107,13 @@ def file_name(address: str) -> str:
 
 def _reader(spec: JobSpec, field: str, address: str) -> Reader:
     is_web = scheme_of(address) in ("http", "https")
-    if field == "requirements" and is_web:
+    if field == "requirements" and is_web and not address.lower().endswith(_PACKED):
         return Reader.ENGINE  # pip reads it
     return reader_of(address, by_spark=spec.traits.fetches_applications and field != "requirements")
 
 
 def names_file(requirement: str) -> bool:
-    """Whether a requirement is a file of requirements or a wheel, and not a package by its name."""
+    """Whether a requirement is a file of requirements, a wheel or an environment, and not a package by its name."""
     is_path = requirement.lower().endswith(_SUFFIXES["requirements"]) or _OWN_FOLDER.match(requirement)
     return bool(is_path) and "@" not in requirement
 
@@ -195,12 +201,23 @@ def check_requirements(spec: JobSpec) -> None:
 
     :raises InvalidSpec: naming the requirement.
     """
+    packed = packed_environment(spec)
+    if packed is not None and len(spec.requirements) > 1:
+        raise InvalidSpec(
+            f"JobSpec: field requirements: {packed.address} is a packed environment, which is all that the job gets; "
+            "leave the others out, or put them into it"
+        )
     for text in spec.requirements:
         if not names_file(text):
             _check_requirement(text)
     for dependency in dependencies_of(spec):
         if dependency.field == "requirements" and dependency.reader is Reader.MACHINE:
             _check_named_files(dependency)
+
+
+def packed_environment(spec: JobSpec) -> Dependency | None:
+    """The environment that a job brings as a whole; none when pip makes it one, or it requires nothing."""
+    return next((each for each in dependencies_of(spec) if each.is_environment), None)
 
 
 def requirement_lines(spec: JobSpec, locate: Callable[[Dependency], str]) -> str:
@@ -225,7 +242,7 @@ def _check_requirement(text: str) -> None:
         said = str(error).splitlines()[0]
         raise InvalidSpec(
             f"JobSpec: field requirements: {text!r} is no requirement: {said}; write one such as pandas==2.2.3, or the "
-            "path of a .txt or .whl file"
+            "path of a .txt or .whl file or of a packed environment (.tar.gz)"
         ) from None
 
 

@@ -16,6 +16,7 @@ from dcluster_provider.engines.dependencies import (
     check_requirements,
     dependencies_of,
     pack,
+    packed_environment,
     requirement_lines,
 )
 from dcluster_provider.engines.flink import dependencies as flink
@@ -172,6 +173,37 @@ def test_requirements_that_pip_cannot_read_are_refused(tmp_path):
         spark.check_settings(read(application="a.jar", requirements=["six"]))
     with pytest.raises(InvalidSpec, match=r"field requirements: .* in spark\.pyspark\.python"):
         spark.check_settings(read(requirements=["six"], extraCmd={"spark.pyspark.python": "python3"}))
+
+
+def test_a_packed_environment_is_all_that_a_job_requires(tmp_path):
+    packed = read(requirements=["s3://lake/envs/etl.tar.gz"])
+    assert packed_environment(packed).address == "s3://lake/envs/etl.tar.gz"
+    assert packed_environment(read(requirements=["six", "more.txt"])) is None
+    with pytest.raises(
+        InvalidSpec, match=r"field requirements: etl\.tgz is a packed environment, which is all"
+    ):
+        check_requirements(read(requirements=["etl.tgz", "six"]))
+    with pytest.raises(InvalidSpec, match=r"field requirements: .*etl\.tgz is missing"):
+        check_dependencies(read(requirements=[f"{tmp_path}/etl.tgz"]))
+
+
+def test_drivers_and_executors_run_the_python_of_a_packed_environment():
+    assert spark.with_packed_environment({"spark.archives": "d.zip#d"}, "/pod/etl.tgz", "/pod/own") == {
+        "spark.archives": "d.zip#d,/pod/etl.tgz#requirements",
+        "spark.pyspark.driver.python": "/pod/own/bin/python",
+        "spark.pyspark.python": "./requirements/bin/python",
+    }
+
+
+def test_clients_and_tasks_of_flink_run_the_python_of_a_packed_environment():
+    spec = read(jobType="flink", archives=["d.zip#d"], requirements=["etl.tgz"])
+    settings = flink.dependency_settings(spec, lambda each: f"/pod/{each.address}", unpacked="/pod/own")
+    assert settings == {
+        "python.archives": "/pod/d.zip#d,/pod/etl.tgz#requirements",
+        "python.client.executable": "/pod/own/bin/python",
+        "python.executable": "requirements/bin/python",
+    }
+    assert flink.dependency_settings(read(jobType="flink", requirements=["etl.tgz"]), str) == {}
 
 
 def test_executors_find_installed_requirements_beside_what_else_is_unpacked_for_them():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
-from brought import flink_dependencies, spark_dependencies
+from brought import flink_dependencies, packed_environment, spark_dependencies
 from connections import settings_for_local
 from local_platform import APPLICATIONS, build_jar, engines_folder
 
@@ -27,6 +30,15 @@ def test_spark_brings_packages_files_archives_and_jars(control, tmp_path):
     assert "driver 555" in log
     assert "jar hello from the jar" in log
     assert "package bye from the package" in log
+
+
+def test_spark_runs_the_python_of_a_packed_environment(control, tmp_path):
+    engine = find_engine("spark3", control.platform.settings)
+    packed = packed_environment(tmp_path, str(engine.python.resolve()))
+    log = run_alone(control, "environment_of_its_own.py", "spark3", requirements=[str(packed)])
+    (folder,) = re.findall(r"^driver (\S+) 5$", log, re.MULTILINE)
+    assert Path(folder).is_relative_to(control.platform.settings.home / "environments")
+    assert f"executors [('{Path(folder).name}', 5)]" in log
 
 
 def test_flink_brings_packages_and_archives(control, tmp_path):

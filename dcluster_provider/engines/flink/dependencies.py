@@ -8,8 +8,14 @@ from collections.abc import Callable, Iterable
 from typing import IO
 
 from dcluster_provider.core.job_spec import JobSpec
-from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
+from dcluster_provider.engines.dependencies import (
+    Dependency,
+    check_named_once,
+    dependencies_of,
+    packed_environment,
+)
 
+_UNPACKED = "requirements"  # a folder where each Python process of a task works
 _SETTINGS = {"py_files": "python.files", "archives": "python.archives"}
 # Settings that say the same as a field, which reaches Flink in another way.
 _ALSO = (
@@ -35,18 +41,27 @@ def check_settings(spec: JobSpec) -> None:
 
 
 def dependency_settings(
-    spec: JobSpec, locate: Callable[[Dependency], str], installed: str = ""
+    spec: JobSpec, locate: Callable[[Dependency], str], installed: str = "", unpacked: str = ""
 ) -> dict[str, str]:
     """The settings that name what a job's Python brings.
 
     :param locate: where the client finds a dependency: a path or an address.
     :param installed: the folder that the job's requirements were installed into for its tasks; empty means none.
+    :param unpacked: the folder that the client has the job's packed environment in; empty where its tasks have it, too.
     """
     settings = {}
     for field, setting in _SETTINGS.items():
         found = [each.named(locate(each)) for each in dependencies_of(spec) if each.field == field]
         found += [installed] if installed and field == "py_files" else []
         settings[setting] = ",".join(found)
+    packed = packed_environment(spec)
+    if packed is not None and unpacked:
+        archives = [settings["python.archives"], f"{locate(packed)}#{_UNPACKED}"]
+        settings |= {
+            "python.archives": ",".join(each for each in archives if each),
+            "python.client.executable": f"{unpacked}/bin/python",
+            "python.executable": f"{_UNPACKED}/bin/python",
+        }
     return {name: value for name, value in settings.items() if value}
 
 

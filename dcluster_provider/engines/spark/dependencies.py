@@ -59,6 +59,21 @@ def with_installed_requirements(settings: Mapping[str, str], archive: str) -> di
     }
 
 
+def with_packed_environment(settings: Mapping[str, str], archive: str, unpacked: str) -> dict[str, str]:
+    """A job's settings with which its driver and executors run the Python of an environment that it brings.
+
+    :param archive: the environment, where the driver finds it.
+    :param unpacked: the folder that the driver has it in.
+    """
+    archives = [settings.get("spark.archives", ""), f"{archive}#{_INSTALLED}"]
+    return {
+        **settings,
+        "spark.archives": ",".join(each for each in archives if each),
+        "spark.pyspark.driver.python": f"{unpacked}/bin/python",
+        "spark.pyspark.python": f"./{_INSTALLED}/bin/python",
+    }
+
+
 def executor_environment(
     settings: Mapping[str, str], variables: Mapping[str, str], secrets: Iterable[str] = ()
 ) -> dict[str, str]:

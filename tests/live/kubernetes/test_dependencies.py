@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brought import flink_dependencies, spark_dependencies
+from brought import flink_dependencies, packed_environment, spark_dependencies
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_settings
 
 from dcluster_provider.core.record import JobState
 from dcluster_provider.platforms.local.installation.engines import ensure_engine
 from tests.live.kubernetes.conftest import SMALL, SMALL_FLINK, running, submit
+
+OWN = APPLICATIONS / "environment_of_its_own.py"
 
 
 def test_spark_brings_packages_files_archives_and_jars(control, bench, tmp_path):
@@ -26,6 +28,17 @@ def test_spark_brings_packages_files_archives_and_jars(control, bench, tmp_path)
         assert "driver 555" in log
         assert "jar hello from the jar" in log
         assert "package bye from the package" in log
+
+
+def test_spark_runs_the_python_of_a_packed_environment(control, tmp_path):
+    packed = packed_environment(tmp_path, "/usr/bin/python3")  # where Debian's and the images' is
+    alone = submit(control, None, OWN, requirements=[str(packed)])  # with executors of its own
+    job = submit(control, running(control, SMALL), OWN, requirements=[str(packed)])
+    for each in (job, alone):
+        assert control.jobs.wait(each.id, timeout=HANG_SECONDS).state is JobState.SUCCEEDED
+        log = control.jobs.logs(each.id)
+        assert "/requirements 5" in log
+        assert "executors [('requirements', 5)]" in log
 
 
 def test_flink_brings_packages_archives_and_jars(control, tmp_path):

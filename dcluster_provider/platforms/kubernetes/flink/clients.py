@@ -8,6 +8,7 @@ from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.application import handed_environment
+from dcluster_provider.engines.dependencies import packed_environment
 from dcluster_provider.engines.flink.conf import (
     CLIENT_LOGGING,
     DEFAULTS,
@@ -96,12 +97,16 @@ def pods_of_job(settings: KubernetesSettings, cluster: Cluster) -> dict[PodRole,
 
 def client_files(settings: KubernetesSettings, job: Job, cluster: Cluster) -> dict[str, str]:
     """The files of a client's Secret but its application."""
+    is_packed = packed_environment(job.spec) is not None
     wanted = (
         _PYTHON  # an image, or one of somebody else's TaskManagers, may have it elsewhere
         | (external_client_settings() if cluster.is_external else cluster_settings(settings, cluster))
         | job_settings(cluster, job)
         | dependency_settings(
-            job.spec, lambda each: location_in_pod(job.spec, each), INSTALLED if job.spec.requirements else ""
+            job.spec,
+            lambda each: location_in_pod(job.spec, each),
+            installed=INSTALLED if job.spec.requirements and not is_packed else "",
+            unpacked=INSTALLED if is_packed else "",
         )
         | {"high-availability.type": "NONE"}  # the client asks one address, and looks up no leader
         | client_target(settings.version(cluster.type, cluster.spec.engine_version).release, job)

@@ -17,6 +17,7 @@ from dcluster_provider.engines.dependencies import (
     check_requirements,
     dependencies_of,
     pack,
+    packed_environment,
     requirement_lines,
 )
 from dcluster_provider.platforms.kubernetes.manifests.pod_templates import SCRATCH
@@ -30,6 +31,14 @@ export PIP_CACHE_DIR="${{PIP_CACHE_DIR:-{SCRATCH}/pip}}"
 "${{PYSPARK_PYTHON:-python3}}" -m pip install --no-input --disable-pip-version-check \
     --target {INSTALLED} -r FILE || exit 1
 export PYTHONPATH="{INSTALLED}${{PYTHONPATH:+:$PYTHONPATH}}"
+"""
+# An environment has its own Python, which finds its place when it was unpacked.
+_UNPACK = f"""\
+mkdir -p {INSTALLED} && tar -xf FILE -C {INSTALLED} || exit 1
+[ -x {INSTALLED}/bin/python ] || {{
+    echo "The job's requirements cannot be used: FILE is no packed environment with bin/python in it" >&2; exit 1
+}}
+[ ! -e {INSTALLED}/bin/conda-unpack ] || {INSTALLED}/bin/python {INSTALLED}/bin/conda-unpack || exit 1
 """
 
 
@@ -103,12 +112,15 @@ def install_requirements(spec: JobSpec, file: str) -> str:
 
     :param file: the requirements, as :func:`requirements_file` says.
     """
+    packed = packed_environment(spec)
+    if packed is not None:
+        return _UNPACK.replace("FILE", location_in_pod(spec, packed))
     return _INSTALL.replace("FILE", file) if spec.requirements else ""
 
 
 def requirements_file(spec: JobSpec) -> dict[str, str]:
     """The file of a job's requirements by its name; none when it has none."""
-    if not spec.requirements:
+    if not spec.requirements or packed_environment(spec) is not None:
         return {}
     return {REQUIREMENTS: requirement_lines(spec, lambda each: location_in_pod(spec, each))}
 

@@ -9,11 +9,13 @@ from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.kubernetes_pods import PodRole
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.application import handed_environment
+from dcluster_provider.engines.dependencies import packed_environment
 from dcluster_provider.engines.spark.conf import Worker, job_settings, properties_text
 from dcluster_provider.engines.spark.dependencies import (
     dependency_settings,
     executor_environment,
     with_installed_requirements,
+    with_packed_environment,
 )
 from dcluster_provider.engines.spark.sizes import PYTHON_OVERHEAD, driver_size, overhead
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
@@ -229,6 +231,9 @@ def own_executor_settings(
 
 def _with_dependencies(settings: dict[str, str], spec: JobSpec) -> dict[str, str]:
     wanted = settings | dependency_settings(spec, lambda each: location_in_pod(spec, each))
+    packed = packed_environment(spec)
+    if packed is not None:
+        return with_packed_environment(wanted, location_in_pod(spec, packed), INSTALLED)
     return with_installed_requirements(wanted, INSTALLED_ARCHIVE) if spec.requirements else wanted
 
 
@@ -265,7 +270,9 @@ def _secret_variables(spec: JobSpec) -> list[str]:
 def _submit(cluster: Cluster, spec: JobSpec, parts: int, *, own_executors: bool) -> str:
     """The script of a driver's pod; whoever runs an external cluster knows what its processes know each other by."""
     files = [f"{FOLDER}/{SPARK_SETTINGS}", *([] if cluster.is_external else [_SECURED])]
-    prepared = put_together(spec, parts) + (_PACK if spec.requirements else "")
+    prepared = put_together(spec, parts) + (
+        _PACK if spec.requirements and packed_environment(spec) is None else ""
+    )
     if _reads_s3(cluster, spec):
         prepared += _ADD_FILE_SYSTEM
     if not own_executors and _secret_variables(spec):  # own executors have them from their pods

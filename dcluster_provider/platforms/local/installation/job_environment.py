@@ -1,4 +1,4 @@
-"""The Python of jobs with requirements: a virtual environment beside the engine's, made once for equal requirements."""
+"""The Python of jobs with requirements: an environment beside the engine's, made once for equal requirements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from pathlib import Path
 from dcluster_provider.core.addresses import Reader
 from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.record import Job
-from dcluster_provider.engines.dependencies import Dependency, dependencies_of, requirement_lines
+from dcluster_provider.engines.dependencies import (
+    Dependency,
+    dependencies_of,
+    packed_environment,
+    requirement_lines,
+)
 from dcluster_provider.platforms.local.files import locked_if_free, read_json, write_text
 from dcluster_provider.platforms.local.installation import requirements_runner
 from dcluster_provider.platforms.local.installation.engines import LocalEngine
@@ -57,12 +62,14 @@ class JobEnvironment:
         :raises OSError: the configuration cannot be written.
         """
         own = place.job(job).conf
-        lines, plan = own / "requirements.txt", own / _PLAN
-        write_text(lines, requirement_lines(job.spec, lambda each: str(each.path)))
+        lines, plan, packed = own / "requirements.txt", own / _PLAN, packed_environment(job.spec)
+        if packed is None:
+            write_text(lines, requirement_lines(job.spec, lambda each: str(each.path)))
         wanted = {
             "folder": str(self.folder),
             "engine": str(site_packages(self.engine.python.parent.parent)),
             "requirements": str(lines),
+            "packed": str(packed.path) if packed else "",
             "uv": find_uv() or "",
             "argv": argv,
         }

@@ -136,6 +136,17 @@ def test_flink_gets_the_jars_of_an_application_by_the_way_of_the_application(tmp
             check_application(spec, NO_STORAGE)
 
 
+def test_a_packed_environment_is_unpacked_and_nothing_installed(tmp_path):
+    packed = tmp_path / "etl.tar.gz"
+    packed.write_bytes(b"")
+    (tmp_path / "etl.py").touch()
+    spec = make_job(make_cluster(), application=str(tmp_path / "etl.py"), requirements=[str(packed)]).spec
+    assert requirements_file(spec) == {}
+    script = put_together(spec, 1)
+    assert f"tar -xf {SCRATCH}/dependencies/0/etl.tar.gz -C {SCRATCH}/requirements" in script
+    assert "pip" not in script
+
+
 def test_what_was_bundled_is_found_again_in_its_order(spec, tmp_path):
     application, rates, tables = unbundled(parcel(spec, tmp_path).read_bytes())
     assert application == b"import rates"

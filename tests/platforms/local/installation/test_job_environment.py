@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from brought import requirements, wheel
+from brought import packed_environment, requirements, wheel
 from hanging import HANG_SECONDS
 from kubernetes_platform import make_cluster, make_job
 
@@ -35,11 +36,13 @@ def job(tmp_path):
     return make_job(make_cluster(), requirements=requirements(tmp_path))
 
 
-def command(place: ClusterPlace, job, engine: LocalEngine = ENGINE) -> tuple[JobEnvironment, tuple[str, ...]]:
+def command(
+    place: ClusterPlace, job, engine: LocalEngine = ENGINE, program: tuple[str, ...] = PRINT
+) -> tuple[JobEnvironment, tuple[str, ...]]:
     """The environment of a job, and the command of a program that needs what is in it."""
     environment = JobEnvironment.of(place, engine, job.spec)
     place.job(job).conf.mkdir(parents=True, exist_ok=True)
-    return environment, environment.command(place, job, (str(environment.python), *PRINT))
+    return environment, environment.command(place, job, (str(environment.python), *program))
 
 
 def run(argv: tuple[str, ...]) -> str:
@@ -74,6 +77,34 @@ def test_what_cannot_be_installed_ends_the_job_and_leaves_nothing_for_whole(plac
     assert ended.returncode == 1
     assert "ERROR:" in ended.stderr
     assert "The job's requirements cannot be installed" in ended.stderr
+    assert not (environment.folder / "ready").exists()
+
+
+def test_a_packed_environment_is_unpacked_once_and_its_own_python_runs_the_job(place, tmp_path):
+    packed = packed_environment(tmp_path, str(PYTHON.resolve()))
+    job = make_job(make_cluster(), requirements=[str(packed)])
+    program = ("-c", "import sys, taxes; print(sys.prefix, taxes.amount())")
+    environment, argv = command(place, job, program=program)
+    for _ in range(2):
+        assert run(argv) == f"{environment.folder} 5\n"
+    assert (environment.folder / "moved").read_text() == "moved"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"no archive", "cannot be unpacked"), (b"", "cannot be u"), (None, "bin/python in it")],
+)
+def test_what_is_no_environment_ends_the_job_with_its_name(place, tmp_path, content, told):
+    packed = tmp_path / "environment.tar.gz"
+    if content is None:
+        with tarfile.open(packed, "w:gz") as archive:
+            archive.add(__file__, "readme.txt")
+    else:
+        packed.write_bytes(content)
+    environment, argv = command(place, make_job(make_cluster(), requirements=[str(packed)]))
+    said = run(argv)
+    assert told in said
+    assert str(packed) in said
     assert not (environment.folder / "ready").exists()
 
 
