@@ -86,18 +86,23 @@ def requirements(folder: Path) -> list[str]:
     return [str(wheel(folder, "taxes")), str(file)]
 
 
-def packed_environment(folder: Path, python: str) -> Path:
+def packed_environment(folder: Path, python: str, also: str = "") -> Path:
     """An environment as venv-pack and conda-pack make them, with the module ``taxes``.
 
     :param python: the program that its own links to, where it is unpacked.
+    :param also: a folder of packages beside its own; empty means those of the system.
     """
     path = folder / "environment.tar.gz"
     files = {
-        "pyvenv.cfg": f"home = {Path(python).parent}\ninclude-system-site-packages = false\n",
+        "pyvenv.cfg": f"home = {Path(python).parent}\ninclude-system-site-packages = {str(not also).lower()}\n",
         "bin/conda-unpack": "import sys\nopen(sys.prefix + '/moved', 'a').write('moved')\n",
     }
     for minor in range(8, 15):  # of whatever Python it is
-        files[f"lib/python3.{minor}/site-packages/taxes.py"] = "def amount():\n    return 5\n"
+        packages = f"lib/python3.{minor}/site-packages"
+        files |= {
+            f"{packages}/taxes.py": "def amount():\n    return 5\n",
+            f"{packages}/also.pth": f"{also}\n",
+        }
     with tarfile.open(path, "w:gz") as archive:
         link = tarfile.TarInfo("bin/python")
         link.type, link.linkname = tarfile.SYMTYPE, python

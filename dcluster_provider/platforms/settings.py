@@ -67,7 +67,8 @@ class PlatformSettings(ConnectionSettings):
 
         :param engine_version: of its specification; empty means the connection's for the type.
         """
-        version = engine_version or getattr(self, _VERSION_FIELDS[cluster_type])
+        field = _VERSION_FIELDS.get(cluster_type)
+        version = engine_version or (getattr(self, field) if field else default_version(cluster_type))
         # What was allowed when the cluster was requested stays so.
         found = find_version(cluster_type, version, allow_untested=True)
         assert found is not None  # it was checked when it was given

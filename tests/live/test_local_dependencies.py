@@ -13,6 +13,7 @@ from local_platform import APPLICATIONS, build_jar, engines_folder
 from dcluster_provider.control.connect import connect
 from dcluster_provider.platforms.local.installation.engines import find_engine
 from tests.live.own_cluster import run_alone
+from tests.live.trials import long_except
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,14 @@ def test_spark_runs_the_python_of_a_packed_environment(control, tmp_path):
     assert f"executors [('{Path(folder).name}', 5)]" in log
 
 
-def test_flink_brings_packages_and_archives(control, tmp_path):
-    log = run_alone(control, "brings_flink.py", "flink", **flink_dependencies(tmp_path))
+@pytest.mark.parametrize("is_packed", long_except([False], [False, True]))
+def test_flink_brings_packages_and_archives(control, tmp_path, is_packed):
+    fields = flink_dependencies(tmp_path)
+    if is_packed:
+        python = find_engine("flink", control.platform.settings).python
+        packages = next(python.parent.parent.glob("lib/python3*/site-packages"))
+        fields["requirements"] = [str(packed_environment(tmp_path, str(python.resolve()), str(packages)))]
+    log = run_alone(control, "brings_flink.py", "flink", **fields)
     assert "client 555" in log
     assert "brought ['155 table of the archive', '255 table of the archive']" in log
 

@@ -229,8 +229,8 @@ class KubernetesSettings(PlatformSettings):
         return self
 
     def image(self, spec: ClusterSpec) -> str:
-        """The image of a cluster, which the field of its type names."""
-        image: str = getattr(self, f"{spec.type}_image")
+        """The image of a cluster, which the field of its type names, or that of its engine."""
+        image: str = getattr(self, self._image_field(spec))
         return image.replace(_VERSION, self.version(spec.type, spec.engine_version).version)
 
     def check_image(self, spec: ClusterSpec) -> None:
@@ -238,12 +238,16 @@ class KubernetesSettings(PlatformSettings):
 
         :raises InvalidSpec: naming the field, and the connection's.
         """
-        field = f"{spec.type}_image"
+        field = self._image_field(spec)
         if spec.engine_version and _VERSION not in getattr(self, field):
             raise InvalidSpec(
                 f"ClusterSpec: field engineVersion: the connection's {field} is {getattr(self, field)!r} whatever the "
                 f"version; put {_VERSION} into it, or leave engineVersion out"
             )
+
+    def _image_field(self, spec: ClusterSpec) -> str:
+        own = f"{spec.type}_image"
+        return own if own in type(self).model_fields else f"{spec.engine}_image"
 
     def user(self, engine: str) -> int:
         """The numerical user of an engine's image."""

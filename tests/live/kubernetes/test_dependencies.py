@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from brought import flink_dependencies, packed_environment, spark_dependencies
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, local_settings
@@ -39,6 +40,18 @@ def test_spark_runs_the_python_of_a_packed_environment(control, tmp_path):
         log = control.jobs.logs(each.id)
         assert "/requirements 5" in log
         assert "executors [('requirements', 5)]" in log
+
+
+@pytest.mark.long
+def test_flink_runs_the_python_of_a_packed_environment(control, tmp_path):
+    fields = flink_dependencies(tmp_path) | {
+        "requirements": [str(packed_environment(tmp_path, "/usr/bin/python3"))]
+    }
+    job = submit(control, running(control, SMALL_FLINK), APPLICATIONS / "brings_flink.py", **fields)
+    assert control.jobs.wait(job.id, timeout=HANG_SECONDS).state is JobState.SUCCEEDED
+    log = control.jobs.logs(job.id)
+    assert "client 555" in log
+    assert "brought ['155 table of the archive', '255 table of the archive']" in log
 
 
 def test_flink_brings_packages_archives_and_jars(control, tmp_path):
