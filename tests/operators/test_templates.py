@@ -14,6 +14,7 @@ from connections import connection_variable
 
 from dcluster_provider import decorators, operators, sensors
 from dcluster_provider.decorators.spark import _NOT_TAKEN, DClusterSparkDecoratedOperator
+from dcluster_provider.platforms.local.platform import LocalPlatform
 
 # What each operator or sensor is tried with: literals that are accepted, for what has to be given.
 JOB = {"client": "c", "module": "m", "application": "/a.py"}
@@ -125,6 +126,8 @@ def test_what_a_template_has_become_is_judged_and_named_before_anything_is_done(
     kind, field, dag, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW_CONN_DCLUSTER_DEFAULT", connection_variable(home=str(tmp_path)))
+    # What is not judged would launch a cluster, which nobody ends.
+    monkeypatch.setattr(LocalPlatform, "prepare", lambda *_: pytest.fail(f"{field} was not judged"))
     task = make(kind, field, "{{ params.x }}")
     ti = SimpleNamespace(
         dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=1, max_tries=0, start_date=None
