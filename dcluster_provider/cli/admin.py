@@ -16,10 +16,10 @@ from dcluster_provider.platforms.capabilities import Check, SupportsExamination
 from dcluster_provider.platforms.kubernetes.permissions import Subject, rbac_manifest
 from dcluster_provider.platforms.kubernetes.settings import KubernetesSettings
 from dcluster_provider.platforms.local.installation.engines import (
-    ensure_engine,
     installed_engines,
     remove_engine,
 )
+from dcluster_provider.platforms.local.platform import install_engine
 from dcluster_provider.platforms.local.settings import LocalSettings
 
 
@@ -136,8 +136,9 @@ def install_engines(args: Namespace, hook: DClusterHook) -> None:
     """Install the engine of a type of clusters unless it is installed, and print its folder."""
     settings = hook.backend_settings(LocalSettings)
     asked = {"tenant": "nobody", "type": args.type, "engine_version": args.engine_version}
-    settings.check_version(parse(ClusterSpec, asked))
-    engine = ensure_engine(args.type, settings, print_progress, args.engine_version)
+    spec = parse(ClusterSpec, asked)
+    settings.check_version(spec)
+    engine = install_engine(spec, settings, print_progress)
     print(f"{engine.kind} {engine.version} in {engine.home}, Java {engine.java_version}")  # noqa: T201  # output
 
 

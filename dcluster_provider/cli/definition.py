@@ -80,7 +80,7 @@ _QUEUEING = _argument(
     "--queueing",
     choices=("kueue", "volcano"),
     default="",
-    help="what admits clusters from queues needs rights, too; without it that of a connection with queueing",
+    help="rights for queues, too; when no namespace is given, queueing of the connection counts",
 )
 _DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing; print what would be done")
 _UNKNOWN_AFTER = _argument(

@@ -184,12 +184,18 @@ class ClusterProgress:
 
     def _started(self, cluster: Cluster, observed: ClusterObservation) -> ClusterObservation:
         """What was observed, after the pods of a cluster that left its queue were asked for, by any process."""
-        if observed.phase is ClusterPhase.ADMITTED and cluster.state is ClusterState.PROVISIONING:
-            try:
-                self._platform.apply_cluster(cluster)
-            except PlatformRefused as refusal:
-                return replace(observed, phase=ClusterPhase.BROKEN, diagnosis=refusal.diagnosis)
+        if observed.phase is not ClusterPhase.ADMITTED or not self._is_provisioning(cluster):
+            return observed
+        try:
+            self._platform.apply_cluster(cluster)
+        except PlatformRefused as refusal:
+            return replace(observed, phase=ClusterPhase.BROKEN, diagnosis=refusal.diagnosis)
+        if not self._is_provisioning(cluster):  # it was terminated meanwhile: delete what was made after that
+            self._platform.delete_cluster(cluster)
         return observed
+
+    def _is_provisioning(self, cluster: Cluster) -> bool:
+        return self._registry.clusters.get(cluster.id).state is ClusterState.PROVISIONING
 
     def _release_nodes(self, cluster: Cluster) -> bool:
         """Whether its nodes are released, or left for the node clean-up to report."""

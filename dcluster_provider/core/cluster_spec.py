@@ -46,7 +46,7 @@ QUEUE = (
     "queue in which all pods of {what} wait until all of them may start: a LocalQueue of Kueue, or one of YuniKorn or "
     "Volcano; empty means the connection's."
 )
-PRIORITY = "priority class by which the queue orders {what}; of Kueue's a WorkloadPriorityClass."
+PRIORITY = "priority class by which the queue orders {what}; with Kueue, a WorkloadPriorityClass."
 
 
 class ClusterSpec(Entity):

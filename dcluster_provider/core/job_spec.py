@@ -206,7 +206,7 @@ class JobSpec(Entity):
     )
     queue_name: Line = Field(
         default="",
-        description=f"Kubernetes: {QUEUE.format(what='the own cluster of the job, and of its driver,')}",
+        description="Kubernetes: " + QUEUE.format(what="the job's own cluster, and its driver,"),
     )
     priority_class_name: Line = Field(
         default="", description=f"Kubernetes: {PRIORITY.format(what='the same')}"

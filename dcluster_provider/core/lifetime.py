@@ -56,6 +56,8 @@ def reason_to_end(cluster: Cluster, limits: Limits, owner_is_over: bool, now: da
         return Reason(f"its owner run is over ({cluster.owner})")
     if own.lifetime is not None and now - cluster.created_at >= own.lifetime:
         return Reason(f"it has reached its maximum lifetime of {own.lifetime}")
-    if own.idle is not None and now - cluster.last_used_at >= own.idle:
+    is_unused = cluster.last_used_at <= cluster.created_at  # then its launch, or its queue, is no idleness
+    idle_since = cluster.state_since if is_unused else cluster.last_used_at
+    if own.idle is not None and now - idle_since >= own.idle:
         return Reason(f"it has been idle for {own.idle}", only_unused=True)
     return None

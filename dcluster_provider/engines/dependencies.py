@@ -25,6 +25,7 @@ _SUFFIXES = {
     "archives": (".zip", ".tar", ".tar.gz", ".tgz", ".jar"),
     "requirements": (".txt", ".whl", *_PACKED),
 }
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")  # whose @ follows a connection, not a package's name
 _OWN_FOLDER = re.compile(r"[./~]")
 _OTHER_FILE = re.compile(r"^\s*(-r|--requirement|-c|--constraint|-e|--editable)\b", re.MULTILINE)
 
@@ -115,7 +116,7 @@ def _reader(spec: JobSpec, field: str, address: str) -> Reader:
 def names_file(requirement: str) -> bool:
     """Whether a requirement is a file of requirements, a wheel or an environment, and not a package by its name."""
     is_path = requirement.lower().endswith(_SUFFIXES["requirements"]) or _OWN_FOLDER.match(requirement)
-    return bool(is_path) and "@" not in requirement
+    return bool(is_path) and ("@" not in requirement or _ADDRESS.match(requirement) is not None)
 
 
 def check_named_once(spec: JobSpec, settings: Iterable[tuple[str, str]], of_python: Iterable[str]) -> None:

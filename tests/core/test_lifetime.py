@@ -54,6 +54,13 @@ def test_idle_time_counts_from_the_last_job(spec):
     assert _reason(limits, BEGIN + 3 * HOUR, **spec) == "it has been idle for 2:00:00"
 
 
+def test_what_a_cluster_waited_for_in_its_queue_is_no_idleness():
+    unused = replace(CLUSTER, last_used_at=BEGIN, state_since=BEGIN + 5 * HOUR)
+    limits = Limits(idle=2 * HOUR)
+    assert reason_to_end(unused, limits, False, BEGIN + 7 * HOUR - SECOND) is None
+    assert reason_to_end(unused, limits, False, BEGIN + 7 * HOUR).only_unused
+
+
 @pytest.mark.parametrize("spec", [{}, {"long_living": True}])
 def test_lifetime_counts_from_the_launch(spec):
     limits = Limits(lifetime=2 * HOUR)

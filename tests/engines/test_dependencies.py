@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from dcluster_provider.core.addresses import Reader
 from dcluster_provider.core.errors import InvalidSpec
 from dcluster_provider.core.job_spec import JobSpec
 from dcluster_provider.core.spec import parse
@@ -178,7 +179,12 @@ def test_requirements_that_pip_cannot_read_are_refused(tmp_path):
 def test_a_packed_environment_is_all_that_a_job_requires(tmp_path):
     packed = read(requirements=["s3://lake/envs/etl.tar.gz"])
     assert packed_environment(packed).address == "s3://lake/envs/etl.tar.gz"
+    assert packed_environment(read(requirements=["s3://lake@bucket/etl.tgz"])).reader is Reader.AIRFLOW
     assert packed_environment(read(requirements=["six", "more.txt"])) is None
+    assert packed_environment(read(requirements=["tool @ https://host/tool-1.tar.gz"])) is None
+    for setting in ("python.archives", "python.client.executable"):
+        with pytest.raises(InvalidSpec, match=f"field requirements: .* in {setting}"):
+            flink.check_settings(read(jobType="flink", requirements=["etl.tgz"], extraCmd={setting: "x"}))
     with pytest.raises(
         InvalidSpec, match=r"field requirements: etl\.tgz is a packed environment, which is all"
     ):

@@ -23,6 +23,7 @@ _ALSO = (
     ("requirements", "python.requirements"),
     ("requirements", "python.executable"),
 )
+_BY_ENVIRONMENT = (("requirements", "python.archives"), ("requirements", "python.client.executable"))
 # The same as a program, for a pod in which this package is not: python3 -c JOIN_JARS TARGET JAR...
 JOIN_JARS = """\
 import sys, zipfile
@@ -37,7 +38,8 @@ def check_settings(spec: JobSpec) -> None:
 
     :raises InvalidSpec: naming the field.
     """
-    check_named_once(spec, (*_SETTINGS.items(), *_ALSO), ("py_files", "archives", "requirements"))
+    also = (*_ALSO, *(_BY_ENVIRONMENT if packed_environment(spec) else ()))
+    check_named_once(spec, (*_SETTINGS.items(), *also), ("py_files", "archives", "requirements"))
 
 
 def dependency_settings(

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from dcluster_provider.core.job_spec import JobSpec
-from dcluster_provider.engines.dependencies import Dependency, check_named_once, dependencies_of
+from dcluster_provider.engines.dependencies import (
+    Dependency,
+    check_named_once,
+    dependencies_of,
+    packed_environment,
+)
 from dcluster_provider.engines.spark.conf import REDACTION, redaction_regex
 
 _FILES = {
@@ -29,8 +34,10 @@ def check_settings(spec: JobSpec) -> None:
 
     :raises InvalidSpec: naming both.
     """
-    named = _FILES | _NAMES | {"requirements": "spark.pyspark.python"}
-    check_named_once(spec, named.items(), ("py_files", "requirements"))
+    named = [*(_FILES | _NAMES).items(), ("requirements", "spark.pyspark.python")]
+    if packed_environment(spec) is not None:
+        named.append(("requirements", "spark.pyspark.driver.python"))
+    check_named_once(spec, named, ("py_files", "requirements"))
 
 
 def dependency_settings(spec: JobSpec, locate: Callable[[Dependency], str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dcluster_provider.core.diagnosis import Diagnosis
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase, JobObservation, JobPhase
-from dcluster_provider.core.record import Cluster, Job
+from dcluster_provider.core.record import Cluster, Job, JobState
 from dcluster_provider.platforms.kubernetes.diagnosis import (
     GracePeriods,
     broken_pod,
@@ -21,6 +21,7 @@ from dcluster_provider.platforms.kubernetes.diagnosis import (
     taken_away,
 )
 from dcluster_provider.platforms.kubernetes.diagnosis.ending import EndCode
+from dcluster_provider.platforms.kubernetes.diagnosis.queueing import held_job
 from dcluster_provider.platforms.kubernetes.manifests.metadata import VERDICT, job_name
 from dcluster_provider.platforms.kubernetes.pods.logs import Line
 from dcluster_provider.platforms.kubernetes.pods.pod import KubernetesEvent, Pod
@@ -201,6 +202,10 @@ class ClientPod:
         }
         if "Complete" in conditions:
             return JobObservation(JobPhase.SUCCEEDED, exit_code=0)
+        queue_name = (found["metadata"].get("labels") or {}).get("kueue.x-k8s.io/queue-name")
+        if found["spec"].get("suspend") and queue_name and self.job.state is not JobState.STOPPING:
+            verdict = _verdict(found)  # without one it was not suspended by us
+            return verdict or JobObservation(JobPhase.PENDING, hint=held_job(queue_name))
         if found["spec"].get("suspend"):
             return _verdict(found) or JobObservation(JobPhase.KILLED)
         if "Failed" in conditions:

@@ -12,10 +12,11 @@ from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesAp
 from dcluster_provider.platforms.kubernetes.settings import Queueing
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-ROLE, DRIVER_ACCOUNT, SERVER_ROLE, NODES_ROLE = (
+ROLE, DRIVER_ACCOUNT, SERVER_ROLE, QUEUES_ROLE, NODES_ROLE = (
     "dcluster",
     "dcluster-driver",
     "dcluster-server",
+    "dcluster-queues",
     "dcluster-nodes",
 )
 _GROUP = "rbac.authorization.k8s.io"
@@ -245,14 +246,19 @@ def rbac_manifest(
     :param queueing: what admits clusters from queues.
     """
     wanted = (PLATFORM + PROXY if proxy else PLATFORM) + queue_permissions(queueing)
-    server = SERVER + queue_server_permissions(queueing)
+    of_queues = queue_server_permissions(queueing)
+    of_server = (
+        (SERVER_ROLE, SERVER),
+        *(((QUEUES_ROLE, of_queues),) if of_queues else ()),
+        *(((NODES_ROLE, NODES),) if nodes else ()),
+    )
     manifest: list[Json] = []
     for namespace in namespaces:
         manifest.append(_role(ROLE, namespace, wanted))
         manifest.append(_binding(ROLE, namespace, subjects))
         manifest += _account(driver_account, namespace, DRIVER) if driver_account else []
         manifest += _account(flink_account, namespace, FLINK) if flink_account else []
-    for name, needed in ((SERVER_ROLE, server), *(((NODES_ROLE, NODES),) if nodes else ())):
+    for name, needed in of_server:
         # Bound under a name of its own for each Airflow, so that none takes another's rights away.
         first = next(iter(namespaces), "")
         manifest.append(_role(name, "", needed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -168,10 +169,11 @@ class KubernetesPlatform:
             cluster = with_storage(cluster, self._storage)
             engine, labels = pod_engine(cluster.spec), cluster_labels(cluster)
             # With a new shared secret where there is one: it is made once and then kept.
-            files = engine.cluster_files(self.settings, cluster) | self._secrets.of(cluster.spec)
-            self._api.ensure(
-                collection("Secret", place.namespace), secret(cluster.name, place, labels, files)
-            )
+            path = collection("Secret", place.namespace)
+            is_new = cluster.state is ClusterState.REQUESTED
+            if is_new or self._api.find(f"{path}/{cluster.name}") is None:  # others may read no secrets
+                files = engine.cluster_files(self.settings, cluster) | self._secrets.of(cluster.spec)
+                self._api.ensure(path, secret(cluster.name, place, labels, files))
             settings = self._cpu_limits.settings_in(place.namespace)
             admitted = self._queues.enter(settings, cluster, place)
             for manifest in engine.cluster_manifests(settings, admitted or cluster, place):
@@ -381,6 +383,22 @@ class KubernetesPlatform:
         except ApiRefused as refusal:
             return refusal.status == 403
 
+    def _observe_pods(self, cluster: Cluster, pods: Sequence[Pod]) -> ClusterObservation:
+        addresses = cluster_addresses(self.settings, cluster)
+        warnings = self._warnings[self.settings.namespace_of(cluster.spec)]
+        grace_periods = self._grace_periods
+        if self.settings.has_own_nodes(cluster.spec):
+            grace_periods = replace(grace_periods, unschedulable=self.settings.new_node_timeout)
+        now = datetime.now(timezone.utc)
+        if not self._queues.waits_as_pods(cluster):
+            return ClusterView(cluster, pods, warnings.about, grace_periods, now).observe(addresses)
+        patient, impatient = (replace(grace_periods, unschedulable=limit) for limit in (math.inf, 0))
+        seen = ClusterView(cluster, pods, warnings.about, patient, now).observe(addresses)
+        if seen.phase is ClusterPhase.STARTING and seen.hint is None:
+            why = ClusterView(cluster, pods, warnings.about, impatient, now).observe(addresses)
+            return replace(seen, hint=why.diagnosis)
+        return seen
+
     def _observe_cluster(self, cluster: Cluster) -> ClusterObservation:
         pods = self._pods(cluster)
         if not pods:
@@ -390,23 +408,24 @@ class KubernetesPlatform:
                 return ClusterObservation(ClusterPhase.ABSENT)
             if is_going(found):
                 return ClusterObservation(ClusterPhase.STARTING)
-        waiting = self._queues.observe(cluster, has_pods=bool(pods))
-        makes_own_executors = self.settings.makes_own_executors(cluster.spec)
-        if waiting is not None and not (makes_own_executors and waiting.phase is ClusterPhase.ADMITTED):
+        waiting = self._queues.observe(cluster, pods, is_made=self.settings.makes_own_executors(cluster.spec))
+        if waiting is None:
+            return self._observe_made(cluster, pods)
+        if waiting.phase is not ClusterPhase.ADMITTED:
             return waiting
-        addresses = cluster_addresses(self.settings, cluster)
-        if makes_own_executors:
+        seen = self._observe_pods(cluster, pods)
+        return replace(seen, phase=waiting.phase) if seen.phase is ClusterPhase.STARTING else seen
+
+    def _observe_made(self, cluster: Cluster, pods: Sequence[Pod]) -> ClusterObservation:
+        """A cluster whose pods have been made, as far as it has any of its own."""
+        if self.settings.makes_own_executors(cluster.spec):
             self._queues.tell_ready(cluster)
+            addresses = cluster_addresses(self.settings, cluster)
             working = sum(pod.role == "executor" and pod.phase == "Running" for pod in pods)
             return ClusterObservation(
                 ClusterPhase.READY, addresses.master_url, addresses.ui_url, workers_ready=working
             )
-        warnings = self._warnings[self.settings.namespace_of(cluster.spec)]
-        grace_periods = self._grace_periods
-        if self.settings.has_own_nodes(cluster.spec):
-            grace_periods = replace(grace_periods, unschedulable=self.settings.new_node_timeout)
-        now = datetime.now(timezone.utc)
-        seen = ClusterView(cluster, pods, warnings.about, grace_periods, now).observe(addresses)
+        seen = self._observe_pods(cluster, pods)
         if seen.phase is ClusterPhase.READY:
             self._queues.tell_ready(cluster)
         if seen.phase is ClusterPhase.READY and cluster.resizing_since is not None:

@@ -301,7 +301,7 @@ class KubernetesSettings(PlatformSettings):
         if spec.launch_new_node and self.queue_of(spec):
             raise InvalidSpec(
                 f"ClusterSpec: field launchNewNode: the cluster waits in the queue {self.queue_of(spec)!r}, and its "
-                "nodes would cost money meanwhile; leave it out, or the queue"
+                "nodes would cost money meanwhile; leave it out, or use a connection without queue_name"
             )
         if spec.priority_class_name and not self.queue_of(spec):
             raise InvalidSpec(

@@ -43,7 +43,8 @@ def check_application(spec: JobSpec, storage: ObjectStorage) -> None:
 
 
 def _check_place(spec: JobSpec, title: str, address: str, reader: Reader) -> None:
-    if reader is Reader.IMAGE and not spec.traits.fetches_applications:
+    is_read_by_engine = spec.traits.fetches_applications and title != "requirements"
+    if reader is Reader.IMAGE and not is_read_by_engine:
         raise InvalidSpec(
             f"JobSpec: field {title}: {address!r} is a file of an image, and the local platform runs none; name a file "
             "of this machine, or one at an address (s3://, https://)"

@@ -33,7 +33,12 @@ from dcluster_provider.platforms.local.files import read_part
 from dcluster_provider.platforms.local.flink.processes import FlinkProcesses
 from dcluster_provider.platforms.local.given_environment import check_secrets, given_environment
 from dcluster_provider.platforms.local.installation.class_archive import ensure_archive
-from dcluster_provider.platforms.local.installation.engines import check_engine, ensure_engine, find_engine
+from dcluster_provider.platforms.local.installation.engines import (
+    LocalEngine,
+    check_engine,
+    ensure_engine,
+    find_engine,
+)
 from dcluster_provider.platforms.local.installation.job_environment import prune_environments
 from dcluster_provider.platforms.local.job_process import conclude, settled
 from dcluster_provider.platforms.local.layout import ClusterPlace
@@ -70,6 +75,16 @@ _NOT_INSTALLED = Diagnosis(
     "The engine of the cluster is not installed.",
     "Install it with the command airflow dcluster engines install, then run the task again.",
 )
+
+
+def install_engine(spec: ClusterSpec, settings: LocalSettings, report: Report) -> LocalEngine:
+    """The engine of a cluster, installed and with its classes archived.
+
+    :raises PlatformRefused: it cannot run here or cannot be installed.
+    """
+    engine = ensure_engine(spec.type, settings, report, spec.engine_version)
+    ensure_archive(engine, _ENGINES[spec.engine].training, report)
+    return engine
 
 
 class LocalPlatform:
@@ -128,9 +143,8 @@ class LocalPlatform:
 
     def prepare(self, spec: ClusterSpec, report: Report) -> None:
         """Install the engine, unless it is installed, and tell of a cluster that is larger than this machine."""
-        engine = ensure_engine(spec.type, self.settings, report, spec.engine_version)
+        engine = install_engine(spec, self.settings, report)
         _ENGINES[spec.engine].prepare(spec, engine, self.settings, report)
-        ensure_archive(engine, _ENGINES[spec.engine].training, report)
         warning = too_large(spec, machine_memory())
         if warning:
             report(warning)

@@ -11,7 +11,6 @@ from dcluster_provider.platforms.kubernetes.permissions import (
     NODES,
     PLATFORM,
     PROXY,
-    SERVER,
     VOLCANO,
     Subject,
     rbac_manifest,
@@ -54,8 +53,9 @@ def test_engines_that_are_asked_directly_need_no_proxy():
 def test_queues_take_rights_of_their_own():
     manifest = rbac_manifest(["data"], [AIRFLOW], queueing="kueue")
     assert _granted(manifest, "dcluster", "data") == _wanted(PLATFORM + PROXY + KUEUE)
-    (server,) = (it for it in manifest if it["kind"] == "ClusterRole")
-    assert len(server["rules"]) == len(SERVER + KUEUE_SERVER)
+    server, queues = (it for it in manifest if it["kind"] == "ClusterRole")
+    assert server == next(it for it in rbac_manifest(["data"], [AIRFLOW]) if it["kind"] == "ClusterRole")
+    assert (queues["metadata"]["name"], len(queues["rules"])) == ("dcluster-queues", len(KUEUE_SERVER))
     volcano = rbac_manifest(["data"], [AIRFLOW], queueing="volcano")
     assert _granted(volcano, "dcluster", "data") == _wanted(PLATFORM + PROXY + VOLCANO)
 

@@ -55,6 +55,14 @@ def test_a_file_of_an_image_is_nothing_to_flink_on_this_machine():
         check_application(spec("local:///opt/etl.jar", job_type="flink"), NO_STORAGE)
 
 
+@pytest.mark.parametrize("job_type", ["spark3", "flink"])
+def test_an_environment_of_an_image_is_nothing_on_this_machine(job_type, tmp_path):
+    (tmp_path / "etl.py").touch()
+    asked = spec(tmp_path / "etl.py", job_type=job_type, requirements="local:///opt/etl.tar.gz")
+    with pytest.raises(InvalidSpec, match=r"field requirements: .* is a file of an image"):
+        check_application(asked, NO_STORAGE)
+
+
 def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "text.jar").write_text("no jar")

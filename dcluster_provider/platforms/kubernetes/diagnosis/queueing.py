@@ -21,7 +21,6 @@ class QueueCode(DiagnosisCode):
     )
     QUEUE_MISSING = "QueueMissing", "There is no such queue."
     PRIORITY_CLASS_MISSING = "WorkloadPriorityClassMissing", "Kueue has no such priority class."
-    WORKLOAD_DELETED = "WorkloadDeleted", "Somebody deleted what stood in the queue for the cluster."
 
 
 def queued(cluster: Cluster, queue_name: str, why: str) -> Diagnosis:
@@ -83,10 +82,14 @@ def priority_class_missing(name: str) -> Diagnosis:
     )
 
 
-def workload_deleted(cluster: Cluster) -> Diagnosis:
-    """That the Workload of a cluster is no longer there."""
+def held_job(queue_name: str) -> Diagnosis:
+    """That Kueue has suspended the Kubernetes Job of a driver or client by itself.
+
+    :param queue_name: that Kueue put it into.
+    """
     return Diagnosis(
-        QueueCode.WORKLOAD_DELETED,
-        f"The Workload of {cluster} was deleted, so Kueue no longer counts its pods.",
-        "Find out who deleted it (the audit log), then run the task again for another cluster.",
+        QueueCode.QUEUED,
+        f"Kueue has suspended the job's Kubernetes Job in the queue {queue_name}, which nobody named for it.",
+        "Wait until it is admitted; or have Kueue leave Jobs of this namespace alone: no LocalQueue called default, or "
+        "a managedJobsNamespaceSelector without the namespace.",
     )

@@ -20,6 +20,7 @@ from dcluster_provider.platforms.kubernetes.doctor.namespace_checks import (
     check_storage_class,
     check_strangers,
 )
+from dcluster_provider.platforms.kubernetes.doctor.queues import check_queues
 from dcluster_provider.platforms.kubernetes.doctor.quota import check_limit_ranges, check_quota
 from dcluster_provider.platforms.kubernetes.doctor.staging import check_staging
 from dcluster_provider.platforms.kubernetes.permissions import (
@@ -77,6 +78,8 @@ def examine(
         limited = CpuLimits(settings, api).settings_in(namespace)
         yield check_quota(limited, api, namespace)
         yield check_limit_ranges(limited, api, namespace)
+        if settings.queueing == "kueue":
+            yield check_queues(settings, api, namespace)
         if registry_id:
             yield check_strangers(settings, api, namespace, registry_id)
         if images and access.outcome != "failed":

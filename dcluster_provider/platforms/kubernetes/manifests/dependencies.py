@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ export PYTHONPATH="{INSTALLED}${{PYTHONPATH:+:$PYTHONPATH}}"
 _UNPACK = f"""\
 mkdir -p {INSTALLED} && tar -xf FILE -C {INSTALLED} || exit 1
 [ -x {INSTALLED}/bin/python ] || {{
-    echo "The job's requirements cannot be used: FILE is no packed environment with bin/python in it" >&2; exit 1
+    echo "The job's requirements cannot be used: there is no bin/python in" FILE >&2; exit 1
 }}
 [ ! -e {INSTALLED}/bin/conda-unpack ] || {INSTALLED}/bin/python {INSTALLED}/bin/conda-unpack || exit 1
 """
@@ -114,7 +115,7 @@ def install_requirements(spec: JobSpec, file: str) -> str:
     """
     packed = packed_environment(spec)
     if packed is not None:
-        return _UNPACK.replace("FILE", location_in_pod(spec, packed))
+        return _UNPACK.replace("FILE", shlex.quote(location_in_pod(spec, packed)))
     return _INSTALL.replace("FILE", file) if spec.requirements else ""
 
 

@@ -15,7 +15,7 @@ from cachetools import TTLCache
 
 from dcluster_provider.core.errors import PlatformRefused
 from dcluster_provider.core.observation import ClusterObservation, ClusterPhase
-from dcluster_provider.core.record import Cluster, ClusterState
+from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.api.client import Json, KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import KUEUE, collection
 from dcluster_provider.platforms.kubernetes.api.refusals import ApiRefused
@@ -25,7 +25,6 @@ from dcluster_provider.platforms.kubernetes.diagnosis.queueing import (
     priority_class_missing,
     queue_missing,
     queued,
-    workload_deleted,
 )
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, selector
 from dcluster_provider.platforms.kubernetes.queues.pod_sets import PodSet
@@ -91,22 +90,25 @@ class Kueue:
         spec = cluster.spec.model_copy(update={"kubernetes": block | {"roles": roles}})
         return replace(cluster, spec=spec)
 
-    def observe(self, cluster: Cluster, *, has_pods: bool) -> ClusterObservation | None:
+    def observe(self, cluster: Cluster, *, has_pods: bool, is_made: bool) -> ClusterObservation | None:
         """What the queue says of a cluster; none when all depends on its pods.
 
         A cluster that was evicted before it had any pods goes back to its queue.
+
+        :param is_made: whether there is a pod of each role that it has, or it has none of its own.
         """
         name, found = self._settings.queue_of(cluster.spec), self._find(cluster)
-        if found is None:
-            if cluster.state is ClusterState.REQUESTED:  # whoever launches it has not come so far
-                return ClusterObservation(ClusterPhase.STARTING)
-            return ClusterObservation(ClusterPhase.BROKEN, diagnosis=workload_deleted(cluster))
+        has_begun = has_pods or cluster.state.takes_jobs
+        if found is None:  # its launch was cut short, or the connection had no queue when it began
+            return None if has_begun else ClusterObservation(ClusterPhase.ADMITTED)
         eviction = condition(found, "Evicted")
-        if eviction is not None and (has_pods or cluster.state.takes_jobs):
-            told = evicted(cluster, name, eviction["reason"], eviction.get("message", ""))
+        is_deactivated = found["spec"].get("active") is False
+        if is_deactivated or (eviction is not None and has_begun):
+            why = eviction or {"reason": "Deactivated"}
+            told = evicted(cluster, name, why["reason"], why.get("message", ""))
             return ClusterObservation(ClusterPhase.BROKEN, diagnosis=told)
         if is_admitted(found):
-            return None if has_pods else ClusterObservation(ClusterPhase.ADMITTED)
+            return None if is_made or cluster.state.takes_jobs else ClusterObservation(ClusterPhase.ADMITTED)
         if eviction is not None and condition(found, "QuotaReserved"):
             self._set_status(found, without_reservation(found, datetime.now(timezone.utc)))
         return ClusterObservation(ClusterPhase.STARTING, hint=queued(cluster, name, why_pending(found)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.observation import ClusterObservation
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.api.client import KubernetesApi
 from dcluster_provider.platforms.kubernetes.api.paths import collection
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
+from dcluster_provider.platforms.kubernetes.pods.pod import Pod
 from dcluster_provider.platforms.kubernetes.queues.kueue import Kueue
 from dcluster_provider.platforms.kubernetes.queues.pod_sets import pod_sets
 from dcluster_provider.platforms.kubernetes.queues.schedulers import pod_group, with_volcano, with_yunikorn
@@ -52,11 +55,19 @@ class Queues:
             return with_yunikorn(cluster, name, pod_sets(self._settings, cluster))
         return with_volcano(cluster)
 
-    def observe(self, cluster: Cluster, *, has_pods: bool) -> ClusterObservation | None:
-        """What its queue says of a cluster; none when all depends on its pods."""
+    def observe(self, cluster: Cluster, pods: Sequence[Pod], *, is_made: bool) -> ClusterObservation | None:
+        """What its queue says of a cluster; none when all depends on its pods.
+
+        :param is_made: whether no pods of its own are to come any more.
+        """
         if not self._waits_for_kueue(cluster.spec):
             return None
-        return self._kueue.observe(cluster, has_pods=has_pods)
+        is_made = is_made or {"master", "worker"} <= {pod.role for pod in pods if not pod.is_over}
+        return self._kueue.observe(cluster, has_pods=bool(pods), is_made=is_made)
+
+    def waits_as_pods(self, cluster: Cluster) -> bool:
+        """Whether its pods stand in the queue themselves: to them a queue looks like the lack of a node."""
+        return bool(self._settings.queue_of(cluster.spec)) and not self._waits_for_kueue(cluster.spec)
 
     def tell_ready(self, cluster: Cluster) -> None:
         """Tell its queue that a cluster is up; some evict what is not after a while."""

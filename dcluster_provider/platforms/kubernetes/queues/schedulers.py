@@ -45,7 +45,8 @@ def pod_group(cluster: Cluster, place: Place, queue_name: str, sets: Sequence[Po
     for each in sets:
         for name, quantity in each.requests.items():
             asked[name] = asked.get(name, Decimal(0)) + each.count * amount(quantity)
-    together = sum(each.count for each in sets if each.role in {"master", "worker"})
+    started = {"master": 1, "worker": cluster.spec.min_size}
+    together = sum(started.get(each.role, 0) for each in sets)
     spec: Json = {
         "minMember": max(together, 1),
         "queue": queue_name,

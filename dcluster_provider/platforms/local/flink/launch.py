@@ -122,7 +122,11 @@ def client_command(
     python = {"python.executable": program, "python.client.executable": program}
     settings = python | cluster_settings(place, plan, cluster.spec) | job_settings(cluster, job)
     settings |= client_target(plan.engine.release, job)
-    settings |= dependency_settings(job.spec, lambda each: location(each, own.conf / "packed"))
+    settings |= dependency_settings(
+        job.spec,
+        lambda each: location(each, own.conf / "packed"),
+        unpacked=str(environment.folder) if environment and not plan.is_ours else "",
+    )
     _write_configuration(own.conf, settings)
     write_text(own.conf / "log4j.properties", CLIENT_LOGGING + _FACTS.format(facts=own.facts))
     heap = f"-Xmx{max(64, round(job.spec.driver_mem_gb * 1024))}m"

@@ -48,9 +48,18 @@ def ensure_archive(
 ) -> None:
     """Make the archive of an engine, unless it is there, another process makes it, or it was tried in vain.
 
+    An engine starts without one, too: what goes wrong is logged.
+
     :param training: gives the run, whose files are in a folder of its own.
     :param report: called with progress messages.
     """
+    try:
+        _ensure(engine, training, report)
+    except OSError as error:
+        _LOG.info("%s %s starts without a class archive: %s", engine.kind, engine.version, error)
+
+
+def _ensure(engine: LocalEngine, training: Callable[[LocalEngine, Path], Training], report: Report) -> None:
     file = _archive(engine)
     in_vain = file.with_suffix(".none")
     if file.is_file() or in_vain.exists() or not os.access(file.parent, os.W_OK):
@@ -61,14 +70,16 @@ def ensure_archive(
         for stale in file.parent.glob(f"{file.stem}.*.draft"):
             stale.unlink(missing_ok=True)
         draft = file.with_suffix(f".{secrets.token_hex(4)}.draft")
-        with TemporaryDirectory() as folder:
-            failure = _run(engine, training(engine, Path(folder)), Path(folder), draft, report)
-        if failure or not draft.is_file():
-            _LOG.info("%s %s starts without a class archive: %s", engine.kind, engine.version, failure)
+        try:
+            with TemporaryDirectory() as folder:
+                failure = _run(engine, training(engine, Path(folder)), Path(folder), draft, report)
+            if not failure and draft.is_file():
+                draft.rename(file)
+            else:
+                _LOG.info("%s %s starts without a class archive: %s", engine.kind, engine.version, failure)
+                in_vain.write_text(failure)
+        finally:
             draft.unlink(missing_ok=True)
-            in_vain.write_text(failure)
-        else:
-            draft.rename(file)
 
 
 def _archive(engine: LocalEngine) -> Path:
@@ -98,7 +109,9 @@ def _run(engine: LocalEngine, training: Training, folder: Path, archive: Path, r
                 except subprocess.TimeoutExpired:
                     continue
                 return f"exit code {code}: {_last_lines(folder / 'training.log')}" if code else ""
-            return f"it took longer than {_MAX_SECONDS:.0f} s"
+            raise TimeoutError(
+                f"it took longer than {_MAX_SECONDS:.0f} s"
+            )  # on a machine that has other work
         finally:
             process.kill()
             process.wait()

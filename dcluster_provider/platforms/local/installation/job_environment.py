@@ -48,7 +48,9 @@ class JobEnvironment:
         content = hashlib.sha256(f"{engine.python}\n{requirement_lines(spec, _identity)}".encode())
         for dependency in dependencies_of(spec):
             if dependency.field == "requirements" and dependency.reader is Reader.MACHINE:
-                content.update(hashlib.sha256(dependency.path.read_bytes()).digest())
+                with dependency.path.open("rb") as file:  # of any size
+                    for part in iter(lambda: file.read(2**20), b""):
+                        content.update(part)
         return cls(place.home / ENVIRONMENTS / content.hexdigest()[:32], engine)
 
     @property

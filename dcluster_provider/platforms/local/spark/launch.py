@@ -10,13 +10,18 @@ from dcluster_provider.core.cluster_spec import ClusterSpec
 from dcluster_provider.core.record import Cluster, Job
 from dcluster_provider.engines.application import handed_environment
 from dcluster_provider.engines.base import NO_SETTINGS
+from dcluster_provider.engines.dependencies import packed_environment
 from dcluster_provider.engines.spark.conf import (
     EXIT_ON_FULL_HEAP,
     daemon_settings,
     job_settings,
     properties_text,
 )
-from dcluster_provider.engines.spark.dependencies import dependency_settings, executor_environment
+from dcluster_provider.engines.spark.dependencies import (
+    dependency_settings,
+    executor_environment,
+    with_packed_environment,
+)
 from dcluster_provider.engines.spark.sizes import driver_size, worker_heap_mib
 from dcluster_provider.engines.spark.storage import FILE_SYSTEM_JAR, file_system_settings
 from dcluster_provider.platforms.local.checks import application_location, location
@@ -185,8 +190,11 @@ def driver_command(
     own = place.job(job)
     scratch = own.conf / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
+    environment, packed = JobEnvironment.of(place, plan.engine, job.spec), packed_environment(job.spec)
     settings = driver_settings(plan, cluster, job)
     settings |= dependency_settings(job.spec, lambda each: location(each, own.conf / "packed"))
+    if environment and packed and not plan.is_ours:  # its executors are elsewhere
+        settings = with_packed_environment(settings, str(packed.path), str(environment.folder))
     is_there = any((plan.engine.home / "jars").glob(FILE_SYSTEM_JAR))
     if (cluster.spec.storage_conn_id or job.spec.storage_conn_id) and not is_there:
         settings |= file_system_settings(settings, plan.engine.release.s3_packages)
@@ -205,7 +213,6 @@ def driver_command(
         argv += write_sql_program(job.spec, own.conf)
     else:
         argv += [application_location(job.spec), *job.spec.args]
-    environment = JobEnvironment.of(place, plan.engine, job.spec)
     python = environment.python if environment else plan.engine.python
     env = _environment(plan, own.conf, scratch, python) | dict(given) | handed_environment(job, cluster)
     if "spark.driver.extraLibraryPath" in settings:

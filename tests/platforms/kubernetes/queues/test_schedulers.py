@@ -53,6 +53,12 @@ def test_volcano_starts_master_and_workers_together_when_there_is_room_for_the_d
         )
 
 
+def test_volcano_waits_for_no_more_pods_than_an_elastic_cluster_begins_with():
+    cluster = make_cluster(min_workers=2, max_workers=5)
+    spec = pod_group(cluster, PLACE, "team", pod_sets(KubernetesSettings(), cluster))["spec"]
+    assert (spec["minMember"], spec["minResources"]["cpu"]) == (3, "6")
+
+
 def test_a_scheduler_that_the_specification_names_stays():
     cluster = make_cluster(kubernetes={"podTemplate": {"spec": {"schedulerName": "mine"}}})
     assert {each["spec"]["schedulerName"] for each in templates(with_volcano(cluster))} == {"mine"}

@@ -80,6 +80,15 @@ def test_what_was_judged_of_a_pod_that_was_ended_for_it_is_told_when_that_is_gon
         assert replace(_client([]), find_job=lambda found=found: found).observe() == judged
 
 
+def test_a_job_that_kueue_holds_by_itself_waits_and_one_that_is_stopped_ends():
+    held = {"metadata": {"labels": {"kueue.x-k8s.io/queue-name": "default"}}, "spec": {"suspend": True}}
+    client = replace(_client([]), find_job=lambda: held)
+    seen = client.observe()
+    assert (seen.phase, seen.hint.code) == (JobPhase.PENDING, "Queued")
+    stopped = replace(client, job=replace(JOB, state=JobState.STOPPING))
+    assert stopped.observe().phase is JobPhase.KILLED
+
+
 def _client(pods, job=JOB, log=LOG, seconds=100.0):
     def log_head(_pod):
         return log

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dcluster_provider.platforms.local.files import locked
+from dcluster_provider.platforms.local.installation import class_archive
 from dcluster_provider.platforms.local.installation.class_archive import (
     Training,
     archive_options,
@@ -97,6 +98,25 @@ def test_what_a_process_that_was_killed_has_left_goes(engine, tmp_path):
     ensure_archive(found, training, print)
     assert archive.exists()
     assert not half.exists()
+
+
+def test_a_disk_that_is_full_or_a_run_that_takes_too_long_keeps_nothing_from_starting(
+    engine, tmp_path, monkeypatch, caplog
+):
+    caplog.set_level("INFO")
+    found = engine()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    ensure_archive(found, full, print)
+    assert "No space left on device" in caplog.text
+    monkeypatch.setattr(class_archive, "_MAX_SECONDS", -1.0)
+    ensure_archive(found, training, print)
+    assert "it took longer than" in caplog.text
+    monkeypatch.undo()
+    ensure_archive(found, training, print)  # the next one tries again
+    assert archive_options(found) != ()
 
 
 def test_a_folder_that_cannot_be_written_has_none(engine, tmp_path, monkeypatch):
