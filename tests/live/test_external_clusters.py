@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from brought import packed_environment
 from connections import settings_for_local
 from hanging import HANG_SECONDS
 from local_platform import APPLICATIONS, build_jar, launch, local_platform, local_settings, observe, until
@@ -98,6 +99,20 @@ def test_spark_jobs_run_on_a_cluster_that_was_started_by_hand(tmp_path):
         final = tuple(state for state in JobState if state.is_final)
         assert control.jobs.wait(stopped.id, final, HANG_SECONDS).state is JobState.KILLED
         assert control.clusters.get(done.cluster_id).state is ClusterState.RUNNING
+
+
+@pytest.mark.long
+def test_a_packed_environment_reaches_executors_that_somebody_else_runs(tmp_path):
+    settings = local_settings(tmp_path / "home")
+    engine = ensure_engine("spark", settings, print)
+    packed = packed_environment(tmp_path, str(engine.python.resolve()))
+    with standalone_spark(tmp_path, engine) as by_hand:
+        control = control_with(tmp_path / "home", by_hand)
+        asked = {"useExternalCluster": True, "clusterName": "by-hand", "requirements": [str(packed)]}
+        application = str(APPLICATIONS / "environment_of_its_own.py")
+        job = control.jobs.submit({"client": "team", "module": "own", "application": application} | asked)
+        control.jobs.wait(job.id, timeout=HANG_SECONDS)
+        assert "executors [('requirements', 5)]" in control.jobs.logs(job.id), "unpacked where each works"
 
 
 @pytest.mark.long
