@@ -4,12 +4,43 @@ from __future__ import annotations
 
 import json
 import re
+from string import Formatter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dcluster_provider.engines.evidence import PATTERNS, explain_exit, last_words
+
+
+def fewest_groups(parsed) -> int:
+    """How many groups of a pattern take part at least when it is found."""
+    number = 0
+    for operator, value in parsed:
+        kind = str(operator)
+        if kind == "SUBPATTERN":
+            number += (value[0] is not None) + fewest_groups(value[3])
+        elif kind == "BRANCH":
+            number += min(fewest_groups(branch) for branch in value[1])
+        elif kind in {"MAX_REPEAT", "MIN_REPEAT"} and value[0]:
+            number += fewest_groups(value[2])
+    return number
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda each: f"{each.code}-{each.pattern[:30]}")
+def test_whatever_a_pattern_is_found_by_its_sentences_have_what_they_say(pattern):
+    import sre_parse  # the standard library's own reading of patterns
+
+    said = [field for text in (pattern.cause, pattern.remedy) for _, field, _, _ in Formatter().parse(text)]
+    highest = max((int(field) for field in said if field and field.isdigit()), default=-1)
+    assert highest < fewest_groups(sre_parse.parse(pattern.pattern))
+
+
+def test_a_taskmanager_that_shuts_down_is_a_lost_one():
+    line = "org.apache.flink.util.FlinkException: The TaskExecutor is shutting down."
+    assert explain_exit("The Flink job", None, [line]).code == "WorkerLost"
+
 
 TRACEBACK = [
     "starting",

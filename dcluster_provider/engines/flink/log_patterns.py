@@ -34,6 +34,9 @@ class FlinkCode(DiagnosisCode):
     WORKER_LOST = "WorkerLost", "The job lost a TaskManager while it worked."
 
 
+_READ_ITS_END = (
+    "Read that TaskManager's end in the cluster's diagnosis or log: out of memory, or its machine went."
+)
 FLINK_PATTERNS = (
     LogPattern(
         LogCode.MAIN_CLASS_MISSING,
@@ -99,8 +102,14 @@ FLINK_PATTERNS = (
         FlinkCode.WORKER_LOST,
         r"(?:Heartbeat of )?TaskManager with id (\S+?)(?:\([^)]*\))? (?:timed out|is no longer reachable)|"
         r"Connection unexpectedly closed by remote task manager '([^']+)'|"
-        r"The TaskExecutor is shutting down|TaskManager (\S+) (?:has )?disconnected",
+        r"TaskManager (\S+) (?:has )?disconnected",
         "The job lost a TaskManager while it worked ({0}).",
-        "Read that TaskManager's end in the cluster's diagnosis or log: it ran out of memory, or its machine went.",
+        _READ_ITS_END,
+    ),
+    LogPattern(
+        FlinkCode.WORKER_LOST,
+        r"The TaskExecutor is shutting down",
+        "The job lost a TaskManager while it worked: it was shutting down.",
+        _READ_ITS_END,
     ),
 )
