@@ -57,11 +57,10 @@ def with_installed_requirements(settings: Mapping[str, str], archive: str) -> di
 
     :param archive: what was installed, where the driver finds it.
     """
-    archives = [settings.get("spark.archives", ""), f"{archive}#{_INSTALLED}"]
     paths = [_INSTALLED, settings.get(_PYTHON_PATH, "")]
     return {
         **settings,
-        "spark.archives": ",".join(each for each in archives if each),
+        "spark.archives": _with_archive(settings, archive),
         _PYTHON_PATH: ":".join(each for each in paths if each),
     }
 
@@ -72,13 +71,17 @@ def with_packed_environment(settings: Mapping[str, str], archive: str, unpacked:
     :param archive: the environment, where the driver finds it.
     :param unpacked: the folder that the driver has it in.
     """
-    archives = [settings.get("spark.archives", ""), f"{archive}#{_INSTALLED}"]
     return {
         **settings,
-        "spark.archives": ",".join(each for each in archives if each),
+        "spark.archives": _with_archive(settings, archive),
         "spark.pyspark.driver.python": f"{unpacked}/bin/python",
         "spark.pyspark.python": f"./{_INSTALLED}/bin/python",
     }
+
+
+def _with_archive(settings: Mapping[str, str], archive: str) -> str:
+    archives = [settings.get("spark.archives", ""), f"{archive}#{_INSTALLED}"]
+    return ",".join(each for each in archives if each)
 
 
 def executor_environment(

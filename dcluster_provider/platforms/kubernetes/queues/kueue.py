@@ -7,7 +7,6 @@ would let the half of two clusters start, and neither get on.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import datetime, timezone
 from threading import Lock
 
@@ -27,12 +26,12 @@ from dcluster_provider.platforms.kubernetes.diagnosis.queueing import (
     queued,
 )
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, selector
+from dcluster_provider.platforms.kubernetes.queues.added_fields import with_fields
 from dcluster_provider.platforms.kubernetes.queues.pod_sets import PodSet
 from dcluster_provider.platforms.kubernetes.queues.workload import (
     condition,
     flavors,
     is_admitted,
-    joined,
     placing,
     why_pending,
     with_ready_pods,
@@ -82,13 +81,7 @@ class Kueue:
         if found is None or not is_admitted(found):
             return None
         used = {name for names in flavors(found).values() for name in names}
-        placed = placing(found, {name: self._flavor(name) for name in used})
-        block = cluster.spec.kubernetes
-        roles = dict(block.get("roles") or {})
-        for role, fields in placed.items():
-            roles[role] = joined(roles.get(role, {}), fields)
-        spec = cluster.spec.model_copy(update={"kubernetes": block | {"roles": roles}})
-        return replace(cluster, spec=spec)
+        return with_fields(cluster, {}, placing(found, {name: self._flavor(name) for name in used}))
 
     def observe(self, cluster: Cluster, *, has_pods: bool, is_made: bool) -> ClusterObservation | None:
         """What the queue says of a cluster; none when all depends on its pods.
@@ -126,10 +119,8 @@ class Kueue:
         try:
             self._api.merge(path, version | {"status": status})
         except ApiRefused as refusal:
-            if refusal.status not in {
-                404,
-                409,
-            }:  # it has changed or gone meanwhile: the next poll looks again
+            # Changed or gone meanwhile: the next poll looks again.
+            if refusal.status not in {404, 409}:
                 raise
         with self._lock:
             self._listed.pop(metadata["namespace"], None)

@@ -13,8 +13,8 @@ from dcluster_provider.core.record import Cluster
 from dcluster_provider.core.sizing import amount
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels, metadata
 from dcluster_provider.platforms.kubernetes.manifests.overlay import overlaid
+from dcluster_provider.platforms.kubernetes.queues.added_fields import with_fields
 from dcluster_provider.platforms.kubernetes.queues.pod_sets import PodSet
-from dcluster_provider.platforms.kubernetes.queues.workload import joined
 
 Json = dict[str, Any]
 _YUNIKORN = "yunikorn.apache.org"
@@ -63,14 +63,10 @@ def pod_group(cluster: Cluster, place: Place, queue_name: str, sets: Sequence[Po
 
 
 def _scheduled(cluster: Cluster, scheduler: str, every: Json, roles: Json) -> Cluster:
-    block = joined(cluster.spec.kubernetes, every)
     pod: Json = {"schedulerName": scheduler}
     if cluster.spec.priority_class_name:
         pod["priorityClassName"] = cluster.spec.priority_class_name
-    said = block.get("roles") or {}
-    of_roles = {role: joined(said.get(role, {}), fields) for role, fields in roles.items()}
-    block |= {
-        "podTemplate": overlaid({"spec": pod}, block.get("podTemplate") or {}),
-        "roles": {**said, **of_roles},
-    }
-    return replace(cluster, spec=cluster.spec.model_copy(update={"kubernetes": block}))
+    placed = with_fields(cluster, every, roles)
+    said = placed.spec.kubernetes
+    block = said | {"podTemplate": overlaid({"spec": pod}, said.get("podTemplate") or {})}
+    return replace(placed, spec=placed.spec.model_copy(update={"kubernetes": block}))

@@ -8,6 +8,7 @@ from typing import Any
 
 from dcluster_provider.core.record import Cluster
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place, cluster_labels, metadata
+from dcluster_provider.platforms.kubernetes.queues.added_fields import joined
 from dcluster_provider.platforms.kubernetes.queues.pod_sets import PodSet
 
 Json = dict[str, Any]
@@ -87,17 +88,6 @@ def placing(found: Json, known_flavors: Mapping[str, Json]) -> dict[str, Json]:
             added = {field: update.get(field) for field in _PLACING}
             placed[update["name"]] = joined(placed.get(update["name"], {}), added)
     return placed
-
-
-def joined(block: Json, added: Mapping[str, Any]) -> Json:
-    """A ``kubernetes`` block with more maps and lists; what it says itself counts."""
-    result = dict(block)
-    for field, value in added.items():
-        if isinstance(value, Mapping) and value:
-            result[field] = {**value, **(block.get(field) or {})}
-        elif value:
-            result[field] = [*(block.get(field) or []), *value]
-    return result
 
 
 def without_reservation(found: Json, now: datetime) -> Json:

@@ -59,6 +59,12 @@ def test_volcano_waits_for_no_more_pods_than_an_elastic_cluster_begins_with():
     assert (spec["minMember"], spec["minResources"]["cpu"]) == (3, "6")
 
 
+def test_a_template_of_the_specifications_own_stays_beside_the_scheduler():
+    cluster = make_cluster(kubernetes={"podTemplate": {"spec": {"hostAliases": []}}})
+    for template in templates(with_volcano(cluster)):
+        assert (template["spec"]["schedulerName"], template["spec"]["hostAliases"]) == ("volcano", [])
+
+
 def test_a_scheduler_that_the_specification_names_stays():
     cluster = make_cluster(kubernetes={"podTemplate": {"spec": {"schedulerName": "mine"}}})
     assert {each["spec"]["schedulerName"] for each in templates(with_volcano(cluster))} == {"mine"}

@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 from kubernetes_platform import make_cluster
 
 from dcluster_provider.platforms.kubernetes.manifests.metadata import Place
+from dcluster_provider.platforms.kubernetes.queues.added_fields import joined
 from dcluster_provider.platforms.kubernetes.queues.pod_sets import PodSet
 from dcluster_provider.platforms.kubernetes.queues.workload import (
     is_admitted,
-    joined,
     placing,
     why_pending,
     with_ready_pods,
